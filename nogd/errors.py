@@ -1,0 +1,58 @@
+"""Errors and warnings that are meant for the user's eyes: one sentence, naming the culprit and the cure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Something the user can put right; the command line prints it as one sentence and exits with 2."""
+
+
+class UnknownName(UserError):
+    """A name that nothing is registered under."""
+
+
+class AmbiguousName(UserError):
+    """A bare name that two packages claim."""
+
+
+class InvalidSetting(UserError):
+    """A hyper-parameter, option or argument of the wrong type, range or shape."""
+
+
+class DataError(UserError):
+    """Data of the wrong shape or kind, or data that are not finite."""
+
+
+class NotDifferentiable(UserError):
+    """A gradient was asked of an objective that has none."""
+
+
+class PluginError(UserError):
+    """Something that a plugin registered cannot be used."""
+
+
+class StoreError(UserError):
+    """The folder of results cannot be read or written."""
+
+
+class NogdWarning(UserWarning):
+    """A warning that the command line prints as one line."""
+
+
+class PluginWarning(NogdWarning):
+    """A plugin is broken, or says something that nogd does not understand."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that `name` was most likely meant to be, or None where nothing comes near."""
+    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return found[0] if found else None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A clause to put behind "no X is named Y": "; did you mean 'Z'?", or nothing where nothing comes near."""
+    close = nearest(name, known)
+    return f"; did you mean {close!r}?" if close else "."
