@@ -1,0 +1,26 @@
+"""What is minimised: a network, a loss and data (or any callable), with the meter that counts what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nogd.hookspecs import hookimpl
+from nogd.registry import Lazy
+
+_LOSSES = {
+    "mse": "mean squared error",
+    "mae": "mean absolute error",
+    "huber": "Huber loss, squared below 1 and absolute above",
+    "cross-entropy": "softmax cross-entropy with class numbers",
+    "binary-cross-entropy": "logistic loss of one logit, targets 0 and 1",
+    "hinge": "margin loss, targets 0 and 1 or class numbers",
+    "zero-one": "share of wrong predictions; has no gradient",
+}
+
+
+@hookimpl
+def nogd_losses() -> Sequence[Lazy]:
+    """The built-in losses."""
+    return [
+        Lazy(name, f"nogd.objective.losses:{name.replace('-', '_')}", summary) for name, summary in _LOSSES.items()
+    ]

@@ -1,0 +1,65 @@
+"""Sets of parameter vectors, described by their structure so that they can be scored cheaply."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
+
+from nogd.errors import InvalidSetting
+
+
+@runtime_checkable
+class Candidates(Protocol):
+    """Any described set of P parameter vectors; a type of one's own works through `dense` alone."""
+
+    def __len__(self) -> int:
+        """P, the number of candidates."""
+
+    def dense(self) -> Tensor:
+        """All of them written out, `[P, D]`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """Unrelated vectors. thetas: `[P, D]`."""
+
+    thetas: Tensor
+
+    def __post_init__(self) -> None:
+        if self.thetas.ndim != 2:
+            raise InvalidSetting(
+                f"a Population takes thetas of shape [P, D], but these have shape {list(self.thetas.shape)};"
+                " for a single vector write theta[None]."
+            )
+
+    def __len__(self) -> int:
+        return len(self.thetas)
+
+    def dense(self) -> Tensor:
+        return self.thetas
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """One coordinate takes G values. theta: `[D]`; index: the coordinate; values: `[G]`."""
+
+    theta: Tensor
+    index: int
+    values: Tensor
+
+    def __post_init__(self) -> None:
+        if self.theta.ndim != 1 or self.values.ndim != 1 or not 0 <= self.index < len(self.theta):
+            raise InvalidSetting(
+                f"a Line takes theta [D], an index below D and values [G]; got theta {list(self.theta.shape)},"
+                f" index {self.index}, values {list(self.values.shape)}."
+            )
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def dense(self) -> Tensor:
+        thetas = self.theta.repeat(len(self.values), 1)
+        thetas[:, self.index] = self.values.to(thetas.dtype)
+        return thetas

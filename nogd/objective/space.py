@@ -1,0 +1,132 @@
+"""How the flat vector theta maps to a module's named tensors, and the search box of each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from nogd.errors import InvalidSetting, did_you_mean
+
+Interval = tuple[float, float]
+Bounds = Interval | Mapping[str, Interval]
+DEFAULT_BOX: Interval = (-5.0, 5.0)
+
+
+@dataclass(frozen=True)
+class Tensors:
+    """One named tensor's place in theta: `theta[start:stop]`, row by row, in `shape`."""
+
+    name: str
+    shape: tuple[int, ...]
+    start: int
+    stop: int
+    low: float
+    high: float
+
+    @property
+    def is_bias(self) -> bool:
+        """Whether it is a bias by its name, as PyTorch's layers name theirs."""
+        return self.name.rpartition(".")[2].startswith("bias")
+
+
+class ParameterSpace:
+    """The searched parameters of a module, in the order of `named_parameters()`, each row by row.
+
+    Only parameters with `requires_grad` belong to it. bounds: one (low, high) for all, or patterns of parameter
+    names ("*.bias") to pairs, the first that matches counting, (-5, 5) for the rest.
+    Raises InvalidSetting for bounds that make no sense and for a module without anything to search.
+    """
+
+    def __init__(self, module: nn.Module, bounds: Bounds = DEFAULT_BOX) -> None:
+        searched = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
+        if not searched:
+            raise InvalidSetting("the module has no parameter with requires_grad=True, so there is nothing to train.")
+        for name, p in searched:
+            if not p.is_floating_point():
+                raise InvalidSetting(f"parameter {name!r} is of {p.dtype}; nogd searches floating-point parameters.")
+        self.dtype: torch.dtype = searched[0][1].dtype
+        self.device: torch.device = searched[0][1].device
+        boxes = _boxes([name for name, _ in searched], bounds)
+        self.tensors: tuple[Tensors, ...] = tuple(_placed(searched, boxes))
+        self.dimension = self.tensors[-1].stop
+
+    def __iter__(self) -> Iterator[Tensors]:
+        return iter(self.tensors)
+
+    @property
+    def low(self) -> Tensor:
+        """Lower end of the box, `[D]`."""
+        return self._spread([t.low for t in self.tensors])
+
+    @property
+    def high(self) -> Tensor:
+        """Upper end of the box, `[D]`."""
+        return self._spread([t.high for t in self.tensors])
+
+    def at(self, index: int) -> Tensors:
+        """The tensor that coordinate `index` lies in."""
+        return next(t for t in self.tensors if index < t.stop)
+
+    def read(self, module: nn.Module) -> Tensor:
+        """The module's present parameters as theta, `[D]`."""
+        parameters = dict(module.named_parameters())
+        flat = [parameters[t.name].detach().reshape(-1).to(self.device, self.dtype) for t in self.tensors]
+        return torch.cat(flat)
+
+    def write(self, theta: Tensor, module: nn.Module) -> None:
+        """Copy theta, `[D]`, into the module's parameters."""
+        parameters = dict(module.named_parameters())
+        with torch.no_grad():
+            for t in self.tensors:
+                parameters[t.name].copy_(theta[t.start : t.stop].view(t.shape))
+
+    def split(self, theta: Tensor) -> dict[str, Tensor]:
+        """theta `[..., D]` as named views `[..., *shape]`."""
+        lead = theta.shape[:-1]
+        return {t.name: theta[..., t.start : t.stop].reshape(*lead, *t.shape) for t in self.tensors}
+
+    def sample(self, count: int, rng: torch.Generator) -> Tensor:
+        """Vectors drawn uniformly from the box, `[count, D]`."""
+        unit = torch.rand(count, self.dimension, generator=rng, dtype=self.dtype, device=self.device)
+        return unit.mul_(self.high - self.low).add_(self.low)
+
+    def _spread(self, values: list[float]) -> Tensor:
+        lengths = torch.tensor([t.stop - t.start for t in self.tensors])
+        return torch.repeat_interleave(torch.tensor(values, dtype=self.dtype), lengths).to(self.device)
+
+
+def _placed(searched: list[tuple[str, nn.Parameter]], boxes: list[Interval]) -> Iterator[Tensors]:
+    start = 0
+    for (name, p), (low, high) in zip(searched, boxes, strict=True):
+        yield Tensors(name, tuple(p.shape), start, start + p.numel(), low, high)
+        start += p.numel()
+
+
+def _boxes(names: list[str], bounds: Bounds) -> list[Interval]:
+    if not isinstance(bounds, Mapping):
+        return [_interval(bounds, "bounds")] * len(names)
+    patterns = {pattern: _interval(pair, f"bounds[{pattern!r}]") for pattern, pair in bounds.items()}
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise InvalidSetting(
+                f"bounds names {pattern!r}, but no searched parameter is called so{did_you_mean(pattern, names)}"
+                f" Searched parameters: {', '.join(names)}."
+            )
+    matches = ([box for pattern, box in patterns.items() if fnmatchcase(name, pattern)] for name in names)
+    return [(found or [DEFAULT_BOX])[0] for found in matches]
+
+
+def _interval(pair: object, what: str) -> Interval:
+    try:
+        low, high = (float(end) for end in cast(Interval, pair))
+    except (TypeError, ValueError):
+        raise InvalidSetting(f"{what} must be a pair (low, high) of numbers, not {pair!r}.") from None
+    if not (math.isfinite(low) and math.isfinite(high) and low <= high):
+        raise InvalidSetting(f"{what} must be a finite pair with low <= high, not ({low}, {high}).")
+    return low, high
