@@ -1,0 +1,69 @@
+"""What tox.ini cannot say: an environment for each folder under plugins/, the lowest versions, and uv's links."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from tox.config.loader.memory import MemoryLoader
+from tox.config.sets import CoreConfigSet
+from tox.config.types import EnvList
+from tox.plugin import impl
+from tox.session.state import State
+
+ROOT = Path(__file__).parent
+
+# uv reads none of pip's settings, yet a user who keeps wheels at hand for pip wants uv to find them too.
+if "PIP_FIND_LINKS" in os.environ:
+    os.environ.setdefault("UV_FIND_LINKS", ",".join(os.environ["PIP_FIND_LINKS"].split()))
+
+
+@impl
+def tox_extend_envs() -> Iterable[str]:
+    return list(_plugin_environments())
+
+
+@impl
+def tox_add_core_config(core_conf: CoreConfigSet, state: State) -> None:
+    loaders = state.conf.memory_seed_loaders
+    for name, folder in _plugin_environments().items():
+        loaders[name].append(_plugin_loader(folder))
+    loaders["lowest"].append(MemoryLoader(skip_install=True, commands_pre=[_install(ROOT, *_lowest_versions())]))
+    # Asking core_conf for env_list here would cache it without the plugins.
+    declared = core_conf.loaders[0].load_raw("env_list", state.conf, None)
+    names = [name.strip() for name in str(declared).replace(",", "\n").splitlines() if name.strip()]
+    core_conf.loaders.insert(0, MemoryLoader(env_list=EnvList([*names, *_plugin_environments()])))
+
+
+def _plugin_environments() -> dict[str, Path]:
+    return {f"plugin-{path.parent.name}": path.parent for path in sorted(ROOT.glob("plugins/*/pyproject.toml"))}
+
+
+def _plugin_loader(folder: Path) -> MemoryLoader:
+    """Describe the environment of one plugin: it and the core, installed in one call, as neither is published."""
+    return MemoryLoader(
+        description=f"the tests of {folder.name}, with the core",
+        skip_install=True,
+        change_dir=folder,
+        commands_pre=[_install(ROOT, folder)],
+        commands=["pytest {posargs}"],
+    )
+
+
+def _install(*what: Path | str) -> str:
+    # uv rebuilds a folder only when its pyproject.toml is newer than its cache, unless it is told to.
+    folders = [path for path in what if isinstance(path, Path)]
+    again = [f"--reinstall-package {_project(folder)['name']}" for folder in folders]
+    return " ".join(["uv pip install", *again, *(f'"{requirement}"' for requirement in what)])
+
+
+def _lowest_versions() -> Iterator[str]:
+    """Turn each lower bound into a pin: uv's own lowest resolution takes a CUDA build of torch."""
+    for requirement in _project(ROOT)["dependencies"]:
+        yield requirement.replace(">=", "==")
+
+
+def _project(folder: Path) -> dict[str, list[str]]:
+    return tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
