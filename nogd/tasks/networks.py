@@ -1,0 +1,61 @@
+"""Networks that the built-in tasks share, and layers through which no gradient passes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+
+class Sign(nn.Module):
+    """The step activation: -1 or 1 (0 at 0). Its gradient is zero wherever it exists."""
+
+    elementwise: ClassVar[bool] = True
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """The sign of each element."""
+        return inputs.sign()
+
+
+class TernaryLinear(nn.Module):
+    """A linear layer whose weights count as -1, 0 or 1: rounded, and cut off, as the network is run.
+
+    The product is divided by the square root of `in_features`, so that outputs are about as large as inputs.
+    Weights start uniform in [-1.5, 1.5], where the three values are equally likely; biases start as torch's do and
+    are not rounded. Not a subclass of nn.Linear, because whoever treats it as one would leave out the rounding.
+    """
+
+    def __init__(self, in_features: int, out_features: int) -> None:
+        super().__init__()
+        self.in_features, self.out_features = in_features, out_features
+        self.weight = nn.Parameter(torch.empty(out_features, in_features).uniform_(-1.5, 1.5))
+        bound = 1 / math.sqrt(in_features)
+        self.bias = nn.Parameter(torch.empty(out_features).uniform_(-bound, bound))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """From `[N, in_features]` to `[N, out_features]`."""
+        weight = self.weight.round().clamp(-1, 1) / math.sqrt(self.in_features)
+        return nn.functional.linear(inputs, weight, self.bias)
+
+
+def stack(
+    *sizes: int,
+    activation: Callable[[], nn.Module] = nn.ReLU,
+    linear: Callable[[int, int], nn.Module] = nn.Linear,
+) -> nn.Sequential:
+    """Linear layers of these sizes with the activation after each but the last: `stack(10, 5, 4, 1)`."""
+    modules: list[nn.Module] = []
+    for inputs, outputs in pairwise(sizes):
+        modules += [linear(inputs, outputs), activation()]
+    return nn.Sequential(*modules[:-1])
+
+
+def uniform(module: nn.Sequential, low: float, high: float) -> nn.Sequential:
+    """The network with every parameter drawn anew, uniform in [low, high]."""
+    for parameter in module.parameters():
+        nn.init.uniform_(parameter, low, high)
+    return module

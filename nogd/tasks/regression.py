@@ -1,0 +1,59 @@
+"""Built-in regression tasks."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import nn
+
+from nogd.task import Bounds, Dataset, SupervisedTask
+from nogd.tasks.datasets import Diabetes as DiabetesData
+from nogd.tasks.networks import TernaryLinear, stack, uniform
+
+
+class _OnDiabetes(SupervisedTask):
+    """What the tasks on diabetes have in common."""
+
+    dataset: ClassVar[type[Dataset]] = DiabetesData
+    loss: ClassVar[str] = "mse"
+    metric: ClassVar[str] = "r2"
+
+
+class Original(_OnDiabetes):
+    """The network and data of the study that nogd grew out of, as they were: raw, and without a split."""
+
+    name: ClassVar[str] = "original"
+    why: ClassVar[str] = "It is the study that nogd grew out of, so its published losses can be checked."
+    split: ClassVar[None] = None
+    standardise: ClassVar[tuple[str, ...]] = ()
+
+    def network(self) -> nn.Module:
+        """No activation after the first layer, as in the study; all parameters uniform in [-5, 5]."""
+        network = nn.Sequential(nn.Linear(10, 5), nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 1))
+        return uniform(network, -5, 5)
+
+
+class Diabetes(_OnDiabetes):
+    """How far diabetes advances in a year, from 10 measurements, standardised."""
+
+    name: ClassVar[str] = "diabetes"
+    why: ClassVar[str] = "A noisy regression with few examples, where fitting the training data too well costs."
+    standardise: ClassVar[tuple[str, ...]] = ("inputs", "targets")
+
+    def network(self) -> nn.Module:
+        """A small network, as wide as the original's."""
+        return stack(10, 5, 4, 1)
+
+
+class DiabetesTernary(Diabetes):
+    """The diabetes task with weights rounded to -1, 0 or 1 as the network runs: no gradient."""
+
+    name: ClassVar[str] = "diabetes-ternary"
+    why: ClassVar[str] = "Weights of three values, as low-power hardware wants them, leave nothing to differentiate."
+    differentiable: ClassVar[bool] = False
+    # Rounding leaves nothing to find beyond 1.5; in this box the three values are equally likely.
+    bounds: ClassVar[Bounds] = {"*weight": (-1.5, 1.5), "*bias": (-5.0, 5.0)}
+
+    def network(self) -> nn.Module:
+        """One hidden layer of eight units."""
+        return stack(10, 8, 1, linear=TernaryLinear)
