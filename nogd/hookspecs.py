@@ -1,0 +1,204 @@
+"""Every hook of nogd on one page: the whole contract of a plugin.
+
+A plugin is a module (or any object) with functions that carry `@hookimpl` and the name of a hook below.
+nogd finds it in one of two ways.
+
+Installed: the package's pyproject.toml names the module in the entry-point group `nogd`, under any name::
+
+    [project.entry-points.nogd]
+    my-plugin = "my_package.plugin"
+
+Given by hand: `nogd --plugin ./file.py`, `nogd --plugin ./folder` or `nogd --plugin my_package.plugin`.
+
+What a hook offers has a `name`, which users write (no spaces, commas, `+` or `=`). It is one of
+
+* a class with a class variable `name` and a docstring, whose first line is the summary shown in lists;
+* an object with `name` and `summary`;
+* `Lazy("name", "package.module:Attribute", "summary")`, which stands for either and is imported when it
+  is used: the best choice where the import takes more than a moment (torch takes two seconds).
+
+A hook's function may leave out arguments that it has no use for. New arguments may be added to a hook,
+never removed. Every plugin is called by itself: one that raises costs itself only, so wrappers
+(`@hookimpl(wrapper=True)`) are refused. `nogd list plugins --traceback` shows what went wrong.
+
+Two packages may claim one name: "package/name" is then the way to say which.
+
+Commands are plugged in without a hook, so that `nogd --help` can list them without importing anything:
+the entry-point group `nogd.commands` maps a name to a click command::
+
+    [project.entry-points."nogd.commands"]
+    play = "my_package.play:command"
+"""
+
+# mypy: disable-error-code=empty-body
+# (a specification has no body: it is never called, pluggy only reads its name, arguments and docstring)
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from nogd.registry import Lazy
+
+if TYPE_CHECKING:
+    from nogd.learner import Learner
+    from nogd.objective.losses import Loss
+    from nogd.report.figure import Figure
+    from nogd.task import Dataset, Metric, Task
+
+__all__ = ["Lazy", "hookimpl", "hookspec"]
+
+hookspec = pluggy.HookspecMarker("nogd")
+hookimpl = pluggy.HookimplMarker("nogd")
+
+
+@hookspec
+def nogd_learners() -> Sequence[type[Learner] | Lazy]:
+    """Offer learners: ways to train a network.
+
+    Called once, when the registry of learners is built.
+
+    >>> from nogd.hookspecs import Lazy, hookimpl
+    >>> @hookimpl
+    ... def nogd_learners():
+    ...     return [Lazy("coin-toss", "my_package.coin_toss:CoinToss", "keep a random step that helps")]
+
+    >>> from nogd.plugins import Plugins
+    >>> Plugins.of(nogd_learners).learners.names()
+    ['coin-toss']
+    """
+
+
+@hookspec
+def nogd_datasets() -> Sequence[type[Dataset] | Dataset | Lazy]:
+    """Offer data sets, which tasks (of any plugin) may name.
+
+    Called once. It must be cheap: data are read in `Dataset.load`.
+
+    >>> from nogd.hookspecs import Lazy, hookimpl
+    >>> @hookimpl
+    ... def nogd_datasets():
+    ...     return [Lazy("moons", "my_package.moons:Moons", "two half moons, 500 points")]
+
+    >>> from nogd.plugins import Plugins
+    >>> [entry.summary for entry in Plugins.of(nogd_datasets).datasets]
+    ['two half moons, 500 points']
+    """
+
+
+@hookspec
+def nogd_tasks() -> Sequence[type[Task] | Task | Lazy]:
+    """Offer tasks: data, a split, a network, a loss, a metric and a budget.
+
+    Called once. It must be cheap: networks and data are made in `Task.problem`.
+
+    >>> from nogd.hookspecs import Lazy, hookimpl
+    >>> @hookimpl
+    ... def nogd_tasks():
+    ...     return [Lazy("moons", "my_package.moons:MoonsTask", "two half moons, 2-8-1 network")]
+
+    >>> from nogd.plugins import Plugins
+    >>> Plugins.of(nogd_tasks).tasks.names()
+    ['moons']
+    """
+
+
+@hookspec
+def nogd_losses() -> Sequence[Loss | Metric | Lazy]:
+    """Offer losses and metrics that a task, or `nogd.fit(loss=...)`, may name.
+
+    Called once.
+
+    >>> from nogd.hookspecs import Lazy, hookimpl
+    >>> @hookimpl
+    ... def nogd_losses():
+    ...     return [Lazy("log-cosh", "my_package.losses:LOG_COSH", "log(cosh(error)), a smooth mae")]
+
+    >>> from nogd.plugins import Plugins
+    >>> Plugins.of(nogd_losses).losses.names()
+    ['log-cosh']
+    """
+
+
+@hookspec
+def nogd_executors() -> Sequence[Any]:
+    """Offer executors: ways to run cells (processes of this machine are built in).
+
+    Called once.
+
+    >>> from nogd.hookspecs import Lazy, hookimpl
+    >>> @hookimpl
+    ... def nogd_executors():
+    ...     return [Lazy("cluster", "my_package.cluster:ClusterExecutor", "cells on the lab's cluster")]
+
+    >>> from nogd.plugins import Plugins
+    >>> Plugins.of(nogd_executors).executors.names()
+    ['cluster']
+    """
+
+
+@hookspec
+def nogd_figures() -> Sequence[Figure | Lazy]:
+    """Offer figures and tables of the report: a pure function from runs, a title, how to read it.
+
+    Called once.
+
+    >>> from nogd.hookspecs import Lazy, hookimpl
+    >>> @hookimpl
+    ... def nogd_figures():
+    ...     return [Lazy("time-of-day", "my_package.figures:TIME_OF_DAY", "when runs were fast")]
+
+    >>> from nogd.plugins import Plugins
+    >>> Plugins.of(nogd_figures).figures.names()
+    ['time-of-day']
+    """
+
+
+@hookspec
+def nogd_run_started(cell: Any) -> None:
+    """Observe that a cell starts: a learner, a task and a repetition.
+
+    Called in the harness's process, in order. An observer that raises is warned about once and not
+    called again.
+
+    >>> from nogd.hookspecs import hookimpl
+    >>> @hookimpl
+    ... def nogd_run_started(cell):
+    ...     print("now:", cell)
+
+    >>> from nogd.plugins import Plugins
+    >>> Plugins.of(nogd_run_started).notify("nogd_run_started", cell="adam on iris, 1 of 5")
+    now: adam on iris, 1 of 5
+    """
+
+
+@hookspec
+def nogd_point(cell: Any, point: Any) -> None:
+    """Observe one point of a running cell's curve; see `nogd_run_started` for when it is called.
+
+    >>> from nogd.hookspecs import hookimpl
+    >>> @hookimpl
+    ... def nogd_point(point):
+    ...     print(f"loss {point['loss']} after {point['forwards']} forwards")
+
+    >>> from nogd.plugins import Plugins
+    >>> Plugins.of(nogd_point).notify("nogd_point", cell=None, point={"loss": 0.5, "forwards": 10})
+    loss 0.5 after 10 forwards
+    """
+
+
+@hookspec
+def nogd_run_finished(cell: Any, run: Any) -> None:
+    """Observe what a cell left behind, failed or not; see `nogd_run_started` for when it is called.
+
+    >>> from nogd.hookspecs import hookimpl
+    >>> @hookimpl
+    ... def nogd_run_finished(cell, run):
+    ...     print(cell, "ended as", run["status"])
+
+    >>> from nogd.plugins import Plugins
+    >>> Plugins.of(nogd_run_finished).notify("nogd_run_finished", cell="adam on iris", run={"status": "ok"})
+    adam on iris ended as ok
+    """

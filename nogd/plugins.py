@@ -1,0 +1,362 @@
+"""Load, block, isolate and list plugins; the registries of what they offer."""
+
+from __future__ import annotations
+
+import os
+import threading
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import pluggy
+
+from nogd import hookspecs
+from nogd.discovery import Found, builtin_plugins, installed_plugins
+from nogd.errors import NogdWarning, PluginError, PluginWarning, did_you_mean, nearest
+from nogd.given import absolute, given_plugins
+from nogd.registry import KINDS, Entry, Registry, Source, cause_of, entry_of, quiet_stdout
+from nogd.sources import source_version
+
+if TYPE_CHECKING:
+    from pluggy import HookImpl
+
+__all__ = ["PluginInfo", "PluginSettings", "Plugins", "configure", "plugins", "source_version"]
+
+
+@dataclass(frozen=True)
+class PluginSettings:
+    """Which plugins to load; picklable, so that workers load the same.
+
+    extra: files, folders or modules beyond the installed ones (paths are made absolute); blocked: names of
+    plugins, entry points or distributions that stay out; thirdparty: False for the built-ins alone.
+    """
+
+    extra: tuple[str, ...] = ()
+    blocked: frozenset[str] = frozenset()
+    thirdparty: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "extra", tuple(absolute(given) for given in self.extra))
+
+    @classmethod
+    def from_environment(
+        cls, extra: tuple[str, ...] = (), blocked: tuple[str, ...] = (), thirdparty: bool = True
+    ) -> PluginSettings:
+        """These settings, with what the variable NOGD_BLOCK_PLUGINS ("a,b") blocks besides."""
+        named = os.environ.get("NOGD_BLOCK_PLUGINS", "").split(",")
+        return cls(extra, frozenset(blocked) | {name.strip() for name in named if name.strip()}, thirdparty)
+
+
+@dataclass
+class PluginInfo:
+    """What became of one plugin.
+
+    status: "builtin", "ok", "blocked" or "broken"; error: one line; traceback: text, where an exception
+    was the cause; hooks: names of the hooks that it implements.
+    """
+
+    name: str
+    source: Source
+    status: str = "ok"
+    error: str = ""
+    traceback: str = ""
+    hooks: list[str] = field(default_factory=list)
+
+
+class Plugins:
+    """All plugins of one process, loaded on first use, and the registries of what they offer.
+
+    Nothing that a plugin does wrong gets out of here, save KeyboardInterrupt: it is warned about once
+    and its `PluginInfo` says "broken".
+    """
+
+    def __init__(self, settings: PluginSettings | None = None) -> None:
+        """settings: those of the environment if not given."""
+        self.settings = PluginSettings.from_environment() if settings is None else settings
+        self._lock = threading.RLock()
+        self._start()
+
+    def _start(self) -> None:
+        self._manager = pluggy.PluginManager("nogd")
+        self._manager.add_hookspecs(hookspecs)
+        self._infos: dict[str, PluginInfo] = {}
+        self._silenced: set[str] = set()  # names of plugins whose observers are not called any more
+        self._asked: set[str] = set()  # hooks that are being asked just now
+        self._state = "new"  # then "loading", then "loaded"
+
+    @classmethod
+    def of(cls, *given: object) -> Plugins:
+        """These plugins alone: modules, objects, or single functions that carry `@hookimpl` (for tests)."""
+        made = cls(PluginSettings(thirdparty=False))
+        made._state = "loaded"
+        for number, plugin in enumerate(given):
+            name = getattr(plugin, "__name__", type(plugin).__name__)
+            source = Source(made._unique(name, str(number)))
+            made._load(Found(name, source, partial(_as_plugin, plugin)))
+        return made
+
+    @property
+    def manager(self) -> pluggy.PluginManager:
+        """pluggy's own view, with every plugin that could be registered."""
+        self._ensure_loaded()
+        return self._manager
+
+    @property
+    def infos(self) -> list[PluginInfo]:
+        """What became of each plugin; hooks that were not asked yet may still turn out broken."""
+        self._ensure_loaded()
+        return list(self._infos.values())
+
+    @cached_property
+    def learners(self) -> Registry:
+        """Ways to train."""
+        return self._registry("learner")
+
+    @cached_property
+    def tasks(self) -> Registry:
+        """Problems to train on."""
+        return self._registry("task")
+
+    @cached_property
+    def datasets(self) -> Registry:
+        """Data that tasks name."""
+        return self._registry("dataset")
+
+    @cached_property
+    def losses(self) -> Registry:
+        """Losses and metrics."""
+        return self._registry("loss")
+
+    @cached_property
+    def executors(self) -> Registry:
+        """Ways to run cells."""
+        return self._registry("executor")
+
+    @cached_property
+    def figures(self) -> Registry:
+        """Figures and tables of the report."""
+        return self._registry("figure")
+
+    def registry(self, kind: str) -> Registry:
+        """The registry of a kind: "learner", "task", "dataset", "figure", "executor" or "loss"."""
+        made: Registry = getattr(self, KINDS[kind][0])
+        return made
+
+    def notify(self, hook: str, /, **arguments: object) -> None:
+        """Call every observer of a hook in turn; one that raises is warned about once, then left alone."""
+        for implementation in self._implementations(hook):
+            name = implementation.plugin_name
+            if name in self._silenced:
+                continue
+            chosen = [arguments[wanted] for wanted in implementation.argnames]
+            try:
+                implementation.function(*chosen)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                self._silenced.add(name)
+                self._broken(self._infos[name], f"{hook} raised {cause_of(error)}", error)
+
+    # Loading
+
+    def _ensure_loaded(self) -> None:
+        if self._state == "loaded":
+            return
+        with self._lock:
+            if self._state == "loading":  # only a plugin that is being imported gets here: the lock is ours
+                raise PluginError("a plugin cannot ask what is registered while plugins are being loaded")
+            if self._state == "new":
+                self._load_all()
+
+    def _load_all(self) -> None:
+        self._state = "loading"
+        try:
+            found = list(self._found())
+            for plugin in found:
+                self._load(plugin)
+            self._state = "loaded"
+        finally:
+            if self._state == "loading":  # interrupted, or a path that does not exist: as if never tried
+                self._start()
+        self._warn_of_unknown_blocks(found)
+
+    def _found(self) -> Iterator[Found]:
+        """Built-ins first; then those given by path, so that a checkout wins over its installed copy."""
+        yield from builtin_plugins()
+        if not self.settings.thirdparty:
+            return
+        for given in self.settings.extra:
+            yield from given_plugins(given)
+        yield from installed_plugins()
+
+    def _load(self, found: Found) -> None:
+        """Import and register one plugin, or note why not."""
+        source = found.source
+        found = found.renamed(self._unique(source.plugin, source.package))
+        if self._is_blocked(found):
+            self._note(found, "blocked")
+            return
+        try:
+            with quiet_stdout():
+                plugin = found.load()
+                if any(plugin is known for _, known in self._manager.list_name_plugin()):
+                    return  # one module under two entry points, or given by hand and installed as well
+                self._register(plugin, found.source.plugin)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit too: a plugin must not end the command
+            self._broken(self._note(found, "broken"), cause_of(error), error)
+            return
+        self._inspect(plugin, self._note(found, "builtin" if source.builtin else "ok"))
+
+    def _is_blocked(self, found: Found) -> bool:
+        return any(found.is_called(name) for name in self.settings.blocked)
+
+    def _register(self, plugin: object, name: str) -> None:
+        """Hand a plugin to pluggy, wholly or not at all; raises what pluggy has against it."""
+        try:
+            self._manager.register(plugin, name)
+        except BaseException:
+            if self._manager.has_plugin(name):  # older releases of pluggy keep a half-registered plugin
+                self._manager.unregister(name=name)
+            raise
+
+    def _note(self, found: Found, status: str) -> PluginInfo:
+        info = PluginInfo(found.source.plugin, found.source, status)
+        self._infos[info.name] = info
+        return info
+
+    def _unique(self, name: str, package: str) -> str:
+        """A name that no other plugin has: the bare one, "package:name", or that with a number."""
+        candidates = [name, f"{package}:{name}"]
+        while all(candidate in self._infos for candidate in candidates):
+            candidates.append(f"{package}:{name}:{len(candidates)}")
+        return next(candidate for candidate in candidates if candidate not in self._infos)
+
+    def _warn_of_unknown_blocks(self, found: list[Found]) -> None:
+        known = {name for plugin in found for name in (plugin.name, plugin.source.package)}
+        for name in sorted(self.settings.blocked):
+            if self.settings.thirdparty and not any(plugin.is_called(name) for plugin in found):
+                hint = did_you_mean(name, known)
+                warnings.warn(f"Nothing to block: no plugin is named {name!r}{hint}", NogdWarning, stacklevel=4)
+
+    # What a registered plugin says that cannot be meant
+
+    def _inspect(self, plugin: object, info: PluginInfo) -> None:
+        """Warn of hooks that will never be called: misspelt, not marked, or made to wrap others."""
+        callers = self._manager.get_hookcallers(plugin) or []
+        for caller in callers:
+            mine = [each for each in caller.get_hookimpls() if each.plugin is plugin]
+            if caller.has_spec():
+                info.hooks.append(caller.name)
+                if any(each.wrapper or each.hookwrapper for each in mine):
+                    self._broken(info, f"{caller.name} is a wrapper, and nogd calls every plugin by itself")
+            elif not all(each.optionalhook for each in mine):
+                hint = did_you_mean(caller.name, self._known_hooks())
+                self._broken(info, f"nogd has no hook named {caller.name!r}{hint}")
+        unmarked = self._unmarked(plugin)
+        for name in unmarked:
+            self._broken(info, f"{name} lacks the decorator @hookimpl (from nogd.hookspecs)")
+        if not callers and not unmarked and not info.source.builtin:
+            self._broken(info, "it has no function marked with @hookimpl (see nogd.hookspecs)")
+
+    def _known_hooks(self) -> list[str]:
+        return [name for name in vars(hookspecs) if name.startswith("nogd_")]
+
+    def _unmarked(self, plugin: object) -> list[str]:
+        """Names of functions that would be hooks if they were marked."""
+        attributes = vars(plugin) if hasattr(plugin, "__dict__") else {}
+        return [
+            name
+            for name in self._known_hooks()
+            if callable(attributes.get(name))
+            and not hasattr(attributes[name], "nogd_impl")
+            and not hasattr(attributes[name], "nogd_spec")
+        ]
+
+    # Calling hooks
+
+    def _implementations(self, hook: str) -> list[HookImpl]:
+        """A hook's implementations in the order of registration, `tryfirst` before and `trylast` after."""
+        self._ensure_loaded()
+        caller: pluggy.HookCaller = getattr(self._manager.hook, hook)
+        plain = [each for each in caller.get_hookimpls() if not (each.wrapper or each.hookwrapper)]
+        return sorted(plain, key=lambda each: each.trylast - each.tryfirst)
+
+    def _registry(self, kind: str) -> Registry:
+        plural, hook = KINDS[kind]
+        if hook in self._asked:
+            raise PluginError(f"{hook} cannot ask for the {plural} that it is a part of")
+        self._asked.add(hook)
+        try:
+            entries: list[Entry] = []
+            for implementation in self._implementations(hook):
+                info = self._infos[implementation.plugin_name]
+                entries += self._answer(kind, hook, info, implementation.function)
+            return Registry(kind, entries)
+        finally:
+            self._asked.discard(hook)
+
+    def _answer(
+        self, kind: str, hook: str, info: PluginInfo, function: Callable[[], object]
+    ) -> list[Entry]:
+        """What one plugin offers; what it offers wrongly is left out, with a warning."""
+        try:
+            with quiet_stdout():
+                items = function()
+                if not isinstance(items, list | tuple):
+                    raise TypeError(f"it returned {type(items).__name__}, not a list")
+                return [entry_of(kind, item, info.source) for item in items]
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            self._broken(info, f"{hook}: {cause_of(error)}", error)
+            return []
+
+    def _broken(self, info: PluginInfo, error: str, cause: BaseException | None = None) -> None:
+        """Note what is wrong with a plugin and warn of it, once."""
+        info.status = "broken"
+        info.error = f"{info.error}; {error}" if info.error else error
+        if cause is not None:
+            info.traceback += "".join(traceback.format_exception(cause))
+        end = "" if error.endswith((".", "?")) else "."
+        warnings.warn(
+            f"The plugin {info.name!r} of {info.source.describe()} is broken: {error}{end} "
+            "'nogd list plugins --traceback' says more.",
+            PluginWarning,
+            stacklevel=3,
+        )
+
+
+def _as_plugin(given: object) -> object:
+    """A plugin as it is; a single hook function in a module of its own."""
+    if not hasattr(given, "nogd_impl"):
+        return given
+    module = ModuleType(getattr(given, "__name__", "plugin"))
+    setattr(module, module.__name__, given)
+    return module
+
+
+_lock = threading.RLock()
+_current: Plugins | None = None
+
+
+def plugins() -> Plugins:
+    """This process's plugins, made on first use from the environment."""
+    global _current
+    with _lock:
+        if _current is None:
+            _current = Plugins()
+        return _current
+
+
+def configure(settings: PluginSettings) -> Plugins:
+    """Replace this process's plugins by those of `settings`."""
+    global _current
+    with _lock:
+        _current = Plugins(settings)
+        return _current
