@@ -30,7 +30,9 @@ def tox_add_core_config(core_conf: CoreConfigSet, state: State) -> None:
     loaders = state.conf.memory_seed_loaders
     for name, folder in _plugin_environments().items():
         loaders[name].append(_plugin_loader(folder))
-    loaders["lowest"].append(MemoryLoader(skip_install=True, commands_pre=[_install(ROOT, *_lowest_versions())]))
+    loaders["lowest"].append(
+        MemoryLoader(skip_install=True, commands_pre=[_install(ROOT, *_lowest_versions())])
+    )
     # Asking core_conf for env_list here would cache it without the plugins.
     declared = core_conf.loaders[0].load_raw("env_list", state.conf, None)
     names = [name.strip() for name in str(declared).replace(",", "\n").splitlines() if name.strip()]
@@ -38,7 +40,7 @@ def tox_add_core_config(core_conf: CoreConfigSet, state: State) -> None:
 
 
 def _plugin_environments() -> dict[str, Path]:
-    return {f"plugin-{path.parent.name}": path.parent for path in sorted(ROOT.glob("plugins/*/pyproject.toml"))}
+    return {path.parent.name: path.parent for path in sorted(ROOT.glob("plugins/*/pyproject.toml"))}
 
 
 def _plugin_loader(folder: Path) -> MemoryLoader:

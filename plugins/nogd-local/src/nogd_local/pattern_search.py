@@ -1,0 +1,102 @@
+"""Pattern search: try each weight a step up and down, then leap on in the direction that paid off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, cast
+
+import torch
+from nogd import Learner, Objective, State
+from pydantic import Field
+from torch import Generator, Tensor
+
+
+@dataclass(kw_only=True)
+class PatternState(State):
+    """Where the search stands. theta is the better one of base and trial.
+
+    base [D] is the last point that a whole sweep confirmed, trial [D] the point that the present sweep improves.
+    """
+
+    base: Tensor
+    base_loss: float
+    trial: Tensor
+    trial_loss: float
+    sigma: float
+    coordinate: int = 0
+    leapt: bool = False
+
+
+class PatternSearch(Learner):
+    """Try a step up and down in each weight, then leap on in the direction that paid off.
+
+    A sweep tries every coordinate with both signs and keeps what lowers the loss. After a sweep that helped, the
+    next one starts as far again in the same direction; if that does not help, the leap is taken back. Only when a
+    sweep without a leap helps nowhere does the step shrink. A step costs 2 forwards (one coordinate, both signs), a
+    leap and its return 1 each. Source: Hooke and Jeeves, Journal of the ACM 8(2), 1961, doi 10.1145/321062.321069;
+    there the second sign is tried only if the first fails.
+    """
+
+    name: ClassVar[str] = "pattern-search"
+    sigma: float = Field(1.0, gt=0, description="first step size, in theta's units")
+    shrink: float = Field(
+        0.5, gt=0, lt=1, description="factor of the step size after a sweep that helped nowhere"
+    )
+    tolerance: float = Field(1e-6, ge=0, description="the search ends when the step size falls below it")
+
+    def init(self, objective: Objective, theta: Tensor, rng: Generator) -> PatternState:
+        walk = objective.walk(theta.clone())
+        return PatternState(
+            theta=theta,
+            base=theta.clone(),
+            base_loss=walk.loss,
+            trial=walk.theta,
+            trial_loss=walk.loss,
+            sigma=self.sigma,
+        )
+
+    def step(self, objective: Objective, state: State) -> None:
+        state = cast(PatternState, state)
+        if state.coordinate == len(state.trial):
+            self._start_sweep(objective, state)
+        else:
+            self._try_coordinate(objective, state)
+
+    def _try_coordinate(self, objective: Objective, state: PatternState) -> None:
+        walk = objective.walk(state.trial)
+        here = state.trial[state.coordinate]
+        values = torch.stack([here + state.sigma, here - state.sigma])
+        losses = walk.losses(state.coordinate, values)
+        best = int(losses.argmin())
+        if losses[best] < state.trial_loss:
+            walk.move(state.coordinate, values[best])
+            state.trial_loss = float(losses[best])
+            _recommend(state)
+        state.coordinate += 1
+        if state.coordinate == len(state.trial):
+            state.iteration += 1
+
+    def _start_sweep(self, objective: Objective, state: PatternState) -> None:
+        if state.trial_loss < state.base_loss:
+            _leap(objective, state)
+        elif state.leapt:
+            state.trial, state.trial_loss, state.leapt = state.base.clone(), state.base_loss, False
+        else:
+            state.sigma *= self.shrink
+            if state.sigma < self.tolerance:
+                state.finished = f"the step size fell below {self.tolerance:g}"
+        state.coordinate = 0
+
+
+def _leap(objective: Objective, state: PatternState) -> None:
+    """Go from base through trial as far again; what was trial becomes the base to return to."""
+    walk = objective.walk(2 * state.trial - state.base)
+    state.base, state.base_loss = state.trial, state.trial_loss
+    state.trial, state.trial_loss = walk.theta, walk.loss
+    state.leapt = True
+    _recommend(state)
+
+
+def _recommend(state: PatternState) -> None:
+    if state.trial_loss < state.base_loss:
+        state.theta.copy_(state.trial)

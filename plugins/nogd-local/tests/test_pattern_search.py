@@ -1,0 +1,220 @@
+"""Pattern search: what it finds, and the traps that implementations of it fall into."""
+
+from __future__ import annotations
+
+import math
+
+import nogd
+import pytest
+import torch
+from nogd.state import from_bytes, to_bytes
+from nogd_local.pattern_search import PatternSearch, PatternState
+from pydantic import ValidationError
+from valleys import Landscape, Point, as_loss, data, ellipsoid, objective, rosenbrock, table
+
+START = (0.0, 0.0)
+
+
+def begin(learner: PatternSearch, landscape: Landscape, *start: float) -> tuple[nogd.Objective, PatternState]:
+    """An objective and the learner's first state on it."""
+    the_objective = objective(landscape, *start)
+    theta = torch.tensor(start, dtype=torch.float64)
+    return the_objective, learner.init(the_objective, theta, torch.Generator())
+
+
+def sweep(learner: PatternSearch, the_objective: nogd.Objective, state: PatternState) -> None:
+    """Step until the next iteration has ended."""
+    before = state.iteration
+    while state.iteration == before and not state.finished:
+        learner.step(the_objective, state)
+
+
+def fit(landscape: Landscape, start: tuple[float, ...], forwards: int, **hyper: float) -> nogd.Run:
+    budget = nogd.Budget(forwards=forwards)
+    loss = as_loss(landscape)
+    return nogd.fit(
+        Point(*start), *data(), learner="pattern-search", loss=loss, budget=budget, seed=0, **hyper
+    )
+
+
+@pytest.mark.parametrize(
+    ("landscape", "start", "forwards", "floor"),
+    [
+        (ellipsoid, (0.0, 0.0), 500, (3.0, -1.0)),
+        (ellipsoid, (-4.3, 4.1, 0.2, -2.9), 2_000, (3.0, -1.0, 3.0, -1.0)),
+        (rosenbrock, (-1.2, 1.0), 2_000, (1.0, 1.0)),
+        (rosenbrock, (-1.2, 1.0, -1.2), 20_000, (1.0, 1.0, 1.0)),
+    ],
+)
+def test_finds_the_floor(landscape, start, forwards, floor):
+    run = fit(landscape, start, forwards)
+    assert run.loss < 1e-6
+    assert run.theta.tolist() == pytest.approx(floor, abs=1e-2)
+
+
+def test_the_leap_follows_a_valley_faster_than_sweeps_alone():
+    """Along a diagonal valley, leaps of growing length go where sweeps would crawl."""
+
+    def diagonal(theta):
+        return (theta[0] - theta[1]) ** 2 + 1e-3 * (theta.sum() - 1000) ** 2
+
+    run = fit(diagonal, START, 400)
+    assert run.loss < 1.0
+    assert run.meter.forwards < 1000 / 2 * 4  # sweeps of 4 forwards that gain 1 in each coordinate
+
+
+def test_a_sweep_costs_two_forwards_a_coordinate_and_a_leap_one():
+    learner = PatternSearch()
+    the_objective, state = begin(learner, ellipsoid, 0.0, 0.0, 0.0)
+    assert the_objective.meter.forwards == 1
+    sweep(learner, the_objective, state)
+    assert the_objective.meter.forwards == 1 + 2 * 3
+    learner.step(the_objective, state)
+    assert (state.leapt, the_objective.meter.forwards) == (True, 1 + 2 * 3 + 1)
+
+
+def test_both_signs_are_tried_and_the_better_one_is_taken():
+    learner = PatternSearch()
+    the_objective, state = begin(learner, table({(0, 0): 9, (1, 0): 8, (-1, 0): 7, (-1, 1): 7}), *START)
+    sweep(learner, the_objective, state)
+    assert state.theta.tolist() == [-1.0, 0.0]  # (-1, 1) is a tie: only what is lower is taken
+
+
+def test_a_failed_coordinate_does_not_shrink_the_step():
+    learner = PatternSearch(sigma=1.0)
+    the_objective, state = begin(learner, table({(0, 0): 9, (0, 1): 8, (0, 2): 7, (0, 3): 6}), *START)
+    for _ in range(2):  # the first coordinate fails in each sweep, the second does not
+        sweep(learner, the_objective, state)
+    assert (state.theta.tolist(), state.sigma) == ([0.0, 3.0], 1.0)
+
+
+def test_the_step_is_halved_after_a_sweep_that_helps_nowhere():
+    learner = PatternSearch(sigma=2.0)
+    the_objective, state = begin(learner, table({(0, 0): 9}), *START)
+    sweep(learner, the_objective, state)
+    learner.step(the_objective, state)
+    assert (state.sigma, state.theta.tolist()) == (1.0, [0.0, 0.0])
+
+
+def test_a_leap_to_a_worse_point_is_explored_before_it_is_judged():
+    learner = PatternSearch(sigma=1.0)
+    bend = {(0, 0): 10, (1, 0): 9, (1, 1): 8, (2, 2): 50, (3, 2): 7}
+    the_objective, state = begin(learner, table(bend), *START)
+    sweep(learner, the_objective, state)
+    learner.step(the_objective, state)
+    assert (state.trial.tolist(), state.trial_loss) == ([2.0, 2.0], 50.0)
+    assert state.theta.tolist() == [1.0, 1.0]  # the recommendation does not leap along
+    sweep(learner, the_objective, state)
+    assert state.theta.tolist() == [3.0, 2.0]
+
+
+def test_a_leap_that_does_not_help_is_taken_back_and_the_step_kept():
+    learner = PatternSearch(sigma=1.0)
+    wall = {(0, 0): 10, (1, 0): 9, (1, 1): 8, (2, 2): 50, (3, 2): 40, (1, 2): 7.5}
+    the_objective, state = begin(learner, table(wall), *START)
+    sweep(learner, the_objective, state)
+    learner.step(the_objective, state)
+    sweep(learner, the_objective, state)
+    assert (state.trial.tolist(), state.theta.tolist()) == ([1.0, 2.0], [1.0, 2.0])  # better than both: kept
+
+    wall[(1, 2)] = 45
+    the_objective, state = begin(learner, table(wall), *START)
+    sweep(learner, the_objective, state)
+    learner.step(the_objective, state)
+    sweep(learner, the_objective, state)
+    assert state.trial.tolist() == [3.0, 2.0]
+    learner.step(the_objective, state)
+    assert (state.trial.tolist(), state.trial_loss, state.sigma) == ([1.0, 1.0], 8.0, 1.0)
+    sweep(
+        learner, the_objective, state
+    )  # from where it came back to, nothing helps: only now the step shrinks
+    learner.step(the_objective, state)
+    assert state.sigma == 0.5
+
+
+def test_a_second_leap_goes_on_from_the_first():
+    learner = PatternSearch(sigma=1.0)
+    the_objective, state = begin(learner, table({(n, 0): 10 - n for n in range(6)}), *START)
+    places = []
+    for _ in range(2):
+        sweep(learner, the_objective, state)
+        places.append(state.theta[0].item())
+        learner.step(the_objective, state)
+    # 0 -> 1, leap to 2, sweep to 3, leap by 2 to 5
+    assert [*places, state.theta[0].item()] == [1.0, 3.0, 5.0]
+
+
+def test_the_search_ends_when_the_step_is_below_the_tolerance():
+    run = fit(ellipsoid, START, 10_000, tolerance=0.1)
+    assert run.status == "ok"
+    assert run.meter.forwards < 10_000
+
+
+def test_losses_that_are_not_finite_are_never_taken():
+    def cliff(theta):
+        return torch.where(theta[0] > 2.5, math.nan, -theta.sum()) + theta[1] ** 2
+
+    run = fit(cliff, START, 300)
+    assert math.isfinite(run.loss)
+    assert run.theta.tolist() == pytest.approx([2.5, 0.5], abs=1e-2)
+
+
+def test_it_leaves_a_start_whose_loss_is_not_finite():
+    def hole(theta):
+        return torch.where(theta[0].abs() < 0.5, math.inf, ellipsoid(theta))
+
+    assert fit(hole, START, 500).loss < 1e-6
+
+
+@pytest.mark.parametrize("forwards", range(1, 24))
+def test_no_budget_is_exceeded_and_the_start_never_worsened(forwards):
+    run = fit(rosenbrock, (-1.2, 1.0), forwards)
+    assert run.meter.forwards <= forwards
+    assert run.loss <= rosenbrock(torch.tensor([-1.2, 1.0], dtype=torch.float64)).item()
+
+
+def test_at_every_step_theta_is_the_best_point_so_far():
+    learner = PatternSearch()
+    the_objective, state = begin(learner, rosenbrock, -1.2, 1.0)
+    best = rosenbrock(state.theta).item()
+    for _ in range(300):
+        learner.step(the_objective, state)
+        assert rosenbrock(state.theta).item() <= best
+        best = rosenbrock(state.theta).item()
+    assert best < 1.0
+
+
+def test_the_same_seed_gives_the_same_run():
+    first, second = (fit(rosenbrock, (-1.2, 1.0), 300) for _ in range(2))
+    deterministic = ["iteration", "forwards", "evaluations", "loss"]
+    assert first.curve[deterministic].equals(second.curve[deterministic])
+    assert first.theta.equal(second.theta)
+
+
+@pytest.mark.parametrize("stop", range(1, 40, 3))
+def test_a_run_resumed_from_a_checkpoint_ends_as_one_never_stopped(stop):
+    learner = PatternSearch()
+    unbroken, expected = begin(learner, rosenbrock, -1.2, 1.0)
+    for _ in range(stop):
+        learner.step(unbroken, expected)
+    saved = to_bytes(expected), to_bytes(unbroken.save())
+    resumed, state = objective(rosenbrock, -1.2, 1.0), from_bytes(saved[0])
+    resumed.restore(from_bytes(saved[1]))
+    for _ in range(60):
+        learner.step(unbroken, expected)
+        learner.step(resumed, state)
+    assert to_bytes(state) == to_bytes(expected)
+    assert resumed.meter.forwards == unbroken.meter.forwards
+
+
+@pytest.mark.parametrize("wrong", [{"sigma": 0.0}, {"shrink": 1.0}, {"tolerance": -1.0}, {"points": 3}])
+def test_hyper_parameters_are_validated(wrong):
+    with pytest.raises(ValidationError, match=next(iter(wrong))):
+        PatternSearch(**wrong)
+
+
+def test_the_plugin_offers_it_without_importing_it():
+    import nogd_local
+
+    [lazy] = nogd_local.nogd_learners()
+    assert lazy.name == PatternSearch.name
