@@ -22,12 +22,13 @@ class Found:
     """A plugin that was found but not imported yet.
 
     name: the entry point's name, or what it was given as; load: imports it and returns the object to
-    register, or raises what is wrong with it.
+    register, or raises what is wrong with it; target: the entry point's "package.module:attribute".
     """
 
     name: str
     source: Source
     load: Callable[[], object]
+    target: str = ""
 
     def is_called(self, name: str) -> bool:
         """Whether a user who blocks `name` means this plugin."""
@@ -56,11 +57,10 @@ def builtin_plugins() -> Iterator[Found]:
 
 
 def own_version() -> str:
-    """nogd's version, "0+unknown" where it runs from a folder and was never installed."""
-    try:
-        return importlib.metadata.version("nogd")
-    except importlib.metadata.PackageNotFoundError:
-        return "0+unknown"
+    """The version of nogd itself."""
+    import nogd
+
+    return str(getattr(nogd, "__version__", "0+unknown"))
 
 
 def installed_plugins(group: str = GROUP) -> list[Found]:
@@ -73,7 +73,7 @@ def installed_plugins(group: str = GROUP) -> list[Found]:
     for distribution in importlib.metadata.distributions():
         try:
             text = distribution.read_text("entry_points.txt") or ""
-        except Exception as error:
+        except Exception as error:  # whatever is wrong with it costs only itself
             found.append(_unreadable(distribution, error))
             continue
         if GROUP in text:  # a cheap test: most distributions end here, without a look at their metadata
@@ -89,7 +89,7 @@ def _plugins_of(
         points = [point for point in distribution.entry_points if point.group == group]
         name = _name(distribution)
         version = distribution.version
-    except Exception as error:
+    except Exception as error:  # whatever is wrong with it costs only itself
         if f"[{group}]" in (distribution.read_text("entry_points.txt") or ""):
             yield _unreadable(distribution, error)
         return
@@ -100,7 +100,7 @@ def _plugins_of(
         return
     for point in points:
         source = Source(point.name, name, version, f"{point.name} = {point.value}")
-        yield Found(point.name, source, point.load)
+        yield Found(point.name, source, point.load, point.value)
 
 
 def _name(distribution: importlib.metadata.Distribution) -> str:

@@ -9,6 +9,7 @@ import importlib.util
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -35,7 +36,7 @@ def given_plugins(given: str) -> Iterator[Found]:
         yield from _folder(path)
     elif path.suffix == ".py":
         source = Source(path.stem, location=str(path))
-        yield Found(path.stem, source, lambda: _import_path(path.stem, path.parent, path))
+        yield Found(path.stem, source, partial(_import_path, path.stem, path.parent, path))
     else:
         raise InvalidSetting(f"--plugin {given}: a plugin is a .py file, a folder or a module's name.")
 
@@ -61,7 +62,7 @@ def _module(name: str) -> Found:
         raise InvalidSetting(
             f"--plugin {name}: there is no module of that name (write ./{name} for a file or folder here)."
         )
-    return Found(name, _installed_source(name), lambda: importlib.import_module(name))
+    return Found(name, _installed_source(name), partial(importlib.import_module, name))
 
 
 def _installed_source(module: str) -> Source:
@@ -85,12 +86,13 @@ def _folder(folder: Path) -> Iterator[Found]:
     elif (folder / "__init__.py").is_file():
         yield _package(folder)
     else:
-        raise InvalidSetting(f"--plugin {folder}: the folder has neither an __init__.py nor a pyproject.toml.")
+        raise InvalidSetting(f"--plugin {folder}: it has neither an __init__.py nor a pyproject.toml.")
 
 
 def _package(folder: Path) -> Found:
     source = Source(folder.name, location=str(folder))
-    return Found(folder.name, source, lambda: _import_path(folder.name, folder.parent, folder / "__init__.py"))
+    load = partial(_import_path, folder.name, folder.parent, folder / "__init__.py")
+    return Found(folder.name, source, load)
 
 
 def _project(folder: Path) -> Iterator[Found]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import threading
-import traceback
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from types import ModuleType
@@ -16,39 +15,17 @@ import pluggy
 
 from nogd import hookspecs
 from nogd.discovery import Found, builtin_plugins, installed_plugins
-from nogd.errors import NogdWarning, PluginError, PluginWarning, did_you_mean, nearest
-from nogd.given import absolute, given_plugins
-from nogd.registry import KINDS, Entry, Registry, Source, cause_of, entry_of, quiet_stdout
+from nogd.errors import NogdWarning, PluginError, PluginWarning, did_you_mean
+from nogd.given import given_plugins
+from nogd.isolation import Failure, attempt
+from nogd.plugin_settings import PluginSettings
+from nogd.registry import KINDS, Entry, Registry, Source, entry_of
 from nogd.sources import source_version
 
 if TYPE_CHECKING:
     from pluggy import HookImpl
 
-__all__ = ["PluginInfo", "PluginSettings", "Plugins", "configure", "plugins", "source_version"]
-
-
-@dataclass(frozen=True)
-class PluginSettings:
-    """Which plugins to load; picklable, so that workers load the same.
-
-    extra: files, folders or modules beyond the installed ones (paths are made absolute); blocked: names of
-    plugins, entry points or distributions that stay out; thirdparty: False for the built-ins alone.
-    """
-
-    extra: tuple[str, ...] = ()
-    blocked: frozenset[str] = frozenset()
-    thirdparty: bool = True
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "extra", tuple(absolute(given) for given in self.extra))
-
-    @classmethod
-    def from_environment(
-        cls, extra: tuple[str, ...] = (), blocked: tuple[str, ...] = (), thirdparty: bool = True
-    ) -> PluginSettings:
-        """These settings, with what the variable NOGD_BLOCK_PLUGINS ("a,b") blocks besides."""
-        named = os.environ.get("NOGD_BLOCK_PLUGINS", "").split(",")
-        return cls(extra, frozenset(blocked) | {name.strip() for name in named if name.strip()}, thirdparty)
+__all__ = ["PluginInfo", "PluginSettings", "Plugins", "configure", "configured", "plugins", "source_version"]
 
 
 @dataclass
@@ -75,7 +52,7 @@ class Plugins:
     """
 
     def __init__(self, settings: PluginSettings | None = None) -> None:
-        """settings: those of the environment if not given."""
+        """Load nothing yet; settings: those of the environment if not given."""
         self.settings = PluginSettings.from_environment() if settings is None else settings
         self._lock = threading.RLock()
         self._start()
@@ -141,6 +118,11 @@ class Plugins:
         """Figures and tables of the report."""
         return self._registry("figure")
 
+    def ask_all(self) -> None:
+        """Ask every plugin for all that it offers, so that `infos` shows what is wrong with it."""
+        for kind in KINDS:
+            self.registry(kind)
+
     def registry(self, kind: str) -> Registry:
         """The registry of a kind: "learner", "task", "dataset", "figure", "executor" or "loss"."""
         made: Registry = getattr(self, KINDS[kind][0])
@@ -153,13 +135,10 @@ class Plugins:
             if name in self._silenced:
                 continue
             chosen = [arguments[wanted] for wanted in implementation.argnames]
-            try:
-                implementation.function(*chosen)
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:
+            outcome = attempt(partial(implementation.function, *chosen))
+            if isinstance(outcome, Failure):
                 self._silenced.add(name)
-                self._broken(self._infos[name], f"{hook} raised {cause_of(error)}", error)
+                self._broken(self._infos[name], f"{hook}: {outcome.cause}", outcome)
 
     # Loading
 
@@ -200,18 +179,16 @@ class Plugins:
         if self._is_blocked(found):
             self._note(found, "blocked")
             return
-        try:
-            with quiet_stdout():
-                plugin = found.load()
-                if any(plugin is known for _, known in self._manager.list_name_plugin()):
-                    return  # one module under two entry points, or given by hand and installed as well
-                self._register(plugin, found.source.plugin)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # SystemExit too: a plugin must not end the command
-            self._broken(self._note(found, "broken"), cause_of(error), error)
-            return
-        self._inspect(plugin, self._note(found, "builtin" if source.builtin else "ok"))
+        plugin = attempt(found.load, quiet=True)
+        if not isinstance(plugin, Failure):
+            if any(plugin is known for _, known in self._manager.list_name_plugin()):
+                return  # one module under two entry points, or given by hand and installed as well
+            failure = attempt(partial(self._register, plugin, found.source.plugin), quiet=True)
+            plugin = failure or plugin
+        if isinstance(plugin, Failure):
+            self._broken(self._note(found, "broken"), plugin.cause, plugin)
+        else:
+            self._inspect(plugin, self._note(found, "builtin" if source.builtin else "ok"))
 
     def _is_blocked(self, found: Found) -> bool:
         return any(found.is_called(name) for name in self.settings.blocked)
@@ -242,7 +219,8 @@ class Plugins:
         for name in sorted(self.settings.blocked):
             if self.settings.thirdparty and not any(plugin.is_called(name) for plugin in found):
                 hint = did_you_mean(name, known)
-                warnings.warn(f"Nothing to block: no plugin is named {name!r}{hint}", NogdWarning, stacklevel=4)
+                text = f"Nothing to block: no plugin is named {name!r}{hint}"
+                warnings.warn(text, NogdWarning, stacklevel=4)
 
     # What a registered plugin says that cannot be meant
 
@@ -305,24 +283,18 @@ class Plugins:
         self, kind: str, hook: str, info: PluginInfo, function: Callable[[], object]
     ) -> list[Entry]:
         """What one plugin offers; what it offers wrongly is left out, with a warning."""
-        try:
-            with quiet_stdout():
-                items = function()
-                if not isinstance(items, list | tuple):
-                    raise TypeError(f"it returned {type(items).__name__}, not a list")
-                return [entry_of(kind, item, info.source) for item in items]
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            self._broken(info, f"{hook}: {cause_of(error)}", error)
+        entries = attempt(partial(_entries, kind, function, info.source), quiet=True)
+        if isinstance(entries, Failure):
+            self._broken(info, f"{hook}: {entries.cause}", entries)
             return []
+        return entries
 
-    def _broken(self, info: PluginInfo, error: str, cause: BaseException | None = None) -> None:
+    def _broken(self, info: PluginInfo, error: str, cause: Failure | None = None) -> None:
         """Note what is wrong with a plugin and warn of it, once."""
         info.status = "broken"
         info.error = f"{info.error}; {error}" if info.error else error
         if cause is not None:
-            info.traceback += "".join(traceback.format_exception(cause))
+            info.traceback += cause.traceback
         end = "" if error.endswith((".", "?")) else "."
         warnings.warn(
             f"The plugin {info.name!r} of {info.source.describe()} is broken: {error}{end} "
@@ -330,6 +302,18 @@ class Plugins:
             PluginWarning,
             stacklevel=3,
         )
+
+
+def _entries(kind: str, function: Callable[[], object], source: Source) -> list[Entry]:
+    """Entries of what a hook returns; raises what is wrong with them, so that none of a bad list counts."""
+    items = function()
+    if not isinstance(items, list | tuple):
+        raise TypeError(f"it returned {type(items).__name__}, not a list")
+    entries = [entry_of(kind, item, source) for item in items]
+    for entry in entries:
+        if sum(other.name == entry.name for other in entries) > 1:
+            raise ValueError(f"it names two {KINDS[kind][0]} {entry.name!r}")
+    return entries
 
 
 def _as_plugin(given: object) -> object:
@@ -341,22 +325,33 @@ def _as_plugin(given: object) -> object:
     return module
 
 
-_lock = threading.RLock()
-_current: Plugins | None = None
+class _Process:
+    """What this process uses."""
+
+    lock = threading.RLock()
+    plugins: Plugins | None = None
 
 
 def plugins() -> Plugins:
     """This process's plugins, made on first use from the environment."""
-    global _current
-    with _lock:
-        if _current is None:
-            _current = Plugins()
-        return _current
+    with _Process.lock:
+        if _Process.plugins is None:
+            _Process.plugins = Plugins()
+        return _Process.plugins
 
 
 def configure(settings: PluginSettings) -> Plugins:
     """Replace this process's plugins by those of `settings`."""
-    global _current
-    with _lock:
-        _current = Plugins(settings)
-        return _current
+    with _Process.lock:
+        _Process.plugins = Plugins(settings)
+        return _Process.plugins
+
+
+@contextmanager
+def configured(settings: PluginSettings) -> Iterator[Plugins]:
+    """Use the plugins of `settings` in this process until the block ends."""
+    before = _Process.plugins
+    try:
+        yield configure(settings)
+    finally:
+        _Process.plugins = before

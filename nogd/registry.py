@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import inspect
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from nogd.errors import AmbiguousName, PluginError, UnknownName, did_you_mean
+from nogd.isolation import Failure, attempt
 
 KINDS = {  # kind -> (what `nogd list` calls them, the hook that gives them)
     "learner": ("learners", "nogd_learners"),
@@ -100,23 +99,19 @@ class Entry:
         """The class or object itself; raises PluginError, naming the plugin, where its import fails."""
         if not isinstance(self.target, Lazy):
             return self.target
-        try:
-            with quiet_stdout():
-                loaded = self.target.load()
-        except KeyboardInterrupt:
-            raise
-        except BaseException as cause:  # SystemExit too: an import must not end the command
+        loaded = attempt(self.target.load, quiet=True)
+        if isinstance(loaded, Failure):
             raise PluginError(
                 f"The {self.kind} {self.name!r} of {self.source.describe()} cannot be imported "
-                f"from {self.target.target}: {cause_of(cause)}"
-            ) from cause
+                f"from {self.target.target}: {loaded.cause}"
+            ) from loaded.error
         self._check_name(loaded)
         return loaded
 
     def _check_name(self, loaded: object) -> None:
         """A class under another name than its own would be stored under one and asked for under the other."""
         own = getattr(loaded, "name", self.name)
-        if isinstance(own, str) and own != self.name:
+        if self.kind in KINDS and isinstance(own, str) and own != self.name:
             raise PluginError(
                 f"{self.source.describe()} registers the {self.kind} {self.name!r}, "
                 f"which calls itself {own!r}: the two names must be the same."
@@ -184,21 +179,10 @@ def entry_of(kind: str, item: object, source: Source) -> Entry:
     """
     name = getattr(item, "name", None)
     if not isinstance(name, str):
-        raise TypeError(f"{_shortened(item)} has no string 'name' (wanted: a class, an object or a Lazy with one)")
+        raise TypeError(f"{_shortened(item)} has no string 'name', as a class, an object or a Lazy should")
     if not name or _NOT_IN_NAMES.search(name):
         raise ValueError(f"the name {name!r} is empty or holds a space, ',', '+' or '='")
     return Entry(kind, name, _summary(item), source, item)
-
-
-def cause_of(error: BaseException) -> str:
-    """An exception in one line: "ImportError: No module named 'x'"."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-def quiet_stdout() -> contextlib.AbstractContextManager[object]:
-    """While a plugin's code runs, its prints go to stderr: stdout is for results, often JSON."""
-    return contextlib.redirect_stdout(sys.stderr)
 
 
 def _summary(item: object) -> str:

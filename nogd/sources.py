@@ -8,7 +8,7 @@ import importlib.metadata
 import json
 import os
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -18,7 +18,7 @@ _NOT_SOURCES = {"__pycache__", "build", "dist", "node_modules", "tests"}
 _NOT_IN_RESULTS = {"cli", "report", "testing"}  # parts of nogd that no result depends on
 
 
-@lru_cache(maxsize=None)
+@cache
 def source_version(source: Source) -> str:
     """A version that changes when the code may have: "1.2.0", or "1.2.0+src.1a2b3c4d".
 
