@@ -1,0 +1,22 @@
+"""The report: runs in, tables, figures and one HTML page out; from the store alone, without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nogd.hookspecs import hookimpl
+from nogd.registry import Lazy
+
+_FIGURES = "nogd.report.figures"
+
+
+@hookimpl
+def nogd_figures() -> Sequence[Lazy]:
+    """The figures and tables that every report has."""
+    return [
+        Lazy("scores", f"{_FIGURES}.scores:FIGURE", "normalised score of every learner, with its interval"),
+        Lazy("task-table", f"{_FIGURES}.task_table:FIGURE", "final metric of every learner on every task"),
+        Lazy("learning-curves", f"{_FIGURES}.learning_curves:FIGURE", "loss and metric against forwards, per task"),
+        Lazy("final-losses", f"{_FIGURES}.final_losses:FIGURE", "training loss that every learner ended with"),
+        Lazy("failures", f"{_FIGURES}.failures:FIGURE", "runs that failed or could not be asked for"),
+    ]

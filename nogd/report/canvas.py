@@ -1,0 +1,141 @@
+"""Canvases of one style for all figures; nothing here touches pyplot or leaves a global setting changed."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from nogd.report.look import GRID, INK, MUTED, Look
+
+WIDTH = 4.7
+"""Inches: two canvases fit side by side on a desk, and one is still legible on a phone."""
+LEGEND_ROW = 0.19
+_SETTINGS = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 8.5,
+    "axes.titlesize": 8.5,
+    "axes.labelsize": 8.5,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8,
+    "text.color": INK,
+    "axes.labelcolor": MUTED,
+    "axes.titlecolor": INK,
+    "axes.edgecolor": GRID,
+    "axes.facecolor": "none",
+    "figure.facecolor": "none",
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "grid.color": GRID,
+    "grid.linewidth": 0.7,
+    "text.parse_math": False,  # a learner may be called "$x$"
+    "axes.unicode_minus": True,
+    "svg.fonttype": "none",  # text stays text: small, searchable, in the page's font
+    "svg.hashsalt": "nogd",  # equal pictures are equal bytes
+}
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Draw and save inside of this: settings of matplotlib and seaborn, put back afterwards."""
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")  # the browser's fonts have it
+        matplotlib.rcParams.update({**sns.axes_style("whitegrid"), **_SETTINGS})
+        yield
+
+
+def new_canvas(height: float, width: float = WIDTH) -> Canvas:
+    """An empty canvas, in inches, that no global state knows of."""
+    return Canvas(figsize=(width, height))
+
+
+def place_axes(canvas: Canvas, left: float, right: float, top: float, bottom: float) -> Axes:
+    """Axes with the given distances, in inches, from the canvas's left, right, upper and lower edge."""
+    width, height = canvas.get_size_inches()
+    box = (left / width, bottom / height, (width - left - right) / width, (height - top - bottom) / height)
+    axes: Axes = canvas.add_axes(box)
+    sns.despine(ax=axes, left=True)
+    axes.set_axisbelow(True)
+    axes.tick_params(length=0)
+    return axes
+
+
+def heading(axes: Axes, text: str) -> None:
+    """What the vertical axis shows, written above it, where it can be read without turning the head."""
+    axes.set_title(text, loc="left", pad=5)
+
+
+def log_cost(axes: Axes) -> None:
+    """A logarithmic horizontal axis with plain numbers: 1, 10, 100, 1k."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(numticks=8))
+    axes.xaxis.set_major_formatter(FuncFormatter(short_number))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def log_values(axes: Axes, direction: str = "y") -> None:
+    """A logarithmic value axis with plain numbers; a short range gets the 2s and 5s too."""
+    axis = axes.yaxis if direction == "y" else axes.xaxis
+    (axes.set_yscale if direction == "y" else axes.set_xscale)("log")
+    low, high = axis.get_view_interval()
+    steps = (1.0,) if high / low > 300 else (1.0, 3.0) if high / low > 30 else (1.0, 2.0, 5.0)
+    axis.set_major_locator(LogLocator(subs=steps, numticks=8))
+    axis.set_major_formatter(FuncFormatter(short_number))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def linear_values(axes: Axes, direction: str = "y") -> None:
+    """A linear value axis with few plain numbers."""
+    axis = axes.yaxis if direction == "y" else axes.xaxis
+    axis.set_major_locator(MaxNLocator(5))
+    axis.set_major_formatter(FuncFormatter(short_number))
+
+
+def short_number(value: float, _position: int | None = None) -> str:
+    """A number for an axis: 0.05, 3, 1.5k, 20M."""
+    for limit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= limit * 0.9995:
+            return f"{value / limit:.3g}{letter}".replace("-", "−")
+    return f"{value:.3g}".replace("-", "−").replace("e−0", "e−")
+
+
+def handle(look: Look) -> Line2D:
+    """A learner's line and marker for a legend."""
+    return Line2D([], [], color=look.colour, marker=look.marker, markersize=4.5, linewidth=1.4, label=look.label)
+
+
+def legend_height(labels: Sequence[str]) -> float:
+    """Inches that `legend_below` needs."""
+    return -(-len(labels) // _columns(labels)) * LEGEND_ROW + 0.08
+
+
+def legend_below(canvas: Canvas, handles: Sequence[Any]) -> None:
+    """A legend under the axes, never over data."""
+    labels = [str(each.get_label()) for each in handles]
+    canvas.legend(
+        handles=list(handles),
+        labels=labels,
+        loc="lower left",
+        bbox_to_anchor=(0.0, 0.0),
+        ncols=_columns(labels),
+        frameon=False,
+        borderaxespad=0.2,
+        handlelength=1.8,
+        columnspacing=1.2,
+        labelspacing=0.35,
+    )
+
+
+def _columns(labels: Sequence[str]) -> int:
+    longest = max(map(len, labels), default=1)
+    return 3 if longest <= 15 else 2 if longest <= 26 else 1

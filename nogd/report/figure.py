@@ -1,0 +1,98 @@
+"""What a figure of the report is: a name, how to read it, and a pure function from runs to a drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
+    from pandas import DataFrame
+
+
+class ResultsLike(Protocol):
+    """Whatever has the three tables of a comparison, such as `nogd.run`'s Results."""
+
+    @property
+    def runs(self) -> DataFrame:
+        """One row a run."""
+
+    @property
+    def curves(self) -> DataFrame:
+        """One row a point of a run's curve."""
+
+    @property
+    def meta(self) -> Mapping[str, Any]:
+        """Sessions, settings, and the number of planned cells without a run."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The tables that a report is made of; figures read them and change nothing in them."""
+
+    runs: DataFrame
+    curves: DataFrame
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, results: ResultsLike) -> Comparison:
+        """The same tables as a Comparison, which remembers what it computed."""
+        if isinstance(results, cls):
+            return results
+        return cls(results.runs, results.curves, results.meta)
+
+    @cached_property
+    def learners(self) -> list[str]:
+        """All learners by name; colours and markers are given out in this order."""
+        return sorted(map(str, self.runs["learner"].unique()))
+
+    @cached_property
+    def tasks(self) -> list[str]:
+        """All tasks by name."""
+        return sorted(map(str, self.runs["task"].unique()))
+
+    @cached_property
+    def finals(self) -> DataFrame:
+        """What every applicable run ended with; see `nogd.report.finals`."""
+        from nogd.report.finals import final_values  # pandas: not before a report is drawn
+
+        return final_values(self.runs, self.curves)
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The experiment's settings: reference, baselines, repetitions, budget."""
+        return self.meta.get("settings") or {}
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One drawing, or one table where `figure` is None.
+
+    `data` is what can be downloaded as CSV, `alt` the finding in words for who cannot see the picture, `title`
+    tells several drawings of one figure apart (a task's name), `table` is what is shown where there is no picture
+    (`data` if not given).
+    """
+
+    figure: Canvas | None
+    data: DataFrame
+    alt: str
+    title: str = ""
+    table: DataFrame | None = None
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure or table of the report, as `nogd_figures` offers it.
+
+    `draw` gets the Comparison and gives one drawing, several (small multiples, one a task), or None where there is
+    nothing to show. `reading` says in two lines how to read it. Lower `order` comes first on the page.
+    """
+
+    name: str
+    title: str
+    reading: tuple[str, str]
+    draw: Callable[[Comparison], Drawn | Sequence[Drawn] | None]
+    summary: str = ""
+    order: int = 50

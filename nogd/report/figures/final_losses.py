@@ -1,0 +1,112 @@
+"""Bar chart of the training loss that every learner ended with, one drawing a task."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from pandas import DataFrame
+
+from nogd.report.canvas import heading, linear_values, log_values, new_canvas, place_axes, short_number
+from nogd.report.figure import Comparison, Drawn, Figure
+from nogd.report.look import INK, Look, looks
+from nogd.report.names import clean
+from nogd.report.statistics import band, interquartile_mean
+
+ROW = 0.25
+
+
+def draw(comparison: Comparison) -> list[Drawn]:
+    """One drawing a task, the lowest loss on top."""
+    look = looks(comparison.learners)
+    finals = comparison.finals
+    finals = finals[np.isfinite(finals["loss"].to_numpy(dtype=float))]
+    return [_drawn(str(task), summary(str(task), rows), look) for task, rows in finals.groupby("task", sort=True)]
+
+
+def summary(task: str, finals: DataFrame) -> DataFrame:
+    """Interquartile mean of the final training loss with its band, one row a learner, the lowest first."""
+    rows = []
+    for learner, part in finals.groupby("learner"):
+        values = part["loss"].to_numpy(dtype=float)
+        rng = np.random.default_rng(zlib.crc32(f"{task}/{learner}".encode()))
+        low, high = band(values[:, None], rng=rng)
+        rows.append((task, learner, float(interquartile_mean(values)), low[0], high[0], len(values)))
+    columns = ["task", "learner", "loss", "low", "high", "runs"]
+    return DataFrame(rows, columns=columns).sort_values(["loss", "learner"]).reset_index(drop=True)
+
+
+def _drawn(task: str, table: DataFrame, look: Mapping[str, Look]) -> Drawn:
+    canvas = new_canvas(0.62 + ROW * len(table))
+    axes = place_axes(canvas, 1.75, 0.55, 0.3, 0.28)
+    if table["low"].min() > 0 and table["high"].max() / table["low"].min() > 20:
+        _points(axes, table, look)
+    else:
+        _bars(axes, table, look)
+    _label(axes, table, look)
+    return Drawn(canvas, table, _finding(task, table), title=task)
+
+
+def _bars(axes: Axes, table: DataFrame, look: Mapping[str, Look]) -> None:
+    colours = {learner: look[learner].colour for learner in table["learner"]}
+    sns.barplot(
+        table, x="loss", y="learner", hue="learner", palette=colours, saturation=1, width=0.62, legend=False, ax=axes
+    )
+    _intervals(axes, table)
+    linear_values(axes, "x")
+    heading(axes, "final training loss (shorter is better)")
+
+
+def _points(axes: Axes, table: DataFrame, look: Mapping[str, Look]) -> None:
+    """Decades apart a bar's length means nothing, since a log axis has no zero: points instead."""
+    for place, row in table.iterrows():
+        style = look[row["learner"]]
+        axes.plot([row["loss"]], [place], color=style.colour, marker=style.marker, markersize=6.5)
+    _intervals(axes, table)
+    log_values(axes, "x")
+    heading(axes, "final training loss, log scale (further left is better)")
+
+
+def _intervals(axes: Axes, table: DataFrame) -> None:
+    axes.hlines(range(len(table)), table["low"], table["high"], color=INK, linewidth=1.1, zorder=3)
+
+
+def _label(axes: Axes, table: DataFrame, look: Mapping[str, Look]) -> None:
+    axes.set(xlabel=None, ylabel=None)
+    axes.set_ylim(len(table) - 0.5, -0.5)
+    axes.set_yticks(range(len(table)), [look[learner].label for learner in table["learner"]], color=INK)
+    axes.grid(visible=False, axis="y")
+    axes.grid(visible=True, axis="x")
+    for place, loss in enumerate(table["loss"]):
+        axes.text(
+            1.02,
+            place,
+            short_number(loss),
+            transform=axes.get_yaxis_transform(),
+            va="center",
+            color=INK,
+            fontsize=8,
+        )
+
+
+def _finding(task: str, table: DataFrame) -> str:
+    listed = ", ".join(f"{clean(row['learner'])} {row['loss']:.4g}" for _, row in table.head(5).iterrows())
+    return f"Final training loss on {task}, lowest first: {listed}."
+
+
+FIGURE = Figure(
+    name="final-losses",
+    title="Final training losses",
+    reading=(
+        "A bar (or a point, where losses lie decades apart) is the interquartile mean over repetitions of the "
+        "training loss that a learner's recommendation ended with; the number stands at the right.",
+        "The dark line is the smallest and the largest run below 10 repetitions, a 95 % bootstrap interval from 10 "
+        "on. A low training loss is not yet a good score on test data: compare with the tables above.",
+    ),
+    draw=draw,
+    summary="training loss that every learner ended with",
+    order=30,
+)

@@ -1,0 +1,243 @@
+"""Learning curves: training loss, and the metric that counts, against what was spent."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from pandas import DataFrame
+
+from nogd.report.canvas import (
+    handle,
+    heading,
+    legend_below,
+    legend_height,
+    linear_values,
+    log_cost,
+    log_values,
+    new_canvas,
+    place_axes,
+)
+from nogd.report.curves import budget_grid, resampled
+from nogd.report.figure import Comparison, Drawn, Figure
+from nogd.report.finals import applicable, numbers
+from nogd.report.look import MUTED, Look, looks
+from nogd.report.names import clean
+from nogd.report.statistics import FloatArray, band, interquartile_mean
+
+PLOT_HEIGHT = 1.75
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A learner's interquartile mean over repetitions with its band, all of shape (points,)."""
+
+    middle: FloatArray
+    low: FloatArray
+    high: FloatArray
+    runs: int
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One task: curves by learner on a common grid of forwards, for the loss and for the metric."""
+
+    task: str
+    grid: FloatArray
+    loss: Mapping[str, Curve]
+    metric: Mapping[str, Curve]
+    metric_title: str
+    greater: bool
+    constant: float
+    reference: float
+
+
+def draw(comparison: Comparison) -> list[Drawn]:
+    """One drawing a task."""
+    look = looks(comparison.learners)
+    by_task = dict(iter(comparison.curves.groupby("task", sort=False)))
+    panels = [
+        panel_of(str(task), applicable(runs), by_task[task])
+        for task, runs in comparison.runs.groupby("task", sort=True)
+        if task in by_task
+    ]
+    return [_drawn(panel, look) for panel in panels if panel.loss]
+
+
+def panel_of(task: str, runs: DataFrame, curves: DataFrame) -> Panel:
+    """The curves of one task."""
+    cost = numbers(curves, "forwards")
+    positive = cost[cost > 0]
+    grid = budget_grid(float(positive.min()), float(positive.max())) if positive.size else np.array([1.0])
+    first = runs.iloc[0] if len(runs) else None
+    split = first is not None and bool(first["has_split"])
+    name = clean(first["metric_name"]) if first is not None else "metric"
+    greater = bool(first is not None and first["metric_greater"])
+    way = "higher is better" if greater else "lower is better"
+    return Panel(
+        task=task,
+        grid=grid,
+        loss=_curves(task, runs, curves, "loss", grid),
+        metric=_curves(task, runs, curves, "test_metric" if split else "metric", grid),
+        metric_title=f"{name} on {'test' if split else 'training'} data ({way})",
+        greater=greater,
+        constant=_first_number(runs, "constant"),
+        reference=_first_number(runs, "reference"),
+    )
+
+
+def _curves(task: str, runs: DataFrame, curves: DataFrame, column: str, grid: FloatArray) -> dict[str, Curve]:
+    found = {}
+    for learner, values in sorted(resampled(runs, curves, column, grid).items()):
+        if np.isfinite(values).any():
+            rng = np.random.default_rng(zlib.crc32(f"{task}/{learner}/{column}".encode()))
+            low, high = band(values, rng=rng)
+            found[learner] = Curve(interquartile_mean(values, axis=0), low, high, len(values))
+    return found
+
+
+def _first_number(runs: DataFrame, column: str) -> float:
+    values = numbers(runs, column)
+    known = values[np.isfinite(values)]
+    return float(known[0]) if known.size else np.nan
+
+
+def _drawn(panel: Panel, look: Mapping[str, Look]) -> Drawn:
+    handles = [handle(look[learner]) for learner in panel.loss]
+    below = legend_height([str(each.get_label()) for each in handles])
+    rows = 2 if panel.metric else 1
+    canvas = new_canvas(0.3 + rows * (PLOT_HEIGHT + 0.3) + 0.28 + below)
+    height = float(canvas.get_size_inches()[1])
+    axes = place_axes(canvas, 0.52, 0.12, 0.3, height - 0.3 - PLOT_HEIGHT)
+    _plot_loss(axes, panel, look)
+    if panel.metric:
+        axes.tick_params(labelbottom=False)
+        axes = place_axes(canvas, 0.52, 0.12, 0.6 + PLOT_HEIGHT, below + 0.42)
+        _plot_metric(axes, panel, look)
+    axes.set_xlabel("forwards", labelpad=1)
+    legend_below(canvas, handles)
+    return Drawn(canvas, _data(panel), _finding(panel), title=panel.task)
+
+
+def _plot_loss(axes: Axes, panel: Panel, look: Mapping[str, Look]) -> None:
+    _plot(axes, panel.grid, panel.loss, look)
+    edges = np.concatenate([edge for curve in panel.loss.values() for edge in (curve.low, curve.high)])
+    edges = edges[np.isfinite(edges)]
+    if edges.size and edges.min() > 0 and edges.max() / edges.min() > 20:
+        log_values(axes)
+        heading(axes, "training loss, log scale (lower is better)")
+        return
+    linear_values(axes)
+    heading(axes, "training loss (lower is better)")
+
+
+def _plot_metric(axes: Axes, panel: Panel, look: Mapping[str, Look]) -> None:
+    _plot(axes, panel.grid, panel.metric, look)
+    for level, name in ((panel.constant, "constant predictor"), (panel.reference, "reference")):
+        if np.isfinite(level):
+            axes.axhline(level, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+    axes.set_ylim(*metric_view(panel))
+    linear_values(axes)
+    _name_levels(axes, panel)
+    heading(axes, panel.metric_title)
+
+
+def _name_levels(axes: Axes, panel: Panel) -> None:
+    """Names of the dashed levels, at the left where curves have not got to yet."""
+    low, high = axes.get_ylim()
+    for level, name in ((panel.constant, "constant predictor"), (panel.reference, "reference")):
+        if low < level < high:
+            axes.annotate(
+                name,
+                (0.01, level),
+                xycoords=("axes fraction", "data"),
+                xytext=(0, 2),
+                textcoords="offset points",
+                fontsize=7,
+                color=MUTED,
+            )
+
+
+def metric_view(panel: Panel) -> tuple[float, float]:
+    """Limits that show where curves end up; a hopeless start may lie outside, or it would flatten all the rest."""
+    ends = np.array([[curve.middle[-1], curve.low[-1], curve.high[-1]] for curve in panel.metric.values()])
+    levels = [level for level in (panel.constant, panel.reference) if np.isfinite(level)]
+    shown = np.concatenate([ends[np.isfinite(ends)], levels])
+    best = shown.max() if panel.greater else shown.min()
+    span = abs(best - panel.constant) if np.isfinite(panel.constant) else np.ptp(shown)
+    span = span if span > 0 else max(abs(best), 1.0)
+    worst = np.clip(shown, best - 1.6 * span, best + 1.6 * span)
+    return float(worst.min() - 0.12 * span), float(worst.max() + 0.12 * span)
+
+
+def _plot(axes: Axes, grid: FloatArray, curves: Mapping[str, Curve], look: Mapping[str, Look]) -> None:
+    log_cost(axes)
+    gap = max(len(grid) // 5, 1)
+    for order, (learner, curve) in enumerate(curves.items()):
+        style = look[learner]
+        axes.fill_between(grid, curve.low, curve.high, color=style.colour, alpha=0.13, linewidth=0)
+        axes.plot(
+            grid,
+            curve.middle,
+            color=style.colour,
+            linewidth=1.4,
+            marker=style.marker,
+            markersize=4,
+            markevery=(order * gap // max(len(curves), 1), gap) if len(grid) > 1 else None,
+        )
+    if len(grid) > 1:
+        axes.set_xlim(grid[0], grid[-1] * 1.05)
+
+
+def _data(panel: Panel) -> DataFrame:
+    parts = [
+        DataFrame(
+            {
+                "task": panel.task,
+                "learner": learner,
+                "shown": shown,
+                "forwards": panel.grid,
+                "interquartile_mean": curve.middle,
+                "low": curve.low,
+                "high": curve.high,
+                "runs": curve.runs,
+            }
+        )
+        for shown, curves in (("training loss", panel.loss), (panel.metric_title, panel.metric))
+        for learner, curve in curves.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _finding(panel: Panel) -> str:
+    curves: Mapping[str, Any] = panel.metric or panel.loss
+    ends = {learner: float(curve.middle[-1]) for learner, curve in curves.items()}
+    ends = {learner: end for learner, end in ends.items() if np.isfinite(end)}
+    if not ends:
+        return f"Learning curves on {panel.task}: no run left a finite value."
+    best = (max if panel.metric and panel.greater else min)(ends, key=lambda learner: ends[learner])
+    what = panel.metric_title if panel.metric else "training loss"
+    return (
+        f"Learning curves on {panel.task}. At {panel.grid[-1]:,.0f} forwards {best} has the best {what}: "
+        f"{ends[best]:.4g}, among {len(ends)} learners."
+    )
+
+
+FIGURE = Figure(
+    name="learning-curves",
+    title="Learning curves",
+    reading=(
+        "A line is the interquartile mean over repetitions of what a learner would have given back had it been "
+        "stopped after so many forwards; the further left a good value, the cheaper.",
+        "The band is the smallest and the largest run below 10 repetitions, a 95 % bootstrap interval from 10 on; "
+        "a run that ended early or failed keeps its last value. Early values may lie outside of the lower picture.",
+    ),
+    draw=draw,
+    summary="loss and metric against forwards, per task",
+    order=20,
+)

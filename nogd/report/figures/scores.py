@@ -1,0 +1,87 @@
+"""The one picture beside the leaderboard: every learner's normalised score and how sure it is."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from pandas import DataFrame
+
+from nogd.report.canvas import heading, linear_values, new_canvas, place_axes
+from nogd.report.figure import Comparison, Drawn, Figure
+from nogd.report.leaderboard import main_board
+from nogd.report.look import INK, MUTED, looks
+from nogd.report.names import clean
+
+ROW = 0.27
+
+
+def draw(comparison: Comparison) -> Drawn | None:
+    """Points with intervals, best on top; None where no task has a scale."""
+    table = main_board(comparison).table
+    table = table[table["score"].notna()].reset_index(drop=True)
+    if table.empty:
+        return None
+    canvas = new_canvas(0.75 + ROW * len(table))
+    axes = place_axes(canvas, 1.75, 0.42, 0.3, 0.42)
+    _plot(axes, table, comparison)
+    return Drawn(canvas, table[["learner", "score", "score_low", "score_high"]], _finding(table))
+
+
+def _plot(axes: Axes, table: DataFrame, comparison: Comparison) -> None:
+    look = looks(comparison.learners)
+    low, high = view(table)
+    for level in (0.0, 1.0):
+        axes.axvline(level, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    for place, row in table.iterrows():
+        style = look[row["learner"]]
+        axes.plot([row["score_low"], row["score_high"]], [place, place], color=style.colour, linewidth=2.2, alpha=0.5)
+        at = float(np.clip(row["score"], low, high))
+        axes.plot([at], [place], color=style.colour, marker=style.marker, markersize=6.5, clip_on=False)
+    axes.set_xlim(low, high)
+    _label(axes, table, [look[learner].label for learner in table["learner"]])
+
+
+def _label(axes: Axes, table: DataFrame, labels: list[str]) -> None:
+    axes.set_ylim(len(table) - 0.5, -0.5)
+    axes.set_yticks(range(len(table)), labels, color=INK)
+    axes.grid(visible=False, axis="y")
+    linear_values(axes, "x")
+    axes.set_xlabel("0 = constant predictor, 1 = reference", labelpad=3)
+    heading(axes, "normalised score (further right is better)")
+    for place, score in enumerate(table["score"]):
+        axes.text(
+            1.02, place, f"{score:.2f}", transform=axes.get_yaxis_transform(), va="center", color=INK, fontsize=8
+        )
+
+
+def view(table: DataFrame) -> tuple[float, float]:
+    """Limits around all scores and both levels; a learner far below 0 is drawn at the edge."""
+    low = min(0.0, *table["score_low"].clip(lower=-1.0))
+    high = max(1.0, *table["score_high"].clip(upper=3.0))
+    margin = 0.05 * (high - low)
+    return low - margin, high + margin
+
+
+def _finding(table: DataFrame) -> str:
+    first = table.iloc[0]
+    said = f"{clean(first['learner'])} has the highest normalised score, {first['score']:.2f}"
+    said += f" (interval {first['score_low']:.2f} to {first['score_high']:.2f})"
+    if len(table) == 1:
+        return f"{said}."
+    last = table.iloc[-1]
+    return f"{said}; {clean(last['learner'])} the lowest of {len(table)}, {last['score']:.2f}."
+
+
+FIGURE = Figure(
+    name="scores",
+    title="Normalised score",
+    reading=(
+        "A point is the interquartile mean, over tasks and repetitions, of how far a learner came from the best "
+        "constant predictor (0) to the frozen reference (1).",
+        "The bar is its interval: where two bars overlap, the order of the two is not settled. It covers starts and "
+        "random streams, not other splits of the data. A point at the edge lies beyond it; its number is right.",
+    ),
+    draw=draw,
+    summary="normalised score of every learner, with its interval",
+    order=0,
+)

@@ -1,0 +1,88 @@
+"""Who is best on which task: the final metric, task by learner."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+from pandas import DataFrame
+
+from nogd.report.figure import Comparison, Drawn, Figure
+from nogd.report.names import clean
+from nogd.report.statistics import band, interquartile_mean
+
+
+def draw(comparison: Comparison) -> Drawn | None:
+    """A table of interquartile means with their bands; the best of each task carries a star."""
+    data = summary(comparison)
+    if data.empty:
+        return None
+    return Drawn(None, data, _finding(data), table=_table(comparison, data))
+
+
+def summary(comparison: Comparison) -> DataFrame:
+    """One row a task and learner: metric, interquartile mean, low, high, runs, failures, best."""
+    facts = comparison.runs.drop_duplicates("task").set_index("task")
+    rows = []
+    for (task, learner), part in comparison.finals.groupby(["task", "learner"], sort=True):
+        values = part["value"].to_numpy(dtype=float)
+        low, high = band(values[:, None], rng=np.random.default_rng(zlib.crc32(f"{task}/{learner}".encode())))
+        measured = "test" if part["split"].iloc[0] else "training"
+        name = facts["metric_name"][task]
+        failures = int(part["failed"].sum())
+        middle = float(interquartile_mean(values))
+        greater = bool(part["greater"].iloc[0])
+        rows.append((task, name, measured, greater, learner, middle, low[0], high[0], len(part), failures))
+    columns = ["task", "metric", "data", "greater_is_better", "learner", "value", "low", "high", "runs", "failures"]
+    return _with_best(DataFrame(rows, columns=columns))
+
+
+def _with_best(data: DataFrame) -> DataFrame:
+    """Mark the best of each task, all of them on a tie; a learner whose runs all failed is never the best."""
+    loss = np.where(data["greater_is_better"], -data["value"], data["value"]).astype(float)
+    loss = np.where(data["failures"] < data["runs"], loss, np.nan)
+    lowest = DataFrame({"task": data["task"], "loss": loss}).groupby("task")["loss"].transform("min")
+    return data.assign(best=loss == lowest.to_numpy())
+
+
+def _table(comparison: Comparison, data: DataFrame) -> DataFrame:
+    cells = {(row["task"], row["learner"]): _cell(row) for row in data.to_dict("records")}
+    refused = {(row.task, row.learner) for row in comparison.runs.itertuples() if row.status == "not-applicable"}
+    facts = data.drop_duplicates("task").set_index("task")
+    rows = []
+    for task in facts.index:
+        way = "↑" if facts["greater_is_better"][task] else "↓"
+        mark = "" if facts["data"][task] == "test" else ", training data"
+        row = [task, f"{facts['metric'][task]} {way}{mark}"]
+        for learner in comparison.learners:
+            blank = "n/a" if (task, learner) in refused else "–"
+            row.append(cells.get((task, learner), blank))
+        rows.append(row)
+    return DataFrame(rows, columns=["task", "metric", *comparison.learners])
+
+
+def _cell(row: dict[str, object]) -> str:
+    failures = f" ({row['failures']} failed)" if row["failures"] else ""
+    star = "★ " if row["best"] else ""
+    return f"{star}{row['value']:.4g} [{row['low']:.3g}, {row['high']:.3g}]{failures}"
+
+
+def _finding(data: DataFrame) -> str:
+    wins = data[data["best"]].groupby("learner").size().sort_values(ascending=False, kind="stable")
+    listed = ", ".join(f"{clean(learner)} on {count}" for learner, count in wins.items())
+    return f"Best of {data['task'].nunique()} tasks: {listed}." if listed else "No run gave a finite metric."
+
+
+FIGURE = Figure(
+    name="task-table",
+    title="Task by task",
+    reading=(
+        "Interquartile mean over repetitions of the metric on test data (on training data where marked: such a task "
+        "has no split), with its band in brackets; ↑ more is better, ↓ less is better.",
+        "★ marks the best learner of a task by that mean alone; n/a: the learner cannot do the task. Where bands "
+        "overlap, a star is no proof.",
+    ),
+    draw=draw,
+    summary="final metric of every learner on every task",
+    order=10,
+)

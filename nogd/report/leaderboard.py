@@ -1,0 +1,262 @@
+"""The leaderboard: one row a learner, best first, with how sure the order is."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas import DataFrame
+
+from nogd.report.figure import Comparison, ResultsLike
+from nogd.report.finals import FAILED, applicable, numbers
+from nogd.report.groups import Group, compared_learners, groups, unequal_budgets
+from nogd.report.names import clean, short_names
+from nogd.report.statistics import ENOUGH_FOR_BOOTSTRAP, mean_ranks, pooled_interquartile_mean, score_interval
+
+COLUMNS = [
+    "learner",
+    "score",
+    "score_low",
+    "score_high",
+    "mean_rank",
+    "failures",
+    "not_applicable",
+    "forwards",
+    "seconds",
+    "overhead",
+    "runs",
+]
+
+
+@dataclass(frozen=True)
+class Board:
+    """A leaderboard over tasks that its learners can all do (`common`), or over each learner's own tasks."""
+
+    table: DataFrame
+    tasks: tuple[str, ...]
+    repetitions: int
+    common: bool
+    unequal: bool
+    floor: str | None
+    beaten_by_floor: tuple[str, ...]
+
+    @property
+    def interval(self) -> str:
+        """What the score's interval is, in words."""
+        if self.repetitions >= ENOUGH_FOR_BOOTSTRAP:
+            return "95 % stratified bootstrap interval"
+        return "lowest and highest of a single repetition"
+
+    @property
+    def learners_told(self) -> str:
+        """Its learners' names, for a heading."""
+        return ", ".join(short_names(sorted(self.table["learner"]), 40))
+
+    @property
+    def tasks_told(self) -> str:
+        """Its tasks' names, for a heading."""
+        return ", ".join(short_names(self.tasks, 40))
+
+
+def leaderboard(
+    runs: DataFrame, curves: DataFrame | None = None, meta: Mapping[str, Any] | None = None
+) -> DataFrame:
+    """One row a learner, best first; see COLUMNS.
+
+    `score` (interquartile mean of the normalised final metric, pooled over tasks and repetitions) and `mean_rank` are
+    taken over the tasks that all compared learners can do; failures, costs and the number of runs over all tasks.
+    `forwards` and `seconds` are means over runs, `overhead` is the share of `seconds` outside the objective.
+    """
+    if curves is None:
+        curves = DataFrame(columns=["id", "task", "repetition", "forwards", "loss", "metric", "test_metric"])
+    return main_board(Comparison(runs, curves, meta or {})).table
+
+
+def main_board(comparison: Comparison) -> Board:
+    """The leaderboard over the tasks that all compared learners can do, and every learner has its row.
+
+    Where there is no such task, scores are over each learner's own tasks and nobody is ranked.
+    """
+    everyone = tuple(compared_learners(comparison.runs))
+    found = groups(comparison.runs)
+    if found and found[0].learners == everyone:
+        return _board(comparison, found[0], tuple(comparison.learners), common=True)
+    every_task = Group(tuple(comparison.tasks), everyone)
+    return _board(comparison, every_task, tuple(comparison.learners), common=False)
+
+
+def other_boards(comparison: Comparison) -> list[Board]:
+    """Leaderboards over the tasks that only some learners can do, where at least two can."""
+    everyone = tuple(compared_learners(comparison.runs))
+    rest = [group for group in groups(comparison.runs) if group.learners != everyone and len(group.learners) > 1]
+    return [_board(_part(comparison, group), group, group.learners, common=True) for group in rest]
+
+
+def text_leaderboard(results: ResultsLike) -> str:
+    """The leaderboard as aligned plain text of at most 100 columns, and how to read it."""
+    comparison = Comparison.of(results)
+    if comparison.runs.empty:
+        return "No runs yet."
+    board = main_board(comparison)
+    lines = [_HEAD] + [_line(place, row) for place, row in enumerate(_rows(board.table), start=1)]
+    return "\n".join([*lines, "", *_notes(comparison, board)])
+
+
+def _part(comparison: Comparison, group: Group) -> Comparison:
+    """The comparison on a group's tasks alone."""
+    runs, curves = comparison.runs, comparison.curves
+    return Comparison(
+        runs[runs["task"].isin(group.tasks)], curves[curves["task"].isin(group.tasks)], comparison.meta
+    )
+
+
+def _board(comparison: Comparison, group: Group, learners: tuple[str, ...], *, common: bool) -> Board:
+    finals = comparison.finals[comparison.finals["task"].isin(group.tasks)]
+    unequal = unequal_budgets(comparison.runs, comparison.settings)
+    rank = {} if unequal or not common else _mean_ranks(finals, group.learners)
+    rows = [
+        {
+            "learner": learner,
+            **_score(finals[finals["learner"] == learner]),
+            "mean_rank": rank.get(learner, np.nan),
+            **_costs(comparison.runs[comparison.runs["learner"] == learner]),
+        }
+        for learner in learners
+    ]
+    table = _best_first(DataFrame(rows, columns=COLUMNS))
+    floor = _floor(comparison.settings, learners)
+    return Board(
+        table=table,
+        tasks=group.tasks,
+        repetitions=int(finals["repetition"].nunique()),
+        common=common,
+        unequal=unequal,
+        floor=floor,
+        beaten_by_floor=_not_better(table, floor),
+    )
+
+
+def _score(finals: DataFrame) -> dict[str, float]:
+    """One learner's pooled score and its interval; the random numbers depend on its name alone."""
+    scores = score_matrix(finals)
+    if not np.any(~np.isnan(scores)):
+        return {"score": np.nan, "score_low": np.nan, "score_high": np.nan}
+    rng = np.random.default_rng(zlib.crc32(str(finals["learner"].iloc[0]).encode()))
+    low, high = score_interval(scores, rng=rng)
+    return {"score": float(pooled_interquartile_mean(scores)), "score_low": low, "score_high": high}
+
+
+def score_matrix(finals: DataFrame) -> Any:
+    """One learner's scores, shape (repetitions, tasks), NaN where a run is missing or a task has no scale."""
+    if finals.empty:
+        return np.full((0, 0), np.nan)
+    last = finals.drop_duplicates(["task", "repetition"], keep="last")
+    return last.pivot(index="repetition", columns="task", values="score").to_numpy(dtype=float)
+
+
+def _mean_ranks(finals: DataFrame, learners: tuple[str, ...]) -> dict[str, float]:
+    """Mean rank over all (task, repetition) in which every learner has a run; a failure shares the last place."""
+    last = finals.drop_duplicates(["learner", "task", "repetition"], keep="last")
+    present = last.assign(present=1).pivot(index=["task", "repetition"], columns="learner", values="present")
+    ranked = last.pivot(index=["task", "repetition"], columns="learner", values="ranked")
+    complete = present.reindex(columns=learners).notna().all(axis=1)
+    means = mean_ranks(ranked.reindex(columns=learners)[complete].to_numpy(dtype=float))
+    return dict(zip(learners, map(float, means), strict=True))
+
+
+def _costs(runs: DataFrame) -> dict[str, float]:
+    """Counts and mean costs of one learner over all its runs."""
+    rows = applicable(runs)
+    seconds = numbers(rows, "seconds")
+    overhead = numbers(rows, "overhead_seconds")
+    known = np.isfinite(seconds) & np.isfinite(overhead)
+    total = float(seconds[known].sum())
+    return {
+        "failures": int(rows["status"].isin(FAILED).sum()),
+        "not_applicable": len(runs) - len(rows),
+        "forwards": _mean(numbers(rows, "forwards")),
+        "seconds": _mean(seconds),
+        "overhead": float(overhead[known].sum()) / total if total > 0 else np.nan,
+        "runs": len(rows),
+    }
+
+
+def _mean(values: Any) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if known.size else np.nan
+
+
+def _best_first(table: DataFrame) -> DataFrame:
+    keys = table.assign(minus_score=-table["score"].astype(float))
+    ordered = keys.sort_values(["minus_score", "mean_rank", "learner"], na_position="last", kind="stable")
+    return ordered[COLUMNS].reset_index(drop=True)
+
+
+def _floor(settings: Mapping[str, Any], learners: tuple[str, ...]) -> str | None:
+    """The baseline that everybody should beat, the first that the experiment names, where it took part."""
+    named = settings.get("floor") or next(iter(settings.get("baselines") or ()), None)
+    return str(named) if named in learners else None
+
+
+def _not_better(table: DataFrame, floor: str | None) -> tuple[str, ...]:
+    """Learners whose score is not above the floor's."""
+    if floor is None:
+        return ()
+    level = float(table.loc[table["learner"] == floor, "score"].iloc[0])
+    low = table[(table["learner"] != floor) & (table["score"] <= level)]
+    return tuple(map(str, low["learner"]))
+
+
+_HEAD = (
+    f"{'':>2}  {'learner':<26} {'score':>7}  {'interval':<16} {'rank':>5} {'failed':>6} {'n/a':>4}"
+    f" {'forwards':>9} {'seconds':>8} {'overhead':>8}"
+)
+
+
+def _rows(table: DataFrame) -> list[dict[str, Any]]:
+    rows = table.to_dict("records")
+    for row, name in zip(rows, short_names(table["learner"], 26), strict=True):
+        row["learner"] = name
+    return [{str(key): value for key, value in row.items()} for row in rows]
+
+
+def _line(place: int, row: Mapping[str, Any]) -> str:
+    interval = "-" if pd.isna(row["score_low"]) else f"{row['score_low']:.2f} to {row['score_high']:.2f}"
+    return (
+        f"{place:>2}  {row['learner']:<26} {number(row['score'], '.2f'):>7}  {interval:<16}"
+        f" {number(row['mean_rank'], '.2f'):>5} {row['failures']:>6} {row['not_applicable']:>4}"
+        f" {number(row['forwards'], ',.0f'):>9} {number(row['seconds'], '.3g'):>8}"
+        f" {number(row['overhead'], '.0%'):>8}"
+    )
+
+
+def number(value: float, form: str) -> str:
+    """A number in a given format, or a dash where there is none; very large scores keep their length short."""
+    if pd.isna(value):
+        return "-"
+    text = format(value, form)
+    return text if len(text) <= 9 else format(value, ".1e")
+
+
+def _notes(comparison: Comparison, board: Board) -> list[str]:
+    runs, missing = comparison.runs, int(comparison.meta.get("missing") or 0)
+    failures = int(board.table["failures"].sum())
+    named = ", ".join(clean(name) for name in board.beaten_by_floor)
+    notes = [
+        "Score: 0 = best constant predictor, 1 = frozen reference; more is better. Interquartile mean over",
+        f"{_scope(comparison, board)}; interval: {board.interval}.",
+        "UNEQUAL COST: learners had different budgets, so nobody is ranked." if board.unequal else "",
+        f"Unfinished: {missing} planned runs are missing." if missing else "",
+        f"{failures} of {len(runs)} runs failed; each counts as last in its rank." if failures else "",
+        f"Not better than {board.floor}: {named}." if named else "",
+    ]
+    return [note for note in notes if note]
+
+
+def _scope(comparison: Comparison, board: Board) -> str:
+    able = f"{len(board.tasks)} of {len(comparison.tasks)} tasks that all can do" if board.common else "own tasks"
+    return f"{able} x {board.repetitions} repetitions"
