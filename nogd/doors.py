@@ -1,0 +1,217 @@
+"""The doors for Python: train a module on data, or by any score, and get a Run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Generator, Tensor, nn
+
+from nogd.data import as_tensors
+from nogd.errors import DataError, InvalidSetting
+from nogd.learner import Learner, refusal
+from nogd.names import build, first_complaint
+from nogd.objective.black_box import BlackBox
+from nogd.objective.losses import Loss, find_loss
+from nogd.objective.meter import Budget, Meter
+from nogd.objective.network import Network, private_copy
+from nogd.objective.objective import Objective
+from nogd.objective.space import DEFAULT_BOX, Bounds, ParameterSpace
+from nogd.recorder import Point, Recorder
+from nogd.training import Ending, train
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DEFAULT_BUDGET = Budget(forwards=3_000)
+
+AnyLearner = str | Learner | type[Learner]
+AnyBudget = Budget | float | Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What one run left behind.
+
+    theta: the solution, `[D]`. loss: its training loss. best_loss: the lowest training loss scored anywhere in the
+    run. status: "ok" (the learner was finished), "target", "budget" or "diverged", with the reason. meter: what it
+    cost. points: the curve as rows; `curve` is the same as a DataFrame.
+    """
+
+    learner: Learner
+    theta: Tensor
+    loss: float
+    best_loss: float
+    status: Ending
+    reason: str
+    meter: Meter
+    points: list[Point]
+
+    @property
+    def curve(self) -> pd.DataFrame:
+        """One row a point: the start, then the end of each iteration (thinned beyond 1,000), then the end."""
+        import pandas as pd  # here: a run that nobody plots need not wait for it
+
+        curve = pd.DataFrame(self.points)
+        whole = ["iteration", "evaluations", "gradients", "examples", "phase"]
+        return curve.astype(dict.fromkeys(whole, "int64"))
+
+    def __repr__(self) -> str:
+        return f"Run({self.learner}: {self.status}, loss {self.loss:.6g}, {self.meter.forwards:.6g} forwards)"
+
+
+def fit(
+    module: nn.Module,
+    inputs: Any,
+    targets: Any,
+    *,
+    learner: AnyLearner,
+    loss: str | Loss | Callable[[Tensor, Tensor], Tensor] = "mse",
+    budget: AnyBudget | None = None,
+    bounds: Bounds = DEFAULT_BOX,
+    seed: int = 0,
+    target: float | None = None,
+    device: str | torch.device | None = None,
+    dtype: torch.dtype | None = None,
+    batch_size: int | None = None,
+    **hyper: Any,
+) -> Run:
+    """Train a module on data from its present parameters, and leave the solution in it.
+
+    inputs `[N, ...]` and targets: tensors, arrays or DataFrames. learner: a name such as "adam,lr=0.01" or
+    "grid-search+adam", or a learner; hyper: further hyper-parameters of it. loss: a name (`nogd list losses`) or any
+    callable (outputs, targets) -> scalar. budget: a Budget or a number of forwards; 3,000 forwards if not given.
+    bounds: the box where searchers look, one pair or a mapping from patterns of parameter names to pairs. target: stop
+    as soon as a scored candidate's training loss is no higher. batch_size: rows of a query for learners that take
+    mini-batches. Only parameters with `requires_grad` are searched. Raises UserError for whatever makes no sense.
+    """
+    trained = objective(
+        module, inputs, targets, loss=loss, bounds=bounds, device=device, dtype=dtype, batch_size=batch_size
+    )
+    return _run(build(learner, hyper), trained, module, budget, seed, target)
+
+
+def minimize(
+    module: nn.Module,
+    score: Callable[[nn.Module], float],
+    *,
+    learner: AnyLearner,
+    budget: AnyBudget | None = None,
+    bounds: Bounds = DEFAULT_BOX,
+    seed: int = 0,
+    target: float | None = None,
+    **hyper: Any,
+) -> Run:
+    """Train a module by any callable `score(module) -> float`, lower being better; see `fit` for the rest.
+
+    The score is called with the module itself, holding a candidate's parameters; no gradient is taken of it.
+    """
+    if not callable(score):
+        raise InvalidSetting(f"the score must be a callable of the module, not {score!r:.60}.")
+    space = ParameterSpace(_checked_module(module), bounds)
+    return _run(build(learner, hyper), Objective(BlackBox(module, space, score)), module, budget, seed, target)
+
+
+def objective(
+    module: nn.Module,
+    inputs: Any,
+    targets: Any,
+    *,
+    loss: str | Loss | Callable[[Tensor, Tensor], Tensor] = "mse",
+    bounds: Bounds = DEFAULT_BOX,
+    device: str | torch.device | None = None,
+    dtype: torch.dtype | None = None,
+    batch_size: int | None = None,
+) -> Objective:
+    """What `fit` minimises, for people who score candidates themselves: `objective(...).losses(Population(thetas))`."""
+    if batch_size is not None and batch_size < 1:
+        raise InvalidSetting(f"batch_size must be at least 1, not {batch_size}.")
+    working = private_copy(_checked_module(module)).to(device=_device(device), dtype=dtype)
+    space = ParameterSpace(working, bounds)
+    x, y = as_tensors(inputs, targets, working, space)
+    return network_objective(working, x, y, loss=loss, space=space, batch_size=batch_size)
+
+
+def network_objective(
+    working: nn.Module,
+    inputs: Tensor,
+    targets: Tensor,
+    *,
+    loss: str | Loss | Callable[[Tensor, Tensor], Tensor],
+    space: ParameterSpace,
+    differentiable: bool = True,
+    batch_size: int | None = None,
+) -> Objective:
+    """An objective of a module that may be worked on; a DataError if module, data and loss do not fit together."""
+    found = find_loss(loss)
+    try:
+        with torch.no_grad():
+            outputs = working(inputs)
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise DataError(
+            f"the module cannot process inputs of shape {list(inputs.shape)} and type {inputs.dtype}: {first}."
+        ) from error
+    network = Network(working, space, inputs, found.fit_targets(targets, outputs), found)
+    return Objective(network, differentiable=differentiable, batch_size=batch_size)
+
+
+def as_budget(budget: AnyBudget | None) -> Budget:
+    """A Budget from a number of forwards, a mapping or a Budget. Raises InvalidSetting naming what is wrong."""
+    from pydantic import ValidationError
+
+    if budget is None:
+        return DEFAULT_BUDGET
+    if isinstance(budget, Budget):
+        return budget
+    try:
+        return Budget.model_validate(budget if isinstance(budget, Mapping) else {"forwards": budget})
+    except ValidationError as error:
+        raise InvalidSetting(f"budget: {first_complaint(error)}") from None
+
+
+def _run(
+    learner: Learner,
+    trained: Objective,
+    module: nn.Module,
+    budget: AnyBudget | None,
+    seed: int,
+    target: float | None,
+) -> Run:
+    if (reason := refusal(learner, trained)) is not None:
+        raise InvalidSetting(f"{learner} is not applicable: {reason}.")
+    if target is not None and math.isnan(target):
+        raise InvalidSetting("target must be a number, not NaN.")
+    limit = as_budget(budget).limit()
+    rng = Generator(trained.device).manual_seed(seed)
+    start = trained.space.read(module)
+    recorder = Recorder(trained.measure, by_iteration=True)
+    try:
+        outcome = train(learner, trained, start, rng, limit=limit, recorder=recorder, target=target)
+    except BaseException:
+        # Ctrl-C, or an error of the learner or the score: what was found so far is not lost.
+        trained.space.write(trained.recommendation, module)
+        raise
+    trained.space.write(outcome.theta, module)
+    best = min(trained.trace.best, outcome.loss)
+    return Run(learner, outcome.theta, outcome.loss, best, outcome.status, outcome.reason, trained.meter, recorder.points)
+
+
+def _checked_module(module: object) -> nn.Module:
+    if not isinstance(module, nn.Module):
+        raise InvalidSetting(f"the module must be a torch.nn.Module, not a {type(module).__name__}.")
+    return module
+
+
+def _device(device: str | torch.device | None) -> torch.device | None:
+    if device is None:
+        return None
+    try:
+        made = torch.device(device)
+        torch.empty(0, device=made)
+    except (RuntimeError, AssertionError) as error:
+        raise InvalidSetting(f"device {str(device)!r} is not to be had here: {str(error).splitlines()[0]}.") from None
+    return made

@@ -1,0 +1,41 @@
+"""The hybrid of the original study: a search finds the region, then gradient descent refines."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import ClassVar
+
+from pydantic import Field
+from torch import Generator, Tensor
+
+from nogd.learner import Learner, Sequence, refusal
+from nogd.names import build
+from nogd.objective.objective import Objective
+from nogd.state import State
+
+
+class Hybrid(Learner):
+    """One learner, then a second from where the first ended; grid search and Adam unless told otherwise.
+
+    The same as the sequence "grid-search+adam", with half the budget for each. Source: the research repository "Neural
+    Networks Learning Without Gradient Descent", that nogd grew out of.
+    """
+
+    name: ClassVar[str] = "hybrid"
+    first: str = Field("grid-search", description="the learner that begins, with its hyper-parameters")
+    second: str = Field("adam", description="the learner that goes on, with its hyper-parameters")
+    split: float = Field(0.5, gt=0, lt=1, description="share of the budget that the first may spend")
+
+    @cached_property
+    def sequence(self) -> Sequence:
+        """The two learners as a sequence."""
+        return Sequence(parts=(build(self.first), build(self.second)), shares=(self.split, 1 - self.split))
+
+    def supports(self, objective: Objective) -> str | None:
+        return refusal(self.sequence, objective)
+
+    def init(self, objective: Objective, theta: Tensor, rng: Generator) -> State:
+        return self.sequence.init(objective, theta, rng)
+
+    def step(self, objective: Objective, state: State) -> None:
+        self.sequence.step(objective, state)

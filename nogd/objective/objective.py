@@ -1,0 +1,382 @@
+"""The objective: scores candidates, refuses what does not fit the budget, and keeps the meter."""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from nogd.errors import InvalidSetting, NogdWarning, NotDifferentiable
+from nogd.objective.black_box import BlackBox
+from nogd.objective.candidates import Candidates, Line
+from nogd.objective.meter import BudgetSpent, Limit, Meter, TargetReached
+from nogd.objective.network import Network
+from nogd.objective.space import ParameterSpace
+from nogd.objective.trace import Trace
+from nogd.objective.walk import DenseTracks, Tracks, tracks_for
+from nogd.state import State
+
+
+class Recording(Protocol):
+    """What the objective tells before it charges a call that passes a point of the recorder's grid."""
+
+    next_forwards: float
+
+    def settle(self, forwards: float) -> None:
+        """Measure the recommendation in force and write it to all grid points below `forwards`."""
+
+
+class Objective:
+    """What is minimised. Every call is charged before anything is computed; see PROTOCOL for what counts what.
+
+    D: number of searched parameters. N: training examples. `space`: their names and box. `meter`: what was spent.
+    `features`: what learners may need, "gradient" and "layers". `gradient_cost`: forwards that one gradient counts, NaN
+    where there is none. `batch_size`: rows of a query for learners that take
+    mini-batches, None for all. `module`, `inputs`, `targets`: for learners that look inside; they pay by `charge`.
+    """
+
+    def __init__(self, scorer: Network | BlackBox, *, differentiable: bool = True, batch_size: int | None = None) -> None:
+        self._scorer = scorer
+        self._cost = scorer.cost()
+        self.space: ParameterSpace = scorer.space
+        self.batch_size = batch_size
+        self.features = _features(scorer, differentiable)
+        self.gradient_cost = self._cost.gradient if "gradient" in self.features else math.nan
+        self.meter = Meter(scorer.examples, self._cost.gradient if "gradient" in self.features else 1.0)
+        self.trace = Trace()
+        self.target = -math.inf
+        self.recorder: Recording | None = None
+        self._limits: list[Limit] = [Limit()]
+        self._state: State | None = None  # whose theta is the recommendation in force
+        self._outer_state: State | None = None  # the whole learner's own, which has the phase
+        self._start: Tensor | None = None
+        self._walk: Walk | None = None
+        self._paid_walk: Tensor | None = None
+        self._gradient_seen = False
+
+    # -- what it is
+
+    @property
+    def D(self) -> int:
+        """Number of searched parameters."""
+        return self.space.dimension
+
+    @property
+    def N(self) -> int:
+        """Training examples; 1 for a black box."""
+        return self.meter.examples_in_set
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of theta."""
+        return self.space.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where theta and the data are."""
+        return self.space.device
+
+    @property
+    def engine(self) -> str:
+        """How populations are scored, and why."""
+        return f"{self._scorer.engine}: {self._scorer.why}"
+
+    @property
+    def module(self) -> nn.Module:
+        """A private copy of the network (the user's own for a black box)."""
+        return self._scorer.module
+
+    @property
+    def inputs(self) -> Tensor:
+        """Training inputs `[N, ...]`."""
+        return self._network().inputs
+
+    @property
+    def targets(self) -> Tensor:
+        """Training targets, as the loss compares them."""
+        return self._network().targets
+
+    # -- scoring
+
+    def losses(self, candidates: Candidates, rows: Tensor | None = None) -> Tensor:
+        """Losses of P candidates, `[P]`; NaN and infinities come back as plus infinity, so that they rank last.
+
+        rows: numbers of the examples to use, `[B]`; all candidates of a call see the same. Counts P forwards (their
+        share for rows) and P evaluations. Raises BudgetSpent, before anything is computed, if that does not fit.
+        """
+        count = len(candidates)
+        thetas = candidates.dense()
+        if thetas.shape[1] != self.D:
+            raise InvalidSetting(f"the candidates have {thetas.shape[1]} parameters each, the objective has {self.D}.")
+        examples = self.N if rows is None else len(rows)
+        self._pay(count, count * examples, flops=self._cost.flops * count * examples)
+        if count == 0:
+            return thetas.new_empty(0)
+        started = time.perf_counter()
+        losses = _ranked(self._scorer.losses(thetas, rows))
+        self.meter.inside += time.perf_counter() - started
+        if rows is None:
+            self._note(losses, thetas)
+        return losses
+
+    def walk(self, theta: Tensor) -> Walk:
+        """A walk along coordinates from theta `[D]`, which its moves change in place.
+
+        Counts 1. Asked again for the theta that it already walks, it returns the live walk and counts nothing.
+        """
+        walk = self._walk
+        if walk is not None and walk.theta is theta and walk.is_live:
+            return walk
+        paid, self._paid_walk = self._paid_walk, None
+        if paid is None or not torch.equal(paid, theta):
+            self._pay(1, self.N, flops=self._cost.flops * self.N)
+        losses = _ranked(self._scorer.losses(theta[None]))
+        self._note(losses, theta[None])
+        self._walk = Walk(self, theta, self._tracks(theta), float(losses[0]))
+        return self._walk
+
+    def gradient(self, theta: Tensor, rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Loss and gradient `[D]` at theta `[D]`; counts `gradient_cost` forwards (their share for rows), 1 gradient.
+
+        Raises NotDifferentiable where the task says that there is none.
+        """
+        if "gradient" not in self.features:
+            raise NotDifferentiable("this objective has no gradient; choose a learner that needs none.")
+        examples = self.N if rows is None else len(rows)
+        flops = self._cost.flops * self.gradient_cost * examples
+        self._pay(1, examples, backwarded=examples, gradients=1, flops=flops)
+        started = time.perf_counter()
+        loss, gradient = self._network().gradient(theta, rows)
+        self.meter.inside += time.perf_counter() - started
+        if not self._gradient_seen:
+            self._gradient_seen = True
+            _warn_if_zero(gradient)
+        if rows is None:
+            self._note(_ranked(loss.reshape(1)), theta[None])
+        return loss, gradient
+
+    def charge(self, forwards: float, *, flops: float = 0.0) -> None:
+        """Pay for what a learner computes by itself with the module, in full-training-set forwards."""
+        self._pay(0, 0, declared=forwards, flops=flops)
+
+    def measure(self, theta: Tensor) -> dict[str, float]:
+        """The training loss of theta `[D]`, by the module itself; counts nothing, as it is for the record alone."""
+        return {"loss": float(self._scorer.losses(theta[None])[0])}
+
+    # -- the budget
+
+    @property
+    def left(self) -> Limit:
+        """What the narrowest limit in force leaves of each ledger; infinity where there is none."""
+        meter = self.meter
+        return Limit(
+            min(limit.forwards for limit in self._limits) - meter.forwards,
+            min(limit.evaluations for limit in self._limits) - meter.evaluations,
+            min(limit.seconds for limit in self._limits) - meter.seconds,
+            min(limit.iterations for limit in self._limits) - meter.iterations,
+        )
+
+    @contextmanager
+    def within(self, limit: Limit, state: State | None = None) -> Iterator[Limit]:
+        """Give a part of the budget to an inner learner, whose state is in force meanwhile.
+
+        Swallows only the end of this limit (then `limit.spent` is true); an outer end passes through.
+        """
+        outer = self._state
+        self._limits.append(limit)
+        if state is not None:
+            self._state = state
+        try:
+            yield limit
+        except BudgetSpent as end:
+            if end.limit is not limit:
+                raise
+        finally:
+            self._limits.pop()
+            self._state = outer
+
+    def check_iterations(self) -> None:
+        """Raise BudgetSpent if the iterations of some limit are used up; called before each step."""
+        for limit in self._limits:
+            if self.meter.iterations >= limit.iterations:
+                limit.spent = True
+                raise BudgetSpent(limit)
+
+    def _pay(
+        self,
+        evaluations: int,
+        forwarded: int,
+        *,
+        backwarded: int = 0,
+        gradients: int = 0,
+        declared: float = 0.0,
+        flops: float = 0.0,
+    ) -> None:
+        """The meter's single gate: refuse before anything is computed, settle the recorder, then count."""
+        meter = self.meter
+        forwards = meter.forwards_after(forwarded, backwarded, declared)
+        for limit in self._limits:  # outermost first: the run's own end wins
+            if (
+                forwards > limit.forwards
+                or meter.evaluations + evaluations > limit.evaluations
+                or meter.seconds > limit.seconds
+            ):
+                limit.spent = True
+                raise BudgetSpent(limit)
+        if self.recorder is not None and forwards > self.recorder.next_forwards:
+            self.recorder.settle(forwards)
+        meter.forwarded += forwarded
+        meter.backwarded += backwarded
+        meter.declared += declared
+        meter.evaluations += evaluations
+        meter.gradients += gradients
+        meter.flops += flops
+
+    # -- the run
+
+    def begin(self, start: Tensor, limit: Limit, recorder: Recording | None, target: float | None) -> None:
+        """Make ready for one run from `start` `[D]`."""
+        self._start, self._limits, self.recorder = start, [limit], recorder
+        self._state = self._outer_state = None
+        self.target = -math.inf if target is None else target
+        self.meter.restart_clock()
+
+    def follow(self, state: State) -> None:
+        """From now on `state.theta` is the recommendation in force."""
+        self._state = self._outer_state = state
+
+    @property
+    def recommendation(self) -> Tensor:
+        """What the learner recommends at this moment, `[D]`."""
+        if self._state is not None:
+            return self._state.theta
+        assert self._start is not None
+        return self._start
+
+    @property
+    def state(self) -> State | None:
+        """The state in force; None while a learner initialises."""
+        return self._state
+
+    @property
+    def phase(self) -> int:
+        """Number of the learner's phase."""
+        return 0 if self._outer_state is None else self._outer_state.phase
+
+    def save(self) -> dict[str, Any]:
+        """What a resumed run needs of the objective; taken between steps."""
+        walk = self._walk
+        live = walk is not None and walk.is_live
+        return {
+            "meter": self.meter.save(),
+            "trace": self.trace.save(),
+            "walk": walk.theta if walk is not None and live else None,
+            "gradient_seen": self._gradient_seen,
+        }
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Go on from what `save` gave. A walk that was live is rebuilt without being paid again."""
+        self.meter.restore(saved["meter"])
+        self.trace.restore(saved["trace"])
+        self._paid_walk, self._gradient_seen = saved["walk"], saved["gradient_seen"]
+
+    # -- inside
+
+    def _score_line(self, walk: Walk, tracks: Tracks, index: int, values: Tensor) -> Tensor:
+        count = len(values)
+        self._pay(count, count * self.N, flops=tracks.flops(index, count))
+        if count == 0:
+            return values.new_empty(0)
+        started = time.perf_counter()
+        with torch.no_grad():
+            losses = _ranked(tracks.losses(index, values))
+        self.meter.inside += time.perf_counter() - started
+        self._note(losses, Line(walk.theta, index, values))
+        return losses
+
+    def _tracks(self, theta: Tensor) -> Tracks:
+        flops = self._cost.flops * self.N
+        if isinstance(self._scorer, Network):
+            return tracks_for(self._scorer, theta, flops)
+        return DenseTracks(theta, self._scorer, flops)
+
+    def _note(self, losses: Tensor, candidates: Tensor | Line) -> None:
+        """Keep the best loss so far; end the run at the candidate that reaches the target, to the evaluation."""
+        lowest = float(losses.min())
+        if lowest >= self.trace.best:
+            return
+        if lowest <= self.target:
+            first = int((losses <= self.target).nonzero()[0])
+            self._refund(len(losses) - first - 1)
+            self.trace.extend(losses[: first + 1], self.meter)
+            thetas = candidates.dense() if isinstance(candidates, Line) else candidates
+            raise TargetReached(thetas[first].clone())
+        self.trace.extend(losses, self.meter)
+
+    def _refund(self, unused: int) -> None:
+        """Take back the candidates behind the one that reached the target; their arithmetic was done and stays."""
+        self.meter.evaluations -= unused
+        self.meter.forwarded -= unused * self.N
+
+    def _network(self) -> Network:
+        if isinstance(self._scorer, Network):
+            return self._scorer
+        raise InvalidSetting("a black box has no data and no layers to look at.")
+
+
+class Walk:
+    """A walk along coordinates: `losses(index, values)` tries, `move(index, value)` goes; from `Objective.walk`.
+
+    theta: where it stands, `[D]`. loss: the loss of the theta that it began with.
+    """
+
+    def __init__(self, objective: Objective, theta: Tensor, tracks: Tracks, loss: float) -> None:
+        self.theta = theta
+        self.loss = loss
+        self._objective, self._tracks = objective, tracks
+        self._version = theta._version
+
+    @property
+    def is_live(self) -> bool:
+        """Whether theta is still as this walk left it."""
+        return self.theta._version == self._version
+
+    def losses(self, index: int, values: Tensor) -> Tensor:
+        """Losses `[G]` with coordinate `index` at each of the values `[G]`; counts G forwards and G evaluations."""
+        if not self.is_live:
+            raise InvalidSetting("theta was changed outside its walk; ask objective.walk(theta) for a new one.")
+        return self._objective._score_line(self, self._tracks, index, values)
+
+    def move(self, index: int, value: float | Tensor) -> None:
+        """Set the coordinate in theta, in place; counts nothing."""
+        self.theta[index] = value
+        self._tracks.moved(index)
+        self._version = self.theta._version
+
+
+def _features(scorer: Network | BlackBox, differentiable: bool) -> frozenset[str]:
+    if not isinstance(scorer, Network):
+        return frozenset()
+    gradient = differentiable and scorer.loss.differentiable
+    return frozenset({"layers", "gradient"} if gradient else {"layers"})
+
+
+def _ranked(losses: Tensor) -> Tensor:
+    """Whatever is not finite becomes plus infinity."""
+    return torch.nan_to_num(losses, nan=math.inf, posinf=math.inf, neginf=math.inf)
+
+
+def _warn_if_zero(gradient: Tensor) -> None:
+    if len(gradient) and not gradient.any():
+        warnings.warn(
+            "the gradient is exactly zero everywhere: the loss or the network has none, so a learner that follows it"
+            " will not move; choose one that needs no gradient.",
+            NogdWarning,
+            stacklevel=3,
+        )

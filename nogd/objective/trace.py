@@ -1,0 +1,47 @@
+"""Every improvement of the best training loss scored so far, with its cost: tells when any target was first reached."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from nogd.objective.meter import Meter
+
+COLUMNS = ("evaluations", "forwards", "flops", "seconds", "loss")
+# Beyond this many improvements every second one is dropped: a target is then known to within its neighbour.
+MOST = 8192
+
+
+class Trace:
+    """The improvements as rows of COLUMNS; `best` is the last one's loss, infinity before the first."""
+
+    def __init__(self) -> None:
+        self.best = math.inf
+        self._rows: list[tuple[float, ...]] = []
+
+    def extend(self, losses: Tensor, meter: Meter) -> None:
+        """Note which of the just counted candidates' losses `[P]` improve on all before them."""
+        after = len(losses) - 1
+        for k, loss in enumerate(losses.tolist()):
+            if loss < self.best:
+                self.best = loss
+                behind = after - k
+                row = (meter.evaluations - behind, meter.forwards - behind, meter.flops, meter.seconds, loss)
+                self._rows.append(row)
+        if len(self._rows) > MOST:
+            self._rows = self._rows[:1] + self._rows[1:-1:2] + self._rows[-1:]
+
+    def table(self) -> Tensor:
+        """The improvements, `[K, 5]` in float64."""
+        return torch.tensor(self._rows, dtype=torch.float64).reshape(-1, len(COLUMNS))
+
+    def save(self) -> Tensor:
+        """What `restore` takes."""
+        return self.table()
+
+    def restore(self, table: Tensor) -> None:
+        """Go on from a saved trace."""
+        self._rows = [tuple(row) for row in table.tolist()]
+        self.best = self._rows[-1][-1] if self._rows else math.inf

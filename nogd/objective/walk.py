@@ -1,0 +1,155 @@
+"""Walk along coordinates from one theta: only what lies downstream of the changed unit is computed anew."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from nogd.objective.losses import Loss
+from nogd.objective.network import Network
+from nogd.objective.stack import CHUNK_ELEMENTS, Layer, Stack
+
+
+class Tracks(Protocol):
+    """What a walk keeps about its theta; a pure function of theta, so that a rebuilt one gives the same bits."""
+
+    def losses(self, index: int, values: Tensor) -> Tensor:
+        """Losses `[G]` with coordinate `index` at each of the values `[G]`."""
+
+    def moved(self, index: int) -> None:
+        """Coordinate `index` of theta has been changed."""
+
+    def flops(self, index: int, count: int) -> float:
+        """Arithmetic of scoring that many values of the coordinate."""
+
+
+class DenseTracks:
+    """Keeps nothing: every value is a whole forward pass."""
+
+    def __init__(self, theta: Tensor, network: Network, flops_of_forward: float) -> None:
+        self._theta, self._network, self._flops = theta, network, flops_of_forward
+
+    def losses(self, index: int, values: Tensor) -> Tensor:
+        thetas = self._theta.repeat(len(values), 1)
+        thetas[:, index] = values
+        return self._network.losses(thetas)
+
+    def moved(self, index: int) -> None:
+        """Nothing is kept, so nothing changes."""
+
+    def flops(self, index: int, count: int) -> float:
+        return self._flops * count
+
+
+class StackTracks:
+    """Keeps each layer's pre-activations and activations, features first, as far down as they were asked for.
+
+    Every unit's row is computed by one and the same product of its inputs, at the start as after a move: the tracks
+    add up no differences, so they cannot drift. What the next layer gets from all units but the one that varies is
+    kept while coordinates of that unit are tried, as a move along them does not change it.
+    """
+
+    def __init__(self, theta: Tensor, stack: Stack, inputs: Tensor, targets: Tensor, loss: Loss) -> None:
+        self._theta, self._layers, self._targets, self._loss = theta, stack.layers, targets, loss
+        self._a = [inputs, *(inputs.new_empty(layer.outputs, inputs.shape[1]) for layer in stack.layers)]
+        self._z = [torch.empty_like(a) for a in self._a[1:]]
+        self._valid = 0  # layers whose rows are those of the present theta
+        self._others: tuple[int, int, Tensor] | None = None  # layer, unit, and what the next layer gets without it
+
+    def losses(self, index: int, values: Tensor) -> Tensor:
+        place, unit, source = self._where(index)
+        self._validate(place)
+        steps = values - self._theta[index]
+        width = max((layer.outputs for layer in self._layers[place + 1 :]), default=1) * self._a[0].shape[1]
+        chunk = max(1, CHUNK_ELEMENTS // max(1, width))
+        return torch.cat([self._part(place, unit, source, part) for part in steps.split(chunk)])
+
+    def moved(self, index: int) -> None:
+        place, unit, _ = self._where(index)
+        if self._others is not None and self._others[:2] != (place, unit):
+            self._others = None
+        if place < self._valid:
+            self._row(place, unit)
+            self._a[place + 1][unit] = self._layers[place].activate(self._z[place][unit].clone())
+            self._valid = place + 1
+
+    def flops(self, index: int, count: int) -> float:
+        place, *_ = self._where(index)
+        per_value = 1.0
+        if place + 1 < len(self._layers):
+            per_value += self._layers[place + 1].outputs
+            per_value += sum(layer.inputs * layer.outputs for layer in self._layers[place + 2 :])
+        return 2.0 * count * per_value * self._a[0].shape[1]
+
+    def _where(self, index: int) -> tuple[int, int, int | None]:
+        """Layer, unit and input of a coordinate; no input for a bias."""
+        for place, layer in enumerate(self._layers):
+            if layer.weight.start <= index < layer.weight.stop:
+                unit, source = divmod(index - layer.weight.start, layer.inputs)
+                return place, unit, source
+            if layer.bias is not None and layer.bias.start <= index < layer.bias.stop:
+                return place, index - layer.bias.start, None
+        raise IndexError(f"coordinate {index} of {len(self._theta)}")
+
+    def _validate(self, place: int) -> None:
+        for stale in range(self._valid, place + 1):
+            for unit in range(self._layers[stale].outputs):
+                self._row(stale, unit)
+            self._a[stale + 1] = self._layers[stale].activate(self._z[stale].clone())
+        self._valid = max(self._valid, place + 1)
+
+    def _row(self, place: int, unit: int) -> None:
+        layer, z = self._layers[place], self._z[place][unit]
+        start = layer.weight.start + unit * layer.inputs
+        torch.mv(self._a[place].T, self._theta[start : start + layer.inputs], out=z)
+        if layer.bias is not None:
+            z += self._theta[layer.bias.start + unit]
+
+    def _part(self, place: int, unit: int, source: int | None, steps: Tensor) -> Tensor:
+        layer = self._layers[place]
+        change = steps[:, None] if source is None else steps[:, None] * self._a[place][source]
+        row = layer.activate(self._z[place][unit] + change)  # [G, N]
+        outputs = self._last_row(unit, row) if place + 1 == len(self._layers) else self._downstream(place, unit, row)
+        assert self._loss.batched is not None
+        return self._loss.batched(outputs, self._targets)
+
+    def _last_row(self, unit: int, row: Tensor) -> Tensor:
+        if len(self._a[-1]) == 1:
+            return row[:, None]
+        outputs = self._a[-1].repeat(len(row), 1, 1)
+        outputs[:, unit] = row
+        return outputs
+
+    def _downstream(self, place: int, unit: int, row: Tensor) -> Tensor:
+        after = self._layers[place + 1]
+        weights = after.weights(self._theta)[:, unit]
+        # A dead unit or a zero weight changes nothing here, exactly: what the plain definition ties stays tied.
+        a = after.activate(torch.addcmul(self._without(place, unit), weights[None, :, None], row[:, None]))
+        for layer in self._layers[place + 2 :]:
+            a = layer.activate(_affine(layer, self._theta, a))
+        return a
+
+    def _without(self, place: int, unit: int) -> Tensor:
+        """What the next layer gets from the bias and all other units, `[outputs, N]`."""
+        if self._others is None or self._others[:2] != (place, unit):
+            after, a = self._layers[place + 1], self._a[place + 1]
+            others = [k for k in range(len(a)) if k != unit]
+            z = after.weights(self._theta)[:, others] @ a[others]
+            biases = after.biases(self._theta)
+            self._others = (place, unit, z if biases is None else z.add_(biases))
+        return self._others[2]
+
+
+def _affine(layer: Layer, theta: Tensor, a: Tensor) -> Tensor:
+    z = layer.weights(theta) @ a
+    biases = layer.biases(theta)
+    return z if biases is None else z.add_(biases)
+
+
+def tracks_for(network: Network, theta: Tensor, flops_of_forward: float) -> Tracks:
+    """The cheapest tracks that this network allows."""
+    if network.stack is None or network.loss.batched is None:
+        return DenseTracks(theta, network, flops_of_forward)
+    return StackTracks(theta, network.stack, network.stack_inputs, network.stack_targets, network.loss)

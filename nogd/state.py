@@ -1,0 +1,97 @@
+"""What a learner carries from step to step, and its form in a file: plain data, never pickled code."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Generator, Tensor
+
+from nogd.errors import InvalidSetting
+
+_PLAIN = (type(None), bool, int, float, str, bytes)
+
+
+@dataclass(kw_only=True)
+class State:
+    """Base of all states; a subclass is a `@dataclass(kw_only=True)` that adds what its learner needs.
+
+    theta: the current recommendation, `[D]`. iteration: the learner's natural count. finished: the reason, once there
+    is nothing left to do. phase: number of the phase, for learners that have several.
+    Fields hold tensors, generators, numbers, strings, other states, and lists, tuples and dicts of them.
+    """
+
+    kinds: ClassVar[dict[str, type[State]]] = {}
+
+    theta: Tensor
+    iteration: int = 0
+    finished: str | None = None
+    phase: int = 0
+
+    def __init_subclass__(cls) -> None:
+        State.kinds[_kind(cls)] = cls
+
+
+def _kind(cls: type[State]) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+State.kinds[_kind(State)] = State
+
+
+def to_bytes(value: Any) -> bytes:
+    """A state, or plain containers of states, as bytes. Raises InvalidSetting for a value that no state may hold."""
+    buffer = io.BytesIO()
+    torch.save(_freeze(value, "state"), buffer)
+    return buffer.getvalue()
+
+
+def from_bytes(saved: bytes) -> Any:
+    """The inverse of `to_bytes`; runs no code of the file. The learner's module must have been imported."""
+    return _thaw(torch.load(io.BytesIO(saved), weights_only=True))
+
+
+# Exact types: a numpy float64 is a float and would be saved, but could not be loaded again without pickled code.
+def _freeze(value: Any, where: str) -> Any:
+    if isinstance(value, State):
+        fields = {f.name: _freeze(getattr(value, f.name), f"{where}.{f.name}") for f in dataclasses.fields(value)}
+        return {"~state": _kind(type(value)), "fields": fields}
+    if isinstance(value, Generator):
+        return {"~generator": str(value.device), "bits": value.get_state()}
+    if isinstance(value, Tensor):
+        whole = value.untyped_storage().nbytes() == value.numel() * value.element_size()
+        return value.detach() if whole else value.detach().clone()  # a view would save all that it looks at
+    if type(value) is dict:
+        return {_freeze(k, where): _freeze(v, f"{where}[{k!r}]") for k, v in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(_freeze(item, f"{where}[{k}]") for k, item in enumerate(value))
+    if type(value) in _PLAIN:
+        return value
+    raise InvalidSetting(
+        f"{where} holds a {type(value).__module__}.{type(value).__qualname__}, which cannot be saved in a checkpoint;"
+        " a State holds tensors, generators, numbers, strings, and lists, tuples and dicts of them."
+    )
+
+
+def _thaw(value: Any) -> Any:
+    if type(value) is dict:
+        if "~state" in value:
+            return _thaw_state(value)
+        if "~generator" in value:
+            generator = Generator(value["~generator"])
+            generator.set_state(value["bits"])
+            return generator
+        return {_thaw(k): _thaw(v) for k, v in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(_thaw(item) for item in value)
+    return value
+
+
+def _thaw_state(saved: dict[str, Any]) -> State:
+    kind = State.kinds.get(saved["~state"])
+    if kind is None:
+        raise InvalidSetting(f"the checkpoint holds a {saved['~state']}, which no loaded plugin defines.")
+    return kind(**{name: _thaw(value) for name, value in saved["fields"].items()})

@@ -1,0 +1,97 @@
+"""One run of one learner on one objective: the loop that `nogd.fit` and the bench share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from torch import Generator, Tensor
+
+from nogd.learner import Learner
+from nogd.objective.meter import BudgetSpent, Limit, TargetReached
+from nogd.objective.objective import Objective
+from nogd.recorder import Recorder
+from nogd.state import State
+
+Ending = Literal["ok", "target", "budget", "diverged"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended. theta: the solution `[D]`; loss: its training loss."""
+
+    status: Ending
+    reason: str
+    theta: Tensor
+    loss: float
+
+
+def train(
+    learner: Learner,
+    objective: Objective,
+    theta: Tensor,
+    rng: Generator,
+    *,
+    limit: Limit,
+    recorder: Recorder,
+    target: float | None = None,
+    saved: dict[str, Any] | None = None,
+    between_steps: Callable[[State], None] | None = None,
+) -> Outcome:
+    """Train from theta `[D]` until the learner is finished, the limit is reached or a candidate meets the target.
+
+    saved: what `snapshot` gave; the run then goes on from there and ends exactly as one that never stopped.
+    between_steps: called before each step, when a snapshot may be taken.
+    """
+    objective.begin(theta.clone(), limit, recorder, target)
+    if saved is not None:
+        objective.restore(saved["objective"])
+        objective.follow(saved["state"])
+    recorder.begin(objective, None if saved is None else saved["recorder"])
+    status, reason = _steps(learner, objective, theta, rng, recorder, saved, between_steps)
+    return _outcome(objective, recorder, status, reason)
+
+
+def snapshot(objective: Objective, recorder: Recorder, state: State) -> dict[str, Any]:
+    """All that a resumed run needs; taken between steps only."""
+    return {"objective": objective.save(), "recorder": recorder.save(), "state": state}
+
+
+def _steps(
+    learner: Learner,
+    objective: Objective,
+    theta: Tensor,
+    rng: Generator,
+    recorder: Recorder,
+    saved: dict[str, Any] | None,
+    between_steps: Callable[[State], None] | None,
+) -> tuple[Ending, str]:
+    meter = objective.meter
+    try:
+        state: State = learner.init(objective, theta.clone(), rng) if saved is None else saved["state"]
+        objective.follow(state)
+        while state.finished is None:
+            if between_steps is not None:
+                between_steps(state)
+            objective.check_iterations()
+            learner.step(objective, state)
+            if state.iteration != meter.iterations:
+                meter.iterations = state.iteration
+                recorder.iteration_ended(state.iteration)
+        return "ok", state.finished
+    except TargetReached as reached:
+        objective.follow(State(theta=reached.theta, iteration=meter.iterations, phase=objective.phase))
+        return "target", "the target is reached"
+    except BudgetSpent:
+        return "budget", "the budget is spent"
+
+
+def _outcome(objective: Objective, recorder: Recorder, status: Ending, reason: str) -> Outcome:
+    loss = recorder.finish()["loss"]
+    if math.isfinite(loss):
+        return Outcome(status, reason, objective.recommendation.clone(), loss)
+    last = [point["loss"] for point in recorder.points if math.isfinite(point["loss"])]
+    found = last[-1] if last else math.inf
+    return Outcome("diverged", f"the final loss is {loss}", recorder.solution, found)
