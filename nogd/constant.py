@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from nogd.objective.losses import Loss
-from nogd.splits import labels
+from nogd.splits import Split, labels
 
 
-def constant_outputs(targets: Tensor, loss: Loss) -> Tensor:
-    """Outputs `[1, out]` that, given to every training example, have the lowest training loss among the candidates.
+def constant_outputs(train: Split, scored: Split, loss: Loss) -> Tensor:
+    """One output, the same for all examples of `scored`, `[N, out]`: that of the lowest training loss.
 
     Candidates are the mean and the median of float targets, and the logits of the class frequencies.
     """
-    return min(_candidates(targets), key=lambda outputs: float(loss(outputs.expand(len(targets), -1), targets)))
+    candidates = _candidates(train.targets, scored.targets)
+    best = min(candidates, key=lambda outputs: float(loss(outputs.expand(len(train), -1), train.targets)))
+    return best.expand(len(scored), -1)
 
 
-def _candidates(targets: Tensor) -> list[Tensor]:
+def _candidates(targets: Tensor, scored: Tensor) -> list[Tensor]:
+    """Candidates `[1, out]` from the training targets; scored ones only say how many classes there are."""
     if not targets.is_floating_point():
-        return [_logits(targets)]
+        return [_logits(targets, int(max(targets.max(), scored.max())) + 1)]
     found = [targets.mean(dim=0, keepdim=True), targets.median(dim=0, keepdim=True).values]
     classes = labels(targets)
     if classes is not None:
-        counts = classes.bincount(minlength=2).clamp(min=1).float()
-        found.append((counts[1] / counts[0]).log().reshape(1, 1))
+        logits = _logits(classes, 2)
+        found.append(logits[:, 1:] - logits[:, :1])
     return found
 
 
-def _logits(classes: Tensor) -> Tensor:
-    """Log frequencies `[1, classes]`; a class without an example counts as one, so that all stay finite."""
-    return torch.log(classes.bincount().clamp(min=1).float() / len(classes)).reshape(1, -1)
+def _logits(classes: Tensor, number: int) -> Tensor:
+    """Log frequencies `[1, number]`; a class without an example counts as one, so that all stay finite."""
+    counts = classes.bincount(minlength=number).clamp(min=1)
+    return (counts / len(classes)).log().reshape(1, -1)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from nogd.errors import UnknownName, did_you_mean
-from nogd.objective.losses import BUILT_IN, find_loss, zero_one
+from nogd.objective.losses import BUILT_IN, Loss, zero_one
 
 
 @dataclass(frozen=True)
@@ -18,14 +18,15 @@ class Metric:
     name: str
     function: Callable[[Tensor, Tensor], Tensor | float]
     greater_is_better: bool
+    summary: str = ""
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> float:
         """The figure as a plain number."""
-        return float(self.function(outputs, targets))
+        return float(self.function(outputs.detach(), targets))
 
 
 def accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Share of right predictions: the largest output, or with float targets `[N, 1]` in {0, 1} the output above 0."""
+    """Share of right predictions: the largest output, or for float targets in {0, 1} an output above 0."""
     return 1 - error_rate(outputs, targets)
 
 
@@ -52,15 +53,31 @@ METRICS = {
 
 
 def find_metric(metric: str | Metric) -> Metric:
-    """The metric of that name, or the loss of that name as one; a Metric is passed through. Raises UnknownName."""
+    """The metric of that name, or the loss of that name as a metric; a Metric is passed through.
+
+    Raises UnknownName with the nearest name.
+    """
     if isinstance(metric, Metric):
         return metric
     if metric in METRICS:
         return METRICS[metric]
-    try:
-        return Metric(metric, find_loss(metric), greater_is_better=False)
-    except UnknownName as error:
-        known = [*METRICS, *BUILT_IN]
+    if metric in BUILT_IN:
+        return _of_loss(BUILT_IN[metric])
+    return _registered(metric)
+
+
+def _registered(name: str) -> Metric:
+    from nogd.plugins import plugins  # here, so that the usual names need no scan of the installed packages
+
+    losses = plugins().losses
+    if name not in losses:
+        known = [*METRICS, *losses.names()]
         raise UnknownName(
-            f"no metric or loss is named {metric!r}{did_you_mean(metric, known)} Known: {', '.join(known)}."
-        ) from error
+            f"no metric or loss is named {name!r}{did_you_mean(name, known)} Known: {', '.join(known)}."
+        )
+    found = losses.find(name).load()
+    return found if isinstance(found, Metric) else _of_loss(found)
+
+
+def _of_loss(loss: Loss) -> Metric:
+    return Metric(loss.name, loss, greater_is_better=False, summary=loss.summary)

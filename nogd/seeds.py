@@ -7,9 +7,9 @@ import json
 
 
 def derive(*names: object) -> int:
-    """A seed of 63 bits that depends on nothing but `names`: strings, numbers, or anything that JSON can write.
+    """A seed of 63 bits from `names` alone: strings, numbers, or anything that JSON can write.
 
-    The first eight bytes of the SHA-256 of the names as canonical JSON, less the sign bit, so that both torch and
+    It is the first eight bytes of the SHA-256 of the names as canonical JSON, less one bit, so that torch and
     numpy take it. Raises TypeError for a name that JSON cannot write.
 
     >>> derive("initial", "diabetes", 0) == derive("initial", "diabetes", 0)

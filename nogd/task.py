@@ -1,37 +1,36 @@
-"""What a task is: a named, reproducible problem, with everything that a fair comparison must fix beforehand."""
+"""What a task is: a named, reproducible problem, with everything that a fair comparison fixes beforehand."""
 
 from __future__ import annotations
 
 import functools
-import json
-import sys
+import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import ClassVar, cast, final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor, nn
 
 from nogd.constant import constant_outputs
-from nogd.errors import PluginError
+from nogd.errors import DataError, PluginError
 from nogd.metrics import Metric, find_metric
 from nogd.objective.losses import LossFunction, find_loss
 from nogd.objective.space import DEFAULT_BOX, Bounds
+from nogd.reference import FrozenReference
 from nogd.seeds import derive
 from nogd.splits import Split, checked, split, standardised
 
-__all__ = ["Bounds", "Dataset", "LossFunction", "Metric", "Problem", "Split", "SupervisedTask", "Task", "layers"]
+__all__ = ["Dataset", "Metric", "Problem", "Split", "SupervisedTask", "Task", "layers"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
     """A task made ready for one run: the network at its initial parameters, data, loss and metric.
 
-    bounds: the search box, for all parameters or by name pattern. constant, constant_loss: what the best constant
-    predictor, fitted on the training split, scores on the test split (on the training split if there is no other).
-    score: the objective of a black-box task, whose training split has no meaning.
+    bounds: the search box, for all parameters or by name pattern. constant, constant_loss: what the best
+    constant predictor, fitted on the training split, scores on the test split (on the training split if there
+    is no other). score: the objective of a black-box task; its training split has no meaning.
     """
 
     module: nn.Module
@@ -54,35 +53,15 @@ class Dataset(ABC):
 
     @abstractmethod
     def load(self) -> tuple[Tensor, Tensor]:
-        """Inputs float32 `[N, features]` and targets float32 `[N, outputs]` or int64 `[N]`."""
-
-
-class _Frozen:
-    """The frozen reference of a task: its entry in `reference.json` beside the file that defines the task, or None.
-
-    An entry of another version of the task does not count: it was measured on another problem.
-    """
-
-    def __get__(self, task: object, owner: type[Task]) -> dict[str, object] | None:
-        module = sys.modules.get(owner.__module__)
-        entry = _references(getattr(module, "__file__", None)).get(owner.name)
-        return entry if entry is not None and entry.get("version") == owner.version else None
-
-
-@functools.cache
-def _references(source: str | None) -> dict[str, dict[str, object]]:
-    """The `reference.json` beside the file `source`, by task name; empty where there is none."""
-    path = Path(source or "").with_name("reference.json") if source else None
-    if path is None or not path.is_file():
-        return {}
-    return cast(dict[str, dict[str, object]], json.loads(path.read_text(encoding="utf-8")))
+        """Inputs float32 `[N, features]`, and targets float32 `[N, outputs]` or int64 `[N]`."""
 
 
 class Task(ABC):
     """A named problem. Subclass SupervisedTask for a network, a loss and data; Task itself for anything else.
 
     version: raise it with every change that moves results. budget: forwards of a run unless told otherwise.
-    why: one sentence, why the task is here. default: whether it belongs to `--all`.
+    why: one sentence, why the task is here. default: whether it belongs to `--all`. reference: what its
+    reference learner once scored, from `reference.json` beside the task's file.
     """
 
     name: ClassVar[str]
@@ -91,7 +70,7 @@ class Task(ABC):
     budget: ClassVar[float] = 3_000
     differentiable: ClassVar[bool] = True
     default: ClassVar[bool] = True
-    reference = _Frozen()
+    reference = FrozenReference()
 
     @abstractmethod
     def problem(self, seed: int) -> Problem:
@@ -103,11 +82,12 @@ class Task(ABC):
 
 
 class SupervisedTask(Task):
-    """A network trained on data: set `name`, `dataset`, `loss`, `metric`, and write `network`.
+    """A network trained on data: set `name`, `dataset`, `loss` and `metric`, and write `network`.
 
-    dataset: a registered name or a Dataset class. split: shares of training, validation and test, or None to train
-    and score on everything. standardise: which of "inputs" and "targets" to bring to mean 0 and standard deviation 1,
-    by the training split. The split depends on the task's name only, and is stratified where targets are classes.
+    dataset: a registered name, or a Dataset class. loss, metric: registered names, or one's own (a function
+    of outputs and targets; a Metric). split: shares of training, validation and test, or None to train and
+    score on everything; it depends on the task's name only. standardise: which of "inputs" and "targets" to
+    bring to mean 0 and standard deviation 1, by the training split.
     """
 
     dataset: ClassVar[str | type[Dataset]]
@@ -119,88 +99,96 @@ class SupervisedTask(Task):
 
     @abstractmethod
     def network(self) -> nn.Module:
-        """A new network; draw its initial parameters from torch's global generator, as torch's own layers do."""
+        """A new network, its parameters drawn from torch's global generator, as torch's own layers draw them."""
 
     @final
     def problem(self, seed: int) -> Problem:
         """The network initialised from `seed`, with the data.
 
-        Raises DataError where the data set is unusable, PluginError where the class is incomplete.
+        Raises DataError where the data cannot be used, PluginError where the class is not complete.
         """
         self._check()
-        train, validation, test = self._data()
-        metric = find_metric(self.metric)
-        loss, held_out = find_loss(self._loss), test or train
-        outputs = constant_outputs(train.targets, loss).expand(len(held_out), -1)
+        train, validation, test = self._splits()
+        loss, metric, scored = find_loss(type(self).loss), find_metric(self.metric), test or train
+        outputs = constant_outputs(train, scored, loss)
         return Problem(
             module=self._network(seed),
-            loss=self._loss,
+            loss=type(self).loss,
             train=train,
             validation=validation,
             test=test,
             metric=metric,
             bounds=self.bounds,
             differentiable=self.differentiable,
-            constant=metric(outputs, held_out.targets),
-            constant_loss=float(loss(outputs, held_out.targets)),
+            constant=metric(outputs, scored.targets),
+            constant_loss=float(loss(outputs, scored.targets)),
         )
 
     @final
     def describe(self) -> dict[str, object]:
-        """Data, sizes, network, parameters, loss, metric, budget and the reason for the task."""
-        problem = self.problem(seed=0)
+        """Data and sizes, network and size of theta, loss and metric, budget, and why the task is here."""
+        problem, data, loss = self.problem(seed=0), _resolved(self.dataset), find_loss(type(self).loss).name
+        parts = {"train": problem.train, "validation": problem.validation, "test": problem.test}
         return {
             "name": self.name,
             "why": self.why,
-            "data": _dataset(self.dataset).name,
-            **_sizes(problem),
+            "data": f"{data.name}: {(inspect.getdoc(data) or '').partition(chr(10))[0]}",
+            "examples": {name: len(part) for name, part in parts.items() if part is not None},
+            "inputs": problem.train.inputs.shape[1:].numel(),
             "standardised": list(self.standardise),
             "network": layers(problem.module),
-            "parameters": sum(tensor.numel() for tensor in problem.module.parameters() if tensor.requires_grad),
-            "loss": _name(self._loss),
+            "parameters": sum(p.numel() for p in problem.module.parameters() if p.requires_grad),
+            "loss": loss,
             "metric": problem.metric.name,
+            "constant predictor": {problem.metric.name: problem.constant, loss: problem.constant_loss},
+            "gradient": self.differentiable,
             "budget": self.budget,
             "bounds": self.bounds,
-            "gradient": self.differentiable,
-            "constant predictor": {problem.metric.name: problem.constant, _name(self._loss): problem.constant_loss},
             "version": self.version,
         }
 
-    @property
-    def _loss(self) -> str | LossFunction:
-        """The loss as it stands in the class: a plain function there would bind to the task as a method."""
-        return cast("str | LossFunction", _unbound(type(self), "loss"))
-
     def _check(self) -> None:
+        """Refuse a class that was not filled in, with one sentence for its author."""
         missing = [field for field in ("name", "dataset", "loss", "metric") if not hasattr(type(self), field)]
         if missing:
-            raise PluginError(f"the task {type(self).__name__} lacks {' and '.join(missing)}; set it in its class.")
-        if self.split is not None and (len(self.split) != 3 or min(self.split) <= 0 or abs(sum(self.split) - 1) > 1e-9):
             raise PluginError(
-                f"the task {self.name!r} has split={self.split}; "
-                "give three shares above 0 that add up to 1 (training, validation, test), or None."
+                f"the task {type(self).__name__} has no {' and no '.join(missing)}; set it there."
+            )
+        if self.split is not None and not _are_shares(self.split):
+            raise PluginError(
+                f"the task {self.name!r} sets split to {self.split!r}; give three shares above 0 that add up"
+                " to 1 (training, validation, test), or None."
+            )
+        if isinstance(self.standardise, str) or not {"inputs", "targets"}.issuperset(self.standardise):
+            raise PluginError(
+                f"the task {self.name!r} sets standardise to {self.standardise!r};"
+                ' give a tuple of "inputs" and "targets".'
             )
 
-    def _data(self) -> tuple[Split, Split | None, Split | None]:
-        data = _loaded(type(_dataset(self.dataset)))
+    def _splits(self) -> tuple[Split, Split | None, Split | None]:
+        data = _loaded(_resolved(self.dataset))
         if self.split is None:
-            whole = Split(data.inputs.clone(), data.targets.clone())
-            return standardised((whole,), self.standardise)[0], None, None
+            copy = Split(data.inputs.clone(), data.targets.clone())
+            return standardised([copy], self.standardise)[0], None, None
         parts = split(data, self.split, derive("split", self.name))
+        if not all(len(part) for part in parts):
+            raise DataError(
+                f"the task {self.name!r} cannot split {len(data)} examples into training, validation and test;"
+                " give more data, or set split to None."
+            )
         train, validation, test = standardised(parts, self.standardise)
         return train, validation, test
 
     def _network(self, seed: int) -> nn.Module:
         with torch.random.fork_rng(devices=[]):
-            # Not torch.manual_seed: that would reseed the accelerators too, which fork_rng does not put back here.
+            # Not torch.manual_seed: it seeds accelerators as well, which would not be put back here.
             torch.random.default_generator.manual_seed(seed)
             return self.network()
 
 
 def layers(module: nn.Module) -> str:
-    """The layers of a network in a line: "Linear(10, 5), ReLU, Linear(5, 1)"."""
-    leaves = [child for child in module.modules() if not any(True for _ in child.children())]
-    return ", ".join(_layer(leaf) for leaf in leaves)
+    """The layers of a network in one line: "Linear(10, 5), ReLU, Linear(5, 1)"."""
+    return ", ".join(_layer(leaf) for leaf in module.modules() if not list(leaf.children()))
 
 
 def _layer(leaf: nn.Module) -> str:
@@ -210,39 +198,22 @@ def _layer(leaf: nn.Module) -> str:
     return f"{kind}({leaf.extra_repr()})" if leaf.extra_repr() else kind
 
 
-def _sizes(problem: Problem) -> Mapping[str, object]:
-    splits = {"train": problem.train, "validation": problem.validation, "test": problem.test}
-    return {
-        "examples": {name: len(part) for name, part in splits.items() if part is not None},
-        "inputs": problem.train.inputs.shape[1:].numel(),
-        "split": problem.test is not None,
-    }
+def _are_shares(shares: tuple[float, ...]) -> bool:
+    return len(shares) == 3 and min(shares) > 0 and abs(sum(shares) - 1) < 1e-9
 
 
-def _name(loss: str | LossFunction) -> str:
-    return loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
+def _resolved(dataset: str | type[Dataset]) -> type[Dataset] | Dataset:
+    """The data set of that name. A class is passed through, so that workers need no scan for entry points."""
+    if not isinstance(dataset, str):
+        return dataset
+    from nogd.plugins import plugins
 
-
-def _unbound(owner: type, field: str) -> object:
-    for base in owner.__mro__:
-        if field in vars(base):
-            value = vars(base)[field]
-            return value.__func__ if isinstance(value, staticmethod) else value
-    raise AttributeError(field)
-
-
-def _dataset(dataset: str | type[Dataset]) -> Dataset:
-    """The data set given as a class, or registered under a name."""
-    if isinstance(dataset, str):
-        from nogd.plugins import plugins  # late: a class given directly spares workers the scan for entry points
-
-        found = plugins().datasets.find(dataset).load()
-    else:
-        found = dataset
-    return cast(Dataset, found() if isinstance(found, type) else found)
+    found: type[Dataset] | Dataset = plugins().datasets.find(dataset).load()
+    return found
 
 
 @functools.cache
-def _loaded(dataset: type[Dataset]) -> Split:
-    """The data set, read and checked once in a process. Copy what leaves here: a caller may write into it."""
-    return checked(dataset.name, *dataset().load())
+def _loaded(dataset: type[Dataset] | Dataset) -> Split:
+    """The data set, read and checked once in a process. Hand out copies only: learners may write into them."""
+    made = dataset() if isinstance(dataset, type) else dataset
+    return checked(made.name, *made.load())

@@ -25,7 +25,7 @@ class Diabetes(Dataset):
 
 
 class BreastCancer(Dataset):
-    """569 tumours, 30 measurements of their cell nuclei, malignant (0) or benign (1) (Street et al., 1993)."""
+    """569 tumours, malignant (0) or benign (1), by 30 measurements of cell nuclei (Street et al., 1993)."""
 
     name: ClassVar[str] = "breast-cancer"
 

@@ -10,6 +10,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+# The box of networks that start as PyTorch starts them and see inputs of about unit size: there weights are
+# small, and in (-5, 5) the values of a coarse grid would lie further apart than the weights are large.
+UNIT_BOX = (-2.0, 2.0)
+
 
 class Sign(nn.Module):
     """The step activation: -1 or 1 (0 at 0). Its gradient is zero wherever it exists."""
@@ -17,16 +21,16 @@ class Sign(nn.Module):
     elementwise: ClassVar[bool] = True
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """The sign of each element."""
+        """The sign of each element, in the inputs' shape."""
         return inputs.sign()
 
 
 class TernaryLinear(nn.Module):
     """A linear layer whose weights count as -1, 0 or 1: rounded, and cut off, as the network is run.
 
-    The product is divided by the square root of `in_features`, so that outputs are about as large as inputs.
-    Weights start uniform in [-1.5, 1.5], where the three values are equally likely; biases start as torch's do and
-    are not rounded. Not a subclass of nn.Linear, because whoever treats it as one would leave out the rounding.
+    The product is divided by the square root of `in_features`, to leave outputs about as large as inputs.
+    Weights start uniform in [-1.5, 1.5], where the three values are equally likely; biases start as torch's
+    do and are not rounded. It is no nn.Linear, because who treats it as one would leave out the rounding.
     """
 
     def __init__(self, in_features: int, out_features: int) -> None:

@@ -6,9 +6,10 @@ from typing import ClassVar
 
 from torch import nn
 
-from nogd.task import Bounds, Dataset, SupervisedTask
+from nogd.objective.space import Bounds
+from nogd.task import Dataset, SupervisedTask
 from nogd.tasks.datasets import Diabetes as DiabetesData
-from nogd.tasks.networks import TernaryLinear, stack, uniform
+from nogd.tasks.networks import UNIT_BOX, TernaryLinear, stack, uniform
 
 
 class _OnDiabetes(SupervisedTask):
@@ -37,8 +38,9 @@ class Diabetes(_OnDiabetes):
     """How far diabetes advances in a year, from 10 measurements, standardised."""
 
     name: ClassVar[str] = "diabetes"
-    why: ClassVar[str] = "A noisy regression with few examples, where fitting the training data too well costs."
+    why: ClassVar[str] = "A noisy regression on few examples, where a learner that fits too well loses."
     standardise: ClassVar[tuple[str, ...]] = ("inputs", "targets")
+    bounds: ClassVar[Bounds] = UNIT_BOX
 
     def network(self) -> nn.Module:
         """A small network, as wide as the original's."""
@@ -49,10 +51,12 @@ class DiabetesTernary(Diabetes):
     """The diabetes task with weights rounded to -1, 0 or 1 as the network runs: no gradient."""
 
     name: ClassVar[str] = "diabetes-ternary"
-    why: ClassVar[str] = "Weights of three values, as low-power hardware wants them, leave nothing to differentiate."
+    why: ClassVar[str] = (
+        "Weights of three values, as cheap hardware wants them, leave nothing to differentiate."
+    )
     differentiable: ClassVar[bool] = False
-    # Rounding leaves nothing to find beyond 1.5; in this box the three values are equally likely.
-    bounds: ClassVar[Bounds] = {"*weight": (-1.5, 1.5), "*bias": (-5.0, 5.0)}
+    # Beyond 1.5 rounding gives nothing new, and within it the three values are equally likely.
+    bounds: ClassVar[Bounds] = {"*weight": (-1.5, 1.5), "*bias": UNIT_BOX}
 
     def network(self) -> nn.Module:
         """One hidden layer of eight units."""

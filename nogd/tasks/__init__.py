@@ -1,0 +1,79 @@
+"""The built-in tasks and data sets, offered like any plugin's: by name, without importing them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nogd.hookspecs import hookimpl
+from nogd.registry import Lazy
+
+_DATASETS = (
+    Lazy(
+        "diabetes",
+        "nogd.tasks.datasets:Diabetes",
+        "442 patients, 10 measurements, and how far diabetes advanced in a year",
+    ),
+    Lazy(
+        "breast-cancer",
+        "nogd.tasks.datasets:BreastCancer",
+        "569 tumours, malignant or benign, by 30 measurements of cell nuclei",
+    ),
+    Lazy(
+        "wine",
+        "nogd.tasks.datasets:Wine",
+        "178 wines of three growers, told apart by 13 chemical measurements",
+    ),
+    Lazy("iris", "nogd.tasks.datasets:Iris", "150 irises of three species, four lengths each"),
+    Lazy("digits", "nogd.tasks.datasets:Digits", "1,797 handwritten digits, 8 x 8 pixels"),
+    Lazy(
+        "two-spirals",
+        "nogd.tasks.datasets:TwoSpirals",
+        "Two interleaved spirals with a little noise, 200 points each",
+    ),
+    Lazy(
+        "parity",
+        "nogd.tasks.datasets:Parity",
+        "All rows of eight bits, and whether an odd number of them is set",
+    ),
+)
+
+_TASKS = (
+    Lazy(
+        "original",
+        "nogd.tasks.regression:Original",
+        "the study nogd grew out of, as it was: raw data, no split",
+    ),
+    Lazy("diabetes", "nogd.tasks.regression:Diabetes", "regression, 10 inputs, 442 noisy examples"),
+    Lazy("breast-cancer", "nogd.tasks.classification:BreastCancer", "two classes, 30 inputs, easy"),
+    Lazy("wine", "nogd.tasks.classification:Wine", "three classes, 13 inputs, few examples"),
+    Lazy("iris", "nogd.tasks.classification:Iris", "three classes, 4 inputs, the smallest network"),
+    Lazy("digits", "nogd.tasks.classification:Digits", "ten classes, 64 inputs, the largest network"),
+    Lazy(
+        "two-spirals",
+        "nogd.tasks.classification:TwoSpirals",
+        "two classes in the plane, a boundary that is hard to bend",
+    ),
+    Lazy("parity", "nogd.tasks.classification:Parity", "eight bits, odd or even; no split"),
+    Lazy(
+        "breast-cancer-sign",
+        "nogd.tasks.classification:BreastCancerSign",
+        "step activations and the share of errors as loss; no gradient",
+    ),
+    Lazy(
+        "diabetes-ternary",
+        "nogd.tasks.regression:DiabetesTernary",
+        "weights rounded to -1, 0 or 1; no gradient",
+    ),
+)
+
+
+@hookimpl
+def nogd_datasets() -> Sequence[Lazy]:
+    """The built-in data sets."""
+    return _DATASETS
+
+
+@hookimpl
+def nogd_tasks() -> Sequence[Lazy]:
+    """The built-in tasks."""
+    return _TASKS
