@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
+from nogd import __version__
 from nogd.registry import Source
 
 GROUP = "nogd"
@@ -52,15 +53,8 @@ def normalised(name: str) -> str:
 def builtin_plugins() -> Iterator[Found]:
     """nogd's own modules, which are registered like anybody's."""
     for module in BUILTIN:
-        source = Source(module, "nogd", own_version(), builtin=True)
+        source = Source(module, "nogd", __version__, builtin=True)
         yield Found(module, source, partial(importlib.import_module, module))
-
-
-def own_version() -> str:
-    """The version of nogd itself."""
-    import nogd
-
-    return str(getattr(nogd, "__version__", "0+unknown"))
 
 
 def installed_plugins(group: str = GROUP) -> list[Found]:

@@ -1,0 +1,37 @@
+"""The command line: a thin face, one command a file, each imported when it is called."""
+
+from __future__ import annotations
+
+from nogd.cli.group import LazyGroup
+from nogd.cli.options import GLOBAL_OPTIONS, use_plugins
+
+COMMANDS = {  # name -> (where it is, what it does)
+    "run": ("nogd.cli.run:run", "Compare learners on tasks, and write the report."),
+    "runs": ("nogd.cli.runs:runs", "List, filter or delete stored runs."),
+    "report": ("nogd.cli.report:report", "Write the stored comparison as one HTML page."),
+    "export": ("nogd.cli.export:export", "Write stored runs and curves as CSV or Parquet."),
+    "rerun": ("nogd.cli.rerun:rerun", "Do a stored run again."),
+    "list": ("nogd.cli.list:list_names", "List learners, tasks, data sets, plugins and more."),
+    "show": ("nogd.cli.show:show", "Describe a learner, a task or anything else that has a name."),
+}
+
+HELP = """Train neural networks without gradient descent, and see when that beats gradient descent.
+
+\b
+Examples:
+  nogd run --all                         every learner on every default task
+  nogd run -l grid-search -l adam        two learners on every default task
+  nogd list learners                     what there is to run
+  nogd show adam                         its settings
+
+The options below work before and after a command's name.
+"""
+
+main = LazyGroup(
+    "nogd",
+    static=COMMANDS,
+    help=HELP,
+    params=list(GLOBAL_OPTIONS),
+    callback=use_plugins,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)

@@ -1,0 +1,182 @@
+"""What `nogd show` says about one registered thing."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from nogd.cli.table import paragraph, table
+from nogd.errors import PluginError
+from nogd.isolation import Failure, attempt
+from nogd.registry import Entry
+
+_LIMITS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "multiple_of": "a multiple of"}
+_LENGTHS = {"min_length": "length >=", "max_length": "length <="}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One hyper-parameter; default: Python's way of writing it, "" where one must be given."""
+
+    name: str
+    type: str
+    default: str
+    range: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Description:
+    """All that `nogd show` knows of one thing.
+
+    text: its docstring; facts: name -> value; where: "module (file)".
+    """
+
+    entry: Entry
+    text: str
+    where: str
+    settings: list[Setting] | None = None
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON."""
+        source = self.entry.source
+        described: dict[str, object] = {
+            "kind": self.entry.kind,
+            "name": self.entry.name,
+            "summary": self.entry.summary,
+            "description": self.text,
+            "package": source.package,
+            "version": source.version,
+            "plugin": source.plugin,
+            "where": self.where,
+        }
+        for name, value in self.facts.items():
+            described[f"{self.entry.kind}_{name}" if name in described else name] = value
+        if self.settings is not None:
+            described["hyper_parameters"] = [vars(setting) for setting in self.settings]
+        return described
+
+    def as_text(self, width: int) -> str:
+        """For a terminal of that many columns."""
+        source = self.entry.source
+        parts = [
+            f"{self.entry.name}: a {self.entry.kind} of {source.describe()}",
+            _rewrapped(self.text or self.entry.summary, width),
+            self._settings_as_text(width),
+            _facts_as_text({**self.facts, "defined in": self.where}, width),
+        ]
+        return "\n\n".join(part for part in parts if part)
+
+    def _settings_as_text(self, width: int) -> str:
+        if self.settings is None:
+            return ""
+        if not self.settings:
+            return "It has no hyper-parameters."
+        rows = [[each.name, each.type, each.default, each.range, each.meaning] for each in self.settings]
+        header = ["NAME", "TYPE", "DEFAULT", "RANGE", "MEANING"]
+        return "Hyper-parameters\n" + table(header, rows, width, indent="  ")
+
+
+def describe(entry: Entry) -> Description:
+    """Import the thing and look at it; raises PluginError where that fails."""
+    target = entry.load()
+    about = partial(Description, entry, _docstring(target), _where(entry, target))
+    if entry.kind == "learner":
+        return about(settings=settings_of(target), facts={"needs": sorted(getattr(target, "needs", ()))})
+    return about(facts=_own_description(entry, target))
+
+
+def settings_of(learner: Any) -> list[Setting]:
+    """The hyper-parameters of a learner's class, in the order of its fields."""
+    fields: Mapping[str, Any] = getattr(learner, "model_fields", {})
+    return [
+        Setting(
+            name,
+            _type_as_text(info.annotation),
+            "" if info.is_required() else repr(info.get_default(call_default_factory=True)),
+            range_of(info.metadata),
+            " ".join((info.description or "").split()),
+        )
+        for name, info in fields.items()
+    ]
+
+
+def range_of(constraints: Iterable[object]) -> str:
+    """Constraints of a pydantic field in words: "> 0, <= 1"."""
+    words = {**_LIMITS, **_LENGTHS}
+    found = [
+        f"{words[name]} {getattr(constraint, name)}"
+        for constraint in constraints
+        for name in words
+        if getattr(constraint, name, None) is not None
+    ]
+    return ", ".join(found)
+
+
+def _type_as_text(annotation: object) -> str:
+    """A type as people write it: "int | None", "'ring' | 'star'"."""
+    if isinstance(annotation, type) and not hasattr(annotation, "__args__"):
+        return annotation.__name__
+    text = re.sub(r"\b(?:\w+\.)+(\w+)", r"\1", str(annotation))  # typing.Literal[...] -> Literal[...]
+    return re.sub(r"Literal\[([^\]]*)\]", lambda match: match[1].replace(", ", " | "), text)
+
+
+def _own_description(entry: Entry, target: Any) -> Mapping[str, object]:
+    """What the thing says of itself, where it has a method `describe`."""
+    if not callable(getattr(target, "describe", None)):
+        return {}
+    facts = attempt(partial(_call_describe, target), quiet=True)
+    if isinstance(facts, Failure):
+        raise PluginError(
+            f"The {entry.kind} {entry.name!r} of {entry.source.describe()} cannot describe itself: {facts.cause}"
+        ) from facts.error
+    return facts
+
+
+def _call_describe(target: Any) -> dict[str, object]:
+    describe: Callable[[], Mapping[str, object]] = (target() if isinstance(target, type) else target).describe
+    return {str(name): value for name, value in describe().items() if name != "name"}
+
+
+def _docstring(target: object) -> str:
+    """A class's or function's own docstring; none for other objects, whose class would speak for all."""
+    speaks = isinstance(target, type) or inspect.isroutine(target)
+    return (inspect.getdoc(target) or "") if speaks else ""
+
+
+def _where(entry: Entry, target: object) -> str:
+    """Module and file: of the class, or of an object's target or class."""
+    named = target if isinstance(target, type) or inspect.isroutine(target) else type(target)
+    module = getattr(entry.target, "target", "").partition(":")[0] or named.__module__
+    file = getattr(sys.modules.get(module), "__file__", None)
+    return f"{module} ({file})" if file else module
+
+
+def _rewrapped(text: str, width: int) -> str:
+    """A docstring at the terminal's width: paragraphs are wrapped, indented lines and lists left as they are."""
+    blocks = re.split(r"\n\s*\n", text.strip())
+    return "\n\n".join(
+        block if re.search(r"^(\s|[*-] )", block, re.MULTILINE) else paragraph(" ".join(block.split()), width)
+        for block in blocks
+    )
+
+
+def _facts_as_text(facts: Mapping[str, object], width: int) -> str:
+    rows = [[name.replace("_", " "), _fact(value)] for name, value in facts.items() if value not in (None, [], "")]
+    return table(rows[0], rows[1:], width)
+
+
+def _fact(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_fact(part)}" for name, part in value.items())
+    if isinstance(value, list | tuple | set | frozenset):
+        return ", ".join(map(_fact, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,123 @@
+"""The main group: knows its commands by name, and imports one when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nogd.cli.messages import shown_to_users, warnings_in_one_line
+from nogd.cli.options import IN_ONE_LINE, hoist, plugin_settings
+from nogd.errors import PluginError, PluginWarning, UnknownName, did_you_mean
+
+if TYPE_CHECKING:
+    from nogd.registry import Entry, Registry
+
+
+class LazyGroup(click.Group):
+    """A group with a table of its own commands, and those of the entry-point group `nogd.commands`."""
+
+    def __init__(self, name: str, *, static: Mapping[str, tuple[str, str]], **settings: Any) -> None:
+        """static: name -> ("package.module:attribute", short help)."""
+        super().__init__(name, **settings)
+        self.static = static
+
+    def main(self, *args: Any, **settings: Any) -> Any:
+        """As click's, with warnings in one line."""
+        with warnings_in_one_line():
+            return super().main(*args, **settings)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click's, with the global options taken from wherever they stand."""
+        with shown_to_users(ctx):
+            return super().parse_args(ctx, hoist(args))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click's, with errors that are meant for users in one line."""
+        with shown_to_users(ctx):
+            return super().invoke(ctx)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Built-in names in the order of the table, then those of plugins."""
+        return [*self.static, *self.added(ctx).names()]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, imported now; None where there is none."""
+        if cmd_name in self.static:
+            module, _, attribute = self.static[cmd_name][0].partition(":")
+            command: click.Command = getattr(importlib.import_module(module), attribute)
+            return _with_reminder(command)
+        try:
+            entry = self.added(ctx).find(cmd_name)
+        except UnknownName:
+            return None
+        return _with_reminder(_command(entry))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's, with the nearest name in the error."""
+        name = args[0]
+        if not name.startswith("-") and not ctx.resilient_parsing and self.get_command(ctx, name) is None:
+            hint = did_you_mean(name, self.list_commands(ctx))
+            raise click.UsageError(f"No command is named {name!r}{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Two lists: what is built in, and what plugins add, with the package that does."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in self.static.items()])
+        added = self.added(ctx)
+        if len(added):
+            rows = [(added.shown_name(entry), _from(entry)) for entry in added]
+            with formatter.section("Commands of plugins"):
+                formatter.write_dl(rows)
+
+    def added(self, ctx: click.Context) -> Registry:
+        """What plugins add, not imported yet; a built-in name stays nogd's own, with a warning."""
+        from nogd.registry import Registry
+
+        entries = list(_added_commands(ctx))
+        for entry in entries:
+            if entry.name in self.static:
+                text = f"The command {entry.name!r} of {entry.source.describe()} is left out: nogd has its own."
+                warnings.warn(text, PluginWarning, stacklevel=2)
+        return Registry("command", [entry for entry in entries if entry.name not in self.static])
+
+
+def _added_commands(ctx: click.Context) -> list[Entry]:
+    from nogd.discovery import COMMANDS, installed_plugins
+    from nogd.registry import Entry, Lazy
+
+    settings = plugin_settings(ctx)
+    if not settings.thirdparty:
+        return []
+    return [
+        Entry("command", found.name, "", found.source, Lazy(found.name, found.target))
+        for found in installed_plugins(COMMANDS)
+        if found.target and not any(found.is_called(name) for name in settings.blocked)
+    ]
+
+
+def _command(entry: Entry) -> click.Command:
+    loaded = entry.load()
+    if not isinstance(loaded, click.Command):
+        raise PluginError(
+            f"The command {entry.name!r} of {entry.source.describe()} is a {type(loaded).__name__}, "
+            "not a click command."
+        )
+    return loaded
+
+
+def _from(entry: Entry) -> str:
+    return " ".join(filter(None, ["from", entry.source.package, entry.source.version]))
+
+
+def _with_reminder(command: click.Command) -> click.Command:
+    """The command, whose help ends with a line on the global options."""
+    if IN_ONE_LINE not in (command.epilog or ""):
+        command.epilog = f"{command.epilog}\n\n{IN_ONE_LINE}" if command.epilog else IN_ONE_LINE
+    return command

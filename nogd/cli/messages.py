@@ -1,0 +1,70 @@
+"""What users are told when something goes wrong: one line, on stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import traceback
+import warnings
+from collections.abc import Iterator
+from typing import IO, Any, TextIO
+
+import click
+
+from nogd.errors import NogdWarning, UserError
+
+INTERRUPTED = 130  # what shells report of a command that Ctrl-C ended
+
+
+class ShownError(click.ClickException):
+    """A UserError on its way to stderr."""
+
+    exit_code = 2
+
+    def __init__(self, error: UserError, debug: bool) -> None:
+        """debug: with the traceback."""
+        super().__init__(str(error))
+        self._traceback = "".join(traceback.format_exception(error)) if debug else ""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print it, after its traceback if that was asked for."""
+        if self._traceback:
+            click.echo(self._traceback, err=True, nl=False)
+        super().show(file)
+
+
+@contextlib.contextmanager
+def shown_to_users(context: click.Context) -> Iterator[None]:
+    """Turn errors that are meant for users, and Ctrl-C, into an end of the command without a traceback."""
+    try:
+        yield
+    except UserError as error:
+        raise ShownError(error, debug=bool(context.params.get("debug"))) from error
+    except KeyboardInterrupt:
+        click.echo("Interrupted.", err=True)
+        context.exit(INTERRUPTED)
+
+
+@contextlib.contextmanager
+def warnings_in_one_line() -> Iterator[None]:
+    """Print nogd's own warnings as "Warning: text", others as Python does."""
+    with warnings.catch_warnings():
+        if not sys.warnoptions:
+            warnings.simplefilter("default", NogdWarning)
+        others = warnings.showwarning
+
+        def show(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if issubclass(category, NogdWarning):
+                click.echo(f"Warning: {' '.join(str(message).split())}", err=True)
+            else:
+                others(message, category, filename, lineno, file, line)
+
+        warnings.showwarning = show
+        yield

@@ -1,0 +1,98 @@
+"""The global options: which plugins to load, and how much to say when something fails."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from nogd import __version__
+from nogd.errors import InvalidSetting
+
+if TYPE_CHECKING:
+    from nogd.plugin_settings import PluginSettings
+
+WITH_VALUE = ("--plugin", "--no-plugin")
+FLAGS = ("--no-plugins", "--debug", "--version")
+
+IN_ONE_LINE = "Besides, every command takes --plugin, --no-plugin, --no-plugins and --debug: see 'nogd --help'."
+
+
+def hoist(args: list[str]) -> list[str]:
+    """Put the global options first, wherever they stand before a "--"; raises click's error for a lost value."""
+    end = args.index("--") if "--" in args else len(args)
+    mine: list[str] = []
+    others: list[str] = []
+    waiting = iter(args[:end])
+    for word in waiting:
+        option, equals, _ = word.partition("=")
+        if word in FLAGS or (option in WITH_VALUE and equals):
+            mine.append(word)
+        elif word in WITH_VALUE:
+            mine += [word, _value(word, next(waiting, None))]
+        else:
+            others.append(word)
+    return [*mine, *others, *args[end:]]
+
+
+def _value(option: str, value: str | None) -> str:
+    if value is None:
+        raise click.BadOptionUsage(option, f"Option {option!r} requires an argument.")
+    return value
+
+
+def plugin_settings(context: click.Context) -> PluginSettings:
+    """What the global options say about plugins; raises InvalidSetting where they contradict each other."""
+    from nogd.plugin_settings import PluginSettings
+
+    chosen = context.params
+    if chosen.get("no_plugins") and chosen.get("plugin"):
+        raise InvalidSetting("--no-plugins and --plugin contradict each other: leave one out.")
+    return PluginSettings.from_environment(
+        extra=tuple(chosen.get("plugin") or ()),
+        blocked=tuple(chosen.get("no_plugin") or ()),
+        thirdparty=not chosen.get("no_plugins"),
+    )
+
+
+@click.pass_context
+def use_plugins(context: click.Context, /, **_options: object) -> None:
+    """Make these plugins the process's own until the command ends."""
+    from nogd.plugins import configured
+
+    context.with_resource(configured(plugin_settings(context)))
+
+
+def _print_version(context: click.Context, _option: click.Parameter, asked: bool) -> None:
+    if asked and not context.resilient_parsing:
+        click.echo(f"nogd {__version__}")
+        context.exit()
+
+
+# Eager, so that `--help` and `--version`, which end the command, know the options that were hoisted before them.
+GLOBAL_OPTIONS = (
+    click.Option(
+        ["--plugin"],
+        multiple=True,
+        is_eager=True,
+        metavar="PATH|MODULE",
+        help="Load this plugin too: a .py file, a folder or a module.",
+    ),
+    click.Option(
+        ["--no-plugin"],
+        multiple=True,
+        is_eager=True,
+        metavar="NAME",
+        help="Leave out a plugin or package (also: NOGD_BLOCK_PLUGINS=a,b).",
+    ),
+    click.Option(["--no-plugins"], is_flag=True, is_eager=True, help="Load nothing but what is built in."),
+    click.Option(["--debug"], is_flag=True, is_eager=True, help="Show the traceback of an error."),
+    click.Option(
+        ["--version"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_print_version,
+        help="Show the version and exit.",
+    ),
+)
