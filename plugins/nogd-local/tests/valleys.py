@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import nogd
 import torch
 from torch import Tensor, nn
+
+import nogd
 
 Landscape = Callable[[Tensor], Tensor]
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar, cast
 
 import torch
-from nogd import Learner, Objective, State
 from pydantic import Field
 from torch import Generator, Tensor
+
+from nogd import Learner, Objective, State
 
 
 @dataclass(kw_only=True)
