@@ -25,8 +25,10 @@ class FrozenReference:
 @functools.cache
 def _entries(source: str | None) -> dict[str, dict[str, Any]]:
     """All entries beside the file `source`, by task name."""
-    path = Path(source or ".").with_name("reference.json") if source else None
-    if path is None or not path.is_file():
+    if source is None:  # a class of a notebook
+        return {}
+    path = Path(source).with_name("reference.json")
+    if not path.is_file():
         return {}
     entries: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
     return entries

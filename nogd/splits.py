@@ -63,7 +63,7 @@ def split(data: Split, shares: Sequence[float], seed: int) -> list[Split]:
     order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
     strata = _strata(data.targets)
     part = torch.empty(len(data), dtype=torch.int64)
-    for stratum in strata.unique():
+    for stratum in torch.unique(strata):
         members = order[strata[order] == stratum]
         part[members] = _parts(len(members), shares)
     chosen = [order[part[order] == number] for number in range(len(shares))]
@@ -88,10 +88,14 @@ def _parts(count: int, shares: Sequence[float]) -> Tensor:
 def standardised(parts: Sequence[Split], fields: Sequence[str]) -> Sequence[Split]:
     """The parts with `fields` ("inputs", "targets") at mean 0 and standard deviation 1 of the first part.
 
-    Columns that are constant there are only shifted.
+    Columns that are constant there are only shifted. Raises DataError for class numbers.
     """
     for field in fields:
         fitted: Tensor = getattr(parts[0], field)
+        if not fitted.is_floating_point():
+            raise DataError(
+                f"{field} that are class numbers cannot be standardised; take {field!r} out of standardise."
+            )
         mean, spread = fitted.mean(dim=0), fitted.std(dim=0, unbiased=False)
         spread = torch.where(spread > 0, spread, 1.0)
         parts = [replace(part, **{field: (getattr(part, field) - mean) / spread}) for part in parts]

@@ -159,7 +159,7 @@ class SupervisedTask(Task):
                 f"the task {self.name!r} sets split to {self.split!r}; give three shares above 0 that add up"
                 " to 1 (training, validation, test), or None."
             )
-        if isinstance(self.standardise, str) or not {"inputs", "targets"}.issuperset(self.standardise):
+        if not {"inputs", "targets"}.issuperset(self.standardise):
             raise PluginError(
                 f"the task {self.name!r} sets standardise to {self.standardise!r};"
                 ' give a tuple of "inputs" and "targets".'
@@ -182,7 +182,7 @@ class SupervisedTask(Task):
     def _network(self, seed: int) -> nn.Module:
         with torch.random.fork_rng(devices=[]):
             # Not torch.manual_seed: it seeds accelerators as well, which would not be put back here.
-            torch.random.default_generator.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)
             return self.network()
 
 

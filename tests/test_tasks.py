@@ -130,7 +130,7 @@ def test_the_original_network():
 
 
 @pytest.mark.parametrize("name", NO_GRADIENT)
-def test_where_there_is_no_gradient_search_can_still_learn(name):
+def test_where_there_is_no_gradient_search_can_still_learn(name, one_thread):
     """A plain coordinate grid search, 3,000 forwards, against the best constant predictor."""
     problem = task(name).problem(0)
     assert not problem.differentiable
@@ -139,6 +139,14 @@ def test_where_there_is_no_gradient_search_can_still_learn(name):
         reached = find_loss(problem.loss)(problem.module(problem.train.inputs), problem.train.targets)
     assert reached < 0.7 * problem.constant_loss
     assert problem.metric(problem.module(problem.test.inputs), problem.test.targets) > problem.constant + 0.2
+
+
+@pytest.fixture
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)  # many tiny products: threads would only wait for each other
+    yield
+    torch.set_num_threads(before)
 
 
 @torch.no_grad()
@@ -171,7 +179,7 @@ def test_ternary_weights_count_as_minus_one_zero_or_one():
         layer.weight.copy_(torch.tensor([[-7.0, -0.4, 0.6, 1.2]]))
         layer.bias.fill_(10.0)
     inputs = torch.tensor([[1.0, 2.0, 3.0, 4.0]])
-    assert float(layer(inputs)) == pytest.approx((-1 + 3 + 4) / 2 + 10)
+    assert layer(inputs).item() == pytest.approx((-1 + 3 + 4) / 2 + 10)
 
 
 def test_ternary_weights_start_with_all_three_values():
@@ -413,6 +421,14 @@ def test_bad_data_are_refused_by_name(inputs, targets, message):
 def test_an_impossible_setting_is_refused(changes, message):
     with pytest.raises(PluginError, match=message):
         type("Changed", (OnNumbers,), changes)().problem(0)
+
+
+def test_class_numbers_are_not_standardised():
+    class Standardised(MoonsTask):
+        standardise = ("inputs", "targets")
+
+    with pytest.raises(DataError, match="take 'targets' out of standardise"):
+        Standardised().problem(0)
 
 
 def test_an_incomplete_class_is_refused():
