@@ -11,12 +11,12 @@ import torch
 from torch import nn
 
 import nogd.tasks
-from nogd.bench.seeds import derive
 from nogd.errors import DataError, PluginError, UnknownName
 from nogd.metrics import METRICS, Metric, find_metric
 from nogd.objective.losses import find_loss
 from nogd.objective.space import ParameterSpace
 from nogd.plugins import Plugins
+from nogd.seeds import derive
 from nogd.splits import Split, labels, split
 from nogd.task import Dataset, Problem, SupervisedTask, Task, layers
 from nogd.tasks.networks import Sign, TernaryLinear, stack
