@@ -22,7 +22,14 @@ TASKS = {  # metric, greater is better, has a split, constant, reference, loss a
     "two-spirals": ("accuracy", 1, 1, 0.5, 0.72, 5.0),
     "wine": ("accuracy", 1, 1, 0.4, 0.98, 8.0),
 }
-SKILL = {"adam": 1.0, "sgd": 0.85, "hybrid": 0.95, "grid-search": 0.8, "random-search": 0.45, "pattern-search": 0.75}
+SKILL = {
+    "adam": 1.0,
+    "sgd": 0.85,
+    "hybrid": 0.95,
+    "grid-search": 0.8,
+    "random-search": 0.45,
+    "pattern-search": 0.75,
+}
 NO_GRADIENT = frozenset({"breast-cancer-sign", "diabetes-ternary"})
 NEEDS_GRADIENT = frozenset({"adam", "sgd", "hybrid"})
 BUDGET = 3000.0
@@ -63,7 +70,12 @@ def make_results(
     )
 
 
-SETTINGS = {"reference": "adam", "baselines": ["random-search", "sgd", "adam"], "repetitions": 5, "unequal_cost": False}
+SETTINGS = {
+    "reference": "adam",
+    "baselines": ["random-search", "sgd", "adam"],
+    "repetitions": 5,
+    "unequal_cost": False,
+}
 SESSION = {
     "machine": "x86_64",
     "cpu": "Example CPU 3000",
@@ -74,6 +86,7 @@ SESSION = {
     "git": "0123abc",
     "command": "nogd run --all",
 }
+TRACEBACK = "Traceback (most recent call last):\n  in <module>\nValueError: bad <luck>"
 _CURVE = [
     "forwards", "evaluations", "gradients", "examples", "flops", "seconds", "iteration", "phase", "loss", "metric",
     "validation_loss", "validation_metric", "test_loss", "test_metric",
@@ -96,7 +109,9 @@ def _run(learner: str, task: str, repetition: int, status: str) -> tuple[dict[st
         forwards = forwards[: 1 + repetition * 4]
     size = len(forwards)
     curve = pd.DataFrame(np.nan, index=range(size), columns=_CURVE)
-    curve = curve.assign(forwards=forwards, loss=loss[:size], metric=value[:size], phase=0, iteration=range(size))
+    curve = curve.assign(
+        forwards=forwards, loss=loss[:size], metric=value[:size], phase=0, iteration=range(size)
+    )
     if split:
         curve = curve.assign(test_metric=value[:size], test_loss=loss[:size] * 1.1)
     curve = curve.assign(id=identity, learner=learner, task=task, repetition=repetition)
@@ -104,10 +119,10 @@ def _run(learner: str, task: str, repetition: int, status: str) -> tuple[dict[st
     last = curve.iloc[-1].to_dict() if ended else {}
     reasons = {"not-applicable": "needs a gradient, and the task has none", "error": "ValueError: bad <luck>"}
     row = {
-        "id": identity, "learner": learner, "learner_name": learner.split(",")[0], "package": "nogd",
+        "id": identity, "learner": learner, "learner_name": learner.split(",", maxsplit=1)[0], "package": "nogd",
         "version": "0.1.0", "hyper": "{}", "task": task, "task_version": 1, "repetition": repetition,
         "status": status, "reason": reasons.get(status, "" if status == "ok" else f"ended as {status}"),
-        "traceback": "Traceback (most recent call last):\n  <module>\nValueError: bad <luck>" if status == "error" else "",
+        "traceback": TRACEBACK if status == "error" else "",
         "loss": last.get("loss", np.nan), "best_loss": last.get("loss", np.nan),
         "metric": last.get("metric", np.nan), "validation_loss": np.nan, "validation_metric": np.nan,
         "test_loss": last.get("test_loss", np.nan), "test_metric": last.get("test_metric", np.nan),

@@ -16,7 +16,13 @@ def nogd_figures() -> Sequence[Lazy]:
     return [
         Lazy("scores", f"{_FIGURES}.scores:FIGURE", "normalised score of every learner, with its interval"),
         Lazy("task-table", f"{_FIGURES}.task_table:FIGURE", "final metric of every learner on every task"),
-        Lazy("learning-curves", f"{_FIGURES}.learning_curves:FIGURE", "loss and metric against forwards, per task"),
-        Lazy("final-losses", f"{_FIGURES}.final_losses:FIGURE", "training loss that every learner ended with"),
+        Lazy(
+            "learning-curves",
+            f"{_FIGURES}.learning_curves:FIGURE",
+            "loss and metric against forwards, per task",
+        ),
+        Lazy(
+            "final-losses", f"{_FIGURES}.final_losses:FIGURE", "training loss that every learner ended with"
+        ),
         Lazy("failures", f"{_FIGURES}.failures:FIGURE", "runs that failed or could not be asked for"),
     ]

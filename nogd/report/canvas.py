@@ -7,19 +7,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import matplotlib
+import matplotlib as mpl
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from nogd.report.look import GRID, INK, MUTED, Look
 
-WIDTH = 4.7
-"""Inches: two canvases fit side by side on a desk, and one is still legible on a phone."""
+WIDTH = 4.0
+"""Inches: three canvases fit side by side on a desk, and one is still legible on a phone."""
 LEGEND_ROW = 0.19
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 8.5,
@@ -39,7 +39,7 @@ _SETTINGS = {
     "grid.color": GRID,
     "grid.linewidth": 0.7,
     "text.parse_math": False,  # a learner may be called "$x$"
-    "axes.unicode_minus": True,
+    "axes.unicode_minus": False,
     "svg.fonttype": "none",  # text stays text: small, searchable, in the page's font
     "svg.hashsalt": "nogd",  # equal pictures are equal bytes
 }
@@ -48,9 +48,10 @@ _SETTINGS = {
 @contextmanager
 def house_style() -> Iterator[None]:
     """Draw and save inside of this: settings of matplotlib and seaborn, put back afterwards."""
-    with matplotlib.rc_context(), warnings.catch_warnings():
+    with mpl.rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")  # the browser's fonts have it
-        matplotlib.rcParams.update({**sns.axes_style("whitegrid"), **_SETTINGS})
+        mpl.rcParams.update(sns.axes_style("whitegrid"))
+        mpl.rcParams.update(_SETTINGS)
         yield
 
 
@@ -72,7 +73,9 @@ def place_axes(canvas: Canvas, left: float, right: float, top: float, bottom: fl
 
 def heading(axes: Axes, text: str) -> None:
     """What the vertical axis shows, written above it, where it can be read without turning the head."""
-    axes.set_title(text, loc="left", pad=5)
+    axes.set_title(
+        text, loc="left", pad=5, y=1.0
+    )  # a given y saves matplotlib from measuring all labels twice
 
 
 def log_cost(axes: Axes) -> None:
@@ -80,7 +83,7 @@ def log_cost(axes: Axes) -> None:
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(numticks=8))
     axes.xaxis.set_major_formatter(FuncFormatter(short_number))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def log_values(axes: Axes, direction: str = "y") -> None:
@@ -91,7 +94,12 @@ def log_values(axes: Axes, direction: str = "y") -> None:
     steps = (1.0,) if high / low > 300 else (1.0, 3.0) if high / low > 30 else (1.0, 2.0, 5.0)
     axis.set_major_locator(LogLocator(subs=steps, numticks=8))
     axis.set_major_formatter(FuncFormatter(short_number))
-    axis.set_minor_formatter(NullFormatter())
+    axis.set_minor_locator(NullLocator())
+
+
+def label_width(labels: Sequence[str]) -> float:
+    """Inches that names at the left of an axis need; rather too many, since the reader's font is not known."""
+    return 0.2 + 0.072 * max(map(len, labels), default=1)
 
 
 def linear_values(axes: Axes, direction: str = "y") -> None:
@@ -105,13 +113,20 @@ def short_number(value: float, _position: int | None = None) -> str:
     """A number for an axis: 0.05, 3, 1.5k, 20M."""
     for limit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= limit * 0.9995:
-            return f"{value / limit:.3g}{letter}".replace("-", "−")
-    return f"{value:.3g}".replace("-", "−").replace("e−0", "e−")
+            return f"{value / limit:.3g}{letter}"
+    return f"{value:.3g}".replace("e-0", "e-")
+
+
+def plain(value: float) -> str:
+    """A number for a table: 3,161 or 0.957."""
+    return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
 
 
 def handle(look: Look) -> Line2D:
     """A learner's line and marker for a legend."""
-    return Line2D([], [], color=look.colour, marker=look.marker, markersize=4.5, linewidth=1.4, label=look.label)
+    return Line2D(
+        [], [], color=look.colour, marker=look.marker, markersize=4.5, linewidth=1.4, label=look.label
+    )
 
 
 def legend_height(labels: Sequence[str]) -> float:
@@ -130,12 +145,12 @@ def legend_below(canvas: Canvas, handles: Sequence[Any]) -> None:
         ncols=_columns(labels),
         frameon=False,
         borderaxespad=0.2,
-        handlelength=1.8,
-        columnspacing=1.2,
+        handlelength=1.6,
+        columnspacing=1.0,
         labelspacing=0.35,
     )
 
 
 def _columns(labels: Sequence[str]) -> int:
     longest = max(map(len, labels), default=1)
-    return 3 if longest <= 15 else 2 if longest <= 26 else 1
+    return 3 if longest <= 14 else 2 if longest <= 22 else 1

@@ -23,7 +23,9 @@ def budget_grid(low: float, high: float, points_a_decade: int = POINTS_A_DECADE)
     return np.geomspace(low, high, max(count, 2))
 
 
-def carried_forward(cost: FloatArray, values: FloatArray, grid: FloatArray, start: float = np.nan) -> FloatArray:
+def carried_forward(
+    cost: FloatArray, values: FloatArray, grid: FloatArray, start: float = np.nan
+) -> FloatArray:
     """The last finite value that was known at each cost of the grid; `start` where none was.
 
     cost: ascending, shape (points,); values: shape (points,).
@@ -45,9 +47,9 @@ def resampled(runs: DataFrame, curves: DataFrame, column: str, grid: FloatArray)
     points = {identity: (cost, values) for identity, cost, values in _points(curves, column)}
     nothing = (np.empty(0), np.empty(0))
     rows: dict[str, list[FloatArray]] = {}
-    for identity, learner, task, repetition in applicable(runs)[["id", "learner", "task", "repetition"]].itertuples(
-        index=False, name=None
-    ):
+    for identity, learner, task, repetition in applicable(runs)[
+        ["id", "learner", "task", "repetition"]
+    ].itertuples(index=False, name=None):
         start = float(first.get((task, repetition), np.nan))
         rows.setdefault(learner, []).append(carried_forward(*points.get(identity, nothing), grid, start))
     return {learner: np.stack(values) for learner, values in rows.items()}
@@ -57,7 +59,7 @@ def _points(curves: DataFrame, column: str) -> Iterator[tuple[Any, FloatArray, F
     ordered = curves.sort_values(["id", "forwards"], kind="stable")
     identities = ordered["id"].to_numpy()
     cost, values = numbers(ordered, "forwards"), numbers(ordered, column)
-    edges = np.flatnonzero(identities[1:] != identities[:-1]) + 1 if len(identities) else []
+    edges = np.flatnonzero(identities[1:] != identities[:-1]) + 1
     for part in np.split(np.arange(len(identities)), edges):
         if part.size:
             yield identities[part[0]], cost[part], values[part]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,7 +27,8 @@ def task_facts(runs: DataFrame) -> DataFrame:
     first = runs.sort_values(["task", "task_version"], kind="stable").drop_duplicates("task")
     scored = first["has_split"].map(lambda split: "test data" if split else "training data (no split)")
     cost = runs.groupby("task")["gradient_cost"].max()
-    facts = first.assign(scored=scored, gradient_cost=first["task"].map(cost))
+    budgets = first["budget"].map(_budget)
+    facts = first.assign(scored=scored, gradient_cost=first["task"].map(cost), budget=budgets)
     return facts[list(_TITLES)].rename(columns=_TITLES)
 
 
@@ -36,6 +38,18 @@ def sessions(meta: Mapping[str, Any]) -> list[list[tuple[str, str]]]:
         [(str(key).replace("_", " "), _told(value)) for key, value in session.items()]
         for session in meta.get("sessions") or ()
     ]
+
+
+def _budget(text: object) -> str:
+    """{"forwards": 3000} as "3,000 forwards"; anything else as it is."""
+    try:
+        limits = json.loads(str(text))
+    except ValueError:
+        return str(text)
+    if not isinstance(limits, dict):
+        return str(text)
+    given = {name: limit for name, limit in limits.items() if isinstance(limit, int | float)}
+    return ", ".join(f"{limit:,.15g} {name}" for name, limit in given.items())
 
 
 def _told(value: object) -> str:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
     from pandas import DataFrame
 
+    from nogd.report.leaderboard import Board
+
 
 class ResultsLike(Protocol):
     """Whatever has the three tables of a comparison, such as `nogd.run`'s Results."""
@@ -59,6 +61,13 @@ class Comparison:
         from nogd.report.finals import final_values  # pandas: not before a report is drawn
 
         return final_values(self.runs, self.curves)
+
+    @cached_property
+    def board(self) -> Board:
+        """The leaderboard."""
+        from nogd.report.leaderboard import main_board
+
+        return main_board(self)
 
     @property
     def settings(self) -> Mapping[str, Any]:

@@ -73,7 +73,7 @@ def leaderboard(
     """
     if curves is None:
         curves = DataFrame(columns=["id", "task", "repetition", "forwards", "loss", "metric", "test_metric"])
-    return main_board(Comparison(runs, curves, meta or {})).table
+    return Comparison(runs, curves, meta or {}).board.table
 
 
 def main_board(comparison: Comparison) -> Board:
@@ -92,7 +92,9 @@ def main_board(comparison: Comparison) -> Board:
 def other_boards(comparison: Comparison) -> list[Board]:
     """Leaderboards over the tasks that only some learners can do, where at least two can."""
     everyone = tuple(compared_learners(comparison.runs))
-    rest = [group for group in groups(comparison.runs) if group.learners != everyone and len(group.learners) > 1]
+    rest = [
+        group for group in groups(comparison.runs) if group.learners != everyone and len(group.learners) > 1
+    ]
     return [_board(_part(comparison, group), group, group.learners, common=True) for group in rest]
 
 
@@ -101,7 +103,7 @@ def text_leaderboard(results: ResultsLike) -> str:
     comparison = Comparison.of(results)
     if comparison.runs.empty:
         return "No runs yet."
-    board = main_board(comparison)
+    board = comparison.board
     lines = [_HEAD] + [_line(place, row) for place, row in enumerate(_rows(board.table), start=1)]
     return "\n".join([*lines, "", *_notes(comparison, board)])
 
@@ -258,5 +260,9 @@ def _notes(comparison: Comparison, board: Board) -> list[str]:
 
 
 def _scope(comparison: Comparison, board: Board) -> str:
-    able = f"{len(board.tasks)} of {len(comparison.tasks)} tasks that all can do" if board.common else "own tasks"
+    able = (
+        f"{len(board.tasks)} of {len(comparison.tasks)} tasks that all can do"
+        if board.common
+        else "own tasks"
+    )
     return f"{able} x {board.repetitions} repetitions"

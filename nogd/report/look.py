@@ -12,8 +12,8 @@ from nogd.report.names import short_names
 # contrast of at least 3 to its page.
 LIGHT = ("#1d8ffb", "#c57f1d", "#056d58", "#9d0990", "#000cb1", "#6f4300", "#5a0e13", "#261d32")
 DARK = ("#a6c5ff", "#f2cf1d", "#3fe08f", "#a64c7c", "#8857df", "#dc2d0d", "#d15559", "#ffffff")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", ">", "<")
-"""One more than colours, so that the pairs repeat after 72 learners only."""
+MARKERS = {"o": "●", "s": "■", "^": "▲", "D": "◆", "v": "▼", "P": "✚", "X": "✖", ">": "▶", "<": "◀"}
+"""matplotlib's letters and the same as signs of text; one more than colours, so that pairs repeat after 72 learners."""
 
 INK, MUTED, GRID, PAPER = "#1f2328", "#5d6670", "#d9dee4", "#fefefe"
 THEME = {  # how a figure's colours are called in the page's style sheet, where they have a light and a dark value
@@ -34,11 +34,16 @@ class Look:
     label: str
     place: int
 
+    @property
+    def sign(self) -> str:
+        """The marker as a letter of text."""
+        return MARKERS[self.marker]
+
 
 def looks(learners: Sequence[str], width: int = 24) -> dict[str, Look]:
     """The look of each learner; `learners` are all learners of the comparison, whoever is drawn."""
-    ordered = sorted(learners)
+    ordered, letters = sorted(learners), list(MARKERS)
     return {
-        name: Look(LIGHT[index % len(LIGHT)], MARKERS[index % len(MARKERS)], label, index)
+        name: Look(LIGHT[index % len(LIGHT)], letters[index % len(letters)], label, index)
         for index, (name, label) in enumerate(zip(ordered, short_names(ordered, width), strict=True))
     }

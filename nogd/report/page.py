@@ -22,7 +22,7 @@ from nogd.report.canvas import house_style
 from nogd.report.environment import sessions, task_facts
 from nogd.report.figure import Comparison, Drawn, Figure, ResultsLike
 from nogd.report.finals import FAILED
-from nogd.report.leaderboard import Board, main_board, number, other_boards
+from nogd.report.leaderboard import Board, number, other_boards
 from nogd.report.look import DARK, LIGHT, looks
 from nogd.report.names import clean
 from nogd.report.svg import inline_svg
@@ -85,24 +85,28 @@ def render(comparison: Comparison, entries: Iterable[Entry]) -> str:
     """The page as text."""
     drawn = [] if comparison.runs.empty else _sections(comparison, entries)
     first = [section for section in drawn if section.order <= 0]
-    return _environment().get_template("page.html").render(
-        headline=verdict.headline(comparison),
-        details=verdict.details(comparison),
-        cautions=verdict.warnings(comparison),
-        empty=comparison.runs.empty,
-        board=None if comparison.runs.empty else main_board(comparison),
-        others=[] if comparison.runs.empty else other_boards(comparison),
-        board_csv=_csv_link(main_board(comparison).table) if len(comparison.runs) else "",
-        looks=looks(comparison.learners, width=300),
-        roles=_roles(comparison),
-        first=first,
-        sections=[section for section in drawn if section not in first],
-        tracebacks=_tracebacks(comparison.runs),
-        tasks=task_facts(comparison.runs),
-        sessions=sessions(comparison.meta),
-        example=_example_run(comparison.runs),
-        light=LIGHT,
-        dark=DARK,
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            headline=verdict.headline(comparison),
+            details=verdict.details(comparison),
+            cautions=verdict.warnings(comparison),
+            empty=comparison.runs.empty,
+            board=None if comparison.runs.empty else comparison.board,
+            others=[] if comparison.runs.empty else other_boards(comparison),
+            board_csv=_csv_link(comparison.board.table) if len(comparison.runs) else "",
+            looks=looks(comparison.learners, width=300),
+            roles=_roles(comparison),
+            first=first,
+            sections=[section for section in drawn if section not in first],
+            tracebacks=_tracebacks(comparison.runs),
+            tasks=task_facts(comparison.runs),
+            sessions=sessions(comparison.meta),
+            example=_example_run(comparison.runs),
+            light=LIGHT,
+            dark=DARK,
+        )
     )
 
 
@@ -119,7 +123,7 @@ def _section(comparison: Comparison, entry: Entry, prefix: str) -> Section | Non
         drawn = figure.draw(comparison)
         several = [drawn] if isinstance(drawn, Drawn) else list(drawn or ())
         shown = [_shown(figure, each, f"{prefix}-{place}") for place, each in enumerate(several)]
-    except Exception as error:  # noqa: BLE001 - a third party's code: whatever it raises is its own section's matter
+    except Exception as error:  # a third party's code: whatever it raises is its own section's matter
         return _broken(entry, error)
     if not shown:
         return None
@@ -158,7 +162,7 @@ def _file_name(text: str) -> str:
 
 def _roles(comparison: Comparison) -> dict[str, str]:
     """What a learner is in this comparison beside itself: the reference, a baseline, below the floor."""
-    board = main_board(comparison) if len(comparison.runs) else None
+    board = comparison.board if len(comparison.runs) else None
     roles = {str(name): "baseline" for name in comparison.settings.get("baselines") or ()}
     roles[str(comparison.settings.get("reference"))] = "reference"
     if board is not None:
@@ -193,8 +197,8 @@ def _environment() -> jinja2.Environment:
 def _cell(value: object) -> str:
     """A table's cell: floats with four digits, nothing for what is missing."""
     if isinstance(value, float):
-        return "–" if math.isnan(value) else f"{value:,.4g}"
-    return "–" if value is None else str(value)
+        return "-" if math.isnan(value) else f"{value:,.4g}"
+    return "-" if value is None else str(value)
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 from nogd.report.figure import Comparison
 from nogd.report.figures.task_table import summary
 from nogd.report.finals import FAILED, NOT_APPLICABLE
-from nogd.report.leaderboard import Board, main_board
+from nogd.report.leaderboard import Board
 from nogd.report.names import clean
 from nogd.report.statistics import ENOUGH_FOR_BOOTSTRAP
 
@@ -21,10 +21,10 @@ def headline(comparison: Comparison) -> str:
         return f"None of the {len(runs)} runs succeeded, so that nothing can be compared."
     if len(runs) == 1:
         return _one_run(comparison)
-    table = main_board(comparison).table
+    table = comparison.board.table
     if len(table) == 1:
         return f"{clean(table['learner'][0])} alone on {_count(len(comparison.tasks), 'task')}."
-    return _winner(main_board(comparison))
+    return _winner(comparison.board)
 
 
 def details(comparison: Comparison) -> list[str]:
@@ -34,7 +34,7 @@ def details(comparison: Comparison) -> list[str]:
         return ["Fill it with: nogd run --all"]
     if runs["status"].isin(FAILED | {NOT_APPLICABLE}).all():
         return ["The reasons are listed below."]
-    board = main_board(comparison)
+    board = comparison.board
     said = [_scope(comparison, board), _wins(comparison), _floor(board), _failures(comparison), _sure(board)]
     return [sentence for sentence in said if sentence]
 
@@ -44,8 +44,10 @@ def warnings(comparison: Comparison) -> list[str]:
     missing = int(comparison.meta.get("missing") or 0)
     said = []
     if missing:
-        said.append(f"Unfinished: {_count(missing, 'planned run')} still missing; every number below may move.")
-    if not comparison.runs.empty and main_board(comparison).unequal:
+        said.append(
+            f"Unfinished: {_count(missing, 'planned run')} still missing; every number below may move."
+        )
+    if not comparison.runs.empty and comparison.board.unequal:
         said.append("Unequal cost: learners had different budgets, so that nobody is ranked.")
     return said
 
@@ -85,7 +87,9 @@ def _scope(comparison: Comparison, board: Board) -> str:
     tasks, all_tasks = len(board.tasks), len(comparison.tasks)
     if not board.common:
         return f"{runs}: {learners}, {_count(all_tasks, 'task')}. No task can be done by all, so nobody is ranked."
-    part = "" if tasks == all_tasks else f"; score and rank over the {tasks} that all compared learners can do"
+    part = (
+        "" if tasks == all_tasks else f"; score and rank over the {tasks} that all compared learners can do"
+    )
     return f"{runs}: {learners} on {_count(all_tasks, 'task')} with {_count(board.repetitions, 'repetition')}{part}."
 
 

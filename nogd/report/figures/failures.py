@@ -25,7 +25,12 @@ def _gathered(data: DataFrame) -> DataFrame:
     rows = together["repetition"].agg(runs="size", repetitions=lambda numbers: ", ".join(map(str, numbers)))
     table = rows.reset_index()
     order = table["status"].eq(NOT_APPLICABLE)
-    return table.assign(last=order).sort_values("last", kind="stable").drop(columns="last").reset_index(drop=True)
+    return (
+        table.assign(last=order)
+        .sort_values("last", kind="stable")
+        .drop(columns="last")
+        .reset_index(drop=True)
+    )
 
 
 def _finding(wrong: DataFrame) -> str:
@@ -37,10 +42,14 @@ FIGURE = Figure(
     name="failures",
     title="Failures and not applicable",
     reading=(
-        "A failed run (error, timeout, killed, diverged) takes the last place in its rank and counts in every mean "
-        "with the last finite value it left.",
-        "Not applicable is no failure: the learner needs something that the task lacks, says why, and is left out "
-        "of ranks on that task.",
+        (
+            "A failed run (error, timeout, killed, diverged) takes the last place in its rank and counts in every mean "
+            "with the last finite value it left."
+        ),
+        (
+            "Not applicable is no failure: the learner needs something that the task lacks, says why, and is left out "
+            "of ranks on that task."
+        ),
     ),
     draw=draw,
     summary="runs that failed or could not be asked for",

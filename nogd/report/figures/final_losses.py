@@ -10,7 +10,15 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from pandas import DataFrame
 
-from nogd.report.canvas import heading, linear_values, log_values, new_canvas, place_axes, short_number
+from nogd.report.canvas import (
+    heading,
+    label_width,
+    linear_values,
+    log_values,
+    new_canvas,
+    place_axes,
+    short_number,
+)
 from nogd.report.figure import Comparison, Drawn, Figure
 from nogd.report.look import INK, Look, looks
 from nogd.report.names import clean
@@ -24,7 +32,9 @@ def draw(comparison: Comparison) -> list[Drawn]:
     look = looks(comparison.learners)
     finals = comparison.finals
     finals = finals[np.isfinite(finals["loss"].to_numpy(dtype=float))]
-    return [_drawn(str(task), summary(str(task), rows), look) for task, rows in finals.groupby("task", sort=True)]
+    return [
+        _drawn(str(task), summary(str(task), rows), look) for task, rows in finals.groupby("task", sort=True)
+    ]
 
 
 def summary(task: str, finals: DataFrame) -> DataFrame:
@@ -40,20 +50,29 @@ def summary(task: str, finals: DataFrame) -> DataFrame:
 
 
 def _drawn(task: str, table: DataFrame, look: Mapping[str, Look]) -> Drawn:
+    labels = [look[learner].label for learner in table["learner"]]
     canvas = new_canvas(0.62 + ROW * len(table))
-    axes = place_axes(canvas, 1.75, 0.55, 0.3, 0.28)
+    axes = place_axes(canvas, label_width(labels), 0.55, 0.3, 0.28)
     if table["low"].min() > 0 and table["high"].max() / table["low"].min() > 20:
         _points(axes, table, look)
     else:
         _bars(axes, table, look)
-    _label(axes, table, look)
+    _label(axes, table, labels)
     return Drawn(canvas, table, _finding(task, table), title=task)
 
 
 def _bars(axes: Axes, table: DataFrame, look: Mapping[str, Look]) -> None:
     colours = {learner: look[learner].colour for learner in table["learner"]}
     sns.barplot(
-        table, x="loss", y="learner", hue="learner", palette=colours, saturation=1, width=0.62, legend=False, ax=axes
+        table,
+        x="loss",
+        y="learner",
+        hue="learner",
+        palette=colours,
+        saturation=1,
+        width=0.62,
+        legend=False,
+        ax=axes,
     )
     _intervals(axes, table)
     linear_values(axes, "x")
@@ -74,10 +93,10 @@ def _intervals(axes: Axes, table: DataFrame) -> None:
     axes.hlines(range(len(table)), table["low"], table["high"], color=INK, linewidth=1.1, zorder=3)
 
 
-def _label(axes: Axes, table: DataFrame, look: Mapping[str, Look]) -> None:
+def _label(axes: Axes, table: DataFrame, labels: list[str]) -> None:
     axes.set(xlabel=None, ylabel=None)
     axes.set_ylim(len(table) - 0.5, -0.5)
-    axes.set_yticks(range(len(table)), [look[learner].label for learner in table["learner"]], color=INK)
+    axes.set_yticks(range(len(table)), labels, color=INK)
     axes.grid(visible=False, axis="y")
     axes.grid(visible=True, axis="x")
     for place, loss in enumerate(table["loss"]):
@@ -101,10 +120,14 @@ FIGURE = Figure(
     name="final-losses",
     title="Final training losses",
     reading=(
-        "A bar (or a point, where losses lie decades apart) is the interquartile mean over repetitions of the "
-        "training loss that a learner's recommendation ended with; the number stands at the right.",
-        "The dark line is the smallest and the largest run below 10 repetitions, a 95 % bootstrap interval from 10 "
-        "on. A low training loss is not yet a good score on test data: compare with the tables above.",
+        (
+            "A bar (or a point, where losses lie decades apart) is the interquartile mean over repetitions of the "
+            "training loss that a learner's recommendation ended with; the number stands at the right."
+        ),
+        (
+            "The dark line is the smallest and the largest run below 10 repetitions, a 95 % bootstrap interval from 10 "
+            "on. A low training loss is not yet a good score on test data: compare with the tables above."
+        ),
     ),
     draw=draw,
     summary="training loss that every learner ended with",

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from pandas import DataFrame
 
@@ -138,29 +137,27 @@ def _plot_loss(axes: Axes, panel: Panel, look: Mapping[str, Look]) -> None:
 
 def _plot_metric(axes: Axes, panel: Panel, look: Mapping[str, Look]) -> None:
     _plot(axes, panel.grid, panel.metric, look)
-    for level, name in ((panel.constant, "constant predictor"), (panel.reference, "reference")):
-        if np.isfinite(level):
-            axes.axhline(level, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
-    axes.set_ylim(*metric_view(panel))
+    low, high = metric_view(panel)
+    axes.set_ylim(low, high)
     linear_values(axes)
-    _name_levels(axes, panel)
     heading(axes, panel.metric_title)
-
-
-def _name_levels(axes: Axes, panel: Panel) -> None:
-    """Names of the dashed levels, at the left where curves have not got to yet."""
-    low, high = axes.get_ylim()
     for level, name in ((panel.constant, "constant predictor"), (panel.reference, "reference")):
         if low < level < high:
-            axes.annotate(
-                name,
-                (0.01, level),
-                xycoords=("axes fraction", "data"),
-                xytext=(0, 2),
-                textcoords="offset points",
-                fontsize=7,
-                color=MUTED,
-            )
+            _level(axes, level, name)
+
+
+def _level(axes: Axes, level: float, name: str) -> None:
+    """A dashed level with its name at the left, where curves have not got to yet."""
+    axes.axhline(level, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+    axes.annotate(
+        name,
+        (0.01, level),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, 2),
+        textcoords="offset points",
+        fontsize=7,
+        color=MUTED,
+    )
 
 
 def metric_view(panel: Panel) -> tuple[float, float]:
@@ -195,23 +192,27 @@ def _plot(axes: Axes, grid: FloatArray, curves: Mapping[str, Curve], look: Mappi
 
 
 def _data(panel: Panel) -> DataFrame:
-    parts = [
-        DataFrame(
-            {
-                "task": panel.task,
-                "learner": learner,
-                "shown": shown,
-                "forwards": panel.grid,
-                "interquartile_mean": curve.middle,
-                "low": curve.low,
-                "high": curve.high,
-                "runs": curve.runs,
-            }
+    told = [
+        (learner, shown, curve)
+        for shown, curves in (
+            ("training loss", panel.loss),
+            (panel.metric_title.partition(" (")[0], panel.metric),
         )
-        for shown, curves in (("training loss", panel.loss), (panel.metric_title, panel.metric))
         for learner, curve in curves.items()
     ]
-    return pd.concat(parts, ignore_index=True)
+    points = len(panel.grid)
+    return DataFrame(
+        {
+            "task": panel.task,
+            "learner": np.repeat(np.array([learner for learner, _, _ in told], dtype=object), points),
+            "shown": np.repeat(np.array([shown for _, shown, _ in told], dtype=object), points),
+            "forwards": np.tile(panel.grid, len(told)),
+            "interquartile_mean": np.concatenate([curve.middle for _, _, curve in told]),
+            "low": np.concatenate([curve.low for _, _, curve in told]),
+            "high": np.concatenate([curve.high for _, _, curve in told]),
+            "runs": np.repeat([curve.runs for _, _, curve in told], points),
+        }
+    )
 
 
 def _finding(panel: Panel) -> str:
@@ -232,10 +233,14 @@ FIGURE = Figure(
     name="learning-curves",
     title="Learning curves",
     reading=(
-        "A line is the interquartile mean over repetitions of what a learner would have given back had it been "
-        "stopped after so many forwards; the further left a good value, the cheaper.",
-        "The band is the smallest and the largest run below 10 repetitions, a 95 % bootstrap interval from 10 on; "
-        "a run that ended early or failed keeps its last value. Early values may lie outside of the lower picture.",
+        (
+            "A line is the interquartile mean over repetitions of what a learner would have given back had it been "
+            "stopped after so many forwards; the further left a good value, the cheaper."
+        ),
+        (
+            "The band is the smallest and the largest run below 10 repetitions, a 95 % bootstrap interval from 10 on; "
+            "a run that ended early or failed keeps its last value. Early values may lie outside of the lower picture."
+        ),
     ),
     draw=draw,
     summary="loss and metric against forwards, per task",

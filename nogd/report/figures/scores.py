@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from matplotlib.axes import Axes
 from pandas import DataFrame
 
-from nogd.report.canvas import heading, linear_values, new_canvas, place_axes
+from nogd.report.canvas import heading, label_width, linear_values, new_canvas, place_axes
 from nogd.report.figure import Comparison, Drawn, Figure
-from nogd.report.leaderboard import main_board
-from nogd.report.look import INK, MUTED, looks
+from nogd.report.look import INK, MUTED, Look, looks
 from nogd.report.names import clean
 
 ROW = 0.27
@@ -17,28 +18,35 @@ ROW = 0.27
 
 def draw(comparison: Comparison) -> Drawn | None:
     """Points with intervals, best on top; None where no task has a scale."""
-    table = main_board(comparison).table
+    table = comparison.board.table
     table = table[table["score"].notna()].reset_index(drop=True)
     if table.empty:
         return None
+    look = looks(comparison.learners)
+    labels = [look[learner].label for learner in table["learner"]]
     canvas = new_canvas(0.75 + ROW * len(table))
-    axes = place_axes(canvas, 1.75, 0.42, 0.3, 0.42)
-    _plot(axes, table, comparison)
+    axes = place_axes(canvas, label_width(labels), 0.42, 0.3, 0.42)
+    _plot(axes, table, look)
+    _label(axes, table, labels)
     return Drawn(canvas, table[["learner", "score", "score_low", "score_high"]], _finding(table))
 
 
-def _plot(axes: Axes, table: DataFrame, comparison: Comparison) -> None:
-    look = looks(comparison.learners)
+def _plot(axes: Axes, table: DataFrame, look: Mapping[str, Look]) -> None:
     low, high = view(table)
     for level in (0.0, 1.0):
         axes.axvline(level, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
     for place, row in table.iterrows():
         style = look[row["learner"]]
-        axes.plot([row["score_low"], row["score_high"]], [place, place], color=style.colour, linewidth=2.2, alpha=0.5)
+        axes.plot(
+            [row["score_low"], row["score_high"]],
+            [place, place],
+            color=style.colour,
+            linewidth=2.2,
+            alpha=0.5,
+        )
         at = float(np.clip(row["score"], low, high))
         axes.plot([at], [place], color=style.colour, marker=style.marker, markersize=6.5, clip_on=False)
     axes.set_xlim(low, high)
-    _label(axes, table, [look[learner].label for learner in table["learner"]])
 
 
 def _label(axes: Axes, table: DataFrame, labels: list[str]) -> None:
@@ -50,7 +58,13 @@ def _label(axes: Axes, table: DataFrame, labels: list[str]) -> None:
     heading(axes, "normalised score (further right is better)")
     for place, score in enumerate(table["score"]):
         axes.text(
-            1.02, place, f"{score:.2f}", transform=axes.get_yaxis_transform(), va="center", color=INK, fontsize=8
+            1.02,
+            place,
+            f"{score:.2f}",
+            transform=axes.get_yaxis_transform(),
+            va="center",
+            color=INK,
+            fontsize=8,
         )
 
 
@@ -76,10 +90,14 @@ FIGURE = Figure(
     name="scores",
     title="Normalised score",
     reading=(
-        "A point is the interquartile mean, over tasks and repetitions, of how far a learner came from the best "
-        "constant predictor (0) to the frozen reference (1).",
-        "The bar is its interval: where two bars overlap, the order of the two is not settled. It covers starts and "
-        "random streams, not other splits of the data. A point at the edge lies beyond it; its number is right.",
+        (
+            "A point is the interquartile mean, over tasks and repetitions, of how far a learner came from the best "
+            "constant predictor (0) to the frozen reference (1)."
+        ),
+        (
+            "The bar is its interval: where two bars overlap, the order of the two is not settled. It covers starts and "
+            "random streams, not other splits of the data. A point at the edge lies beyond it; its number is right."
+        ),
     ),
     draw=draw,
     summary="normalised score of every learner, with its interval",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from pandas import DataFrame
 
+from nogd.report.canvas import plain
 from nogd.report.figure import Comparison, Drawn, Figure
 from nogd.report.names import clean
 from nogd.report.statistics import band, interquartile_mean
@@ -33,7 +36,18 @@ def summary(comparison: Comparison) -> DataFrame:
         middle = float(interquartile_mean(values))
         greater = bool(part["greater"].iloc[0])
         rows.append((task, name, measured, greater, learner, middle, low[0], high[0], len(part), failures))
-    columns = ["task", "metric", "data", "greater_is_better", "learner", "value", "low", "high", "runs", "failures"]
+    columns = [
+        "task",
+        "metric",
+        "data",
+        "greater_is_better",
+        "learner",
+        "value",
+        "low",
+        "high",
+        "runs",
+        "failures",
+    ]
     return _with_best(DataFrame(rows, columns=columns))
 
 
@@ -47,7 +61,9 @@ def _with_best(data: DataFrame) -> DataFrame:
 
 def _table(comparison: Comparison, data: DataFrame) -> DataFrame:
     cells = {(row["task"], row["learner"]): _cell(row) for row in data.to_dict("records")}
-    refused = {(row.task, row.learner) for row in comparison.runs.itertuples() if row.status == "not-applicable"}
+    refused = {
+        (row.task, row.learner) for row in comparison.runs.itertuples() if row.status == "not-applicable"
+    }
     facts = data.drop_duplicates("task").set_index("task")
     rows = []
     for task in facts.index:
@@ -55,16 +71,16 @@ def _table(comparison: Comparison, data: DataFrame) -> DataFrame:
         mark = "" if facts["data"][task] == "test" else ", training data"
         row = [task, f"{facts['metric'][task]} {way}{mark}"]
         for learner in comparison.learners:
-            blank = "n/a" if (task, learner) in refused else "–"
+            blank = "n/a" if (task, learner) in refused else "-"
             row.append(cells.get((task, learner), blank))
         rows.append(row)
     return DataFrame(rows, columns=["task", "metric", *comparison.learners])
 
 
-def _cell(row: dict[str, object]) -> str:
-    failures = f" ({row['failures']} failed)" if row["failures"] else ""
+def _cell(row: Mapping[str, Any]) -> str:
+    failures = f"\n{row['failures']} failed" if row["failures"] else ""
     star = "★ " if row["best"] else ""
-    return f"{star}{row['value']:.4g} [{row['low']:.3g}, {row['high']:.3g}]{failures}"
+    return f"{star}{plain(row['value'])}\n{plain(row['low'])} to {plain(row['high'])}{failures}"
 
 
 def _finding(data: DataFrame) -> str:
@@ -77,10 +93,14 @@ FIGURE = Figure(
     name="task-table",
     title="Task by task",
     reading=(
-        "Interquartile mean over repetitions of the metric on test data (on training data where marked: such a task "
-        "has no split), with its band in brackets; ↑ more is better, ↓ less is better.",
-        "★ marks the best learner of a task by that mean alone; n/a: the learner cannot do the task. Where bands "
-        "overlap, a star is no proof.",
+        (
+            "Interquartile mean over repetitions of the metric on test data (on training data where marked: such a task "
+            "has no split), its band below it; ↑ more is better, ↓ less is better."
+        ),
+        (
+            "★ marks the best learner of a task by that mean alone; n/a: the learner cannot do the task. Where bands "
+            "overlap, a star is no proof."
+        ),
     ),
     draw=draw,
     summary="final metric of every learner on every task",
