@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -214,22 +215,22 @@ def _not_better(table: DataFrame, floor: str | None) -> tuple[str, ...]:
 
 
 _HEAD = (
-    f"{'':>2}  {'learner':<26} {'score':>7}  {'interval':<16} {'rank':>5} {'failed':>6} {'n/a':>4}"
+    f"{'':>2}  {'learner':<24} {'score':>7}  {'interval':<16} {'rank':>5} {'failed':>6} {'n/a':>4}"
     f" {'forwards':>9} {'seconds':>8} {'overhead':>8}"
 )
 
 
 def _rows(table: DataFrame) -> list[dict[str, Any]]:
     rows = table.to_dict("records")
-    for row, name in zip(rows, short_names(table["learner"], 26), strict=True):
+    for row, name in zip(rows, short_names(table["learner"], 24), strict=True):
         row["learner"] = name
     return [{str(key): value for key, value in row.items()} for row in rows]
 
 
 def _line(place: int, row: Mapping[str, Any]) -> str:
-    interval = "-" if pd.isna(row["score_low"]) else f"{row['score_low']:.2f} to {row['score_high']:.2f}"
     return (
-        f"{place:>2}  {row['learner']:<26} {number(row['score'], '.2f'):>7}  {interval:<16}"
+        f"{place:>2}  {row['learner']:<24} {score_text(row['score']):>7}"
+        f"  {interval_text(row['score_low'], row['score_high']):<16}"
         f" {number(row['mean_rank'], '.2f'):>5} {row['failures']:>6} {row['not_applicable']:>4}"
         f" {number(row['forwards'], ',.0f'):>9} {number(row['seconds'], '.3g'):>8}"
         f" {number(row['overhead'], '.0%'):>8}"
@@ -237,26 +238,36 @@ def _line(place: int, row: Mapping[str, Any]) -> str:
 
 
 def number(value: float, form: str) -> str:
-    """A number in a given format, or a dash where there is none; very large scores keep their length short."""
-    if pd.isna(value):
-        return "-"
-    text = format(value, form)
-    return text if len(text) <= 9 else format(value, ".1e")
+    """A number in a given format, or a dash where there is none."""
+    return "-" if pd.isna(value) else format(value, form)
+
+
+def score_text(score: float) -> str:
+    """A score in at most six characters: 0.97, -12.40, -4531, -2e+07."""
+    size = abs(score)
+    return number(score, ".2f" if size < 99.995 or pd.isna(score) else ".0f" if size < 99_999.5 else ".0e")
+
+
+def interval_text(low: float, high: float) -> str:
+    """An interval of scores, or a dash where there is none."""
+    return "-" if pd.isna(low) or pd.isna(high) else f"{score_text(low)} to {score_text(high)}"
 
 
 def _notes(comparison: Comparison, board: Board) -> list[str]:
-    runs, missing = comparison.runs, int(comparison.meta.get("missing") or 0)
+    missing = int(comparison.meta.get("missing") or 0)
     failures = int(board.table["failures"].sum())
-    named = ", ".join(clean(name) for name in board.beaten_by_floor)
+    named = ", ".join(map(clean, board.beaten_by_floor))
     notes = [
-        "Score: 0 = best constant predictor, 1 = frozen reference; more is better. Interquartile mean over",
-        f"{_scope(comparison, board)}; interval: {board.interval}.",
+        f"Score: 0 = best constant predictor, 1 = frozen reference; interquartile mean, {_scope(comparison, board)}.",
+        f"Interval: {board.interval}.",
         "UNEQUAL COST: learners had different budgets, so nobody is ranked." if board.unequal else "",
         f"Unfinished: {missing} planned runs are missing." if missing else "",
-        f"{failures} of {len(runs)} runs failed; each counts as last in its rank." if failures else "",
+        f"{failures} of {len(comparison.runs)} runs failed; each takes the last place in its rank."
+        if failures
+        else "",
         f"Not better than {board.floor}: {named}." if named else "",
     ]
-    return [note for note in notes if note]
+    return [line for note in notes for line in textwrap.wrap(note, 98)]
 
 
 def _scope(comparison: Comparison, board: Board) -> str:
@@ -265,4 +276,4 @@ def _scope(comparison: Comparison, board: Board) -> str:
         if board.common
         else "own tasks"
     )
-    return f"{able} x {board.repetitions} repetitions"
+    return f"over {able} x {board.repetitions} repetitions"

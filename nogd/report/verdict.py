@@ -7,7 +7,7 @@ import pandas as pd
 from nogd.report.figure import Comparison
 from nogd.report.figures.task_table import summary
 from nogd.report.finals import FAILED, NOT_APPLICABLE
-from nogd.report.leaderboard import Board
+from nogd.report.leaderboard import Board, score_text
 from nogd.report.names import clean
 from nogd.report.statistics import ENOUGH_FOR_BOOTSTRAP
 
@@ -67,7 +67,7 @@ def _winner(board: Board) -> str:
     name, other = clean(first["learner"]), clean(second["learner"])
     if pd.isna(first["score"]) or pd.isna(second["score"]):
         return _winner_by_rank(board)
-    told = f"score {first['score']:.2f} against {second['score']:.2f}"
+    told = f"score {score_text(first['score'])} against {score_text(second['score'])}"
     if first["score_low"] > second["score_high"]:
         return f"{name} leads, ahead of {other} ({told}; their intervals do not overlap)."
     return f"{name} leads {other}, but not clearly ({told}; their intervals overlap)."

@@ -10,6 +10,7 @@ from pandas import DataFrame
 
 from nogd.report.canvas import heading, label_width, linear_values, new_canvas, place_axes
 from nogd.report.figure import Comparison, Drawn, Figure
+from nogd.report.leaderboard import interval_text, score_text
 from nogd.report.look import INK, MUTED, Look, looks
 from nogd.report.names import clean
 
@@ -60,7 +61,7 @@ def _label(axes: Axes, table: DataFrame, labels: list[str]) -> None:
         axes.text(
             1.02,
             place,
-            f"{score:.2f}",
+            score_text(score),
             transform=axes.get_yaxis_transform(),
             va="center",
             color=INK,
@@ -78,12 +79,12 @@ def view(table: DataFrame) -> tuple[float, float]:
 
 def _finding(table: DataFrame) -> str:
     first = table.iloc[0]
-    said = f"{clean(first['learner'])} has the highest normalised score, {first['score']:.2f}"
-    said += f" (interval {first['score_low']:.2f} to {first['score_high']:.2f})"
+    said = f"{clean(first['learner'])} has the highest normalised score, {score_text(first['score'])}"
+    said += f" (interval {interval_text(first['score_low'], first['score_high'])})"
     if len(table) == 1:
         return f"{said}."
     last = table.iloc[-1]
-    return f"{said}; {clean(last['learner'])} the lowest of {len(table)}, {last['score']:.2f}."
+    return f"{said}; {clean(last['learner'])} the lowest of {len(table)}, {score_text(last['score'])}."
 
 
 FIGURE = Figure(
