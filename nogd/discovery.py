@@ -75,9 +75,7 @@ def installed_plugins(group: str = GROUP) -> list[Found]:
     return sorted(found, key=lambda plugin: (plugin.source.package, plugin.name))
 
 
-def _plugins_of(
-    distribution: importlib.metadata.Distribution, group: str, seen: set[str]
-) -> Iterator[Found]:
+def _plugins_of(distribution: importlib.metadata.Distribution, group: str, seen: set[str]) -> Iterator[Found]:
     """The plugins that one distribution offers in a group; none where another one of its name came first."""
     try:
         points = [point for point in distribution.entry_points if point.group == group]
@@ -107,7 +105,10 @@ def _name(distribution: importlib.metadata.Distribution) -> str:
 
 def _is_shadowed(distribution: importlib.metadata.Distribution, name: str) -> bool:
     """Whether another folder, earlier on sys.path, holds a distribution of that name."""
-    first = importlib.metadata.distribution(name)
+    try:
+        first = importlib.metadata.distribution(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False  # older tools name its folder in ways that are not looked up
     return str(first.locate_file("")) != str(distribution.locate_file(""))
 
 

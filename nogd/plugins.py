@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from itertools import chain
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -267,23 +268,21 @@ class Plugins:
 
     def _registry(self, kind: str) -> Registry:
         plural, hook = KINDS[kind]
-        if hook in self._asked:
-            raise PluginError(f"{hook} cannot ask for the {plural} that it is a part of")
-        self._asked.add(hook)
-        try:
-            entries: list[Entry] = []
-            for implementation in self._implementations(hook):
-                info = self._infos[implementation.plugin_name]
-                entries += self._answer(kind, hook, info, implementation.function)
-            return Registry(kind, entries)
-        finally:
-            self._asked.discard(hook)
+        with self._lock:
+            implementations = self._implementations(hook)
+            if hook in self._asked:  # only a plugin that is being asked gets here: the lock is ours
+                raise PluginError(f"{hook} cannot ask for the {plural} that it is a part of")
+            self._asked.add(hook)
+            try:
+                answers = [self._answer(kind, hook, each) for each in implementations]
+            finally:
+                self._asked.discard(hook)
+        return Registry(kind, chain.from_iterable(answers))
 
-    def _answer(
-        self, kind: str, hook: str, info: PluginInfo, function: Callable[[], object]
-    ) -> list[Entry]:
-        """What one plugin offers; what it offers wrongly is left out, with a warning."""
-        entries = attempt(partial(_entries, kind, function, info.source), quiet=True)
+    def _answer(self, kind: str, hook: str, implementation: HookImpl) -> list[Entry]:
+        """What one plugin offers; nothing, with a warning, where it offers something wrongly."""
+        info = self._infos[implementation.plugin_name]
+        entries = attempt(partial(_entries, kind, implementation.function, info.source), quiet=True)
         if isinstance(entries, Failure):
             self._broken(info, f"{hook}: {entries.cause}", entries)
             return []

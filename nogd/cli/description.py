@@ -8,7 +8,8 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 from nogd.cli.table import paragraph, table
 from nogd.errors import PluginError
@@ -119,12 +120,19 @@ def range_of(constraints: Iterable[object]) -> str:
     return ", ".join(found)
 
 
-def _type_as_text(annotation: object) -> str:
+def _type_as_text(annotation: Any) -> str:
     """A type as people write it: "int | None", "'ring' | 'star'"."""
-    if isinstance(annotation, type) and not hasattr(annotation, "__args__"):
+    parts = get_args(annotation)
+    if get_origin(annotation) is Literal:
+        return " | ".join(map(repr, parts))
+    if get_origin(annotation) in (Union, UnionType):
+        return " | ".join(map(_type_as_text, parts))
+    if annotation is type(None):
+        return "None"
+    if isinstance(annotation, type) and not parts:
         return annotation.__name__
-    text = re.sub(r"\b(?:\w+\.)+(\w+)", r"\1", str(annotation))  # typing.Literal[...] -> Literal[...]
-    return re.sub(r"Literal\[([^\]]*)\]", lambda match: match[1].replace(", ", " | "), text)
+    # collections.abc.Sequence[int] -> Sequence[int]
+    return re.sub(r"\b(?:\w+\.)+(\w+)", r"\1", str(annotation))
 
 
 def _own_description(entry: Entry, target: Any) -> Mapping[str, object]:
@@ -168,7 +176,8 @@ def _rewrapped(text: str, width: int) -> str:
 
 
 def _facts_as_text(facts: Mapping[str, object], width: int) -> str:
-    rows = [[name.replace("_", " "), _fact(value)] for name, value in facts.items() if value not in (None, [], "")]
+    known = {name: value for name, value in facts.items() if value not in (None, [], "")}
+    rows = [[name.replace("_", " "), _fact(value)] for name, value in known.items()]
     return table(rows[0], rows[1:], width)
 
 

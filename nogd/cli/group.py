@@ -83,7 +83,8 @@ class LazyGroup(click.Group):
         entries = list(_added_commands(ctx))
         for entry in entries:
             if entry.name in self.static:
-                text = f"The command {entry.name!r} of {entry.source.describe()} is left out: nogd has its own."
+                which = f"{entry.name!r} of {entry.source.describe()}"
+                text = f"The command {which} is left out: nogd has its own."
                 warnings.warn(text, PluginWarning, stacklevel=2)
         return Registry("command", [entry for entry in entries if entry.name not in self.static])
 

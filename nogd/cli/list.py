@@ -44,7 +44,11 @@ def _known(_context: click.Context, _option: click.Parameter, kind: str) -> str:
 @click.argument("kind", callback=_known)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
 @click.option(
-    "--verbose", "--traceback", "verbose", is_flag=True, help="Of plugins: say where each is, and why it broke."
+    "--verbose",
+    "--traceback",
+    "verbose",
+    is_flag=True,
+    help="Of plugins: say where each is, and why it broke.",
 )
 def list_names(kind: str, as_json: bool, verbose: bool) -> None:
     """List what there is of a KIND: learners, tasks, datasets, plugins, executors, figures or losses."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 WITH_VALUE = ("--plugin", "--no-plugin")
 FLAGS = ("--no-plugins", "--debug", "--version")
 
-IN_ONE_LINE = "Besides, every command takes --plugin, --no-plugin, --no-plugins and --debug: see 'nogd --help'."
+IN_ONE_LINE = "Every command also takes --plugin, --no-plugin, --no-plugins and --debug: see 'nogd --help'."
 
 
 def hoist(args: list[str]) -> list[str]:

@@ -24,7 +24,9 @@ Examples:
 
 @click.command(epilog=EXAMPLES)
 @click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array: one object for each kind that has NAME.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print a JSON array: one object for each kind that has NAME."
+)
 def show(name: str, as_json: bool) -> None:
     """Describe NAME: a learner, task, data set, figure, executor or loss.
 
@@ -36,7 +38,8 @@ def show(name: str, as_json: bool) -> None:
 
     described = [describe(entry) for entry in find_all(plugins(), name)]
     if as_json:
-        click.echo(json.dumps([each.as_dict() for each in described], indent=2, ensure_ascii=False, default=str))
+        found = [each.as_dict() for each in described]
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False, default=str))
     else:
         click.echo("\n\n".join(each.as_text(terminal_width()) for each in described))
 
@@ -50,5 +53,5 @@ def find_all(plugins: Plugins, name: str) -> list[Entry]:
     found = [registry.find(name) for registry in registries if name in registry]
     if not found:
         hint = did_you_mean(name, [known for registry in registries for known in registry.names()])
-        raise UnknownName(f"Nothing is named {name!r}{hint} 'nogd list learners' and its like show all names.")
+        raise UnknownName(f"Nothing is named {name!r}{hint} 'nogd list' shows all names, kind by kind.")
     return found

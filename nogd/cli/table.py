@@ -29,9 +29,7 @@ def _lines(row: Sequence[str], widths: Sequence[int], room: int, indent: str) ->
     blank = [" " * size for size in widths]
     parts = textwrap.wrap(row[-1], room) or [""]
     starts = [first, *[blank] * (len(parts) - 1)]
-    return [
-        (indent + GAP.join([*start, part])).rstrip() for start, part in zip(starts, parts, strict=True)
-    ]
+    return [(indent + GAP.join([*start, part])).rstrip() for start, part in zip(starts, parts, strict=True)]
 
 
 def paragraph(text: str, width: int, indent: str = "") -> str:
