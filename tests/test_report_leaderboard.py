@@ -157,7 +157,7 @@ def test_the_text_fits_a_terminal_and_lines_up():
     assert len({len(line) for line in lines[:5]}) == 1
     assert "\x1b" not in text
     assert "\u202e" not in text
-    assert "Unfinished: 4 planned runs are missing." in text
+    assert "Unfinished: 4 planned runs still missing." in text
 
 
 def test_the_text_of_an_empty_store():

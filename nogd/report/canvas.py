@@ -72,10 +72,14 @@ def place_axes(canvas: Canvas, left: float, right: float, top: float, bottom: fl
 
 
 def heading(axes: Axes, text: str) -> None:
-    """What the vertical axis shows, written above it, where it can be read without turning the head."""
-    axes.set_title(
-        text, loc="left", pad=5, y=1.0
-    )  # a given y saves matplotlib from measuring all labels twice
+    """What the values are, written above the axes, where it can be read without turning the head."""
+    axes.annotate(
+        text,
+        (0.02, 1.0),
+        xycoords=("figure fraction", "axes fraction"),
+        xytext=(0, 6),
+        textcoords="offset points",
+    )
 
 
 def log_cost(axes: Axes) -> None:

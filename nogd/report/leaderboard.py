@@ -15,7 +15,7 @@ from pandas import DataFrame
 from nogd.report.figure import Comparison, ResultsLike
 from nogd.report.finals import FAILED, applicable, numbers
 from nogd.report.groups import Group, compared_learners, groups, unequal_budgets
-from nogd.report.names import clean, short_names
+from nogd.report.names import clean, counted, short_names
 from nogd.report.statistics import ENOUGH_FOR_BOOTSTRAP, mean_ranks, pooled_interquartile_mean, score_interval
 
 COLUMNS = [
@@ -48,6 +48,8 @@ class Board:
     @property
     def interval(self) -> str:
         """What the score's interval is, in words."""
+        if self.repetitions < 2:
+            return "none from a single repetition"
         if self.repetitions >= ENOUGH_FOR_BOOTSTRAP:
             return "95 % stratified bootstrap interval"
         return "lowest and highest of a single repetition"
@@ -104,9 +106,11 @@ def text_leaderboard(results: ResultsLike) -> str:
     comparison = Comparison.of(results)
     if comparison.runs.empty:
         return "No runs yet."
-    board = comparison.board
-    lines = [_HEAD] + [_line(place, row) for place, row in enumerate(_rows(board.table), start=1)]
-    return "\n".join([*lines, "", *_notes(comparison, board)])
+    lines = [*_lines(comparison.board), "", *_notes(comparison, comparison.board)]
+    for board in other_boards(comparison):
+        told = f"Tasks that not every learner has runs on, among those that have: {board.tasks_told}."
+        lines += ["", *textwrap.wrap(told, 98), *_lines(board)]
+    return "\n".join(lines)
 
 
 def _part(comparison: Comparison, group: Group) -> Comparison:
@@ -220,6 +224,10 @@ _HEAD = (
 )
 
 
+def _lines(board: Board) -> list[str]:
+    return [_HEAD] + [_line(place, row) for place, row in enumerate(_rows(board.table), start=1)]
+
+
 def _rows(table: DataFrame) -> list[dict[str, Any]]:
     rows = table.to_dict("records")
     for row, name in zip(rows, short_names(table["learner"], 24), strict=True):
@@ -261,8 +269,8 @@ def _notes(comparison: Comparison, board: Board) -> list[str]:
         f"Score: 0 = best constant predictor, 1 = frozen reference; interquartile mean, {_scope(comparison, board)}.",
         f"Interval: {board.interval}.",
         "UNEQUAL COST: learners had different budgets, so nobody is ranked." if board.unequal else "",
-        f"Unfinished: {missing} planned runs are missing." if missing else "",
-        f"{failures} of {len(comparison.runs)} runs failed; each takes the last place in its rank."
+        f"Unfinished: {counted(missing, 'planned run')} still missing." if missing else "",
+        f"{failures} of {counted(len(comparison.runs), 'run')} failed; each takes the last place in its rank."
         if failures
         else "",
         f"Not better than {board.floor}: {named}." if named else "",
@@ -272,7 +280,7 @@ def _notes(comparison: Comparison, board: Board) -> list[str]:
 
 def _scope(comparison: Comparison, board: Board) -> str:
     able = (
-        f"{len(board.tasks)} of {len(comparison.tasks)} tasks that all can do"
+        f"{len(board.tasks)} of {len(comparison.tasks)} tasks that all have runs on"
         if board.common
         else "own tasks"
     )

@@ -24,6 +24,11 @@ def short_name(name: object, width: int) -> str:
     return f"{text[: width - tail - 1]}…{text[-tail:]}"
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: 1 run, 7 runs."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def short_names(names: Iterable[object], width: int) -> list[str]:
     """Short names in the same order; where two would look alike, the later ones get a number."""
     shortened: list[str] = []

@@ -24,7 +24,7 @@ from nogd.report.figure import Comparison, Drawn, Figure, ResultsLike
 from nogd.report.finals import FAILED
 from nogd.report.leaderboard import Board, interval_text, number, other_boards, score_text
 from nogd.report.look import DARK, LIGHT, looks
-from nogd.report.names import clean
+from nogd.report.names import clean, short_name
 from nogd.report.svg import inline_svg
 
 PAGE = "report.html"
@@ -189,7 +189,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters.update(number=number, score=score_text, cell=_cell)
+    environment.filters.update(number=number, score=score_text, short=short_name, cell=_cell)
     environment.globals.update(interval=interval_text)
     environment.tests["board"] = lambda value: isinstance(value, Board)
     return environment

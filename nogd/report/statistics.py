@@ -69,11 +69,12 @@ def score_interval(
 ) -> tuple[float, float]:
     """How sure a pooled statistic is: the 95 % bootstrap interval from 10 repetitions on.
 
-    Below that, the smallest and the largest value that one repetition by itself gives. Either holds the statistic.
+    Below that, the smallest and the largest value that one repetition by itself gives, with the statistic between
+    them; a single repetition has no interval: (nan, nan).
 
     scores: shape (repetitions, tasks), NaN where a run is missing.
     """
-    if not np.any(~np.isnan(scores)):
+    if np.sum(np.any(~np.isnan(scores), axis=1)) < 2:
         return (np.nan, np.nan)
     if scores.shape[0] >= ENOUGH_FOR_BOOTSTRAP:
         return bootstrap_interval(scores, statistic, rng=rng)

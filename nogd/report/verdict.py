@@ -8,7 +8,7 @@ from nogd.report.figure import Comparison
 from nogd.report.figures.task_table import summary
 from nogd.report.finals import FAILED, NOT_APPLICABLE
 from nogd.report.leaderboard import Board, score_text
-from nogd.report.names import clean
+from nogd.report.names import counted, short_name
 from nogd.report.statistics import ENOUGH_FOR_BOOTSTRAP
 
 
@@ -23,7 +23,7 @@ def headline(comparison: Comparison) -> str:
         return _one_run(comparison)
     table = comparison.board.table
     if len(table) == 1:
-        return f"{clean(table['learner'][0])} alone on {_count(len(comparison.tasks), 'task')}."
+        return f"{_called(table['learner'][0])} alone on {counted(len(comparison.tasks), 'task')}."
     return _winner(comparison.board)
 
 
@@ -45,29 +45,35 @@ def warnings(comparison: Comparison) -> list[str]:
     said = []
     if missing:
         said.append(
-            f"Unfinished: {_count(missing, 'planned run')} still missing; every number below may move."
+            f"Unfinished: {counted(missing, 'planned run')} still missing; every number below may move."
         )
     if not comparison.runs.empty and comparison.board.unequal:
         said.append("Unequal cost: learners had different budgets, so that nobody is ranked.")
     return said
 
 
+def _called(name: object) -> str:
+    return short_name(name, 40)
+
+
 def _one_run(comparison: Comparison) -> str:
     run, final = comparison.runs.iloc[0], comparison.finals.iloc[0]
     data = "test" if final["split"] else "training"
     return (
-        f"One run: {clean(run['learner'])} on {clean(run['task'])} reached "
-        f"{clean(run['metric_name'])} {final['value']:.4g} on {data} data."
+        f"One run: {_called(run['learner'])} on {_called(run['task'])} reached "
+        f"{_called(run['metric_name'])} {final['value']:.4g} on {data} data."
     )
 
 
 def _winner(board: Board) -> str:
     table = board.table
     first, second = table.iloc[0], table.iloc[1]
-    name, other = clean(first["learner"]), clean(second["learner"])
+    name, other = _called(first["learner"]), _called(second["learner"])
     if pd.isna(first["score"]) or pd.isna(second["score"]):
         return _winner_by_rank(board)
     told = f"score {score_text(first['score'])} against {score_text(second['score'])}"
+    if pd.isna(first["score_low"]) or pd.isna(second["score_low"]):
+        return f"{name} is ahead of {other} ({told}), but one repetition does not say how sure that is."
     if first["score_low"] > second["score_high"]:
         return f"{name} leads, ahead of {other} ({told}; their intervals do not overlap)."
     return f"{name} leads {other}, but not clearly ({told}; their intervals overlap)."
@@ -76,21 +82,23 @@ def _winner(board: Board) -> str:
 def _winner_by_rank(board: Board) -> str:
     ranked = board.table.dropna(subset=["mean_rank"]).sort_values(["mean_rank", "learner"])
     if ranked.empty:
-        return f"{_count(len(board.table), 'learner')}, and no common scale to rank them on."
+        return f"{counted(len(board.table), 'learner')}, and no common scale to rank them on."
     first = ranked.iloc[0]
-    return f"{clean(first['learner'])} has the best mean rank, {first['mean_rank']:.2f} of {len(ranked)}."
+    return f"{_called(first['learner'])} has the best mean rank, {first['mean_rank']:.2f} of {len(ranked)}."
 
 
 def _scope(comparison: Comparison, board: Board) -> str:
-    runs = _count(len(comparison.runs), "run")
-    learners = _count(len(comparison.learners), "learner")
+    runs = counted(len(comparison.runs), "run")
+    learners = counted(len(comparison.learners), "learner")
     tasks, all_tasks = len(board.tasks), len(comparison.tasks)
     if not board.common:
-        return f"{runs}: {learners}, {_count(all_tasks, 'task')}. No task can be done by all, so nobody is ranked."
+        return f"{runs}: {learners}, {counted(all_tasks, 'task')}. No task can be done by all, so nobody is ranked."
     part = (
-        "" if tasks == all_tasks else f"; score and rank over the {tasks} that all compared learners can do"
+        ""
+        if tasks == all_tasks
+        else f"; score and rank over the {tasks} that every compared learner has runs on"
     )
-    return f"{runs}: {learners} on {_count(all_tasks, 'task')} with {_count(board.repetitions, 'repetition')}{part}."
+    return f"{runs}: {learners} on {counted(all_tasks, 'task')} with {counted(board.repetitions, 'repetition')}{part}."
 
 
 def _wins(comparison: Comparison) -> str:
@@ -98,28 +106,26 @@ def _wins(comparison: Comparison) -> str:
     wins = data[data["best"]].groupby("learner").size().sort_values(ascending=False, kind="stable")
     if len(comparison.learners) < 2 or wins.empty:
         return ""
-    named = [f"{clean(learner)} on {count}" for learner, count in wins.head(4).items()]
-    rest = f" and {_count(len(wins) - 4, 'other')}" if len(wins) > 4 else ""
+    named = [f"{_called(learner)} on {count}" for learner, count in wins.head(4).items()]
+    rest = f" and {counted(len(wins) - 4, 'other')}" if len(wins) > 4 else ""
     return f"Best mean on a task: {', '.join(named)}{rest} (of {len(comparison.tasks)}; ties count for each)."
 
 
 def _floor(board: Board) -> str:
     if not board.beaten_by_floor:
         return ""
-    return f"Not better than {board.floor}: {', '.join(map(clean, board.beaten_by_floor))}."
+    return f"Not better than {board.floor}: {', '.join(map(_called, board.beaten_by_floor))}."
 
 
 def _failures(comparison: Comparison) -> str:
     failed = int(comparison.runs["status"].isin(FAILED).sum())
-    return f"{_count(failed, 'run')} failed; failures take the last place in their rank." if failed else ""
+    return f"{counted(failed, 'run')} failed; failures take the last place in their rank." if failed else ""
 
 
 def _sure(board: Board) -> str:
     if board.repetitions >= ENOUGH_FOR_BOOTSTRAP:
         return f"Interval: {board.interval}, over starts and random streams, not over splits."
+    if board.repetitions < 2:
+        return "One repetition gives no interval: 5 make a quick look, 10 a publication."
     advice = "5 repetitions make a quick look, 10 a publication"
     return f"Interval: {board.interval}, over starts and random streams, not over splits; {advice}."
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -6,6 +6,7 @@ from pandas import DataFrame
 
 from nogd.report.figure import Comparison, Drawn, Figure
 from nogd.report.finals import FAILED, NOT_APPLICABLE
+from nogd.report.names import counted
 
 
 def draw(comparison: Comparison) -> Drawn | None:
@@ -35,7 +36,7 @@ def _gathered(data: DataFrame) -> DataFrame:
 
 def _finding(wrong: DataFrame) -> str:
     failed = int(wrong["status"].isin(FAILED).sum())
-    return f"{failed} runs failed; {len(wrong) - failed} were not applicable."
+    return f"{counted(failed, 'run')} failed; {counted(len(wrong) - failed, 'run')} not applicable."
 
 
 FIGURE = Figure(

@@ -26,7 +26,7 @@ from nogd.report.curves import budget_grid, resampled
 from nogd.report.figure import Comparison, Drawn, Figure
 from nogd.report.finals import applicable, numbers
 from nogd.report.look import MUTED, Look, looks
-from nogd.report.names import clean
+from nogd.report.names import clean, counted
 from nogd.report.statistics import FloatArray, band, interquartile_mean
 
 PLOT_HEIGHT = 1.75
@@ -163,13 +163,14 @@ def _level(axes: Axes, level: float, name: str) -> None:
 def metric_view(panel: Panel) -> tuple[float, float]:
     """Limits that show where curves end up; a hopeless start may lie outside, or it would flatten all the rest."""
     ends = np.array([[curve.middle[-1], curve.low[-1], curve.high[-1]] for curve in panel.metric.values()])
+    ends = ends[np.isfinite(ends)]
     levels = [level for level in (panel.constant, panel.reference) if np.isfinite(level)]
-    shown = np.concatenate([ends[np.isfinite(ends)], levels])
-    best = shown.max() if panel.greater else shown.min()
-    span = abs(best - panel.constant) if np.isfinite(panel.constant) else np.ptp(shown)
-    span = span if span > 0 else max(abs(best), 1.0)
-    worst = np.clip(shown, best - 1.6 * span, best + 1.6 * span)
-    return float(worst.min() - 0.12 * span), float(worst.max() + 0.12 * span)
+    best = ends.max() if panel.greater else ends.min()
+    always = np.array([best, *levels])
+    span = np.ptp(always) if np.ptp(always) > 0 else max(np.ptp(ends), 0.1 * abs(best), 1e-6)
+    shown = np.clip(ends, always.min() - 0.6 * span, always.max() + 0.6 * span)
+    low, high = min(shown.min(), always.min()), max(shown.max(), always.max())
+    return float(low - 0.08 * span), float(high + 0.12 * span)
 
 
 def _plot(axes: Axes, grid: FloatArray, curves: Mapping[str, Curve], look: Mapping[str, Look]) -> None:
@@ -220,12 +221,12 @@ def _finding(panel: Panel) -> str:
     ends = {learner: float(curve.middle[-1]) for learner, curve in curves.items()}
     ends = {learner: end for learner, end in ends.items() if np.isfinite(end)}
     if not ends:
-        return f"Learning curves on {panel.task}: no run left a finite value."
+        return f"Learning curves on {clean(panel.task)}: no run left a finite value."
     best = (max if panel.metric and panel.greater else min)(ends, key=lambda learner: ends[learner])
     what = panel.metric_title if panel.metric else "training loss"
     return (
-        f"Learning curves on {panel.task}. At {panel.grid[-1]:,.0f} forwards {best} has the best {what}: "
-        f"{ends[best]:.4g}, among {len(ends)} learners."
+        f"Learning curves on {clean(panel.task)}. At {panel.grid[-1]:,.0f} forwards {clean(best)} has the best {what}: "
+        f"{ends[best]:.4g}, among {counted(len(ends), 'learner')}."
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from pandas import DataFrame
 
@@ -80,7 +81,12 @@ def view(table: DataFrame) -> tuple[float, float]:
 def _finding(table: DataFrame) -> str:
     first = table.iloc[0]
     said = f"{clean(first['learner'])} has the highest normalised score, {score_text(first['score'])}"
-    said += f" (interval {interval_text(first['score_low'], first['score_high'])})"
+    known = (
+        ""
+        if pd.isna(first["score_low"])
+        else f" (interval {interval_text(first['score_low'], first['score_high'])})"
+    )
+    said += known
     if len(table) == 1:
         return f"{said}."
     last = table.iloc[-1]
@@ -96,8 +102,8 @@ FIGURE = Figure(
             "constant predictor (0) to the frozen reference (1)."
         ),
         (
-            "The bar is its interval: where two bars overlap, the order of the two is not settled. It covers starts and "
-            "random streams, not other splits of the data. A point at the edge lies beyond it; its number is right."
+            "The bar is its interval: where two bars overlap, the order of the two is not settled. It covers starts "
+            "and random streams, not other splits of the data. A point at the edge lies beyond it; its number is right."
         ),
     ),
     draw=draw,

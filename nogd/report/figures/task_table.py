@@ -11,7 +11,7 @@ from pandas import DataFrame
 
 from nogd.report.canvas import plain
 from nogd.report.figure import Comparison, Drawn, Figure
-from nogd.report.names import clean
+from nogd.report.names import clean, counted
 from nogd.report.statistics import band, interquartile_mean
 
 
@@ -80,13 +80,18 @@ def _table(comparison: Comparison, data: DataFrame) -> DataFrame:
 def _cell(row: Mapping[str, Any]) -> str:
     failures = f"\n{row['failures']} failed" if row["failures"] else ""
     star = "★ " if row["best"] else ""
-    return f"{star}{plain(row['value'])}\n{plain(row['low'])} to {plain(row['high'])}{failures}"
+    spread = f"\n{plain(row['low'])} to {plain(row['high'])}" if row["runs"] > 1 else ""
+    return f"{star}{plain(row['value'])}{spread}{failures}"
 
 
 def _finding(data: DataFrame) -> str:
     wins = data[data["best"]].groupby("learner").size().sort_values(ascending=False, kind="stable")
     listed = ", ".join(f"{clean(learner)} on {count}" for learner, count in wins.items())
-    return f"Best of {data['task'].nunique()} tasks: {listed}." if listed else "No run gave a finite metric."
+    return (
+        f"Best mean, of {counted(data['task'].nunique(), 'task')}: {listed}."
+        if listed
+        else "No run gave a finite metric."
+    )
 
 
 FIGURE = Figure(
@@ -94,7 +99,7 @@ FIGURE = Figure(
     title="Task by task",
     reading=(
         (
-            "Interquartile mean over repetitions of the metric on test data (on training data where marked: such a task "
+            "Interquartile mean over repetitions of the metric on test data (training data where marked: the task "
             "has no split), its band below it; ↑ more is better, ↓ less is better."
         ),
         (
