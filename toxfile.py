@@ -1,15 +1,17 @@
-"""What tox.ini cannot say: an environment for each folder under plugins/, the lowest versions, and uv's links."""
+"""What tox.ini cannot say: an environment for each folder under plugins/, lowest versions, uv's links."""
 
 from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from tox.config.loader.memory import MemoryLoader
 from tox.config.sets import CoreConfigSet
-from tox.config.types import EnvList
+from tox.config.types import Command, EnvList
 from tox.plugin import impl
 from tox.session.state import State
 
@@ -29,7 +31,7 @@ def tox_extend_envs() -> Iterable[str]:
 def tox_add_core_config(core_conf: CoreConfigSet, state: State) -> None:
     loaders = state.conf.memory_seed_loaders
     for name, folder in _plugin_environments().items():
-        loaders[name].append(_plugin_loader(folder))
+        loaders[name].append(_plugin_loader(folder, state.conf.pos_args(folder) or ()))
     loaders["lowest"].append(
         MemoryLoader(skip_install=True, commands_pre=[_install(ROOT, *_lowest_versions())])
     )
@@ -43,29 +45,29 @@ def _plugin_environments() -> dict[str, Path]:
     return {path.parent.name: path.parent for path in sorted(ROOT.glob("plugins/*/pyproject.toml"))}
 
 
-def _plugin_loader(folder: Path) -> MemoryLoader:
-    """Describe the environment of one plugin: it and the core, installed in one call, as neither is published."""
+def _plugin_loader(folder: Path, arguments: Sequence[str]) -> MemoryLoader:
+    """Describe a plugin's environment: it and the core are installed in one call, as neither is published."""
     return MemoryLoader(
         description=f"the tests of {folder.name}, with the core",
         skip_install=True,
         change_dir=folder,
         commands_pre=[_install(ROOT, folder)],
-        commands=["pytest {posargs}"],
+        commands=[Command(["pytest", *arguments])],
     )
 
 
-def _install(*what: Path | str) -> str:
-    # uv rebuilds a folder only when its pyproject.toml is newer than its cache, unless it is told to.
-    folders = [path for path in what if isinstance(path, Path)]
-    again = [f"--reinstall-package {_project(folder)['name']}" for folder in folders]
-    return " ".join(["uv pip install", *again, *(f'"{requirement}"' for requirement in what)])
+def _install(*what: Path | str) -> Command:
+    # uv rebuilds a folder only when its pyproject.toml is newer than what it has in its cache, unless told to.
+    again = [f"--reinstall-package={_project(folder)['name']}" for folder in what if isinstance(folder, Path)]
+    return Command(["uv", "pip", "install", *again, *map(str, what)])
 
 
 def _lowest_versions() -> Iterator[str]:
     """Turn each lower bound into a pin: uv's own lowest resolution takes a CUDA build of torch."""
-    for requirement in _project(ROOT)["dependencies"]:
+    project = _project(ROOT)
+    for requirement in chain(project["dependencies"], *project["optional-dependencies"].values()):
         yield requirement.replace(">=", "==")
 
 
-def _project(folder: Path) -> dict[str, list[str]]:
+def _project(folder: Path) -> dict[str, Any]:
     return tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
