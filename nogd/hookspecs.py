@@ -35,14 +35,17 @@ the entry-point group `nogd.commands` maps a name to a click command::
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import pluggy
 
 from nogd.registry import Lazy
 
 if TYPE_CHECKING:
+    from nogd.bench.cell import Cell
+    from nogd.bench.events import Executor
+    from nogd.bench.record import Record
     from nogd.learner import Learner
     from nogd.objective.losses import Loss
     from nogd.report.figure import Figure
@@ -123,10 +126,10 @@ def nogd_losses() -> Sequence[Loss | Metric | Lazy]:
 
 
 @hookspec
-def nogd_executors() -> Sequence[Any]:
+def nogd_executors() -> Sequence[type[Executor] | Lazy]:
     """Offer executors: ways to run cells (processes of this machine are built in).
 
-    Called once.
+    Called once. An executor is a class after `nogd.bench.events.Executor`.
 
     >>> from nogd.hookspecs import Lazy, hookimpl
     >>> @hookimpl
@@ -157,26 +160,30 @@ def nogd_figures() -> Sequence[Figure | Lazy]:
 
 
 @hookspec
-def nogd_run_started(cell: Any) -> None:
-    """Observe that a cell starts: a learner, a task and a repetition.
+def nogd_run_started(cell: Cell) -> None:
+    """Observe that a cell starts: a learner on a task with a repetition.
 
-    Called in the harness's process, in order. An observer that raises is warned about once and not
+    Called in the process of `nogd run`, in order. An observer that raises is warned about once and not
     called again.
 
     >>> from nogd.hookspecs import hookimpl
     >>> @hookimpl
     ... def nogd_run_started(cell):
-    ...     print("now:", cell)
+    ...     print("now:", cell.name)
 
+    >>> from types import SimpleNamespace
     >>> from nogd.plugins import Plugins
-    >>> Plugins.of(nogd_run_started).notify("nogd_run_started", cell="adam on iris, 1 of 5")
-    now: adam on iris, 1 of 5
+    >>> cell = SimpleNamespace(name="adam on iris, repetition 1")
+    >>> Plugins.of(nogd_run_started).notify("nogd_run_started", cell=cell)
+    now: adam on iris, repetition 1
     """
 
 
 @hookspec
-def nogd_point(cell: Any, point: Any) -> None:
+def nogd_point(cell: Cell, point: Mapping[str, float]) -> None:
     """Observe one point of a running cell's curve; see `nogd_run_started` for when it is called.
+
+    point: forwards, evaluations, gradients, seconds, loss and the other columns of a curve.
 
     >>> from nogd.hookspecs import hookimpl
     >>> @hookimpl
@@ -190,15 +197,20 @@ def nogd_point(cell: Any, point: Any) -> None:
 
 
 @hookspec
-def nogd_run_finished(cell: Any, run: Any) -> None:
+def nogd_run_finished(cell: Cell, run: Record) -> None:
     """Observe what a cell left behind, failed or not; see `nogd_run_started` for when it is called.
+
+    run: `status`, and all figures in `row`.
 
     >>> from nogd.hookspecs import hookimpl
     >>> @hookimpl
     ... def nogd_run_finished(cell, run):
-    ...     print(cell, "ended as", run["status"])
+    ...     print(cell.name, "ended as", run.status, "with loss", run.row["loss"])
 
+    >>> from types import SimpleNamespace
     >>> from nogd.plugins import Plugins
-    >>> Plugins.of(nogd_run_finished).notify("nogd_run_finished", cell="adam on iris", run={"status": "ok"})
-    adam on iris ended as ok
+    >>> cell = SimpleNamespace(name="adam on iris, repetition 1")
+    >>> run = SimpleNamespace(status="budget", row={"loss": 0.5})
+    >>> Plugins.of(nogd_run_finished).notify("nogd_run_finished", cell=cell, run=run)
+    adam on iris, repetition 1 ended as budget with loss 0.5
     """

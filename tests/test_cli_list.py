@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -80,8 +82,14 @@ def site(tmp_path: Path) -> Iterator[Site]:
         yield made
 
 
+# Before click 8.2 the runner mixes stdout and stderr unless it is told not to.
+SEPARATE: dict[str, Any] = (
+    {"mix_stderr": False} if "mix_stderr" in inspect.signature(CliRunner).parameters else {}
+)
+
+
 def nogd_says(*words: object) -> Result:
-    return CliRunner().invoke(main, list(map(str, words)), prog_name="nogd")
+    return CliRunner(**SEPARATE).invoke(main, list(map(str, words)), prog_name="nogd")
 
 
 # The group
