@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -49,8 +48,7 @@ def shown_to_users(context: click.Context) -> Iterator[None]:
 def warnings_in_one_line() -> Iterator[None]:
     """Print nogd's own warnings as "Warning: text", others as Python does."""
     with warnings.catch_warnings():
-        if not sys.warnoptions:
-            warnings.simplefilter("default", NogdWarning)
+        warnings.simplefilter("default", NogdWarning)  # under -W error too: a broken plugin stops no command
         others = warnings.showwarning
 
         def show(
