@@ -15,7 +15,7 @@ def clean(name: object) -> str:
     return " ".join(kept.split()) or "(no name)"
 
 
-def short_name(name: object, width: int) -> str:
+def short_name(name: object, width: int = 60) -> str:
     """A clean name of at most `width` characters: both ends, an ellipsis between."""
     text = clean(name)
     if len(text) <= width:

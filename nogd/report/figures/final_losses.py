@@ -21,7 +21,7 @@ from nogd.report.canvas import (
 )
 from nogd.report.figure import Comparison, Drawn, Figure
 from nogd.report.look import INK, Look, looks
-from nogd.report.names import clean
+from nogd.report.names import short_name
 from nogd.report.statistics import band, interquartile_mean
 
 ROW = 0.25
@@ -112,7 +112,9 @@ def _label(axes: Axes, table: DataFrame, labels: list[str]) -> None:
 
 
 def _finding(task: str, table: DataFrame) -> str:
-    listed = ", ".join(f"{clean(row['learner'])} {row['loss']:.4g}" for _, row in table.head(5).iterrows())
+    listed = ", ".join(
+        f"{short_name(row['learner'])} {row['loss']:.4g}" for _, row in table.head(5).iterrows()
+    )
     return f"Final training loss on {task}, lowest first: {listed}."
 
 

@@ -26,7 +26,7 @@ from nogd.report.curves import budget_grid, resampled
 from nogd.report.figure import Comparison, Drawn, Figure
 from nogd.report.finals import applicable, numbers
 from nogd.report.look import MUTED, Look, looks
-from nogd.report.names import clean, counted
+from nogd.report.names import counted, short_name
 from nogd.report.statistics import FloatArray, band, interquartile_mean
 
 PLOT_HEIGHT = 1.75
@@ -75,7 +75,7 @@ def panel_of(task: str, runs: DataFrame, curves: DataFrame) -> Panel:
     grid = budget_grid(float(positive.min()), float(positive.max())) if positive.size else np.array([1.0])
     first = runs.iloc[0] if len(runs) else None
     split = first is not None and bool(first["has_split"])
-    name = clean(first["metric_name"]) if first is not None else "metric"
+    name = short_name(first["metric_name"]) if first is not None else "metric"
     greater = bool(first is not None and first["metric_greater"])
     way = "higher is better" if greater else "lower is better"
     return Panel(
@@ -221,11 +221,11 @@ def _finding(panel: Panel) -> str:
     ends = {learner: float(curve.middle[-1]) for learner, curve in curves.items()}
     ends = {learner: end for learner, end in ends.items() if np.isfinite(end)}
     if not ends:
-        return f"Learning curves on {clean(panel.task)}: no run left a finite value."
+        return f"Learning curves on {short_name(panel.task)}: no run left a finite value."
     best = (max if panel.metric and panel.greater else min)(ends, key=lambda learner: ends[learner])
     what = panel.metric_title if panel.metric else "training loss"
     return (
-        f"Learning curves on {clean(panel.task)}. At {panel.grid[-1]:,.0f} forwards {clean(best)} has the best {what}: "
+        f"Learning curves on {short_name(panel.task)}. At {panel.grid[-1]:,.0f} forwards {short_name(best)} has the best {what}: "
         f"{ends[best]:.4g}, among {counted(len(ends), 'learner')}."
     )
 

@@ -13,7 +13,7 @@ from nogd.report.canvas import heading, label_width, linear_values, new_canvas, 
 from nogd.report.figure import Comparison, Drawn, Figure
 from nogd.report.leaderboard import interval_text, score_text
 from nogd.report.look import INK, MUTED, Look, looks
-from nogd.report.names import clean
+from nogd.report.names import short_name
 
 ROW = 0.27
 
@@ -80,17 +80,13 @@ def view(table: DataFrame) -> tuple[float, float]:
 
 def _finding(table: DataFrame) -> str:
     first = table.iloc[0]
-    said = f"{clean(first['learner'])} has the highest normalised score, {score_text(first['score'])}"
-    known = (
-        ""
-        if pd.isna(first["score_low"])
-        else f" (interval {interval_text(first['score_low'], first['score_high'])})"
-    )
-    said += known
+    said = f"{short_name(first['learner'])} has the highest normalised score, {score_text(first['score'])}"
+    if pd.notna(first["score_low"]):
+        said += f" (interval {interval_text(first['score_low'], first['score_high'])})"
     if len(table) == 1:
         return f"{said}."
     last = table.iloc[-1]
-    return f"{said}; {clean(last['learner'])} the lowest of {len(table)}, {score_text(last['score'])}."
+    return f"{said}; {short_name(last['learner'])} the lowest of {len(table)}, {score_text(last['score'])}."
 
 
 FIGURE = Figure(

@@ -11,7 +11,7 @@ from pandas import DataFrame
 
 from nogd.report.canvas import plain
 from nogd.report.figure import Comparison, Drawn, Figure
-from nogd.report.names import clean, counted
+from nogd.report.names import counted, short_name
 from nogd.report.statistics import band, interquartile_mean
 
 
@@ -86,12 +86,10 @@ def _cell(row: Mapping[str, Any]) -> str:
 
 def _finding(data: DataFrame) -> str:
     wins = data[data["best"]].groupby("learner").size().sort_values(ascending=False, kind="stable")
-    listed = ", ".join(f"{clean(learner)} on {count}" for learner, count in wins.items())
-    return (
-        f"Best mean, of {counted(data['task'].nunique(), 'task')}: {listed}."
-        if listed
-        else "No run gave a finite metric."
-    )
+    listed = ", ".join(f"{short_name(learner)} on {count}" for learner, count in wins.items())
+    if not listed:
+        return "No run succeeded."
+    return f"Best mean, of {counted(data['task'].nunique(), 'task')}: {listed}."
 
 
 FIGURE = Figure(

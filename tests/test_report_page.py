@@ -1,0 +1,300 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from click.testing import CliRunner
+from matplotlib.figure import Figure as Canvas
+from pandas import DataFrame
+from report_data import NO_GRADIENT, TASKS, TRACEBACK, Results, make_results
+
+from nogd.cli.report import report
+from nogd.errors import PluginWarning, StoreError
+from nogd.registry import Entry, Lazy, Source
+from nogd.report import nogd_figures
+from nogd.report.figure import Drawn, Figure
+from nogd.report.page import write_report
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "x" * 200,
+    "\u0645\u0631\u062d\u202eabc",
+    "$\\frac{1}{0}$ _a^b",
+    "_hidden",
+    '"a"&',
+]
+VOID = {"meta", "link", "br", "hr", "img", "input"}
+
+
+@dataclass(frozen=True)
+class Plugins:
+    """As much of nogd.plugins.Plugins as the page needs."""
+
+    figures: Sequence[Entry]
+
+
+def built_in(*more: Entry) -> Plugins:
+    source = Source("report", "nogd", builtin=True)
+    return Plugins(
+        [*(Entry("figure", lazy.name, lazy.summary, source, lazy) for lazy in nogd_figures()), *more]
+    )
+
+
+def entry(figure: object, name: str = "mine") -> Entry:
+    return Entry("figure", name, "", Source("guest", "nogd-guest", "1.0"), figure)
+
+
+def page_of(tmp_path: Path, results: Results, *more: Entry) -> str:
+    return write_report(tmp_path, results, built_in(*more)).read_text(encoding="utf-8")
+
+
+class Outline(HTMLParser):
+    """What a browser would make of a page: element counts, ids, links, and whether all is closed."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.names: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.texts: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.names.append(tag)
+        self.ids += [value for key, value in attrs if key == "id"]
+        self.links += [value for key, value in attrs if key in {"href", "src"}]
+        assert not any(key.startswith("on") for key, _ in attrs)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        self.handle_endtag(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory):
+    return page_of(tmp_path_factory.mktemp("full"), make_results(failures={("sgd", "wine", 1): "error"}))
+
+
+def test_the_page_is_whole_and_needs_nothing_else(full):
+    outline = Outline(full)
+    assert outline.open == []
+    assert outline.names.count("svg") == 1 + len(TASKS) + len(TASKS)
+    assert "script" not in outline.names
+    assert all(link.startswith(("data:text/csv", "#")) for link in outline.links)
+    assert "http" not in re.sub(r'xmlns="[^"]*"', "", full)
+
+
+def test_ids_are_unique_and_every_reference_has_its_target(full):
+    ids = Outline(full).ids
+    assert len(ids) == len(set(ids))
+    used = set(re.findall(r"url\(#([^)]+)\)", full)) | set(re.findall(r'href="#([^"]+)"', full))
+    assert used
+    assert used <= set(ids)
+
+
+def test_the_sections_come_in_their_order(full):
+    titles = [
+        "Leaderboard",
+        "Task by task",
+        "Learning curves",
+        "Final training losses",
+        "Failures",
+        "Environment",
+    ]
+    places = [full.index(f"<h2>{title}") for title in titles]
+    assert places == sorted(places)
+
+
+def test_the_first_screen_says_who_won_and_how_sure(full):
+    heading = re.search(r"<h1>(.*?)</h1>", full)
+    assert heading
+    assert re.fullmatch(
+        r"adam leads, ahead of hybrid \(score .*; their intervals do not overlap\)\.", heading[1]
+    )
+
+
+def test_failures_have_reason_traceback_and_a_place(full):
+    assert "ValueError: bad &lt;luck&gt;" in full
+    assert TRACEBACK.splitlines()[1].replace("<", "&lt;").replace(">", "&gt;") in full
+    assert "needs a gradient, and the task has none" in full
+
+
+def test_the_data_behind_a_figure_is_one_link_away(full):
+    tables = [unquote(link.partition(",")[2]) for link in Outline(full).links if link.startswith("data:")]
+    assert any(table.startswith("learner,score,score_low") for table in tables)
+    curves = [table for table in tables if table.startswith("task,learner,shown,forwards")]
+    assert len(curves) == len(TASKS)
+
+
+def test_colours_follow_the_pages_scheme(full):
+    assert "prefers-color-scheme: dark" in full
+    svg = re.search(r"<svg.*?</svg>", full, re.DOTALL)
+    assert svg
+    assert "var(--c0, #1d8ffb)" in svg[0]
+    assert not re.findall(r"(?<!, )#[0-9a-f]{6}", svg[0])
+
+
+def test_the_page_stays_small_and_quick(tmp_path):
+    results = make_results()
+    page_of(tmp_path, results)  # imports and font lists are not what is measured
+    begin = time.process_time()
+    page = page_of(tmp_path, results)
+    assert time.process_time() - begin < 10  # about 2 s; a careless band alone took 39
+    assert len(page) < 1_500_000
+
+
+def test_the_same_store_gives_the_same_bytes(tmp_path):
+    results = make_results(tasks=["iris", "breast-cancer-sign"], repetitions=12)
+    assert page_of(tmp_path, results) == page_of(tmp_path, results)
+    assert page_of(tmp_path, make_results(tasks=["iris"], repetitions=12)) != page_of(tmp_path, results)
+
+
+def test_hostile_names_are_only_names(tmp_path):
+    failures = {(HOSTILE[0], "<img src=x onerror=alert(2)>", 0): "error"}
+    results = make_results(HOSTILE, ["<img src=x onerror=alert(2)>", "y" * 200], 2, failures)
+    page = page_of(tmp_path, results)
+    outline = Outline(page)
+    assert not {"script", "img"} & set(outline.names)
+    assert "<script>alert(1)</script>" in " ".join(outline.texts)
+    for text in outline.texts:
+        assert not re.search("[xy]{121}", text)
+
+
+@pytest.mark.parametrize(
+    ("results", "said"),
+    [
+        (make_results(repetitions=0), "No run is stored here yet."),
+        (make_results(["adam"], ["diabetes"], 1), "One run: adam on diabetes reached r2"),
+        (
+            make_results(
+                ["adam", "sgd"], ["iris"], 1, {(name, "iris", 0): "killed" for name in ("adam", "sgd")}
+            ),
+            "None of the 2 runs succeeded",
+        ),
+        (make_results(["adam"], sorted(NO_GRADIENT), 2), "None of the 4 runs succeeded"),
+        (make_results(["adam", "sgd"], ["iris"], 2, meta={"missing": 7}), "7 planned runs still missing"),
+        (make_results(["adam", "sgd"], ["iris"], 1), "one repetition does not say how sure that is"),
+        (make_results(["adam"], ["iris", "wine"], 10), "adam alone on 2 tasks."),
+        (
+            make_results(["adam", "sgd"], ["iris"], 2, meta={"settings": {"unequal_cost": True}}),
+            "Unequal cost: learners had different budgets",
+        ),
+    ],
+)
+def test_every_state_of_a_store_has_a_page(tmp_path, results, said):
+    page = page_of(tmp_path, results)
+    assert said in page
+    assert Outline(page).open == []
+
+
+def test_runs_without_curves_or_reference_have_a_page(tmp_path):
+    results = make_results(["adam", "sgd"], ["iris"], 3)
+    bare = Results(
+        results.runs.assign(reference=float("nan"), constant=float("nan")), results.curves.iloc[:0]
+    )
+    page = page_of(tmp_path, bare)
+    assert "adam has the best mean rank" in page
+    assert "No task here has a frozen reference" in page
+
+
+def test_a_third_partys_figure_is_shown(tmp_path):
+    def draw(comparison):
+        canvas = Canvas(figsize=(3, 2))
+        canvas.subplots().plot([1, 2], [1, len(comparison.runs)])
+        return Drawn(canvas, DataFrame({"x": [1, 2]}), "A line goes up.")
+
+    page = page_of(
+        tmp_path, make_results(["adam"], ["iris"], 2), entry(Figure("mine", "My line", ("a", "b"), draw))
+    )
+    assert "<h2>My line</h2>" in page
+    assert 'aria-label="A line goes up."' in page
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        Figure("mine", "Mine", ("a", "b"), lambda comparison: 1 / 0),
+        Figure("mine", "Mine", ("a", "b"), lambda comparison: ["no drawing"]),
+        object(),
+        Lazy("mine", "no_such_package.module:FIGURE"),
+    ],
+)
+def test_a_figure_that_raises_costs_only_itself(tmp_path, figure):
+    results = make_results(["adam"], ["iris"], 2)
+    with pytest.warns(PluginWarning, match=r"The figure 'mine' of nogd-guest 1\.0 failed"):
+        page = page_of(tmp_path, results, entry(figure))
+    assert "The figure &#39;mine&#39; of nogd-guest 1.0 failed" in page
+    assert "<h2>Learning curves</h2>" in page
+
+
+def test_a_figure_with_nothing_to_show_leaves_no_section(tmp_path):
+    nothing = entry(Figure("mine", "Nothing to see", ("a", "b"), lambda comparison: None))
+    assert "Nothing to see" not in page_of(tmp_path, make_results(["adam"], ["iris"], 2), nothing)
+
+
+def test_drawing_leaves_matplotlibs_settings_alone(tmp_path):
+    import matplotlib as mpl
+
+    before = dict(mpl.rcParams)
+    page_of(tmp_path, make_results(["adam"], ["iris"], 2))
+    assert dict(mpl.rcParams) == before
+
+
+def test_a_page_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
+    results = make_results(["adam"], ["iris"], 1)
+    old = page_of(tmp_path, results)
+
+    def full_disk(self, target):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full_disk)
+    with pytest.raises(StoreError, match="No space left on device"):
+        page_of(tmp_path, make_results(["sgd"], ["iris"], 1))
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == old
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_the_report_never_imports_torch():
+    code = (
+        "import sys, nogd.report, nogd.report.page, nogd.report.leaderboard\n"
+        "from nogd.report import nogd_figures\n"
+        "for lazy in nogd_figures(): lazy.load()\n"
+        "print('torch' in sys.modules, 'seaborn' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["False", "True"]
+
+
+def test_listing_figures_imports_nothing_heavy():
+    code = (
+        "import sys\nfrom nogd.report import nogd_figures\nnogd_figures()\n"
+        "print({'numpy', 'pandas', 'matplotlib', 'seaborn', 'scipy', 'torch'} & set(sys.modules))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "set()"
+
+
+def test_the_command_says_what_is_missing(tmp_path):
+    for folder, said in ((tmp_path / "nowhere", "There is no folder"), (tmp_path, "There are no results in")):
+        error = CliRunner().invoke(report, [str(folder)]).exception
+        assert isinstance(error, StoreError)
+        assert said in str(error)
+        assert str(folder) in str(error)
