@@ -35,6 +35,8 @@ def tox_add_core_config(core_conf: CoreConfigSet, state: State) -> None:
     loaders["lowest"].append(
         MemoryLoader(skip_install=True, commands_pre=[_install(ROOT, *_lowest_versions())])
     )
+    packages = ["nogd", *(str(folder / "src") for folder in _plugin_environments().values())]
+    loaders["types"].append(MemoryLoader(commands=[Command(["mypy", *packages])]))
     # Asking core_conf for env_list here would cache it without the plugins.
     declared = core_conf.loaders[0].load_raw("env_list", state.conf, None)
     names = [name.strip() for name in str(declared).replace(",", "\n").splitlines() if name.strip()]
