@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 DEFAULT_BUDGET = Budget(forwards=3_000)
 
+AnyLoss = str | Loss | Callable[[Tensor, Tensor], Tensor]
 AnyLearner = str | Learner | type[Learner]
 AnyBudget = Budget | float | Mapping[str, float]
 
@@ -69,7 +70,7 @@ def fit(
     targets: Any,
     *,
     learner: AnyLearner,
-    loss: str | Loss | Callable[[Tensor, Tensor], Tensor] = "mse",
+    loss: AnyLoss = "mse",
     budget: AnyBudget | None = None,
     bounds: Bounds = DEFAULT_BOX,
     seed: int = 0,
@@ -120,7 +121,7 @@ def objective(
     inputs: Any,
     targets: Any,
     *,
-    loss: str | Loss | Callable[[Tensor, Tensor], Tensor] = "mse",
+    loss: AnyLoss = "mse",
     bounds: Bounds = DEFAULT_BOX,
     device: str | torch.device | None = None,
     dtype: torch.dtype | None = None,
@@ -132,20 +133,13 @@ def objective(
     working = private_copy(_checked_module(module)).to(device=_device(device), dtype=dtype)
     space = ParameterSpace(working, bounds)
     x, y = as_tensors(inputs, targets, working, space)
-    return network_objective(working, x, y, loss=loss, space=space, batch_size=batch_size)
+    return Objective(make_network(working, x, y, loss, space), batch_size=batch_size)
 
 
-def network_objective(
-    working: nn.Module,
-    inputs: Tensor,
-    targets: Tensor,
-    *,
-    loss: str | Loss | Callable[[Tensor, Tensor], Tensor],
-    space: ParameterSpace,
-    differentiable: bool = True,
-    batch_size: int | None = None,
-) -> Objective:
-    """An objective of a module that may be worked on; a DataError if module, data and loss do not fit together."""
+def make_network(
+    working: nn.Module, inputs: Tensor, targets: Tensor, loss: AnyLoss, space: ParameterSpace
+) -> Network:
+    """A module that may be worked on, with data and loss; a DataError if they do not fit together."""
     found = find_loss(loss)
     try:
         with torch.no_grad():
@@ -155,8 +149,7 @@ def network_objective(
         raise DataError(
             f"the module cannot process inputs of shape {list(inputs.shape)} and type {inputs.dtype}: {first}."
         ) from error
-    network = Network(working, space, inputs, found.fit_targets(targets, outputs), found)
-    return Objective(network, differentiable=differentiable, batch_size=batch_size)
+    return Network(working, space, inputs, found.fit_targets(targets, outputs), found)
 
 
 def as_budget(budget: AnyBudget | None) -> Budget:

@@ -1,0 +1,65 @@
+"""One learner on one task with one repetition: the unit of work, and its identity."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+from nogd.learner import Learner
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Everything that decides a run's result. label: what tables call the learner; it decides nothing.
+
+    learner: the learner's identity, see `identity`. budget: the limits, None where there is none.
+    """
+
+    label: str
+    learner: dict[str, Any]
+    task: str
+    task_package: str
+    task_source: str
+    task_version: int
+    repetition: int
+    budget: dict[str, float | None]
+    threads: int
+    device: str
+
+    @cached_property
+    def id(self) -> str:
+        """A hash of everything but the label, as canonical JSON; the same in every process."""
+        decides = {name: value for name, value in asdict(self).items() if name != "label"}
+        text = json.dumps(decides, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def name(self) -> str:
+        """For people: "adam on diabetes, repetition 2"."""
+        return f"{self.label} on {self.task}, repetition {self.repetition}"
+
+
+def identity(learner: Learner, package: str, version: str) -> dict[str, Any]:
+    """A learner's identity in plain JSON: name, package, version of the code, and all hyper-parameters."""
+    return {"name": learner.name, "package": package, "version": version, "settings": settings_of(learner)}
+
+
+def settings_of(learner: Learner) -> dict[str, Any]:
+    """All hyper-parameters, defaults too, in plain JSON; learners inside by name and hyper-parameters."""
+    values: dict[str, Any] = learner.model_dump(mode="json")
+    return values | {
+        name: _inner(getattr(learner, name)) for name in values if _holds_learners(getattr(learner, name))
+    }
+
+
+def _holds_learners(value: Any) -> bool:
+    return isinstance(value, Learner) or (isinstance(value, tuple) and any(isinstance(v, Learner) for v in value))
+
+
+def _inner(value: Any) -> Any:
+    if isinstance(value, Learner):
+        return {"name": value.name, "settings": settings_of(value)}
+    return [_inner(item) for item in value]

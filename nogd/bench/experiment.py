@@ -1,0 +1,145 @@
+"""An experiment: learners x tasks x repetitions under one budget, from a TOML file, options or Python."""
+
+from __future__ import annotations
+
+import json
+import math
+import tomllib
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from nogd.errors import InvalidSetting, did_you_mean
+from nogd.learner import Learner
+from nogd.names import first_complaint
+from nogd.objective.meter import Budget
+from nogd.task import Task
+
+
+class Entry(BaseModel):
+    """A learner in an experiment: what to use, what to call it, and its hyper-parameters as further keys."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", arbitrary_types_allowed=True)
+
+    use: str | Learner | type[Learner]
+    label: str | None = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The hyper-parameters given beside the name."""
+        return dict(self.model_extra or {})
+
+
+def _comparison() -> dict[str, Any]:
+    settings: dict[str, Any] = json.loads(files("nogd.tasks").joinpath("comparison.json").read_text(encoding="utf-8"))
+    return settings
+
+
+class Experiment(BaseModel):
+    """What to compare. Without learners, all registered ones; without tasks, all default ones.
+
+    timeout: seconds after which a cell is killed. memory: GiB that a cell may use, by default its share of 80 % of the
+    machine's. reference, baselines: learners that a report marks out, the first baseline being the one to beat.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    learners: tuple[Entry, ...] = ()
+    tasks: tuple[str | type[Task], ...] = ()
+    repetitions: int = Field(5, ge=1)
+    budget: Budget | None = None
+    threads: int = Field(1, ge=1)
+    device: str = "cpu"
+    timeout: float = Field(300.0, gt=0)
+    memory: float | None = Field(None, gt=0)
+    reference: str | None = Field(default_factory=lambda: _comparison()["reference"])
+    baselines: tuple[str, ...] = Field(default_factory=lambda: tuple(_comparison()["baselines"]))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_forms(cls, given: Any) -> Any:
+        """A learner may be a bare name, a learner or a class; a single one may stand without a list."""
+        if not isinstance(given, Mapping):
+            return given
+        given = dict(given)
+        for key in ("learners", "tasks"):
+            if key in given and not isinstance(given[key], list | tuple):
+                given[key] = (given[key],)
+        if "learners" in given:
+            given["learners"] = tuple(
+                learner if isinstance(learner, Mapping | Entry) else {"use": learner} for learner in given["learners"]
+            )
+        return given
+
+    def to_toml(self) -> str:
+        """The experiment as a file that means the same. Raises InvalidSetting for what only Python can hold."""
+        return tomli_w.dumps(_plain(self))
+
+
+def make_experiment(given: Experiment | Mapping[str, Any] | str | Path | None, **changes: Any) -> Experiment:
+    """An Experiment from a file, a mapping or nothing, with changes (None changes nothing).
+
+    Raises InvalidSetting naming the file or the setting that is wrong.
+    """
+    changes = {name: value for name, value in changes.items() if value is not None}
+    if isinstance(given, Experiment):
+        base = {name: getattr(given, name) for name in given.model_fields_set}
+        return _validated(base | changes, "")
+    if isinstance(given, str | Path):
+        return _validated(_read(Path(given)) | changes, f"{given}: ")
+    return _validated(dict(given or {}) | changes, "")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InvalidSetting(f"there is no experiment file {str(path)!r}.") from None
+    except OSError as error:
+        raise InvalidSetting(f"the experiment file {str(path)!r} cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidSetting(f"the experiment file {str(path)!r} is not valid TOML: {error}.") from None
+
+
+def _validated(settings: dict[str, Any], origin: str) -> Experiment:
+    known = list(Experiment.model_fields)
+    for name in settings:
+        if name not in known:
+            raise InvalidSetting(
+                f"{origin}an experiment has no setting {name!r}{did_you_mean(name, known)}"
+                f" Its settings: {', '.join(known)}."
+            )
+    try:
+        return Experiment.model_validate(settings)
+    except ValidationError as error:
+        raise InvalidSetting(f"{origin}{first_complaint(error)}") from None
+
+
+def _plain(experiment: Experiment) -> dict[str, Any]:
+    """The settings that differ from their defaults, in TOML's types; always learners and tasks where given."""
+    plain: dict[str, Any] = {}
+    for name, field in Experiment.model_fields.items():
+        value = getattr(experiment, name)
+        if value is None or value == field.get_default(call_default_factory=True):
+            continue
+        plain[name] = _toml_value(name, value)
+    return plain
+
+
+def _toml_value(name: str, value: Any) -> Any:
+    if isinstance(value, Entry):
+        label = {} if value.label is None else {"label": value.label}
+        return {"use": _toml_value("learners", value.use), **label, **value.settings}
+    if isinstance(value, Budget):
+        return {k: int(v) if float(v).is_integer() else v for k, v in value.model_dump(exclude_none=True).items()}
+    if isinstance(value, list | tuple):
+        return [_toml_value(name, item) for item in value]
+    if isinstance(value, float) and value.is_integer() and math.isfinite(value):
+        return int(value)
+    if isinstance(value, str | int | float):
+        return value
+    raise InvalidSetting(f"{name} holds {value!r:.60}, which was made in Python and cannot be written to a file.")

@@ -1,0 +1,36 @@
+"""Runs and curves as CSV or Parquet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from nogd.bench.results import Results
+from nogd.errors import InvalidSetting, StoreError
+
+
+def write_tables(results: Results, folder: Path, kind: str) -> list[Path]:
+    """Write `runs` and `curves` into the folder as "csv" or "parquet"; returns their paths.
+
+    Raises StoreError if the folder cannot be written, InvalidSetting if Parquet's library is missing.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return [_write(table, folder / f"{name}.{kind}", kind) for name, table in _tables(results)]
+    except ImportError:
+        raise InvalidSetting("Parquet needs another package: pip install 'nogd[parquet]', or use csv.") from None
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be written: {error.strerror or error}.") from None
+
+
+def _tables(results: Results) -> list[tuple[str, pd.DataFrame]]:
+    return [("runs", results.runs), ("curves", results.curves)]
+
+
+def _write(table: pd.DataFrame, path: Path, kind: str) -> Path:
+    if kind == "parquet":
+        table.to_parquet(path, index=False)
+    else:
+        table.to_csv(path, index=False)
+    return path

@@ -1,0 +1,235 @@
+"""Run cells in worker processes on this machine; a cell that hangs, crashes or eats the memory costs itself only."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from typing import IO, final
+
+import cloudpickle
+
+from nogd.bench import worker
+from nogd.bench.events import ASK_AGAIN_SECONDS, Event, Executor, Finished, Pointed, Saved, Started, Warned
+from nogd.bench.nursery import NUMBER
+from nogd.bench.perform import Job
+from nogd.bench.record import Record, lost_record
+from nogd.bench.system import resident_bytes
+from nogd.plugins import plugins
+
+# How often the memory of workers is looked at; reading it takes 0.1 ms.
+_WATCH_SECONDS = 0.1
+_LOG_TAIL = 4_000
+
+
+@final
+class LocalExecutor(Executor):
+    """Workers forked from a nursery, each used again only for the learner that it has served."""
+
+    def run(self, jobs: Iterator[Job | None], tell: Callable[[Event], None]) -> None:
+        hall = _Hall(self.workers, self.threads, tell)
+        more = True
+        try:
+            while more or hall.busy:
+                while more and hall.has_room:
+                    try:
+                        job = next(jobs)
+                    except StopIteration:
+                        more = False
+                        break
+                    if job is None:
+                        break
+                    hall.begin(job)
+                hall.attend()
+        finally:
+            hall.close()
+
+
+class _Hall:
+    """All places where workers run, with the nursery that they come from."""
+
+    def __init__(self, workers: int, threads: int, tell: Callable[[Event], None]) -> None:
+        self._slots = [_Slot() for _ in range(workers)]
+        self._threads, self._tell = threads, tell
+        self._nursery: _Nursery | None = None
+
+    @property
+    def busy(self) -> list[_Slot]:
+        """The places where a job runs."""
+        return [slot for slot in self._slots if slot.job is not None]
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another job can begin."""
+        return len(self.busy) < len(self._slots)
+
+    def begin(self, job: Job) -> None:
+        """Begin a job, where its learner was served before if that place is free."""
+        free = [slot for slot in self._slots if slot.job is None]
+        served = repr(job.cell.learner)
+        slot = next((slot for slot in free if slot.served == served), free[0])
+        self._nursery = self._nursery or _Nursery(self._threads)
+        self._tell(Started(job.cell))
+        slot.begin(job, served, self._nursery)
+
+    def attend(self) -> None:
+        """Wait a little for what workers have to say, and guard them all."""
+        busy, nursery = self.busy, self._nursery
+        if not busy or nursery is None:
+            time.sleep(ASK_AGAIN_SECONDS)
+            return
+        ready = wait([slot.channel for slot in busy], timeout=_WATCH_SECONDS)
+        for slot in busy:
+            if slot.channel in ready:
+                slot.listen(nursery, self._tell)
+            slot.guard(nursery, self._tell)
+
+    def close(self) -> None:
+        """End everything."""
+        if self._nursery is not None:
+            self._nursery.close()
+
+
+class _Nursery:
+    """The harness's end of the line to `nogd.bench.nursery`."""
+
+    def __init__(self, threads: int) -> None:
+        ours, theirs = socket.socketpair()
+        self._line = ours
+        start = f"import sys; sys.path[:] = {sys.path!r}; from nogd.bench.nursery import main; main({theirs.fileno()})"
+        counts = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", start],
+            pass_fds=[theirs.fileno()],
+            env=os.environ | counts,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for the harness, which then closes the line
+        )
+        theirs.close()
+
+    def fork(self, log: IO[bytes]) -> tuple[int, Connection]:
+        """A new worker and the line to it."""
+        ours, theirs = socket.socketpair()
+        socket.send_fds(self._line, [b"f"], [theirs.fileno(), log.fileno()])
+        theirs.close()
+        return self._number(), Connection(ours.detach())
+
+    def reap(self, pid: int) -> int:
+        """Kill a worker with all its kin; how it ended, as from os.waitstatus_to_exitcode."""
+        self._line.sendall(b"r" + NUMBER.pack(pid))
+        return os.waitstatus_to_exitcode(self._number())
+
+    def close(self) -> None:
+        """End the nursery, and with it all that it ever started."""
+        self._line.close()
+        self._process.wait()
+
+    def _number(self) -> int:
+        data = self._line.recv(NUMBER.size, socket.MSG_WAITALL)
+        if len(data) < NUMBER.size:
+            raise RuntimeError(f"the process that starts workers has died (exit code {self._process.wait()}).")
+        return int(NUMBER.unpack(data)[0])
+
+
+@dataclass
+class _Slot:
+    """A place where one worker at a time runs one job at a time."""
+
+    job: Job | None = None
+    line: Connection | None = None
+    pid: int = 0
+    served: str = ""
+    deadline: float = 0.0
+    points: list[dict[str, float]] = field(default_factory=list)
+    log: IO[bytes] | None = None
+    last_words: str = ""  # of the worker that was here last
+
+    @property
+    def channel(self) -> Connection:
+        """The line to the worker that is here."""
+        assert self.line is not None
+        return self.line
+
+    def begin(self, job: Job, served: str, nursery: _Nursery) -> None:
+        """Give a job to the worker, to a new one if the one here served another learner."""
+        if self.line is not None and self.served != served:
+            self._retire(nursery)
+        if self.line is None:
+            self.log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the worker
+            self.pid, self.line = nursery.fork(self.log)
+        self.job, self.served, self.points = job, served, []
+        self.deadline = time.monotonic() + job.timeout
+        with suppress(BrokenPipeError, ConnectionResetError):  # a worker that has died is found by listening to it
+            self.line.send((plugins().settings, cloudpickle.dumps(job)))
+
+    def listen(self, nursery: _Nursery, tell: Callable[[Event], None]) -> None:
+        """Pass on one message, or find that the worker is dead."""
+        assert self.job is not None
+        cell = self.job.cell
+        try:
+            kind, value = self.channel.recv()
+        except (EOFError, ConnectionResetError, pickle.UnpicklingError):
+            self._lost(nursery, tell, "killed", "")
+            return
+        if kind == worker.POINT:
+            self.points.append(value)
+            tell(Pointed(cell, value))
+        elif kind == worker.CHECKPOINT:
+            tell(Saved(cell, value))
+        elif kind == worker.WARNING:
+            tell(Warned(cell, value))
+        elif kind == worker.RECORD:
+            record, left_children = value
+            self._finish(tell, record)
+            if left_children:
+                self._retire(nursery)
+
+    def guard(self, nursery: _Nursery, tell: Callable[[Event], None]) -> None:
+        """Kill a worker that is past its deadline or over its memory."""
+        if self.job is None:
+            return
+        if time.monotonic() > self.deadline:
+            self._lost(nursery, tell, "timeout", f"not finished after {self.job.timeout:g} s")
+        elif self.job.memory is not None and resident_bytes(self.pid) > self.job.memory * 1024**3:
+            self._lost(nursery, tell, "killed", f"used more than {self.job.memory:.3g} GiB of memory")
+
+    def _lost(self, nursery: _Nursery, tell: Callable[[Event], None], status: str, reason: str) -> None:
+        assert self.job is not None
+        code = self._retire(nursery)
+        record = lost_record(self.job.cell, status, reason or _cause(code), self.last_words, self.points)
+        self._finish(tell, record)
+
+    def _finish(self, tell: Callable[[Event], None], record: Record) -> None:
+        assert self.job is not None
+        job, self.job = self.job, None
+        tell(Finished(job.cell, record))
+
+    def _retire(self, nursery: _Nursery) -> int:
+        assert self.line is not None and self.log is not None
+        self.line.close()
+        code = nursery.reap(self.pid)
+        self.log.seek(0, os.SEEK_END)
+        self.log.seek(max(0, self.log.tell() - _LOG_TAIL))
+        self.last_words = self.log.read().decode(errors="replace")
+        self.log.close()
+        self.line, self.log = None, None
+        return code
+
+
+def _cause(code: int) -> str:
+    """How a worker ended, in words."""
+    if code < 0:
+        with suppress(ValueError):
+            name = signal.Signals(-code).name
+            hint = "; the system may be out of memory" if name == "SIGKILL" else ""
+            return f"its process was ended by {name}{hint}"
+    return f"its process ended by itself, with exit code {code}"

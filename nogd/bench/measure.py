@@ -1,0 +1,67 @@
+"""What a recommendation is worth on each split of a task: for the record alone, never seen by a learner."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from nogd.objective.network import Network
+from nogd.objective.objective import Objective
+from nogd.objective.losses import Loss
+from nogd.task import Metric, Problem, Split
+
+_NAMES = {"train": ("loss", "metric"), "validation": ("validation_loss", "validation_metric")}
+_NAMES["test"] = ("test_loss", "test_metric")
+
+
+class SplitMeasure:
+    """Loss and metric of theta `[D]` on the training, validation and test splits, by the module itself."""
+
+    def __init__(self, network: Network, loss: Loss, metric: Metric, splits: Mapping[str, Split]) -> None:
+        self._network, self._loss, self._metric = network, loss, metric
+        self._splits = {name: self._fitted(split) for name, split in splits.items()}
+
+    def __call__(self, theta: Tensor) -> dict[str, float]:
+        figures: dict[str, float] = {}
+        with torch.no_grad():
+            for name, split in self._splits.items():
+                outputs = self._network.outputs(theta, split.inputs)
+                loss_name, metric_name = _NAMES[name]
+                figures[loss_name] = float(self._loss(outputs, split.targets))
+                figures[metric_name] = self._metric(outputs, split.targets)
+        return figures
+
+    @property
+    def cost(self) -> float:
+        """Forwards that one measurement takes, though it counts none."""
+        return sum(len(split.inputs) for split in self._splits.values()) / self._network.examples
+
+    def _fitted(self, split: Split) -> Split:
+        inputs, targets = split.inputs.to(self._network.inputs), split.targets.to(self._network.inputs.device)
+        with torch.no_grad():
+            outputs = self._network.module(inputs)
+        return Split(inputs, self._loss.fit_targets(targets, outputs))
+
+
+class ScoreMeasure:
+    """The score of theta `[D]` for a black box, which has no splits."""
+
+    cost = 1.0
+
+    def __init__(self, objective: Objective) -> None:
+        self._objective = objective
+
+    def __call__(self, theta: Tensor) -> dict[str, float]:
+        return self._objective.measure(theta) | {"metric": math.nan}
+
+
+def measure_for(problem: Problem, objective: Objective, network: Network | None) -> SplitMeasure | ScoreMeasure:
+    """How to measure recommendations on this problem."""
+    if network is None:
+        return ScoreMeasure(objective)
+    splits = {"train": problem.train, "validation": problem.validation, "test": problem.test}
+    given = {name: split for name, split in splits.items() if split is not None}
+    return SplitMeasure(network, network.loss, problem.metric, given)

@@ -1,0 +1,108 @@
+"""The nursery: a process that has imported everything heavy, and forks workers in milliseconds when it is asked to.
+
+It is not multiprocessing's forkserver because it must do two things more: never import the user's `__main__`, and see
+to it that nothing outlives the harness. It is the parent of all workers and adopts what they leave behind; when its
+line to the harness breaks, for whatever reason, it kills all that is left and exits.
+
+The line is a socket. Requests: b"f" with two descriptors (the worker's line and its log) -> the worker's number;
+b"r" + number -> kill the worker and all of its kin, and return its wait status. Numbers are 8 bytes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import socket
+import struct
+import sys
+from contextlib import suppress
+
+import psutil
+
+from nogd.bench.system import adopt_orphans, die_with_parent, kill_group
+
+NUMBER = struct.Struct("=q")
+
+# Imports only: one torch operation before the fork would make the child's first one hang without an error.
+_PRELOADED = ("nogd.bench.worker", "nogd.tasks.regression", "nogd.tasks.classification", "sklearn.datasets")
+
+
+def main(descriptor: int) -> None:
+    """Serve the harness at the other end of the socket until it is gone."""
+    adopt_orphans()
+    die_with_parent()
+    for module in _PRELOADED:
+        importlib.import_module(module)
+    line = socket.socket(fileno=descriptor)
+    workers: set[int] = set()
+    try:
+        _serve(line, workers)
+    finally:
+        for worker in tuple(workers):
+            workers.discard(worker)
+            _reap(worker, workers)
+
+
+def _serve(line: socket.socket, workers: set[int]) -> None:
+    while True:
+        request, descriptors, *_ = socket.recv_fds(line, 1, 2)
+        if request == b"f":
+            worker = _fork(line, descriptors[0], descriptors[1])
+            workers.add(worker)
+            line.sendall(NUMBER.pack(worker))
+        elif request == b"r" and len(number := line.recv(NUMBER.size, socket.MSG_WAITALL)) == NUMBER.size:
+            worker = NUMBER.unpack(number)[0]
+            workers.discard(worker)
+            line.sendall(NUMBER.pack(_reap(worker, workers)))
+        else:  # the harness is gone
+            return
+
+
+def _fork(line: socket.socket, worker_line: int, log: int) -> int:
+    pid = os.fork()
+    if pid:
+        os.close(worker_line)
+        os.close(log)
+        with suppress(OSError):
+            os.setpgid(pid, pid)  # here as in the child: whoever comes first
+        return pid
+    status = 1
+    try:
+        die_with_parent()
+        os.setpgid(0, 0)
+        line.close()
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        os.close(log)
+        from nogd.bench.worker import serve
+
+        serve(worker_line)
+        status = 0
+    except BaseException:  # the child must never return into the nursery's loop
+        sys.excepthook(*sys.exc_info())
+    finally:
+        with suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(status)
+
+
+def _reap(worker: int, others: set[int]) -> int:
+    """Kill a worker with everything that it started, and return its wait status."""
+    # Not if it has already ended by itself: how is the answer to the harness's question.
+    ended, status = os.waitpid(worker, os.WNOHANG)
+    kill_group(worker)
+    if not ended:
+        _, status = os.waitpid(worker, 0)
+    _kill_orphans(others)
+    return status
+
+
+def _kill_orphans(workers: set[int]) -> None:
+    """Kill children that are no workers: they were started by a worker that is dead."""
+    while orphans := [child for child in psutil.Process().children() if child.pid not in workers]:
+        for orphan in orphans:
+            with suppress(psutil.Error, ProcessLookupError, ChildProcessError):
+                os.kill(orphan.pid, signal.SIGKILL)
+                os.waitpid(orphan.pid, 0)

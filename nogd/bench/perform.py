@@ -1,0 +1,199 @@
+"""Run one cell in this process, from its task to its record."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from traceback import format_exception
+
+import numpy as np
+import torch
+from torch import Generator
+
+from nogd.bench.cell import Cell
+from nogd.bench.measure import ScoreMeasure, SplitMeasure, measure_for
+from nogd.bench.memory import peak_megabytes, reset_peak
+from nogd.bench.record import Record, cell_columns, curve_table, lost_record
+from nogd.doors import make_network
+from nogd.errors import InvalidSetting, UserError
+from nogd.learner import Learner, refusal
+from nogd.objective.black_box import BlackBox
+from nogd.objective.meter import Budget
+from nogd.objective.network import Network
+from nogd.objective.objective import Objective
+from nogd.objective.space import ParameterSpace
+from nogd.recorder import Point, Recorder, budget_grid
+from nogd.seeds import derive
+from nogd.state import State, from_bytes, to_bytes
+from nogd.task import Problem, Task
+from nogd.training import Outcome, snapshot, train
+
+
+@dataclass(frozen=True)
+class Job:
+    """A cell with all that a process needs to run it. checkpoint: where an interrupted run goes on from."""
+
+    cell: Cell
+    learner: Learner
+    task: type[Task]
+    timeout: float
+    memory: float | None = None
+    checkpoint: bytes | None = None
+    checkpoint_seconds: float = 5.0
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who is told of a cell's progress: of each point of the curve, and of each checkpoint."""
+
+    point: Callable[[Point], None]
+    checkpoint: Callable[[bytes], None]
+
+
+@dataclass
+class _Desk:
+    """What one cell works with."""
+
+    problem: Problem
+    reference: float
+    objective: Objective
+    measure: SplitMeasure | ScoreMeasure
+    recorder: Recorder
+
+
+def perform(job: Job, listener: Listener) -> Record:
+    """The record of a cell; whatever its learner or task raises becomes its status and traceback."""
+    reset_peak()
+    points: Sequence[Point] = ()
+    with _threads(job.cell.threads):
+        try:
+            desk = _desk(job, listener)
+            points = desk.recorder.points
+            return _performed(job, desk, listener)
+        except (Exception, SystemExit) as error:
+            return lost_record(job.cell, "error", _sentence(error), "".join(format_exception(error)), points)
+
+
+def _sentence(error: BaseException) -> str:
+    return str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}".rstrip(": ")
+
+
+def _performed(job: Job, desk: _Desk, listener: Listener) -> Record:
+    reason = refusal(job.learner, desk.objective)
+    if reason is not None:
+        return _inapplicable(job.cell, desk, reason)
+    theta = desk.objective.space.read(desk.problem.module)
+    desk.objective.warm_up(theta)
+    cell = job.cell
+    stream = derive("learner", cell.task, cell.repetition, cell.learner["name"], cell.learner["settings"])
+    rng = Generator(desk.objective.device).manual_seed(stream)
+    saved = None if job.checkpoint is None else from_bytes(job.checkpoint)
+    limit = Budget.model_validate(cell.budget).limit()
+    outcome = train(
+        job.learner,
+        desk.objective,
+        theta,
+        rng,
+        limit=limit,
+        recorder=desk.recorder,
+        saved=saved,
+        between_steps=_checkpointing(job, desk, listener),
+    )
+    return _record(cell, desk, outcome)
+
+
+def _desk(job: Job, listener: Listener) -> _Desk:
+    cell = job.cell
+    problem = job.task().problem(derive("initial", cell.task, cell.repetition))
+    objective, network = _objective(problem, cell)
+    measure = measure_for(problem, objective, network)
+    grid = budget_grid(cell.budget["forwards"] or math.inf, measure.cost)
+    reference = (job.task.reference or {}).get("test_metric", math.nan)
+    return _Desk(problem, reference, objective, measure, Recorder(measure, grid=grid, emit=listener.point))
+
+
+def _objective(problem: Problem, cell: Cell) -> tuple[Objective, Network | None]:
+    device = _device(cell.device)
+    module = problem.module.to(device)
+    space = ParameterSpace(module, problem.bounds)
+    if problem.score is not None:
+        return Objective(BlackBox(module, space, problem.score)), None
+    train_split = problem.train
+    network = make_network(module, train_split.inputs.to(device), train_split.targets.to(device), problem.loss, space)
+    return Objective(network, differentiable=problem.differentiable), network
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InvalidSetting(f"device {name!r} is not to be had here: {str(error).splitlines()[0]}.") from None
+    return device
+
+
+def _checkpointing(job: Job, desk: _Desk, listener: Listener) -> Callable[[State], None]:
+    due = time.monotonic() + job.checkpoint_seconds
+
+    def between_steps(state: State) -> None:
+        nonlocal due
+        if time.monotonic() < due:
+            return
+        started = time.perf_counter()
+        listener.checkpoint(to_bytes(snapshot(desk.objective, desk.recorder, state)))
+        desk.objective.meter.pause(time.perf_counter() - started)
+        due = time.monotonic() + job.checkpoint_seconds
+
+    return between_steps
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+# -- records
+
+
+def _record(cell: Cell, desk: _Desk, outcome: Outcome) -> Record:
+    objective, meter = desk.objective, desk.objective.meter
+    row = _common(cell, desk) | meter.reading()
+    solution = desk.measure(outcome.theta) if outcome.status == "diverged" else desk.recorder.points[-1]
+    row |= {name: value for name, value in solution.items() if name.endswith(("loss", "metric"))}
+    row |= {
+        "status": outcome.status,
+        "reason": outcome.reason,
+        "best_loss": min(objective.trace.best, outcome.loss),
+        "start_loss": desk.recorder.points[0]["loss"],
+        "cpu_seconds": meter.cpu_seconds,
+        "overhead_seconds": max(0.0, meter.seconds - meter.inside),
+        "measure_seconds": meter.measuring,
+        "memory_mb": peak_megabytes(),
+    }
+    theta = np.array(outcome.theta.cpu())
+    return Record(cell.id, row, curve_table(desk.recorder.points), np.array(objective.trace.table()), theta)
+
+
+def _common(cell: Cell, desk: _Desk) -> dict[str, Any]:
+    problem = desk.problem
+    return cell_columns(cell) | {
+        "metric_name": problem.metric.name,
+        "metric_greater": int(problem.metric.greater_is_better),
+        "has_split": int(problem.test is not None),
+        "constant": problem.constant,
+        "reference": desk.reference,
+        "gradient_cost": desk.objective.gradient_cost,
+    }
+
+
+def _inapplicable(cell: Cell, desk: _Desk, reason: str) -> Record:
+    row = _common(cell, desk) | {"status": "not-applicable", "reason": reason}
+    return Record(cell.id, row, curve_table([]))

@@ -1,0 +1,162 @@
+"""From an experiment to its cells, without loading any data."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import warnings
+from dataclasses import dataclass
+
+from nogd.bench.cell import Cell, identity
+from nogd.bench.experiment import Entry, Experiment
+from nogd.errors import InvalidSetting, NogdWarning, PluginError
+from nogd.learner import Learner, Sequence
+from nogd.names import build
+from nogd.objective.meter import Budget
+from nogd.plugins import plugins, source_version
+from nogd.registry import Registry
+from nogd.task import Task
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A cell with what it takes to run it."""
+
+    cell: Cell
+    learner: Learner
+    task: type[Task]
+
+
+@dataclass(frozen=True)
+class _Labelled:
+    label: str
+    learner: Learner
+    identity: dict[str, object]
+
+
+@dataclass(frozen=True)
+class _Placed:
+    name: str
+    task: type[Task]
+    package: str
+    version: str
+
+
+def plan(experiment: Experiment) -> list[Planned]:
+    """All cells, repetition by repetition and learner by learner, so that a process is used again for its learner.
+
+    Raises UserError for unknown names, wrong hyper-parameters, labels or learners used twice, and an empty selection.
+    """
+    learners, tasks = _learners(experiment), _tasks(experiment)
+    return [
+        Planned(_cell(experiment, learner, task, repetition), learner.learner, task.task)
+        for repetition in range(experiment.repetitions)
+        for learner in learners
+        for task in tasks
+    ]
+
+
+def _cell(experiment: Experiment, learner: _Labelled, task: _Placed, repetition: int) -> Cell:
+    budget = experiment.budget or Budget(forwards=task.task.budget)
+    return Cell(
+        label=learner.label,
+        learner=learner.identity,
+        task=task.name,
+        task_package=task.package,
+        task_source=task.version,
+        task_version=task.task.version,
+        repetition=repetition,
+        budget=budget.model_dump(),
+        threads=experiment.threads,
+        device=experiment.device,
+    )
+
+
+def _learners(experiment: Experiment) -> list[_Labelled]:
+    entries = experiment.learners or tuple(Entry(use=name) for name in _usable(plugins().learners))
+    if not entries:
+        raise InvalidSetting("there is no learner to run: none is registered; see 'nogd list plugins'.")
+    found = [_labelled(entry) for entry in entries]
+    _refuse_twins(found)
+    return found
+
+
+def _labelled(entry: Entry) -> _Labelled:
+    learner = build(entry.use, entry.settings)
+    package, version = _provenance(learner)
+    # Of two packages' learners of one name, the way it was asked for tells which is meant.
+    qualified = isinstance(entry.use, str) and "/" in entry.use and not entry.settings
+    label = entry.label or (str(entry.use) if qualified else str(learner))
+    return _Labelled(label, learner, identity(learner, package, version))
+
+
+def _refuse_twins(learners: list[_Labelled]) -> None:
+    labels: set[str] = set()
+    same: dict[str, str] = {}
+    for learner in learners:
+        if learner.label in labels:
+            raise InvalidSetting(f"two learners are called {learner.label!r}; give one of them another label.")
+        labels.add(learner.label)
+        key = repr(learner.identity)
+        if key in same:
+            raise InvalidSetting(
+                f"{same[key]!r} and {learner.label!r} are one and the same learner; leave one of them out."
+            )
+        same[key] = learner.label
+
+
+def _tasks(experiment: Experiment) -> list[_Placed]:
+    if experiment.tasks:
+        placed = [_placed(task) for task in experiment.tasks]
+        names = [task.name for task in placed]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise InvalidSetting(f"task {twice!r} is given twice; leave one of them out.")
+        return placed
+    found = [placed for name in _usable(plugins().tasks) if (placed := _placed(name)).task.default]
+    if not found:
+        raise InvalidSetting("there is no task to run: none is registered; see 'nogd list plugins'.")
+    return found
+
+
+def _placed(task: str | type[Task]) -> _Placed:
+    if isinstance(task, type):
+        return _Placed(task.name, task, *_source_of(task, plugins().tasks))
+    entry = plugins().tasks.find(task)
+    loaded = entry.load()
+    if not (isinstance(loaded, type) and issubclass(loaded, Task)):
+        raise PluginError(f"{entry.qualified_name} is registered as a task, but is no subclass of nogd.Task.")
+    return _Placed(task, loaded, entry.source.package, source_version(entry.source))
+
+
+def _usable(registry: Registry) -> list[str]:
+    """The names of everything that can be loaded; a warning for the rest, which must not stop the others."""
+    names = []
+    for name in registry.names():
+        try:
+            registry.find(name).load()
+        except PluginError as error:
+            warnings.warn(f"{error} It is left out.", NogdWarning, stacklevel=2)
+        else:
+            names.append(name)
+    return names
+
+
+def _provenance(learner: Learner) -> tuple[str, str]:
+    """Package and version of a learner's code; of all its parts' for a sequence."""
+    if not isinstance(learner, Sequence):
+        return _source_of(type(learner), plugins().learners)
+    packages, versions = zip(*(_provenance(part) for part in learner.parts), strict=True)
+    return "+".join(dict.fromkeys(packages)), "+".join(dict.fromkeys(versions))
+
+
+def _source_of(kind: type, registry: Registry) -> tuple[str, str]:
+    """Package and version of a class: what its plugin says, or a hash of its source if it is nobody's."""
+    for entry in registry:
+        if entry.name == kind.name and entry.load() is kind:  # type: ignore[attr-defined]  # learners and tasks have a name
+            return entry.source.package, source_version(entry.source)
+    try:
+        source = inspect.getsource(kind)
+    except (OSError, TypeError):  # typed at a prompt: nothing but its name is known
+        source = f"{kind.__module__}.{kind.__qualname__}"
+    return kind.__module__, "src." + hashlib.sha256(source.encode()).hexdigest()[:8]

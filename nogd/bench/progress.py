@@ -1,0 +1,123 @@
+"""How a run gets on, on stderr: an overall bar, what runs now, and failures as they happen."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import final
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.table import Column
+
+from nogd.bench.events import Event, Finished, Started, Warned
+from nogd.bench.record import FAILED
+
+_LINE_SECONDS = 10.0
+
+
+@final
+class Silent:
+    """Shows nothing."""
+
+    def begin(self, total: int, done: int) -> None:
+        pass
+
+    def tell(self, event: Event) -> None:
+        pass
+
+    def done_elsewhere(self) -> None:
+        pass
+
+    def end(self) -> None:
+        pass
+
+
+def terminal() -> Bar | Lines:
+    """A live bar where stderr is a terminal, else a line now and then."""
+    return Bar() if sys.stderr.isatty() else Lines()
+
+
+def _complaint(event: Event, told: set[str]) -> str | None:
+    """What has to be said of an event: a failure, or a warning that was not given before."""
+    if isinstance(event, Finished) and event.record.status in FAILED:
+        return f"{event.record.status}: {event.cell.name}: {event.record.row['reason']}"
+    if isinstance(event, Warned) and event.text not in told:
+        told.add(event.text)
+        return f"Warning: {event.cell.name}: {event.text}"
+    return None
+
+
+@final
+class Bar:
+    """A live bar with what runs now beside it."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+        self._running: list[str] = []
+
+    def begin(self, total: int, done: int) -> None:
+        columns = (
+            SpinnerColumn(),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
+        )
+        self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._task = self._bar.add_task("", total=total, completed=done)
+        self._bar.start()
+
+    def tell(self, event: Event) -> None:
+        if (complaint := _complaint(event, self._told)) is not None:
+            self._bar.console.print(complaint, markup=False, highlight=False, soft_wrap=True)
+        if isinstance(event, Started):
+            self._running.append(event.cell.name)
+        elif isinstance(event, Finished):
+            self._running.remove(event.cell.name)
+            self._bar.advance(self._task)
+        self._bar.update(self._task, description="; ".join(self._running))
+
+    def done_elsewhere(self) -> None:
+        self._bar.advance(self._task)
+
+    def end(self) -> None:
+        self._bar.stop()
+
+
+@final
+class Lines:
+    """A line every ten seconds, for logs."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+        self._done = self._total = self._failed = 0
+
+    def begin(self, total: int, done: int) -> None:
+        self._total, self._done, self._first = total, done, done
+        self._started = self._due = time.monotonic()
+        self._due += _LINE_SECONDS
+
+    def tell(self, event: Event) -> None:
+        if (complaint := _complaint(event, self._told)) is not None:
+            print(complaint, file=sys.stderr, flush=True)
+        if isinstance(event, Finished):
+            self._done += 1
+            self._failed += event.record.status in FAILED
+        if time.monotonic() >= self._due:
+            self._due = time.monotonic() + _LINE_SECONDS
+            self._line()
+
+    def done_elsewhere(self) -> None:
+        self._done += 1
+
+    def end(self) -> None:
+        if self._total:
+            self._line()
+
+    def _line(self) -> None:
+        spent = time.monotonic() - self._started
+        here = self._done - self._first
+        left = f", about {spent / here * (self._total - self._done):.0f} s left" if 0 < here < self._total else ""
+        failed = f", {self._failed} failed" if self._failed else ""
+        print(f"{self._done}/{self._total} cells done{failed}, {spent:.0f} s{left}", file=sys.stderr, flush=True)

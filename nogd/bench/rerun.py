@@ -1,0 +1,110 @@
+"""Do one stored run again and compare."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nogd.bench.events import Event, Finished
+from nogd.bench.experiment import make_experiment
+from nogd.bench.local import LocalExecutor
+from nogd.bench.perform import Job
+from nogd.bench.plan import Planned, plan
+from nogd.bench.record import CURVE_COLUMNS, FAILED, Record
+from nogd.bench.store import Store
+from nogd.errors import InvalidSetting, UnknownName
+
+_SECONDS = CURVE_COLUMNS.index("seconds")
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """How the second run compares. same: equal status and, seconds aside, equal curves, bit for bit."""
+
+    same: bool
+    sentence: str
+
+
+def repeat(folder: Path, id_: str, timeout: float) -> Repeated:
+    """Run the cell whose id begins with `id_` again. Raises UserError if there is none, or its code has changed."""
+    store = Store(folder)
+    try:
+        row = _row(store, id_)
+        curve = store.curves()[row["id"]]
+    finally:
+        store.close()
+    item = _planned(row)
+    record = _again(Job(item.cell, item.learner, item.task, timeout), item.cell.threads)
+    return _compared(row, curve, record, item.cell.name)
+
+
+def _row(store: Store, id_: str) -> dict[str, Any]:
+    columns, rows = store.runs()
+    found = [row for row in (dict(zip(columns, values, strict=True)) for values in rows) if row["id"].startswith(id_)]
+    if len(found) != 1:
+        how = "no stored run has an id that begins" if not found else f"{len(found)} stored runs have ids that begin"
+        raise UnknownName(f"{how} with {id_!r}; 'nogd runs --out {store.folder}' lists them.")
+    return found[0]
+
+
+def _planned(row: dict[str, Any]) -> Planned:
+    entry = {"use": _use(row["learner_name"], json.loads(row["hyper"])), "label": row["learner"]}
+    if row["learner_name"] != "sequence":
+        entry |= json.loads(row["hyper"])
+    experiment = make_experiment(
+        {
+            "learners": [entry],
+            "tasks": [row["task"]],
+            "repetitions": row["repetition"] + 1,
+            "budget": json.loads(row["budget"]),
+            "threads": row["threads"],
+            "device": row["device"],
+        }
+    )
+    item = plan(experiment)[-1]
+    if item.cell.id != row["id"]:
+        raise InvalidSetting(
+            f"{item.cell.name} cannot be repeated exactly: its code is not what it was (then {row['package']}"
+            f" {row['version']}, now {item.cell.learner['package']} {item.cell.learner['version']}); install that"
+            " version, or run the experiment again."
+        )
+    return item
+
+
+def _use(name: str, settings: dict[str, Any]) -> str:
+    """A learner's name; a sequence's as the grammar writes it."""
+    if name != "sequence":
+        return name
+    shares = settings["shares"] or [None] * len(settings["parts"])
+    return "+".join(_part(part, share) for part, share in zip(settings["parts"], shares, strict=True))
+
+
+def _part(part: dict[str, Any], share: float | None) -> str:
+    given = part["settings"] | ({} if share is None else {"share": share})
+    return part["name"] + "".join(f",{name}={value}" for name, value in given.items())
+
+
+def _again(job: Job, threads: int) -> Record:
+    records: list[Record] = []
+
+    def tell(event: Event) -> None:
+        if isinstance(event, Finished):
+            records.append(event.record)
+
+    LocalExecutor(1, threads).run(iter([job]), tell)
+    return records[0]
+
+
+def _compared(row: dict[str, Any], curve: np.ndarray[Any, Any], record: Record, name: str) -> Repeated:
+    ended = f"{record.status}, loss {record.row.get('loss', float('nan')):.6g}"
+    if record.status in FAILED:
+        return Repeated(False, f"{name}: {ended}: {record.row['reason']}")
+    same = row["status"] == record.status and np.array_equal(
+        np.delete(curve, _SECONDS, 1), np.delete(record.curve, _SECONDS, 1), equal_nan=True
+    )
+    verdict = "the same curve, bit for bit" if same else "another curve than the stored one"
+    return Repeated(same, f"{name}: {ended}: {verdict}.")

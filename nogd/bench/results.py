@@ -1,0 +1,121 @@
+"""The results of a comparison as tables: from the store alone, with no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from nogd.bench.record import CURVE_COLUMNS, TRACE_COLUMNS
+from nogd.bench.store import Store
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
+
+_WHOLE_CURVE = ("evaluations", "gradients", "examples", "iteration", "phase")
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """Runs of a comparison.
+
+    runs: one row a run. curves: one row a point. meta: sessions, settings (reference, baselines, ...) and `missing`,
+    the number of cells that were asked for and have no run yet. The columns are those of the store and of `export`.
+    """
+
+    runs: pd.DataFrame
+    curves: pd.DataFrame
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def leaderboard(self) -> pd.DataFrame:
+        """One row a learner, best first."""
+        from nogd.report.leaderboard import leaderboard
+
+        return leaderboard(self.runs, self.curves, self.meta)
+
+    def figures(self) -> dict[str, Canvas]:
+        """The figures of the report, by name; matplotlib's, to show or save."""
+        from nogd.report.page import drawings
+
+        return drawings(self)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write runs, curves and leaderboard as CSV and the figures as SVG and PNG; returns the folder."""
+        from nogd.report.files import save
+
+        return save(self, Path(folder))
+
+    def _repr_html_(self) -> str:
+        return str(self.leaderboard.to_html(index=False, float_format="{:.3g}".format))
+
+    def __repr__(self) -> str:
+        from nogd.report.leaderboard import text_leaderboard
+
+        return text_leaderboard(self)
+
+
+def load_results(folder: str | Path, ids: Collection[str] | None = None, *, latest: bool = True) -> Results:
+    """The runs in a folder; ids: only these. latest: of several runs of one learner, task and repetition the last.
+
+    Several runs come from other budgets and other versions of the code; a table must not mix them. Raises StoreError if there is no store or it cannot be read.
+    """
+    store = Store(Path(folder))
+    try:
+        columns, rows = store.runs()
+        runs = _numbers(pd.DataFrame(rows, columns=columns))
+        planned = pd.DataFrame(store.planned(), columns=["id", "learner", "task", "repetition"])
+        sessions = store.sessions()
+        if ids is not None:
+            runs, planned = runs[runs["id"].isin(set(ids))], planned[planned["id"].isin(set(ids))]
+        runs = (_latest(runs) if latest else runs).reset_index(drop=True)
+        curves = _curves(runs, store.curves())
+    finally:
+        store.close()
+    settings = sessions[-1]["settings"] if sessions else {}
+    return Results(runs, curves, {"sessions": sessions, "settings": settings, "missing": _missing(planned, runs)})
+
+
+def load_traces(folder: str | Path) -> pd.DataFrame:
+    """Every improvement of the best training loss of every run: id, then TRACE_COLUMNS."""
+    store = Store(Path(folder))
+    try:
+        tables = store.traces()
+    finally:
+        store.close()
+    frame = pd.DataFrame(np.concatenate([*tables.values(), np.empty((0, len(TRACE_COLUMNS)))]), columns=TRACE_COLUMNS)
+    frame.insert(0, "id", np.repeat(list(tables), [len(table) for table in tables.values()]).astype(object))
+    return frame
+
+
+def _numbers(runs: pd.DataFrame) -> pd.DataFrame:
+    """Columns of numbers as numbers also where all of them are unknown."""
+    from nogd.bench.store import _REAL
+
+    return runs.astype(dict.fromkeys(_REAL, "float64"))
+
+
+def _latest(runs: pd.DataFrame) -> pd.DataFrame:
+    keys = ["learner", "task", "repetition"]
+    return runs.sort_values("finished", kind="stable").drop_duplicates(keys, keep="last").sort_values([*keys, "id"])
+
+
+def _missing(planned: pd.DataFrame, runs: pd.DataFrame) -> int:
+    keys = ["learner", "task", "repetition"]
+    asked = planned.drop_duplicates(keys)
+    return int(len(asked.merge(runs[keys].drop_duplicates(), on=keys, how="left", indicator=True).query("_merge == 'left_only'")))
+
+
+def _curves(runs: pd.DataFrame, tables: Mapping[str, np.ndarray[Any, Any]]) -> pd.DataFrame:
+    """All curves in one frame; joined column by column, as joining a thousand frames takes seconds."""
+    kept = [tables[id_] for id_ in runs["id"] if id_ in tables]
+    lengths = [len(tables[id_]) if id_ in tables else 0 for id_ in runs["id"]]
+    frame = pd.DataFrame(np.concatenate([*kept, np.empty((0, len(CURVE_COLUMNS)))]), columns=CURVE_COLUMNS)
+    frame = frame.astype(dict.fromkeys(_WHOLE_CURVE, "int64"))
+    for place, name in enumerate(("id", "learner", "task", "repetition")):
+        frame.insert(place, name, np.repeat(runs[name].to_numpy(), lengths))
+    return frame

@@ -1,0 +1,192 @@
+"""Run an experiment: skip what is done, resume what was interrupted, keep everything that finishes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import psutil
+
+from nogd.bench.environment import environment
+from nogd.bench.events import Event, Executor, Finished, Pointed, Saved, Started, Warned
+from nogd.bench.experiment import Experiment, make_experiment
+from nogd.bench.perform import Job
+from nogd.bench.plan import Planned, plan
+from nogd.bench.record import TRIED_AGAIN
+from nogd.bench.store import Store
+from nogd.errors import InvalidSetting, PluginError
+from nogd.plugins import plugins
+
+if TYPE_CHECKING:
+    from nogd.bench.results import Results
+
+# Of the machine's memory, what all cells together may use unless told otherwise.
+_MEMORY_SHARE = 0.8
+
+
+class Progress(Protocol):
+    """Who is shown how a run gets on."""
+
+    def begin(self, total: int, done: int) -> None:
+        """So many cells are planned, and so many of them are done already."""
+
+    def tell(self, event: Event) -> None:
+        """Something happened to a cell."""
+
+    def done_elsewhere(self) -> None:
+        """Another process has finished a cell that was waited for."""
+
+    def end(self) -> None:
+        """The run is over, or was interrupted."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a call did. planned: ids of all cells; ran, failed: how many of them now."""
+
+    planned: tuple[str, ...]
+    ran: int
+    failed: int
+
+
+def run(
+    experiment: Experiment | Mapping[str, Any] | str | Path | None = None,
+    *,
+    out: str | Path = "nogd-runs",
+    jobs: int | None = None,
+    fresh: bool = False,
+    progress: bool = True,
+    **changes: Any,
+) -> Results:
+    """Run an experiment and return its results.
+
+    experiment: a TOML file, a mapping or an Experiment; changes: settings of it (learners, tasks, repetitions, budget,
+    threads, device, timeout, memory, ...), so that `run(learners=["adam", Mine()], tasks=["diabetes"])` needs no file.
+    out: the folder of the store; cells that are done there are not run again unless `fresh`. jobs: cells at once, the
+    number of cores if not given; 0 runs them in this process. Raises UserError for whatever makes no sense.
+    """
+    from nogd.bench.progress import Silent, terminal
+    from nogd.bench.results import load_results
+
+    made = make_experiment(experiment, **changes)
+    summary = execute(made, Path(out), jobs=jobs, fresh=fresh, progress=terminal() if progress else Silent())
+    return load_results(out, summary.planned)
+
+
+def execute(experiment: Experiment, out: Path, *, jobs: int | None, fresh: bool, progress: Progress) -> Summary:
+    """Run what is not done yet and keep each run as it finishes. Raises UserError; KeyboardInterrupt passes through."""
+    planned = plan(experiment)
+    executor = _executor(jobs, experiment.threads)
+    store = Store(out, create=True)
+    try:
+        ids = [item.cell.id for item in planned]
+        if fresh:
+            store.delete(ids)
+        store.plan((item.cell.id, item.cell.label, item.cell.task, item.cell.repetition) for item in planned)
+        work = _Work(experiment, planned, store, progress, executor.workers)
+        if work.pending:
+            work.run(executor)
+        return Summary(tuple(ids), work.ran, work.failed)
+    finally:
+        store.close()
+
+
+def _executor(jobs: int | None, threads: int) -> Executor:
+    if jobs is not None and jobs < 0:
+        raise InvalidSetting(f"jobs must be 0 (in this process) or more, not {jobs}.")
+    entry = plugins().executors.find("inline" if jobs == 0 else "local")
+    kind = entry.load()
+    if not (isinstance(kind, type) and issubclass(kind, Executor)):
+        raise PluginError(f"{entry.qualified_name} is registered as an executor, but is no subclass of Executor.")
+    return kind(jobs or os.cpu_count() or 1, threads)
+
+
+class _Work:
+    """The cells of one call that are not done, and what happens to them."""
+
+    def __init__(
+        self, experiment: Experiment, planned: list[Planned], store: Store, progress: Progress, workers: int
+    ) -> None:
+        statuses = store.statuses()
+        self.pending = [item for item in planned if statuses.get(item.cell.id) in (None, *TRIED_AGAIN)]
+        self.ran = self.failed = 0
+        self._experiment, self._store, self._progress = experiment, store, progress
+        self._done_before = len(planned) - len(self.pending)
+        self._known = statuses
+        self._memory = experiment.memory or psutil.virtual_memory().total * _MEMORY_SHARE / 1024**3 / workers
+        self._started: dict[str, str] = {}
+
+    def run(self, executor: Executor) -> None:
+        """Run all pending cells; claims are given up whatever happens."""
+        self._session = self._store.begin_session(_now(), environment(), _settings(self._experiment))
+        self._progress.begin(self._done_before + len(self.pending), self._done_before)
+        try:
+            executor.run(self._jobs(), self._tell)
+        finally:
+            self._progress.end()
+            self._store.release(self._started)
+
+    def _jobs(self) -> Iterator[Job | None]:
+        """Jobs as they can start; cells that another process is at work on come last, and may be done by then."""
+        waiting = self.pending
+        while waiting:
+            elsewhere: list[Planned] = []
+            for item in waiting:
+                cell = item.cell
+                if not self._store.claim(cell.id, self._experiment.timeout * 2):
+                    elsewhere.append(item)
+                elif self._store.status(cell.id) != self._known.get(cell.id):
+                    self._store.release([cell.id])
+                    self._progress.done_elsewhere()
+                else:
+                    yield self._job(item)
+            waiting = elsewhere
+            if waiting:
+                yield None
+
+    def _job(self, item: Planned) -> Job:
+        cell = item.cell
+        checkpoint = self._store.checkpoint(cell.id)
+        return Job(cell, item.learner, item.task, self._experiment.timeout, self._memory, checkpoint)
+
+    def _tell(self, event: Event) -> None:
+        match event:
+            case Started(cell):
+                self._started[cell.id] = _now()
+                plugins().notify("nogd_run_started", cell=cell)
+            case Pointed(cell, point):
+                plugins().notify("nogd_point", cell=cell, point=point)
+            case Saved(cell, state):
+                self._store.save_checkpoint(cell.id, state)
+            case Finished(cell, record):
+                self._keep(event)
+                plugins().notify("nogd_run_finished", cell=cell, run=record)
+            case Warned():
+                pass
+        self._progress.tell(event)
+
+    def _keep(self, event: Finished) -> None:
+        record = event.record
+        record.row["session"] = self._session
+        record.row["started"], record.row["finished"] = self._started.pop(event.cell.id), _now()
+        self._store.add(record)
+        self.ran += 1
+        self.failed += record.status in TRIED_AGAIN
+
+
+def _settings(experiment: Experiment) -> dict[str, Any]:
+    budget = None if experiment.budget is None else experiment.budget.model_dump(exclude_none=True)
+    return {
+        "reference": experiment.reference,
+        "baselines": list(experiment.baselines),
+        "repetitions": experiment.repetitions,
+        "budget": budget,
+    }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

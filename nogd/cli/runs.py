@@ -1,0 +1,88 @@
+"""`nogd runs`: look through a store, and delete from it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EPILOG = """\b
+Examples:
+  nogd runs --status error
+  nogd runs -l adam -t diabetes --json
+  nogd runs -l adam,lr=0.1 --delete
+"""
+_SHOWN = ["id", "learner", "task", "repetition", "status", "loss", "test_metric", "forwards", "seconds"]
+
+
+@click.command(epilog=EPILOG)
+@click.option("--out", type=click.Path(path_type=Path), default=Path("nogd-runs"), show_default=True, help="Folder.")
+@click.option("-l", "--learner", "learners", multiple=True, help="Only this learner; may be repeated.")
+@click.option("-t", "--task", "tasks", multiple=True, help="Only this task; may be repeated.")
+@click.option("--status", "statuses", multiple=True, help="Only this status; may be repeated.")
+@click.option("--id", "ids", multiple=True, help="Only the run of this id, or of this beginning of one.")
+@click.option("--delete", is_flag=True, help="Delete the runs that are listed.")
+@click.option("--yes", is_flag=True, help="Delete without asking.")
+@click.option("--json", "as_json", is_flag=True, help="One array, one object a run, with everything that is known.")
+def runs(
+    out: Path,
+    learners: tuple[str, ...],
+    tasks: tuple[str, ...],
+    statuses: tuple[str, ...],
+    ids: tuple[str, ...],
+    delete: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """List stored runs, all of them or those that fit every option; or delete them."""
+    from nogd.bench.results import load_results
+    from nogd.bench.store import Store
+
+    chosen = load_results(out, latest=False).runs
+    for column, wanted in (("learner", learners), ("task", tasks), ("status", statuses)):
+        chosen = _only(chosen, column, wanted)
+    if ids:
+        chosen = chosen[chosen["id"].str.startswith(ids)]
+    if as_json:
+        click.echo(json.dumps([_object(row) for row in chosen.to_dict("records")], indent=1))
+    elif chosen.empty:
+        click.echo("No run fits.", err=True)
+    else:
+        click.echo(chosen[_SHOWN].to_string(index=False, float_format="{:.5g}".format, na_rep="-"))
+    if not delete or chosen.empty:
+        return
+    if not yes:
+        click.confirm(f"Delete {len(chosen)} of the runs in {out}?", abort=True, err=True)
+    store = Store(out)
+    try:
+        store.delete(list(chosen["id"]))
+    finally:
+        store.close()
+    click.echo(f"Deleted {len(chosen)} runs.", err=True)
+
+
+def _only(chosen: pd.DataFrame, column: str, wanted: tuple[str, ...]) -> pd.DataFrame:
+    """The rows whose column is one of `wanted`; an unknown value is an error that names what there is."""
+    from nogd.errors import UnknownName, did_you_mean
+
+    known = sorted(set(map(str, chosen[column])))
+    for value in wanted:
+        if known and value not in known:
+            raise UnknownName(
+                f"no stored run has {column} {value!r}{did_you_mean(value, known)} There are: {', '.join(known)}."
+            )
+    return chosen[chosen[column].isin(wanted)] if wanted else chosen
+
+
+def _object(row: dict[Any, Any]) -> dict[str, Any]:
+    """A run as plain JSON: NaN as null, JSON texts as objects, the ledgers together under `meter` as well."""
+    plain = {str(name): None if value != value else value for name, value in row.items()}  # noqa: PLR0124  # NaN
+    for name in ("hyper", "budget"):
+        plain[name] = json.loads(plain[name]) if plain[name] else {}
+    ledgers = ("forwards", "evaluations", "gradients", "examples", "flops", "seconds")
+    return plain | {"meter": {name: plain[name] for name in ledgers}}
