@@ -20,8 +20,10 @@ from nogd.cli.report import report
 from nogd.errors import PluginWarning, StoreError
 from nogd.registry import Entry, Lazy, Source
 from nogd.report import nogd_figures
-from nogd.report.figure import Drawn, Figure
-from nogd.report.page import write_report
+from nogd.report.figure import Comparison, Drawn, Figure
+from nogd.report.files import save
+from nogd.report.page import drawings, write_report
+from nogd.report.verdict import headline
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -124,10 +126,16 @@ def test_the_sections_come_in_their_order(full):
 
 
 def test_the_first_screen_says_who_won_and_how_sure(full):
-    heading = re.search(r"<h1>(.*?)</h1>", full)
-    assert heading
+    assert "<h1>adam leads" in full
+    assert "300 runs: 6 learners on 10 tasks with 5 repetitions; score and rank over the 8 that" in full
+
+
+def test_the_headline_claims_no_more_than_the_intervals_bear():
+    clear = Comparison.of(make_results(["adam", "random-search"], ["iris", "wine"], 5))
+    assert re.fullmatch(r"adam leads, ahead of .*; their intervals do not overlap\)\.", headline(clear))
+    close = Comparison.of(make_results(["twin-a", "twin-b"], ["iris", "wine"], 5))
     assert re.fullmatch(
-        r"adam leads, ahead of hybrid \(score .*; their intervals do not overlap\)\.", heading[1]
+        r"twin-. leads twin-., but not clearly .*; their intervals overlap\)\.", headline(close)
     )
 
 
@@ -243,6 +251,34 @@ def test_a_figure_that_raises_costs_only_itself(tmp_path, figure):
         page = page_of(tmp_path, results, entry(figure))
     assert "The figure &#39;mine&#39; of nogd-guest 1.0 failed" in page
     assert "<h2>Learning curves</h2>" in page
+
+
+def test_a_lost_run_takes_its_tasks_facts_from_the_others(tmp_path):
+    results = make_results(["adam", "sgd"], ["iris"], 2, {("sgd", "iris", 1): "killed"})
+    lost = results.runs.copy()
+    unknown = [
+        "metric_name",
+        "metric_greater",
+        "has_split",
+        "constant",
+        "reference",
+        "gradient_cost",
+        "reason",
+    ]
+    lost[unknown] = lost[unknown].astype(object)
+    lost.loc[lost["status"] == "killed", unknown] = None
+    told, whole = Comparison(lost, results.curves), Comparison(results.runs, results.curves)
+    assert told.finals["value"].tolist() == whole.finals["value"].tolist()
+    assert told.finals["score"].tolist() == whole.finals["score"].tolist()
+    assert "accuracy on test data" in page_of(tmp_path, Results(lost, results.curves))
+
+
+def test_pictures_and_tables_as_files(tmp_path):
+    results = make_results(["adam", "sgd"], ["iris"], 2)
+    assert list(drawings(results, built_in())) == ["scores", "learning-curves-iris", "final-losses-iris"]
+    names = {path.name for path in save(results, tmp_path / "new", built_in()).iterdir()}
+    assert {"runs.csv", "curves.csv", "leaderboard.csv", "scores.svg", "learning-curves-iris.png"} <= names
+    assert drawings(make_results(repetitions=0), built_in()) == {}
 
 
 def test_a_figure_with_nothing_to_show_leaves_no_section(tmp_path):

@@ -33,10 +33,10 @@ def task_facts(runs: DataFrame) -> DataFrame:
 
 
 def sessions(meta: Mapping[str, Any]) -> list[list[tuple[str, str]]]:
-    """Each session's facts as (name, value) pairs, nested mappings written in one line."""
+    """Each session's facts, the newest first, as (name, value) pairs, nested mappings written in one line."""
     return [
         [(str(key).replace("_", " "), _told(value)) for key, value in session.items()]
-        for session in meta.get("sessions") or ()
+        for session in reversed(meta.get("sessions") or ())
     ]
 
 

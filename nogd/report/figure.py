@@ -30,13 +30,22 @@ class ResultsLike(Protocol):
         """Sessions, settings, and the number of planned cells without a run."""
 
 
-@dataclass(frozen=True)
+_TASK_FACTS = ("metric_name", "metric_greater", "has_split", "constant", "reference")
+_IF_NOBODY_KNOWS = {"metric_name": "metric", "metric_greater": 1, "has_split": 0}
+
+
+@dataclass(frozen=True, eq=False)
 class Comparison:
     """The tables that a report is made of; figures read them and change nothing in them."""
 
     runs: DataFrame
     curves: DataFrame
     meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """A run that was lost could not write down its task's facts: they are taken from the task's other runs."""
+        known = self.runs.groupby("task")[list(_TASK_FACTS)].transform("first")
+        object.__setattr__(self, "runs", self.runs.assign(**known.fillna(_IF_NOBODY_KNOWS)))
 
     @classmethod
     def of(cls, results: ResultsLike) -> Comparison:

@@ -70,7 +70,8 @@ def _filled(rows: DataFrame, curves: DataFrame, values: Any, columns: Any) -> An
 
 
 def _finite(curves: DataFrame, column: str) -> DataFrame:
-    return curves[np.isfinite(numbers(curves, column))]
+    known: DataFrame = curves[np.isfinite(numbers(curves, column))]
+    return known
 
 
 def numbers(table: DataFrame, column: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 import zlib
 from collections.abc import Mapping
@@ -9,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from pandas import DataFrame
 
 from nogd.report.figure import Comparison, ResultsLike
@@ -247,18 +247,18 @@ def _line(place: int, row: Mapping[str, Any]) -> str:
 
 def number(value: float, form: str) -> str:
     """A number in a given format, or a dash where there is none."""
-    return "-" if pd.isna(value) else format(value, form)
+    return "-" if math.isnan(value) else format(value, form)
 
 
 def score_text(score: float) -> str:
     """A score in at most six characters: 0.97, -12.40, -4531, -2e+07."""
     size = abs(score)
-    return number(score, ".2f" if size < 99.995 or pd.isna(score) else ".0f" if size < 99_999.5 else ".0e")
+    return number(score, ".2f" if size < 99.995 or math.isnan(score) else ".0f" if size < 99_999.5 else ".0e")
 
 
 def interval_text(low: float, high: float) -> str:
     """An interval of scores, or a dash where there is none."""
-    return "-" if pd.isna(low) or pd.isna(high) else f"{score_text(low)} to {score_text(high)}"
+    return "-" if math.isnan(low) or math.isnan(high) else f"{score_text(low)} to {score_text(high)}"
 
 
 def _notes(comparison: Comparison, board: Board) -> list[str]:

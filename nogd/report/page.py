@@ -5,61 +5,26 @@ from __future__ import annotations
 import math
 import os
 import tempfile
-import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
-from urllib.parse import quote
+from typing import Any
 
 import jinja2
+from matplotlib.figure import Figure as Canvas
 from pandas import DataFrame
 
-from nogd.errors import PluginWarning, StoreError
+from nogd.errors import StoreError
 from nogd.registry import Entry
 from nogd.report import verdict
-from nogd.report.canvas import house_style
 from nogd.report.environment import sessions, task_facts
-from nogd.report.figure import Comparison, Drawn, Figure, ResultsLike
+from nogd.report.figure import Comparison, ResultsLike
 from nogd.report.finals import FAILED
 from nogd.report.leaderboard import Board, interval_text, number, other_boards, score_text
 from nogd.report.look import DARK, LIGHT, looks
 from nogd.report.names import clean, short_name
-from nogd.report.svg import inline_svg
+from nogd.report.sections import HasFigures, csv_link, draw_canvases, draw_sections
 
 PAGE = "report.html"
-
-
-class HasFigures(Protocol):
-    """Whatever has the registry of figures, such as `nogd.plugins.plugins()`."""
-
-    @property
-    def figures(self) -> Iterable[Entry]:
-        """The registered figures."""
-
-
-@dataclass(frozen=True)
-class Shown:
-    """One drawing as the template needs it: `svg` is safe mark-up, all the rest is escaped there."""
-
-    title: str
-    alt: str
-    svg: str
-    table: DataFrame | None
-    csv: str
-    file: str
-
-
-@dataclass(frozen=True)
-class Section:
-    """One figure with its drawings, or with the reason why there are none."""
-
-    name: str
-    title: str
-    reading: tuple[str, str]
-    order: int
-    drawings: Sequence[Shown] = ()
-    problem: str = ""
 
 
 def write_report(folder: Path, results: ResultsLike | None = None, plugins: HasFigures | None = None) -> Path:
@@ -72,18 +37,19 @@ def write_report(folder: Path, results: ResultsLike | None = None, plugins: HasF
         from nogd.bench.results import load_results
 
         results = load_results(folder)
-    if plugins is None:
-        from nogd.plugins import plugins as installed
-
-        plugins = installed()
     path = Path(folder) / PAGE
-    _write_whole(path, render(Comparison.of(results), plugins.figures))
+    _write_whole(path, render(Comparison.of(results), _figures(plugins)))
     return path
+
+
+def drawings(results: ResultsLike, plugins: HasFigures | None = None) -> dict[str, Canvas]:
+    """The pictures of the report by name; matplotlib's figures, unknown to pyplot."""
+    return draw_canvases(Comparison.of(results), _figures(plugins))
 
 
 def render(comparison: Comparison, entries: Iterable[Entry]) -> str:
     """The page as text."""
-    drawn = [] if comparison.runs.empty else _sections(comparison, entries)
+    drawn = [] if comparison.runs.empty else draw_sections(comparison, entries)
     first = [section for section in drawn if section.order <= 0]
     return (
         _environment()
@@ -95,7 +61,7 @@ def render(comparison: Comparison, entries: Iterable[Entry]) -> str:
             empty=comparison.runs.empty,
             board=None if comparison.runs.empty else comparison.board,
             others=[] if comparison.runs.empty else other_boards(comparison),
-            board_csv=_csv_link(comparison.board.table) if len(comparison.runs) else "",
+            board_csv=csv_link(comparison.board.table) if len(comparison.runs) else "",
             looks=looks(comparison.learners, width=300),
             roles=_roles(comparison),
             first=first,
@@ -110,54 +76,12 @@ def render(comparison: Comparison, entries: Iterable[Entry]) -> str:
     )
 
 
-def _sections(comparison: Comparison, entries: Iterable[Entry]) -> list[Section]:
-    with house_style():
-        sections = [_section(comparison, entry, f"f{place}") for place, entry in enumerate(entries)]
-    return sorted(filter(None, sections), key=lambda section: section.order)
+def _figures(plugins: HasFigures | None) -> Iterable[Entry]:
+    if plugins is not None:
+        return plugins.figures
+    from nogd.plugins import plugins as installed
 
-
-def _section(comparison: Comparison, entry: Entry, prefix: str) -> Section | None:
-    """One figure's section; None where it has nothing to show. A figure that raises costs itself only."""
-    try:
-        figure = _loaded(entry)
-        drawn = figure.draw(comparison)
-        several = [drawn] if isinstance(drawn, Drawn) else list(drawn or ())
-        shown = [_shown(figure, each, f"{prefix}-{place}") for place, each in enumerate(several)]
-    except Exception as error:  # a third party's code: whatever it raises is its own section's matter
-        return _broken(entry, error)
-    if not shown:
-        return None
-    return Section(figure.name, figure.title, figure.reading, figure.order, shown)
-
-
-def _loaded(entry: Entry) -> Figure:
-    figure = entry.load()
-    if not isinstance(figure, Figure):
-        raise TypeError(f"it is a {type(figure).__name__}, not a nogd.report.figure.Figure")
-    return figure
-
-
-def _broken(entry: Entry, error: Exception) -> Section:
-    said = f"The figure {entry.name!r} of {entry.source.describe()} failed: {type(error).__name__}: {error}"
-    warnings.warn(said, PluginWarning, stacklevel=2)
-    return Section(entry.name, entry.name, ("", ""), 80, problem=said)
-
-
-def _shown(figure: Figure, drawn: Drawn, prefix: str) -> Shown:
-    svg = "" if drawn.figure is None else inline_svg(drawn.figure, prefix, drawn.alt)
-    table = drawn.table if drawn.table is not None else drawn.data if drawn.figure is None else None
-    file = "-".join(filter(None, [figure.name, drawn.title]))
-    return Shown(drawn.title, drawn.alt, svg, table, _csv_link(drawn.data), f"{_file_name(file)}.csv")
-
-
-def _csv_link(data: DataFrame) -> str:
-    """The table as a `data:` link, so that the page needs no second file."""
-    text = data.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    return f"data:text/csv;charset=utf-8,{quote(text, safe=',:;/()[]=*@!')}"
-
-
-def _file_name(text: str) -> str:
-    return "".join(sign if sign.isalnum() else "-" for sign in clean(text))[:80]
+    return installed().figures
 
 
 def _roles(comparison: Comparison) -> dict[str, str]:

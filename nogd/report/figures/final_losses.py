@@ -81,7 +81,7 @@ def _bars(axes: Axes, table: DataFrame, look: Mapping[str, Look]) -> None:
 
 def _points(axes: Axes, table: DataFrame, look: Mapping[str, Look]) -> None:
     """Decades apart a bar's length means nothing, since a log axis has no zero: points instead."""
-    for place, row in table.iterrows():
+    for place, row in enumerate(table.to_dict("records")):
         style = look[row["learner"]]
         axes.plot([row["loss"]], [place], color=style.colour, marker=style.marker, markersize=6.5)
     _intervals(axes, table)
@@ -115,7 +115,7 @@ def _finding(task: str, table: DataFrame) -> str:
     listed = ", ".join(
         f"{short_name(row['learner'])} {row['loss']:.4g}" for _, row in table.head(5).iterrows()
     )
-    return f"Final training loss on {task}, lowest first: {listed}."
+    return f"Final training loss on {short_name(task)}, lowest first: {listed}."
 
 
 FIGURE = Figure(

@@ -225,8 +225,8 @@ def _finding(panel: Panel) -> str:
     best = (max if panel.metric and panel.greater else min)(ends, key=lambda learner: ends[learner])
     what = panel.metric_title if panel.metric else "training loss"
     return (
-        f"Learning curves on {short_name(panel.task)}. At {panel.grid[-1]:,.0f} forwards {short_name(best)} has the best {what}: "
-        f"{ends[best]:.4g}, among {counted(len(ends), 'learner')}."
+        f"Learning curves on {short_name(panel.task)}. At {panel.grid[-1]:,.0f} forwards {short_name(best)} has "
+        f"the best {what}: {ends[best]:.4g}, among {counted(len(ends), 'learner')}."
     )
 
 

@@ -37,7 +37,7 @@ def _plot(axes: Axes, table: DataFrame, look: Mapping[str, Look]) -> None:
     low, high = view(table)
     for level in (0.0, 1.0):
         axes.axvline(level, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
-    for place, row in table.iterrows():
+    for place, row in enumerate(table.to_dict("records")):
         style = look[row["learner"]]
         axes.plot(
             [row["score_low"], row["score_high"]],

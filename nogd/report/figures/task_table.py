@@ -25,13 +25,13 @@ def draw(comparison: Comparison) -> Drawn | None:
 
 def summary(comparison: Comparison) -> DataFrame:
     """One row a task and learner: metric, interquartile mean, low, high, runs, failures, best."""
-    facts = comparison.runs.drop_duplicates("task").set_index("task")
+    names = dict(zip(comparison.runs["task"], comparison.runs["metric_name"], strict=True))
     rows = []
     for (task, learner), part in comparison.finals.groupby(["task", "learner"], sort=True):
         values = part["value"].to_numpy(dtype=float)
         low, high = band(values[:, None], rng=np.random.default_rng(zlib.crc32(f"{task}/{learner}".encode())))
         measured = "test" if part["split"].iloc[0] else "training"
-        name = facts["metric_name"][task]
+        name = names[str(task)]
         failures = int(part["failed"].sum())
         middle = float(interquartile_mean(values))
         greater = bool(part["greater"].iloc[0])
@@ -77,7 +77,7 @@ def _table(comparison: Comparison, data: DataFrame) -> DataFrame:
     return DataFrame(rows, columns=["task", "metric", *comparison.learners])
 
 
-def _cell(row: Mapping[str, Any]) -> str:
+def _cell(row: Mapping[Any, Any]) -> str:
     failures = f"\n{row['failures']} failed" if row["failures"] else ""
     star = "★ " if row["best"] else ""
     spread = f"\n{plain(row['low'])} to {plain(row['high'])}" if row["runs"] > 1 else ""
