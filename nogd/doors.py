@@ -113,7 +113,9 @@ def minimize(
     if not callable(score):
         raise InvalidSetting(f"the score must be a callable of the module, not {score!r:.60}.")
     space = ParameterSpace(_checked_module(module), bounds)
-    return _run(build(learner, hyper), Objective(BlackBox(module, space, score)), module, budget, seed, target)
+    return _run(
+        build(learner, hyper), Objective(BlackBox(module, space, score)), module, budget, seed, target
+    )
 
 
 def objective(
@@ -190,7 +192,8 @@ def _run(
         raise
     trained.space.write(outcome.theta, module)
     best = min(trained.trace.best, outcome.loss)
-    return Run(learner, outcome.theta, outcome.loss, best, outcome.status, outcome.reason, trained.meter, recorder.points)
+    meter, points = trained.meter, recorder.points
+    return Run(learner, outcome.theta, outcome.loss, best, outcome.status, outcome.reason, meter, points)
 
 
 def _checked_module(module: object) -> nn.Module:
@@ -206,5 +209,7 @@ def _device(device: str | torch.device | None) -> torch.device | None:
         made = torch.device(device)
         torch.empty(0, device=made)
     except (RuntimeError, AssertionError) as error:
-        raise InvalidSetting(f"device {str(device)!r} is not to be had here: {str(error).splitlines()[0]}.") from None
+        raise InvalidSetting(
+            f"device {str(device)!r} is not to be had here: {str(error).splitlines()[0]}."
+        ) from None
     return made

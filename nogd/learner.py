@@ -6,6 +6,7 @@ import math
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, cast
 
@@ -22,9 +23,11 @@ from nogd.state import State
 
 # Words that the doors (nogd.fit, the command line, TOML) use themselves, and the methods of a learner.
 RESERVED = frozenset(
-    "step init ask tell drive name needs supports share use label seed target budget loss bounds device dtype"
-    " batch_size".split()
-)
+    {
+        "ask", "batch_size", "bounds", "budget", "device", "drive", "dtype", "init", "label", "loss", "name", "needs",
+        "seed", "share", "step", "supports", "target", "tell", "use",
+    }
+)  # fmt: skip
 
 
 class Learner(BaseModel, ABC):
@@ -232,7 +235,9 @@ class Loop(Learner):
     """
 
     FIRST_STEP: ClassVar[int] = 64
-    WORST: ClassVar[float] = 1e300  # what a library is told instead of an infinite loss, which many cannot digest
+    WORST: ClassVar[float] = (
+        1e300  # what a library is told instead of an infinite loss, which many cannot digest
+    )
 
     @abstractmethod
     def drive(self, ask: Ask, theta: np.ndarray[Any, np.dtype[np.float64]], seed: int) -> str:
@@ -249,10 +254,8 @@ class Loop(Learner):
         state = cast(LoopState, state)
         conversation = _Conversation(self, objective, state)
         start = state.start.detach().cpu().numpy().astype(np.float64)
-        try:
+        with suppress(_Pause):
             state.finished = str(self.drive(conversation.ask, start, state.seed))
-        except _Pause:
-            pass
         state.iteration += 1
 
 

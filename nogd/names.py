@@ -43,8 +43,12 @@ def make(kind: type[Learner], settings: Mapping[str, Any]) -> Learner:
     known = list(kind.model_fields)
     for name in settings:
         if name not in known:
-            options = f" Its hyper-parameters: {', '.join(known)}." if known else " It has no hyper-parameters."
-            raise InvalidSetting(f"{kind.name} has no hyper-parameter {name!r}{did_you_mean(name, known)}{options}")
+            options = (
+                f" Its hyper-parameters: {', '.join(known)}." if known else " It has no hyper-parameters."
+            )
+            raise InvalidSetting(
+                f"{kind.name} has no hyper-parameter {name!r}{did_you_mean(name, known)}{options}"
+            )
     try:
         return kind(**settings)
     except ValidationError as error:
@@ -78,7 +82,9 @@ def _from_text(text: str, settings: dict[str, Any]) -> Learner:
     if all(share is None for share in shares):
         return Sequence(parts=learners)
     try:
-        return Sequence(parts=learners, shares=tuple(1.0 if share is None else float(share) for share in shares))
+        return Sequence(
+            parts=learners, shares=tuple(1.0 if share is None else float(share) for share in shares)
+        )
     except (ValidationError, ValueError, TypeError):
         raise InvalidSetting(f"the shares in {text!r} must be positive numbers.") from None
 
@@ -112,5 +118,7 @@ def _class_of(name: str) -> type[Learner]:
     entry = plugins().learners.find(name)
     kind = entry.load()
     if not (isinstance(kind, type) and issubclass(kind, Learner)):
-        raise InvalidSetting(f"{entry.qualified_name} is registered as a learner, but is no subclass of nogd.Learner.")
+        raise InvalidSetting(
+            f"{entry.qualified_name} is registered as a learner, but is no subclass of nogd.Learner."
+        )
     return kind

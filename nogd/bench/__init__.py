@@ -12,6 +12,12 @@ from nogd.registry import Lazy
 def nogd_executors() -> Sequence[Lazy]:
     """Ways to run cells that come with nogd."""
     return [
-        Lazy("local", "nogd.bench.local:LocalExecutor", "worker processes on this machine, each cell guarded"),
-        Lazy("inline", "nogd.bench.inline:InlineExecutor", "in this process, one cell after the other, unguarded"),
+        Lazy(
+            "local", "nogd.bench.local:LocalExecutor", "worker processes on this machine, each cell guarded"
+        ),
+        Lazy(
+            "inline",
+            "nogd.bench.inline:InlineExecutor",
+            "in this process, one cell after the other, unguarded",
+        ),
     ]

@@ -56,7 +56,9 @@ def settings_of(learner: Learner) -> dict[str, Any]:
 
 
 def _holds_learners(value: Any) -> bool:
-    return isinstance(value, Learner) or (isinstance(value, tuple) and any(isinstance(v, Learner) for v in value))
+    return isinstance(value, Learner) or (
+        isinstance(value, tuple) and any(isinstance(v, Learner) for v in value)
+    )
 
 
 def _inner(value: Any) -> Any:

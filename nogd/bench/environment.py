@@ -27,7 +27,9 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": _versions(),
         "revision": _revision(),
-        "command": " ".join(["nogd", *sys.argv[1:]]) if Path(sys.argv[0]).stem in ("nogd", "__main__") else sys.argv[0],
+        "command": " ".join(["nogd", *sys.argv[1:]])
+        if Path(sys.argv[0]).stem in ("nogd", "__main__")
+        else sys.argv[0],
     }
 
 
@@ -56,7 +58,11 @@ def _revision() -> str:
     """The git revision of the folder at hand, "-dirty" if it has changes; empty where there is none."""
     try:
         found = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True, text=True, timeout=5
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""

@@ -35,7 +35,9 @@ class Entry(BaseModel):
 
 
 def _comparison() -> dict[str, Any]:
-    settings: dict[str, Any] = json.loads(files("nogd.tasks").joinpath("comparison.json").read_text(encoding="utf-8"))
+    settings: dict[str, Any] = json.loads(
+        files("nogd.tasks").joinpath("comparison.json").read_text(encoding="utf-8")
+    )
     return settings
 
 
@@ -71,7 +73,8 @@ class Experiment(BaseModel):
                 given[key] = (given[key],)
         if "learners" in given:
             given["learners"] = tuple(
-                learner if isinstance(learner, Mapping | Entry) else {"use": learner} for learner in given["learners"]
+                learner if isinstance(learner, Mapping | Entry) else {"use": learner}
+                for learner in given["learners"]
             )
         return given
 
@@ -135,11 +138,15 @@ def _toml_value(name: str, value: Any) -> Any:
         label = {} if value.label is None else {"label": value.label}
         return {"use": _toml_value("learners", value.use), **label, **value.settings}
     if isinstance(value, Budget):
-        return {k: int(v) if float(v).is_integer() else v for k, v in value.model_dump(exclude_none=True).items()}
+        return {
+            k: int(v) if float(v).is_integer() else v for k, v in value.model_dump(exclude_none=True).items()
+        }
     if isinstance(value, list | tuple):
         return [_toml_value(name, item) for item in value]
     if isinstance(value, float) and value.is_integer() and math.isfinite(value):
         return int(value)
     if isinstance(value, str | int | float):
         return value
-    raise InvalidSetting(f"{name} holds {value!r:.60}, which was made in Python and cannot be written to a file.")
+    raise InvalidSetting(
+        f"{name} holds {value!r:.60}, which was made in Python and cannot be written to a file."
+    )

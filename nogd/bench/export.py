@@ -19,7 +19,9 @@ def write_tables(results: Results, folder: Path, kind: str) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         return [_write(table, folder / f"{name}.{kind}", kind) for name, table in _tables(results)]
     except ImportError:
-        raise InvalidSetting("Parquet needs another package: pip install 'nogd[parquet]', or use csv.") from None
+        raise InvalidSetting(
+            "Parquet needs another package: pip install 'nogd[parquet]', or use csv."
+        ) from None
     except OSError as error:
         raise StoreError(f"{folder} cannot be written: {error.strerror or error}.") from None
 

@@ -136,7 +136,9 @@ class _Nursery:
     def _number(self) -> int:
         data = self._line.recv(NUMBER.size, socket.MSG_WAITALL)
         if len(data) < NUMBER.size:
-            raise RuntimeError(f"the process that starts workers has died (exit code {self._process.wait()}).")
+            raise RuntimeError(
+                f"the process that starts workers has died (exit code {self._process.wait()})."
+            )
         return int(NUMBER.unpack(data)[0])
 
 
@@ -168,7 +170,9 @@ class _Slot:
             self.pid, self.line = nursery.fork(self.log)
         self.job, self.served, self.points = job, served, []
         self.deadline = time.monotonic() + job.timeout
-        with suppress(BrokenPipeError, ConnectionResetError):  # a worker that has died is found by listening to it
+        with suppress(
+            BrokenPipeError, ConnectionResetError
+        ):  # a worker that has died is found by listening to it
             self.line.send((plugins().settings, cloudpickle.dumps(job)))
 
     def listen(self, nursery: _Nursery, tell: Callable[[Event], None]) -> None:
@@ -214,7 +218,8 @@ class _Slot:
         tell(Finished(job.cell, record))
 
     def _retire(self, nursery: _Nursery) -> int:
-        assert self.line is not None and self.log is not None
+        assert self.line is not None
+        assert self.log is not None
         self.line.close()
         code = nursery.reap(self.pid)
         self.log.seek(0, os.SEEK_END)

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from nogd.objective.losses import Loss
 from nogd.objective.network import Network
 from nogd.objective.objective import Objective
-from nogd.objective.losses import Loss
 from nogd.task import Metric, Problem, Split
 
 _NAMES = {"train": ("loss", "metric"), "validation": ("validation_loss", "validation_metric")}
@@ -58,7 +58,9 @@ class ScoreMeasure:
         return self._objective.measure(theta) | {"metric": math.nan}
 
 
-def measure_for(problem: Problem, objective: Objective, network: Network | None) -> SplitMeasure | ScoreMeasure:
+def measure_for(
+    problem: Problem, objective: Objective, network: Network | None
+) -> SplitMeasure | ScoreMeasure:
     """How to measure recommendations on this problem."""
     if network is None:
         return ScoreMeasure(objective)

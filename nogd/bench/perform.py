@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from traceback import format_exception
+from typing import Any
 
 import numpy as np
 import torch
@@ -122,7 +123,9 @@ def _objective(problem: Problem, cell: Cell) -> tuple[Objective, Network | None]
     if problem.score is not None:
         return Objective(BlackBox(module, space, problem.score)), None
     train_split = problem.train
-    network = make_network(module, train_split.inputs.to(device), train_split.targets.to(device), problem.loss, space)
+    network = make_network(
+        module, train_split.inputs.to(device), train_split.targets.to(device), problem.loss, space
+    )
     return Objective(network, differentiable=problem.differentiable), network
 
 
@@ -131,7 +134,9 @@ def _device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise InvalidSetting(f"device {name!r} is not to be had here: {str(error).splitlines()[0]}.") from None
+        raise InvalidSetting(
+            f"device {name!r} is not to be had here: {str(error).splitlines()[0]}."
+        ) from None
     return device
 
 

@@ -95,7 +95,9 @@ def _refuse_twins(learners: list[_Labelled]) -> None:
     same: dict[str, str] = {}
     for learner in learners:
         if learner.label in labels:
-            raise InvalidSetting(f"two learners are called {learner.label!r}; give one of them another label.")
+            raise InvalidSetting(
+                f"two learners are called {learner.label!r}; give one of them another label."
+            )
         labels.add(learner.label)
         key = repr(learner.identity)
         if key in same:
@@ -107,12 +109,12 @@ def _refuse_twins(learners: list[_Labelled]) -> None:
 
 def _tasks(experiment: Experiment) -> list[_Placed]:
     if experiment.tasks:
-        placed = [_placed(task) for task in experiment.tasks]
-        names = [task.name for task in placed]
+        given = [_placed(task) for task in experiment.tasks]
+        names = [task.name for task in given]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise InvalidSetting(f"task {twice!r} is given twice; leave one of them out.")
-        return placed
+        return given
     found = [placed for name in _usable(plugins().tasks) if (placed := _placed(name)).task.default]
     if not found:
         raise InvalidSetting("there is no task to run: none is registered; see 'nogd list plugins'.")

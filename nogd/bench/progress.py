@@ -7,7 +7,14 @@ import time
 from typing import final
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Column
 
 from nogd.bench.events import Event, Finished, Started, Warned
@@ -62,7 +69,9 @@ class Bar:
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
+            TextColumn(
+                "{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")
+            ),
         )
         self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
         self._task = self._bar.add_task("", total=total, completed=done)
@@ -118,6 +127,12 @@ class Lines:
     def _line(self) -> None:
         spent = time.monotonic() - self._started
         here = self._done - self._first
-        left = f", about {spent / here * (self._total - self._done):.0f} s left" if 0 < here < self._total else ""
+        left = (
+            f", about {spent / here * (self._total - self._done):.0f} s left"
+            if 0 < here < self._total
+            else ""
+        )
         failed = f", {self._failed} failed" if self._failed else ""
-        print(f"{self._done}/{self._total} cells done{failed}, {spent:.0f} s{left}", file=sys.stderr, flush=True)
+        print(
+            f"{self._done}/{self._total} cells done{failed}, {spent:.0f} s{left}", file=sys.stderr, flush=True
+        )

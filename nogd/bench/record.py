@@ -67,7 +67,9 @@ def cell_columns(cell: Cell) -> dict[str, Any]:
     }
 
 
-def lost_record(cell: Cell, status: str, reason: str, traceback: str, points: Sequence[Mapping[str, float]]) -> Record:
+def lost_record(
+    cell: Cell, status: str, reason: str, traceback: str, points: Sequence[Mapping[str, float]]
+) -> Record:
     """The record of a cell whose process is gone: its last point stands for what it spent and reached."""
     last = dict(points[-1]) if points else {}
     finite = [point for point in points if math.isfinite(point.get("loss", math.nan))]

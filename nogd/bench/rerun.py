@@ -44,9 +44,17 @@ def repeat(folder: Path, id_: str, timeout: float) -> Repeated:
 
 def _row(store: Store, id_: str) -> dict[str, Any]:
     columns, rows = store.runs()
-    found = [row for row in (dict(zip(columns, values, strict=True)) for values in rows) if row["id"].startswith(id_)]
+    found = [
+        row
+        for row in (dict(zip(columns, values, strict=True)) for values in rows)
+        if row["id"].startswith(id_)
+    ]
     if len(found) != 1:
-        how = "no stored run has an id that begins" if not found else f"{len(found)} stored runs have ids that begin"
+        how = (
+            "no stored run has an id that begins"
+            if not found
+            else f"{len(found)} stored runs have ids that begin"
+        )
         raise UnknownName(f"{how} with {id_!r}; 'nogd runs --out {store.folder}' lists them.")
     return found[0]
 
@@ -85,7 +93,7 @@ def _use(name: str, settings: dict[str, Any]) -> str:
 
 def _part(part: dict[str, Any], share: float | None) -> str:
     given = part["settings"] | ({} if share is None else {"share": share})
-    return part["name"] + "".join(f",{name}={value}" for name, value in given.items())
+    return ",".join([str(part["name"]), *(f"{name}={value}" for name, value in given.items())])
 
 
 def _again(job: Job, threads: int) -> Record:

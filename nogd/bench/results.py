@@ -77,7 +77,9 @@ def load_results(folder: str | Path, ids: Collection[str] | None = None, *, late
     finally:
         store.close()
     settings = sessions[-1]["settings"] if sessions else {}
-    return Results(runs, curves, {"sessions": sessions, "settings": settings, "missing": _missing(planned, runs)})
+    return Results(
+        runs, curves, {"sessions": sessions, "settings": settings, "missing": _missing(planned, runs)}
+    )
 
 
 def load_traces(folder: str | Path) -> pd.DataFrame:
@@ -87,7 +89,9 @@ def load_traces(folder: str | Path) -> pd.DataFrame:
         tables = store.traces()
     finally:
         store.close()
-    frame = pd.DataFrame(np.concatenate([*tables.values(), np.empty((0, len(TRACE_COLUMNS)))]), columns=TRACE_COLUMNS)
+    frame = pd.DataFrame(
+        np.concatenate([*tables.values(), np.empty((0, len(TRACE_COLUMNS)))]), columns=TRACE_COLUMNS
+    )
     frame.insert(0, "id", np.repeat(list(tables), [len(table) for table in tables.values()]).astype(object))
     return frame
 
@@ -101,13 +105,19 @@ def _numbers(runs: pd.DataFrame) -> pd.DataFrame:
 
 def _latest(runs: pd.DataFrame) -> pd.DataFrame:
     keys = ["learner", "task", "repetition"]
-    return runs.sort_values("finished", kind="stable").drop_duplicates(keys, keep="last").sort_values([*keys, "id"])
+    return (
+        runs.sort_values("finished", kind="stable")
+        .drop_duplicates(keys, keep="last")
+        .sort_values([*keys, "id"])
+    )
 
 
 def _missing(planned: pd.DataFrame, runs: pd.DataFrame) -> int:
+    """How many cells were asked for, under any budget or version, and have no run."""
     keys = ["learner", "task", "repetition"]
     asked = planned.drop_duplicates(keys)
-    return int(len(asked.merge(runs[keys].drop_duplicates(), on=keys, how="left", indicator=True).query("_merge == 'left_only'")))
+    met = asked.merge(runs[keys].drop_duplicates(), on=keys)
+    return len(asked) - len(met)
 
 
 def _curves(runs: pd.DataFrame, tables: Mapping[str, np.ndarray[Any, Any]]) -> pd.DataFrame:

@@ -77,7 +77,9 @@ def run(
     return load_results(out, summary.planned)
 
 
-def execute(experiment: Experiment, out: Path, *, jobs: int | None, fresh: bool, progress: Progress) -> Summary:
+def execute(
+    experiment: Experiment, out: Path, *, jobs: int | None, fresh: bool, progress: Progress
+) -> Summary:
     """Run what is not done yet and keep each run as it finishes. Raises UserError; KeyboardInterrupt passes through."""
     planned = plan(experiment)
     executor = _executor(jobs, experiment.threads)
@@ -101,7 +103,9 @@ def _executor(jobs: int | None, threads: int) -> Executor:
     entry = plugins().executors.find("inline" if jobs == 0 else "local")
     kind = entry.load()
     if not (isinstance(kind, type) and issubclass(kind, Executor)):
-        raise PluginError(f"{entry.qualified_name} is registered as an executor, but is no subclass of Executor.")
+        raise PluginError(
+            f"{entry.qualified_name} is registered as an executor, but is no subclass of Executor."
+        )
     return kind(jobs or os.cpu_count() or 1, threads)
 
 

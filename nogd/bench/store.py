@@ -44,10 +44,13 @@ _REAL = (
 RUN_COLUMNS = ("id", *_TEXT, *_WHOLE, *_REAL)
 
 _RUNS = ", ".join(
-    [f"{name} text" for name in _TEXT] + [f"{name} integer" for name in _WHOLE] + [f"{name} real" for name in _REAL]
+    [f"{name} text" for name in _TEXT]
+    + [f"{name} integer" for name in _WHOLE]
+    + [f"{name} real" for name in _REAL]
 )
 SCHEMA = f"""
--- One row a run; id is the hash of everything that decides the result. hyper, budget: JSON. NULL: not known or not finite.
+-- One row a run; id is the hash of everything that decides the result. hyper, budget: JSON.
+-- NULL: not known, or not finite.
 -- curve, trace, theta: zlib-compressed .npy; curve has the columns {", ".join(CURVE_COLUMNS)};
 -- trace, every improvement of the best training loss, has {", ".join(TRACE_COLUMNS)}.
 create table runs (id text primary key, {_RUNS}, curve blob, trace blob, theta blob) without rowid;
@@ -75,7 +78,9 @@ class Store:
             if create:
                 folder.mkdir(parents=True, exist_ok=True)
             elif not self.path.is_file():
-                raise StoreError(f"there are no runs in {str(folder)!r}; 'nogd run --out {folder}' makes some.")
+                raise StoreError(
+                    f"there are no runs in {str(folder)!r}; 'nogd run --out {folder}' makes some."
+                )
             self._connection = self._open(create)
             self._prepare(create)
 
@@ -140,11 +145,17 @@ class Store:
     def add(self, record: Record) -> None:
         """Keep a run, in place of an earlier one of the same cell, and forget its checkpoint and claim."""
         values = [_sql(record.row.get(name)) for name in RUN_COLUMNS]
-        blobs = [_packed(record.curve), _packed(record.trace), None if record.theta is None else _packed(record.theta)]
+        blobs = [
+            _packed(record.curve),
+            _packed(record.trace),
+            None if record.theta is None else _packed(record.theta),
+        ]
         marks = ", ".join("?" * (len(RUN_COLUMNS) + 3))
         columns = ", ".join((*RUN_COLUMNS, "curve", "trace", "theta"))
         with self._explained(), self._writing():
-            self._connection.execute(f"insert or replace into runs ({columns}) values ({marks})", [*values, *blobs])
+            self._connection.execute(
+                f"insert or replace into runs ({columns}) values ({marks})", [*values, *blobs]
+            )
             self._connection.execute("delete from checkpoints where id = ?", (record.id,))
             self._connection.execute("delete from claims where id = ?", (record.id,))
 
@@ -177,7 +188,9 @@ class Store:
     def sessions(self) -> list[dict[str, Any]]:
         """All calls of `nogd run`, oldest first."""
         with self._explained():
-            rows = self._connection.execute("select id, started, environment, settings from sessions order by id")
+            rows = self._connection.execute(
+                "select id, started, environment, settings from sessions order by id"
+            )
             return [
                 {"id": id_, "started": started, **json.loads(environment), "settings": json.loads(settings)}
                 for id_, started, environment, settings in rows
@@ -190,7 +203,9 @@ class Store:
 
     def _tables(self, column: str) -> Iterator[tuple[str, np.ndarray[Any, Any]]]:
         with self._explained():
-            for id_, blob in self._connection.execute(f"select id, {column} from runs where {column} is not null"):
+            for id_, blob in self._connection.execute(
+                f"select id, {column} from runs where {column} is not null"
+            ):
                 yield id_, _unpacked(blob)
 
     # -- work under way
@@ -201,7 +216,9 @@ class Store:
         A claim from another machine, whose processes cannot be seen, holds for that many seconds.
         """
         with self._explained(), self._writing():
-            row = self._connection.execute("select host, pid, born, until from claims where id = ?", (id_,)).fetchone()
+            row = self._connection.execute(
+                "select host, pid, born, until from claims where id = ?", (id_,)
+            ).fetchone()
             if row is not None and _is_alive(*row):
                 return False
             mine = (id_, socket.gethostname(), os.getpid(), _born(os.getpid()), time.time() + seconds)
@@ -233,7 +250,7 @@ class Store:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        # IMMEDIATE: a read that turns into a write would fail at once when another process writes, ignoring the timeout.
+        # IMMEDIATE: a read that turns into a write fails at once when another process writes, whatever the timeout.
         self._connection.execute("begin immediate")
         try:
             yield

@@ -44,14 +44,18 @@ def _run(line: Connection, payload: bytes) -> None:
         line.send((kind, value))
 
     def warn(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-        tell(WARNING, f"{message}" if issubclass(category, UserWarning) else f"{category.__name__}: {message}")
+        tell(
+            WARNING, f"{message}" if issubclass(category, UserWarning) else f"{category.__name__}: {message}"
+        )
 
     job: Job = pickle.loads(payload)
     if job.memory is not None:
         _net_under(job.memory)
     with warnings.catch_warnings():
         warnings.showwarning = warn
-        record = perform(job, Listener(lambda point: tell(POINT, point), lambda state: tell(CHECKPOINT, state)))
+        record = perform(
+            job, Listener(lambda point: tell(POINT, point), lambda state: tell(CHECKPOINT, state))
+        )
     sys.stdout.flush()
     # Whoever leaves a child behind is not used again: the nursery clears up after it.
     tell(RECORD, (record, has_children()))

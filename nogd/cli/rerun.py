@@ -14,8 +14,12 @@ Example:
 
 @click.command(epilog=EPILOG)
 @click.argument("id_", metavar="ID")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("nogd-runs"), show_default=True, help="Folder.")
-@click.option("--timeout", type=float, default=300.0, show_default=True, help="Seconds after which it is killed.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("nogd-runs"), show_default=True, help="Folder."
+)
+@click.option(
+    "--timeout", type=float, default=300.0, show_default=True, help="Seconds after which it is killed."
+)
 def rerun(id_: str, out: Path, timeout: float) -> None:
     """Do the stored run ID again with all its settings, and say whether its curve came out the same.
 

@@ -22,21 +22,31 @@ Examples:
 @click.command(epilog=EPILOG)
 @click.argument("experiment", metavar="[EXPERIMENT.toml]", required=False, type=click.Path(path_type=Path))
 @click.option("--all", "everything", is_flag=True, help="Every learner on every default task.")
-@click.option("-l", "--learner", "learners", multiple=True, help="A learner, such as adam,lr=0.01; may be repeated.")
+@click.option(
+    "-l", "--learner", "learners", multiple=True, help="A learner, such as adam,lr=0.01; may be repeated."
+)
 @click.option("-t", "--task", "tasks", multiple=True, help="A task; may be repeated.")
-@click.option("--repetitions", type=int, help="Starting points and random streams for each pair.  [default: 5]")
+@click.option(
+    "--repetitions", type=int, help="Starting points and random streams for each pair.  [default: 5]"
+)
 @click.option("--forwards", type=float, help="Budget in forwards; each task's own if no limit is given.")
 @click.option("--evaluations", type=int, help="Budget in loss and gradient queries.")
 @click.option("--seconds", type=float, help="Budget in seconds.")
 @click.option("--iterations", type=int, help="Budget in the learner's own iterations.")
 @click.option("--jobs", type=int, help="Cells at once; 0 for this process.  [default: number of cores]")
 @click.option("--threads", type=int, help="Threads of each cell.  [default: 1]")
-@click.option("--set", "sets", multiple=True, metavar="LEARNER.PARAM=VALUE", help="A hyper-parameter; may be repeated.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("nogd-runs"), show_default=True, help="Folder.")
+@click.option(
+    "--set", "sets", multiple=True, metavar="LEARNER.PARAM=VALUE", help="A hyper-parameter; may be repeated."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("nogd-runs"), show_default=True, help="Folder."
+)
 @click.option("--fresh", is_flag=True, help="Run again what is done already.")
 @click.option("--device", help="Where to compute, such as cuda.  [default: cpu]")
 @click.option("--timeout", type=float, help="Seconds after which a cell is killed.  [default: 300]")
-@click.option("--memory", type=float, help="GiB that a cell may use.  [default: its share of 80 % of the machine's]")
+@click.option(
+    "--memory", type=float, help="GiB that a cell may use.  [default: its share of 80 % of the machine's]"
+)
 @click.option("--print-experiment", is_flag=True, help="Print the experiment as a file, and run nothing.")
 def run(
     experiment: Path | None,
@@ -71,7 +81,9 @@ def _run(experiment: Experiment, out: Path, jobs: int | None, fresh: bool) -> No
     try:
         summary = execute(experiment, out, jobs=jobs, fresh=fresh, progress=terminal())
     except KeyboardInterrupt:
-        click.echo("\nInterrupted: what has finished is kept, and the same command goes on from here.", err=True)
+        click.echo(
+            "\nInterrupted: what has finished is kept, and the same command goes on from here.", err=True
+        )
         raise
     _report(out, summary.ran)
     if summary.failed:
@@ -80,8 +92,8 @@ def _run(experiment: Experiment, out: Path, jobs: int | None, fresh: bool) -> No
 
 def _report(out: Path, ran: int) -> None:
     from nogd.bench.results import load_results
-    from nogd.report.page import write_report
     from nogd.report.leaderboard import text_leaderboard
+    from nogd.report.page import write_report
 
     results = load_results(out)
     click.echo(text_leaderboard(results))

@@ -21,14 +21,18 @@ _SHOWN = ["id", "learner", "task", "repetition", "status", "loss", "test_metric"
 
 
 @click.command(epilog=EPILOG)
-@click.option("--out", type=click.Path(path_type=Path), default=Path("nogd-runs"), show_default=True, help="Folder.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("nogd-runs"), show_default=True, help="Folder."
+)
 @click.option("-l", "--learner", "learners", multiple=True, help="Only this learner; may be repeated.")
 @click.option("-t", "--task", "tasks", multiple=True, help="Only this task; may be repeated.")
 @click.option("--status", "statuses", multiple=True, help="Only this status; may be repeated.")
 @click.option("--id", "ids", multiple=True, help="Only the run of this id, or of this beginning of one.")
 @click.option("--delete", is_flag=True, help="Delete the runs that are listed.")
 @click.option("--yes", is_flag=True, help="Delete without asking.")
-@click.option("--json", "as_json", is_flag=True, help="One array, one object a run, with everything that is known.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="One array, one object a run, with everything that is known."
+)
 def runs(
     out: Path,
     learners: tuple[str, ...],
@@ -81,8 +85,10 @@ def _only(chosen: pd.DataFrame, column: str, wanted: tuple[str, ...]) -> pd.Data
 
 def _object(row: dict[Any, Any]) -> dict[str, Any]:
     """A run as plain JSON: NaN as null, JSON texts as objects, the ledgers together under `meter` as well."""
-    plain = {str(name): None if value != value else value for name, value in row.items()}  # noqa: PLR0124  # NaN
+    plain = {
+        str(name): None if value != value else value for name, value in row.items()
+    }  # NaN is unequal to itself
     for name in ("hyper", "budget"):
-        plain[name] = json.loads(plain[name]) if plain[name] else {}
+        plain[name] = json.loads(str(plain[name] or "{}"))
     ledgers = ("forwards", "evaluations", "gradients", "examples", "flops", "seconds")
     return plain | {"meter": {name: plain[name] for name in ledgers}}

@@ -23,7 +23,9 @@ def select(
 ) -> Experiment:
     """The experiment that a file and options ask for; options overrule the file. Raises UserError."""
     if file is None and not (everything or learners or tasks):
-        raise InvalidSetting("nothing is selected: give --all, a learner (-l), a task (-t) or an experiment file.")
+        raise InvalidSetting(
+            "nothing is selected: give --all, a learner (-l), a task (-t) or an experiment file."
+        )
     if everything and (learners and tasks):
         raise InvalidSetting("--all beside both -l and -t says two things; leave one of them out.")
     limits = {name: settings.pop(name) for name in _LIMITS}

@@ -12,9 +12,15 @@ from nogd.registry import Lazy
 def nogd_learners() -> Sequence[Lazy]:
     """Grid search, Adam and the hybrid of the two from the original study, with what to compare them with."""
     return [
-        Lazy("grid-search", "nogd.learners.grid_search:GridSearch", "try a grid of values for one parameter at a time"),
+        Lazy(
+            "grid-search",
+            "nogd.learners.grid_search:GridSearch",
+            "try a grid of values for one parameter at a time",
+        ),
         Lazy("adam", "nogd.learners.adam:Adam", "gradient descent with adaptive moments"),
         Lazy("sgd", "nogd.learners.sgd:Sgd", "gradient descent, with momentum if wanted"),
         Lazy("hybrid", "nogd.learners.hybrid:Hybrid", "one learner finds the region, a second refines"),
-        Lazy("random-search", "nogd.learners.random_search:RandomSearch", "draw from the box and keep the best"),
+        Lazy(
+            "random-search", "nogd.learners.random_search:RandomSearch", "draw from the box and keep the best"
+        ),
     ]

@@ -19,7 +19,7 @@ from nogd.state import State
 
 @dataclass(kw_only=True)
 class AdamState(BatchState):
-    """mean, square: running moments of the gradient, `[D]`. updates: number of updates. plateau: the rate's schedule."""
+    """mean, square: running moments of the gradient, `[D]`. updates: their number. plateau: the rate's schedule."""
 
     mean: Tensor
     square: Tensor
@@ -41,11 +41,15 @@ class Adam(Learner):
     beta2: float = Field(0.999, ge=0, lt=1, description="decay of the running mean of its square")
     eps: float = Field(1e-8, gt=0, description="added to the denominator")
     rows: int | None = Field(None, ge=1, description="examples of a mini-batch; all if not given")
-    plateau: bool = Field(False, description="whether to divide the rate by 10 after 5 epochs without improvement")
+    plateau: bool = Field(
+        False, description="whether to divide the rate by 10 after 5 epochs without improvement"
+    )
 
     def init(self, objective: Objective, theta: Tensor, rng: Generator) -> AdamState:
         mean, square = torch.zeros_like(theta), torch.zeros_like(theta)
-        return AdamState(theta=theta, rng=rng, mean=mean, square=square, plateau=Plateau(theta=theta[:0], lr=self.lr))
+        return AdamState(
+            theta=theta, rng=rng, mean=mean, square=square, plateau=Plateau(theta=theta[:0], lr=self.lr)
+        )
 
     def step(self, objective: Objective, state: State) -> None:
         state = cast(AdamState, state)

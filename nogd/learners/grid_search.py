@@ -36,9 +36,15 @@ class GridSearch(Learner):
 
     name: ClassVar[str] = "grid-search"
     points: int = Field(10, ge=2, description="values tried for each weight, evenly spaced over its box")
-    bias_points: int | None = Field(None, ge=2, description="values tried for each bias; as `points` if not given")
-    early_stopping: bool = Field(True, description="whether to stop once a sweep gains less than the tolerance")
-    tolerance: float = Field(1e-6, ge=0, description="least gain in loss of a sweep that is worth going on for")
+    bias_points: int | None = Field(
+        None, ge=2, description="values tried for each bias; as `points` if not given"
+    )
+    early_stopping: bool = Field(
+        True, description="whether to stop once a sweep gains less than the tolerance"
+    )
+    tolerance: float = Field(
+        1e-6, ge=0, description="least gain in loss of a sweep that is worth going on for"
+    )
 
     def init(self, objective: Objective, theta: Tensor, rng: Generator) -> GridState:
         return GridState(theta=theta, loss=math.inf, loss_before_sweep=math.inf)

@@ -1,4 +1,4 @@
-"""Divide the learning rate when the loss stops falling: torch's ReduceLROnPlateau(mode="min", factor=0.1, patience=5)."""
+"""Divide the learning rate when the loss stops falling, as torch's ReduceLROnPlateau(factor=0.1, patience=5) does."""
 
 from __future__ import annotations
 

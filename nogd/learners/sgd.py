@@ -41,7 +41,9 @@ class Sgd(Learner):
         size = batch_size(objective, self.rows)
         _, gradient = objective.gradient(state.theta, next_rows(objective, state, size))
         if self.momentum:
-            state.velocity = gradient if state.velocity is None else state.velocity.mul_(self.momentum).add_(gradient)
+            state.velocity = (
+                gradient if state.velocity is None else state.velocity.mul_(self.momentum).add_(gradient)
+            )
             gradient = state.velocity
         state.theta.add_(gradient, alpha=-self.lr)
         state.iteration += used_rows(objective, state, size)
