@@ -62,7 +62,8 @@ class Results:
 def load_results(folder: str | Path, ids: Collection[str] | None = None, *, latest: bool = True) -> Results:
     """The runs in a folder; ids: only these. latest: of several runs of one learner, task and repetition the last.
 
-    Several runs come from other budgets and other versions of the code; a table must not mix them. Raises StoreError if there is no store or it cannot be read.
+    Several runs come from other budgets and other versions of the code; a table must not mix them.
+    Raises StoreError if there is no store or it cannot be read.
     """
     store = Store(Path(folder))
     try:

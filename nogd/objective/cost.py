@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from nogd.objective.losses import Loss
 from nogd.objective.stack import Stack
@@ -32,18 +35,40 @@ def stack_cost(stack: Stack) -> Cost:
 
 def measured_cost(module: nn.Module, inputs: Tensor, targets: Tensor, loss: Loss) -> Cost:
     """The cost of any module, by counting the products that it makes of a few examples, forwards and backwards."""
-    from torch.utils.flop_counter import FlopCounterMode  # imports torch._dynamo when used: over a second
-
     few = min(len(inputs), 8)
     parameters = [p for p in module.parameters() if p.requires_grad]
-    with torch.enable_grad(), FlopCounterMode(display=False) as forward:
+    with torch.enable_grad(), _Products() as forward:
         value = loss(module(inputs[:few]), targets[:few])
-    if not value.requires_grad or forward.get_total_flops() == 0:
-        return Cost(forward.get_total_flops() / few, DEEP_NET_GRADIENT_COST)
-    with FlopCounterMode(display=False) as backward:
+    if not value.requires_grad or forward.flops == 0:
+        return Cost(forward.flops / few, DEEP_NET_GRADIENT_COST)
+    with _Products() as backward:
         torch.autograd.grad(value, parameters, allow_unused=True)
-    ratio = backward.get_total_flops() / forward.get_total_flops()
-    return Cost(forward.get_total_flops() / few, 1 + ratio)
+    return Cost(forward.flops / few, 1 + backward.flops / forward.flops)
+
+
+class _Products(TorchDispatchMode):
+    """Counts flops by torch's own registry, as torch's FlopCounterMode does.
+
+    That one would import torch._dynamo first, which takes over a second, because a mode says by default that it must
+    not be compiled; nothing here is ever compiled, so this one need not say so.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flops = 0
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        formula = flop_registry.get(func.overloadpacket)
+        if formula is not None:
+            self.flops += formula(*args, **(kwargs or {}), out_val=result)
+        return result
 
 
 BLACK_BOX_COST = Cost(flops=0.0, gradient=math.nan)
