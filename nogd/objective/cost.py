@@ -20,7 +20,7 @@ DEEP_NET_GRADIENT_COST = 3.0
 
 @dataclass(frozen=True)
 class Cost:
-    """flops: of one forward pass of one example. gradient: forwards that one gradient counts, 1 + backward / forward."""
+    """flops: of one forward pass of one example. gradient: forwards that a gradient counts, 1 + backward / forward."""
 
     flops: float
     gradient: float
@@ -54,7 +54,7 @@ class _Products(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         self.flops = 0
 
     @classmethod
