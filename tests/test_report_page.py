@@ -220,7 +220,7 @@ def test_runs_without_curves_or_reference_have_a_page(tmp_path):
     )
     page = page_of(tmp_path, bare)
     assert "adam has the best mean rank" in page
-    assert "No task here has a frozen reference" in page
+    assert "No score: no task here has a frozen reference" in page
 
 
 def test_a_third_partys_figure_is_shown(tmp_path):

@@ -57,7 +57,7 @@ def test_bootstrap_interval_agrees_with_scipy():
         lambda sample, axis: trim_mean(sample, 0.25, axis=axis),
         method="percentile",
         n_resamples=20_000,
-        rng=random(3),
+        random_state=random(3),
     ).confidence_interval
     assert mine == pytest.approx(tuple(theirs), abs=0.02)
 

@@ -35,7 +35,10 @@ def task_facts(runs: DataFrame) -> DataFrame:
 def sessions(meta: Mapping[str, Any]) -> list[list[tuple[str, str]]]:
     """Each session's facts, the newest first, as (name, value) pairs, nested mappings written in one line."""
     return [
-        [(str(key).replace("_", " "), _told(value)) for key, value in session.items()]
+        [
+            ("session" if key == "id" else str(key).replace("_", " "), _told(value))
+            for key, value in session.items()
+        ]
         for session in reversed(meta.get("sessions") or ())
     ]
 

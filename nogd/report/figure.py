@@ -45,7 +45,9 @@ class Comparison:
     def __post_init__(self) -> None:
         """A run that was lost could not write down its task's facts: they are taken from the task's other runs."""
         known = self.runs.groupby("task")[list(_TASK_FACTS)].transform("first")
-        object.__setattr__(self, "runs", self.runs.assign(**known.fillna(_IF_NOBODY_KNOWS)))
+        for name, default in _IF_NOBODY_KNOWS.items():
+            known[name] = known[name].where(known[name].notna(), default)
+        object.__setattr__(self, "runs", self.runs.assign(**known))
 
     @classmethod
     def of(cls, results: ResultsLike) -> Comparison:

@@ -268,6 +268,7 @@ def _notes(comparison: Comparison, board: Board) -> list[str]:
     notes = [
         f"Score: 0 = best constant predictor, 1 = frozen reference; interquartile mean, {_scope(comparison, board)}.",
         f"Interval: {board.interval}.",
+        without_scale(comparison, board),
         "UNEQUAL COST: learners had different budgets, so nobody is ranked." if board.unequal else "",
         f"Unfinished: {counted(missing, 'planned run')} still missing." if missing else "",
         f"{failures} of {counted(len(comparison.runs), 'run')} failed; each takes the last place in its rank."
@@ -276,6 +277,19 @@ def _notes(comparison: Comparison, board: Board) -> list[str]:
         f"Not better than {board.floor}: {named}." if named else "",
     ]
     return [line for note in notes for line in textwrap.wrap(note, 98)]
+
+
+def without_scale(comparison: Comparison, board: Board) -> str:
+    """A sentence on the tasks that count in ranks but not in scores; empty where there is none."""
+    finals = comparison.finals[comparison.finals["task"].isin(board.tasks)]
+    scaled = set(finals.loc[finals["score"].notna(), "task"])
+    without = [task for task in board.tasks if task not in scaled]
+    if not without:
+        return ""
+    if not scaled:
+        return "No score: no task here has a frozen reference that beats the constant predictor."
+    named = ", ".join(short_names(without, 40))
+    return f"Not in the score: {named}, without a frozen reference that beats the constant predictor."
 
 
 def _scope(comparison: Comparison, board: Board) -> str:

@@ -121,6 +121,8 @@ def _environment() -> jinja2.Environment:
 
 def _cell(value: object) -> str:
     """A table's cell: floats with four digits, nothing for what is missing."""
+    if isinstance(value, float) and abs(value) < 1e-9:  # rounding error of a constant that is zero
+        return "0"
     if isinstance(value, float):
         return "-" if math.isnan(value) else f"{value:,.4g}"
     return "-" if value is None else str(value)

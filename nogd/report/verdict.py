@@ -7,7 +7,7 @@ import pandas as pd
 from nogd.report.figure import Comparison
 from nogd.report.figures.task_table import summary
 from nogd.report.finals import FAILED, NOT_APPLICABLE
-from nogd.report.leaderboard import Board, score_text
+from nogd.report.leaderboard import Board, score_text, without_scale
 from nogd.report.names import counted, short_name
 from nogd.report.statistics import ENOUGH_FOR_BOOTSTRAP
 
@@ -35,7 +35,7 @@ def details(comparison: Comparison) -> list[str]:
     if runs["status"].isin(FAILED | {NOT_APPLICABLE}).all():
         return ["The reasons are listed below."]
     board = comparison.board
-    said = [_scope(comparison, board), _wins(comparison), _unscaled(comparison, board), _floor(board)]
+    said = [_scope(comparison, board), _wins(comparison), without_scale(comparison, board), _floor(board)]
     said += [_failures(comparison), _sure(board)]
     return [sentence for sentence in said if sentence]
 
@@ -110,21 +110,6 @@ def _wins(comparison: Comparison) -> str:
     named = [f"{_called(learner)} on {count}" for learner, count in wins.head(4).items()]
     rest = f" and {counted(len(wins) - 4, 'other')}" if len(wins) > 4 else ""
     return f"Best mean on a task: {', '.join(named)}{rest} (of {len(comparison.tasks)}; ties count for each)."
-
-
-def _unscaled(comparison: Comparison, board: Board) -> str:
-    """Tasks that count in ranks but not in scores."""
-    finals = comparison.finals[comparison.finals["task"].isin(board.tasks)]
-    scaled = finals.groupby("task")["score"].apply(lambda scores: bool(scores.notna().any()))
-    without = [_called(task) for task in scaled.index[~scaled.astype(bool)]]
-    if not without:
-        return ""
-    who = (
-        "No task here has"
-        if len(without) == len(scaled)
-        else f"Not in the score: {', '.join(without)}, without"
-    )
-    return f"{who} a frozen reference that beats the constant predictor."
 
 
 def _floor(board: Board) -> str:

@@ -17,6 +17,7 @@ from nogd.report.canvas import (
     log_values,
     new_canvas,
     place_axes,
+    plain,
     short_number,
 )
 from nogd.report.figure import Comparison, Drawn, Figure
@@ -113,7 +114,7 @@ def _label(axes: Axes, table: DataFrame, labels: list[str]) -> None:
 
 def _finding(task: str, table: DataFrame) -> str:
     listed = ", ".join(
-        f"{short_name(row['learner'])} {row['loss']:.4g}" for _, row in table.head(5).iterrows()
+        f"{short_name(row['learner'])} {plain(row['loss'])}" for _, row in table.head(5).iterrows()
     )
     return f"Final training loss on {short_name(task)}, lowest first: {listed}."
 

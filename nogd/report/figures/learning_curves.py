@@ -21,6 +21,7 @@ from nogd.report.canvas import (
     log_values,
     new_canvas,
     place_axes,
+    plain,
 )
 from nogd.report.curves import budget_grid, resampled
 from nogd.report.figure import Comparison, Drawn, Figure
@@ -226,7 +227,7 @@ def _finding(panel: Panel) -> str:
     what = panel.metric_title if panel.metric else "training loss"
     return (
         f"Learning curves on {short_name(panel.task)}. At {panel.grid[-1]:,.0f} forwards {short_name(best)} has "
-        f"the best {what}: {ends[best]:.4g}, among {counted(len(ends), 'learner')}."
+        f"the best {what}: {plain(ends[best])}, among {counted(len(ends), 'learner')}."
     )
 
 
