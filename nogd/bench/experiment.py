@@ -15,18 +15,22 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from nogd.errors import InvalidSetting, did_you_mean
 from nogd.learner import Learner
-from nogd.names import first_complaint
+from nogd.names import build, first_complaint
 from nogd.objective.meter import Budget
 from nogd.task import Task
 
 
 class Entry(BaseModel):
-    """A learner in an experiment: what to use, what to call it, and its hyper-parameters as further keys."""
+    """A learner in an experiment: what to use, what to call it, and its hyper-parameters as further keys.
+
+    budget: of this learner alone, in place of the experiment's; a table of unequal budgets says so and has no ranks.
+    """
 
     model_config = ConfigDict(frozen=True, extra="allow", arbitrary_types_allowed=True)
 
     use: str | Learner | type[Learner]
     label: str | None = None
+    budget: Budget | None = None
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -135,8 +139,9 @@ def _plain(experiment: Experiment) -> dict[str, Any]:
 
 def _toml_value(name: str, value: Any) -> Any:
     if isinstance(value, Entry):
-        label = {} if value.label is None else {"label": value.label}
-        return {"use": _toml_value("learners", value.use), **label, **value.settings}
+        named = {"label": value.label, "budget": value.budget}
+        given = {key: _toml_value(key, item) for key, item in named.items() if item is not None}
+        return {"use": _toml_value("learners", value.use), **given, **_typed_settings(value)}
     if isinstance(value, Budget):
         return {
             k: int(v) if float(v).is_integer() else v for k, v in value.model_dump(exclude_none=True).items()
@@ -150,3 +155,15 @@ def _toml_value(name: str, value: Any) -> Any:
     raise InvalidSetting(
         f"{name} holds {value!r:.60}, which was made in Python and cannot be written to a file."
     )
+
+
+def _typed_settings(entry: Entry) -> dict[str, Any]:
+    """The hyper-parameters as the learner understands them: options are text, a file should hold numbers."""
+    if not entry.settings:
+        return {}
+    learner = build(entry.use, entry.settings)
+    understood = {name: getattr(learner, name) for name in entry.settings}
+    return {
+        name: value if isinstance(value, bool | int | float | str) else entry.settings[name]
+        for name, value in understood.items()
+    }

@@ -32,6 +32,7 @@ class _Labelled:
     label: str
     learner: Learner
     identity: dict[str, object]
+    budget: Budget | None
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def plan(experiment: Experiment) -> list[Planned]:
 
 
 def _cell(experiment: Experiment, learner: _Labelled, task: _Placed, repetition: int) -> Cell:
-    budget = experiment.budget or Budget(forwards=task.task.budget)
+    budget = learner.budget or experiment.budget or Budget(forwards=task.task.budget)
     return Cell(
         label=learner.label,
         learner=learner.identity,
@@ -87,7 +88,7 @@ def _labelled(entry: Entry) -> _Labelled:
     # Of two packages' learners of one name, the way it was asked for tells which is meant.
     qualified = isinstance(entry.use, str) and "/" in entry.use and not entry.settings
     label = entry.label or (str(entry.use) if qualified else str(learner))
-    return _Labelled(label, learner, identity(learner, package, version))
+    return _Labelled(label, learner, identity(learner, package, version), entry.budget)
 
 
 def _refuse_twins(learners: list[_Labelled]) -> None:

@@ -50,7 +50,7 @@ def _with_settings(experiment: Experiment, sets: tuple[str, ...]) -> Experiment:
             )
         for place in places:
             old = entries[place]
-            entries[place] = Entry(use=old.use, label=old.label, **(old.settings | dict([setting])))
+            entries[place] = old.model_copy(update=dict([setting]))
     return make_experiment(experiment, learners=tuple(entries))
 
 
