@@ -18,6 +18,7 @@ from nogd.bench.cell import Cell
 from nogd.bench.measure import ScoreMeasure, SplitMeasure, measure_for
 from nogd.bench.memory import peak_megabytes, reset_peak
 from nogd.bench.record import Record, cell_columns, curve_table, lost_record
+from nogd.device import find_device
 from nogd.doors import make_network
 from nogd.errors import InvalidSetting, UserError
 from nogd.learner import Learner, refusal
@@ -117,7 +118,7 @@ def _desk(job: Job, listener: Listener) -> _Desk:
 
 
 def _objective(problem: Problem, cell: Cell) -> tuple[Objective, Network | None]:
-    device = _device(cell.device)
+    device = find_device(cell.device)
     module = problem.module.to(device)
     space = ParameterSpace(module, problem.bounds)
     if problem.score is not None:
@@ -127,17 +128,6 @@ def _objective(problem: Problem, cell: Cell) -> tuple[Objective, Network | None]
         module, train_split.inputs.to(device), train_split.targets.to(device), problem.loss, space
     )
     return Objective(network, differentiable=problem.differentiable), network
-
-
-def _device(name: str) -> torch.device:
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise InvalidSetting(
-            f"device {name!r} is not to be had here: {str(error).splitlines()[0]}."
-        ) from None
-    return device
 
 
 def _checkpointing(job: Job, desk: _Desk, listener: Listener) -> Callable[[State], None]:

@@ -18,6 +18,7 @@ from nogd.bench.perform import Job
 from nogd.bench.plan import Planned, plan
 from nogd.bench.record import TRIED_AGAIN
 from nogd.bench.store import Store
+from nogd.device import find_device
 from nogd.errors import InvalidSetting, PluginError
 from nogd.plugins import plugins
 
@@ -81,6 +82,7 @@ def execute(
     experiment: Experiment, out: Path, *, jobs: int | None, fresh: bool, progress: Progress
 ) -> Summary:
     """Run what is not done yet and keep each run as it finishes. Raises UserError; KeyboardInterrupt passes through."""
+    find_device(experiment.device)  # here once, rather than in every cell
     planned = plan(experiment)
     executor = _executor(jobs, experiment.threads)
     store = Store(out, create=True)

@@ -1,0 +1,18 @@
+"""Devices by name."""
+
+from __future__ import annotations
+
+import torch
+
+from nogd.errors import InvalidSetting
+
+
+def find_device(name: str | torch.device) -> torch.device:
+    """The device of that name, such as "cpu" or "cuda:0". Raises InvalidSetting if it is not to be had here."""
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise InvalidSetting(f"device {str(name)!r} is not to be had here: {reason}.") from None
+    return device
