@@ -11,13 +11,14 @@ import torch
 from torch import Generator, Tensor, nn
 
 from nogd.data import as_tensors
+from nogd.device import find_device
 from nogd.errors import DataError, InvalidSetting
 from nogd.learner import Learner, refusal
 from nogd.names import build, first_complaint
 from nogd.objective.black_box import BlackBox
 from nogd.objective.losses import Loss, find_loss
 from nogd.objective.meter import Budget, Meter
-from nogd.objective.network import Network, private_copy
+from nogd.objective.network import Network, check_independent, private_copy
 from nogd.objective.objective import Objective
 from nogd.objective.space import DEFAULT_BOX, Bounds, ParameterSpace
 from nogd.recorder import Point, Recorder
@@ -132,9 +133,11 @@ def objective(
     """What `fit` minimises, for people who score candidates themselves: `objective(...).losses(Population(thetas))`."""
     if batch_size is not None and batch_size < 1:
         raise InvalidSetting(f"batch_size must be at least 1, not {batch_size}.")
-    working = private_copy(_checked_module(module)).to(device=_device(device), dtype=dtype)
+    place = None if device is None else find_device(device)
+    working = private_copy(_checked_module(module)).to(device=place, dtype=dtype)
     space = ParameterSpace(working, bounds)
     x, y = as_tensors(inputs, targets, working, space)
+    check_independent(working, module, x)
     return Objective(make_network(working, x, y, loss, space), batch_size=batch_size)
 
 
@@ -200,16 +203,3 @@ def _checked_module(module: object) -> nn.Module:
     if not isinstance(module, nn.Module):
         raise InvalidSetting(f"the module must be a torch.nn.Module, not a {type(module).__name__}.")
     return module
-
-
-def _device(device: str | torch.device | None) -> torch.device | None:
-    if device is None:
-        return None
-    try:
-        made = torch.device(device)
-        torch.empty(0, device=made)
-    except (RuntimeError, AssertionError) as error:
-        raise InvalidSetting(
-            f"device {str(device)!r} is not to be had here: {str(error).splitlines()[0]}."
-        ) from None
-    return made

@@ -20,7 +20,7 @@ from nogd.bench.memory import peak_megabytes, reset_peak
 from nogd.bench.record import Record, cell_columns, curve_table, lost_record
 from nogd.device import find_device
 from nogd.doors import make_network
-from nogd.errors import InvalidSetting, UserError
+from nogd.errors import UserError
 from nogd.learner import Learner, refusal
 from nogd.objective.black_box import BlackBox
 from nogd.objective.meter import Budget
