@@ -6,7 +6,6 @@ import zlib
 from collections.abc import Mapping
 
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
 from pandas import DataFrame
 
@@ -63,18 +62,8 @@ def _drawn(task: str, table: DataFrame, look: Mapping[str, Look]) -> Drawn:
 
 
 def _bars(axes: Axes, table: DataFrame, look: Mapping[str, Look]) -> None:
-    colours = {learner: look[learner].colour for learner in table["learner"]}
-    sns.barplot(
-        table,
-        x="loss",
-        y="learner",
-        hue="learner",
-        palette=colours,
-        saturation=1,
-        width=0.62,
-        legend=False,
-        ax=axes,
-    )
+    colours = [look[learner].colour for learner in table["learner"]]
+    axes.barh(range(len(table)), table["loss"], height=0.62, color=colours)
     _intervals(axes, table)
     linear_values(axes, "x")
     heading(axes, "final training loss (shorter is better)")
@@ -95,7 +84,6 @@ def _intervals(axes: Axes, table: DataFrame) -> None:
 
 
 def _label(axes: Axes, table: DataFrame, labels: list[str]) -> None:
-    axes.set(xlabel=None, ylabel=None)
     axes.set_ylim(len(table) - 0.5, -0.5)
     axes.set_yticks(range(len(table)), labels, color=INK)
     axes.grid(visible=False, axis="y")
