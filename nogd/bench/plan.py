@@ -95,16 +95,14 @@ def _refuse_twins(learners: list[_Labelled]) -> None:
     labels: set[str] = set()
     same: dict[str, str] = {}
     for learner in learners:
-        if learner.label in labels:
-            raise InvalidSetting(
-                f"two learners are called {learner.label!r}; give one of them another label."
-            )
-        labels.add(learner.label)
-        key = repr(learner.identity)
+        key = repr((learner.identity, learner.budget))
         if key in same:
             raise InvalidSetting(
                 f"{same[key]!r} and {learner.label!r} are one and the same learner; leave one of them out."
             )
+        if learner.label in labels:
+            raise InvalidSetting(f"two learners are called {learner.label!r}; give one of them another label.")
+        labels.add(learner.label)
         same[key] = learner.label
 
 
