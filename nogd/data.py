@@ -19,7 +19,9 @@ def as_tensors(inputs: Any, targets: Any, module: nn.Module, space: ParameterSpa
     """
     x, y = _tensor(inputs, "inputs", space.device), _tensor(targets, "targets", space.device)
     if len(x) != len(y):
-        raise DataError(f"there are {len(x)} rows of inputs but {len(y)} targets; one target for each row, please.")
+        raise DataError(
+            f"there are {len(x)} rows of inputs but {len(y)} targets; one target for each row, please."
+        )
     if len(x) == 0:
         raise DataError("the data are empty: there is no row to learn from.")
     _check_finite(x, "inputs")
@@ -37,7 +39,9 @@ def _tensor(data: Any, name: str, device: torch.device) -> Tensor:
     else:
         array = np.asarray(data)
         if array.dtype.kind not in "fiub":
-            raise DataError(f"the {name} must be numbers, but they are of type {array.dtype}; encode them first.")
+            raise DataError(
+                f"the {name} must be numbers, but they are of type {array.dtype}; encode them first."
+            )
         tensor = torch.as_tensor(np.ascontiguousarray(array))
     if tensor.ndim == 0:
         raise DataError(f"the {name} must have one row for each example, but they are a single number.")

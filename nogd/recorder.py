@@ -131,9 +131,12 @@ class Recorder:
         if state is not None and math.isfinite(figures["loss"]):
             self.solution = theta.clone()
         meter.pause(time.perf_counter() - started)
-        return point | figures
+        return point | dict(figures)
 
 
 def _same(point: Point, other: Point) -> bool:
     """Whether two points are one and the same moment of a run."""
-    return all(point[name] == other[name] for name in LEDGERS if name != "seconds") and point["loss"] == other["loss"]
+    return (
+        all(point[name] == other[name] for name in LEDGERS if name != "seconds")
+        and point["loss"] == other["loss"]
+    )

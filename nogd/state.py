@@ -57,7 +57,9 @@ def from_bytes(saved: bytes) -> Any:
 # Exact types: a numpy float64 is a float and would be saved, but could not be loaded again without pickled code.
 def _freeze(value: Any, where: str) -> Any:
     if isinstance(value, State):
-        fields = {f.name: _freeze(getattr(value, f.name), f"{where}.{f.name}") for f in dataclasses.fields(value)}
+        fields = {
+            f.name: _freeze(getattr(value, f.name), f"{where}.{f.name}") for f in dataclasses.fields(value)
+        }
         return {"~state": _kind(type(value)), "fields": fields}
     if isinstance(value, Generator):
         return {"~generator": str(value.device), "bits": value.get_state()}

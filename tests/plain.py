@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 from collections.abc import Callable
 from typing import TypeVar
@@ -27,7 +28,7 @@ def network(
 ) -> nn.Sequential:
     """Linear layers of those widths with an activation between them, float64, parameters normal with that scale."""
     layers: list[nn.Module] = []
-    for before, after in zip(widths, widths[1:], strict=False):
+    for before, after in itertools.pairwise(widths):
         layers += [nn.Linear(before, after, dtype=torch.float64), activation()]
     return drawn(nn.Sequential(*layers[:-1]), seed, scale)
 

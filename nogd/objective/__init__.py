@@ -25,7 +25,8 @@ _LOSSES = {
 def nogd_losses() -> Sequence[Lazy]:
     """The built-in losses."""
     return [
-        Lazy(name, f"nogd.objective.losses:{name.replace('-', '_')}", summary) for name, summary in _LOSSES.items()
+        Lazy(name, f"nogd.objective.losses:{name.replace('-', '_')}", summary)
+        for name, summary in _LOSSES.items()
     ]
 
 

@@ -31,7 +31,9 @@ class BlackBox:
 
     def losses(self, thetas: Tensor, rows: Tensor | None = None) -> Tensor:
         """Scores of thetas `[P, D]`, as `[P]`. Raises InvalidSetting if the score does not give a number."""
-        return torch.tensor([self._score(theta) for theta in thetas], dtype=thetas.dtype, device=thetas.device)
+        return torch.tensor(
+            [self._score(theta) for theta in thetas], dtype=thetas.dtype, device=thetas.device
+        )
 
     def _score(self, theta: Tensor) -> float:
         self.space.write(theta, self.module)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nogd.errors import DataError, UnknownName
+from nogd.errors import DataError, InvalidSetting, UnknownName
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
 
@@ -36,7 +36,7 @@ class Loss:
         return self.plain(outputs, targets)
 
     def fit_targets(self, targets: Tensor, outputs: Tensor) -> Tensor:
-        """Targets in the shape and type in which this loss compares them with such outputs; a DataError if none fits."""
+        """Targets in the shape and type that this loss compares with such outputs; a DataError if none fits."""
         if self.targets == "as given":
             return targets
         if self.targets == "classes" or (self.targets == "either" and _are_classes(targets, outputs)):
@@ -137,7 +137,27 @@ binary_cross_entropy = Loss(
 hinge = Loss("hinge", _hinge, _hinge_batched, targets="either")
 zero_one = Loss("zero-one", _zero_one, _zero_one_batched, differentiable=False, targets="either")
 
-BUILT_IN = {loss.name: loss for loss in (mse, mae, huber, cross_entropy, binary_cross_entropy, hinge, zero_one)}
+BUILT_IN = {
+    loss.name: loss for loss in (mse, mae, huber, cross_entropy, binary_cross_entropy, hinge, zero_one)
+}
+
+
+def _scalar(name: str, function: Callable[[Tensor, Tensor], Any]) -> LossFunction:
+    """A loss of the user's own, made to give a scalar tensor for whatever number it gives."""
+
+    def loss(outputs: Tensor, targets: Tensor) -> Tensor:
+        value = function(outputs, targets)
+        if isinstance(value, Tensor) and value.numel() == 1:
+            return value.reshape(())
+        try:
+            return torch.tensor(float(value), dtype=outputs.dtype, device=outputs.device)
+        except (TypeError, ValueError, RuntimeError):
+            shape = f" of shape {list(value.shape)}" if isinstance(value, Tensor) else f" {value!r:.60}"
+            raise InvalidSetting(
+                f"loss {name!r} must give one number, but it gave {type(value).__name__}{shape}; take the mean?"
+            ) from None
+
+    return loss
 
 
 def find_loss(loss: str | LossFunction | Loss) -> Loss:
@@ -148,7 +168,8 @@ def find_loss(loss: str | LossFunction | Loss) -> Loss:
     if isinstance(loss, Loss):
         return loss
     if callable(loss):
-        return Loss(getattr(loss, "__name__", type(loss).__name__), loss, targets="as given")
+        name = getattr(loss, "__name__", type(loss).__name__)
+        return Loss(name, _scalar(name, loss), targets="as given")
     if loss in BUILT_IN:
         return BUILT_IN[loss]
     from nogd.plugins import plugins  # here, so that the usual names need no scan of the installed packages

@@ -46,7 +46,10 @@ class Budget(BaseModel):
 
     def limit(self) -> Limit:
         """This budget as ceilings on a fresh meter."""
-        return Limit(*(math.inf if value is None else value for value in self._values()))
+        forwards, evaluations, seconds, iterations = (
+            math.inf if value is None else value for value in self._values()
+        )
+        return Limit(forwards, evaluations, seconds, iterations)
 
     def __bool__(self) -> bool:
         """Whether anything is limited at all."""
@@ -74,10 +77,32 @@ class Meter:
     """
 
     __slots__ = (
-        "backwarded", "declared", "evaluations", "examples_in_set", "flops", "forwarded", "gradient_cost",
-        "gradients", "inside", "iterations", "_before", "_cpu_before", "_cpu_started", "_off", "_started",
-    )  # fmt: skip
-    _SAVED = ("backwarded", "declared", "evaluations", "flops", "forwarded", "gradients", "inside", "iterations")
+        "_before",
+        "_cpu_before",
+        "_cpu_started",
+        "_off",
+        "_started",
+        "backwarded",
+        "declared",
+        "evaluations",
+        "examples_in_set",
+        "flops",
+        "forwarded",
+        "gradient_cost",
+        "gradients",
+        "inside",
+        "iterations",
+    )
+    _SAVED = (
+        "backwarded",
+        "declared",
+        "evaluations",
+        "flops",
+        "forwarded",
+        "gradients",
+        "inside",
+        "iterations",
+    )
 
     def __init__(self, examples_in_set: int, gradient_cost: float) -> None:
         self.examples_in_set = examples_in_set

@@ -1,15 +1,16 @@
-"""Score candidates for a network with data: as a stack, by vmap or one by one, whichever is the fastest that is right."""
+"""Score candidates for a network with data: as a stack, by vmap or one by one, the fastest that is right."""
 
 from __future__ import annotations
 
 import copy
+import math
 import warnings
 from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
 
-from nogd.errors import NogdWarning
+from nogd.errors import InvalidSetting, NogdWarning
 from nogd.objective.cost import Cost, measured_cost, stack_cost
 from nogd.objective.losses import Loss
 from nogd.objective.space import ParameterSpace
@@ -25,13 +26,17 @@ class Network:
     compares them. `engine` says how a population is scored and `why` explains it.
     """
 
-    def __init__(self, module: nn.Module, space: ParameterSpace, inputs: Tensor, targets: Tensor, loss: Loss) -> None:
+    def __init__(
+        self, module: nn.Module, space: ParameterSpace, inputs: Tensor, targets: Tensor, loss: Loss
+    ) -> None:
         self.space, self.inputs, self.targets, self.loss = space, inputs, targets, loss
         self.module = module
         self._flat = space.read(module)
         self._parameters = _point_at(module, space, self._flat)
+        self._places = _places(module, space)
         self.stack: Stack | None = None
         self.engine: Engine = "vmap"
+        self._vmap_agrees = False
         self.why = "it is called under torch.func.vmap"
         try:
             self.stack = read_stack(module, space, inputs)
@@ -67,7 +72,7 @@ class Network:
         return cast(Tensor, self.module(inputs))
 
     def gradient(self, theta: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Loss and gradient `[D]` at theta by automatic differentiation of the module itself; zeros where it has none."""
+        """Loss and gradient `[D]` at theta, by autograd through the module itself; zeros where it has none."""
         inputs, targets = self._batch(rows)
         with torch.enable_grad():
             loss = self.loss(self.outputs(theta, inputs), targets)
@@ -94,18 +99,35 @@ class Network:
         inputs, targets = self._batch(rows)
 
         def loss_of(theta: Tensor) -> Tensor:
-            parameters = self.space.split(theta)
-            return self.loss(torch.func.functional_call(self.module, parameters, (inputs,)), targets)
+            named = self.space.split(theta)
+            parameters = {place: named[name] for place, name in self._places.items()}
+            outputs = torch.func.functional_call(self.module, parameters, (inputs,), tie_weights=False)
+            return self.loss(outputs, targets)
 
         try:
             chunk = max(1, CHUNK_ELEMENTS // max(1, inputs.numel()))
-            return cast(Tensor, torch.func.vmap(loss_of, chunk_size=chunk)(thetas))
+            losses = torch.func.vmap(loss_of, chunk_size=chunk)(thetas)
+            if not self._vmap_agrees:
+                self._check_vmap(thetas, rows, losses)
+            return losses
         except Exception as refusal:  # vmap refuses in many ways; if the module is at fault, the loop says so
             losses = self._loop_losses(thetas, rows)
             reason = str(refusal).strip().splitlines()[0] if str(refusal) else type(refusal).__name__
             self.engine, self.why = "loop", f"torch.func.vmap refuses it: {reason}"
-            warnings.warn(f"candidates are scored one by one, which is slow, as {self.why}", NogdWarning, stacklevel=4)
+            warnings.warn(
+                f"candidates are scored one by one, which is slow, as {self.why}", NogdWarning, stacklevel=4
+            )
             return losses
+
+    def _check_vmap(self, thetas: Tensor, rows: Tensor | None, losses: Tensor) -> None:
+        """Compare two losses with the module itself: one that keeps its weights elsewhere too (a list) evades vmap."""
+        ends = [0, len(thetas) - 1]
+        tolerance = math.sqrt(torch.finfo(thetas.dtype).eps)
+        if not torch.allclose(
+            losses[ends], self._loop_losses(thetas[ends], rows), rtol=tolerance, equal_nan=True
+        ):
+            raise ValueError("it gives other losses there than by itself")
+        self._vmap_agrees = True
 
     def _loop_losses(self, thetas: Tensor, rows: Tensor | None) -> Tensor:
         inputs, targets = self._batch(rows)
@@ -115,7 +137,32 @@ class Network:
 
 def private_copy(module: nn.Module) -> nn.Module:
     """A copy to work on, so that the user's module changes only when the solution is written to it."""
-    return copy.deepcopy(module)
+    # Tensors that were computed, such as those of torch.nn.utils.weight_norm, refuse to be copied with their history.
+    attributes = (value for part in module.modules() for value in vars(part).values())
+    computed = [value for value in attributes if isinstance(value, Tensor) and not value.is_leaf]
+    return copy.deepcopy(module, {id(tensor): tensor.detach().clone() for tensor in computed})
+
+
+def check_independent(working: nn.Module, module: nn.Module, inputs: Tensor) -> None:
+    """Refuse a module whose copy still uses the original's parameters: a function that was put on it, as its forward
+    or as a hook, refers to the module itself, so that all candidates would be scored with the same weights.
+    """
+    if not any(_functions_of(part) for part in module.modules()):
+        return
+    with torch.enable_grad():
+        outputs = working(inputs)
+    theirs = [p for p in module.parameters() if p.requires_grad]
+    if isinstance(outputs, Tensor) and outputs.requires_grad:
+        reached = torch.autograd.grad(outputs.sum(), theirs, allow_unused=True)
+        if any(gradient is not None for gradient in reached):
+            raise InvalidSetting(
+                "a forward or a hook that was put on the module holds on to the module itself, so that no copy of it"
+                " can be made to work on; write it as a method of a subclass instead."
+            )
+
+
+def _functions_of(part: nn.Module) -> bool:
+    return "forward" in vars(part) or bool(part._forward_hooks) or bool(part._forward_pre_hooks)
 
 
 def _point_at(module: nn.Module, space: ParameterSpace, flat: Tensor) -> list[nn.Parameter]:
@@ -124,3 +171,19 @@ def _point_at(module: nn.Module, space: ParameterSpace, flat: Tensor) -> list[nn
     for t in space:
         parameters[t.name].data = flat[t.start : t.stop].view(t.shape)
     return [parameters[t.name] for t in space]
+
+
+def _places(module: nn.Module, space: ParameterSpace) -> dict[str, str]:
+    """All places where a searched parameter stands, with its name in the space; a shared one stands in several.
+
+    Each module once, even if it is used twice: torch.func.functional_call would not put its parameters back
+    (pytorch 2.13), and left to tie weights by itself it does just that.
+    """
+    named = dict(module.named_parameters())
+    names = {id(named[t.name]): t.name for t in space}
+    found: dict[str, str] = {}
+    for prefix, part in module.named_modules():
+        for name, parameter in part._parameters.items():
+            if id(parameter) in names:
+                found[f"{prefix}.{name}" if prefix else name] = names[id(parameter)]
+    return found

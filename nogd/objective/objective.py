@@ -41,7 +41,9 @@ class Objective:
     mini-batches, None for all. `module`, `inputs`, `targets`: for learners that look inside; they pay by `charge`.
     """
 
-    def __init__(self, scorer: Network | BlackBox, *, differentiable: bool = True, batch_size: int | None = None) -> None:
+    def __init__(
+        self, scorer: Network | BlackBox, *, differentiable: bool = True, batch_size: int | None = None
+    ) -> None:
         self._scorer = scorer
         self._cost = scorer.cost()
         self.space: ParameterSpace = scorer.space
@@ -57,7 +59,7 @@ class Objective:
         self._outer_state: State | None = None  # the whole learner's own, which has the phase
         self._start: Tensor | None = None
         self._walk: Walk | None = None
-        self._paid_walk: Tensor | None = None
+        self._standing: Tensor | None = None  # where a restored walk stands, until it is asked for
         self._gradient_seen = False
 
     # -- what it is
@@ -110,10 +112,8 @@ class Objective:
         rows: numbers of the examples to use, `[B]`; all candidates of a call see the same. Counts P forwards (their
         share for rows) and P evaluations. Raises BudgetSpent, before anything is computed, if that does not fit.
         """
-        count = len(candidates)
-        thetas = candidates.dense()
-        if thetas.shape[1] != self.D:
-            raise InvalidSetting(f"the candidates have {thetas.shape[1]} parameters each, the objective has {self.D}.")
+        thetas = self._dense(candidates)
+        count = len(thetas)
         examples = self.N if rows is None else len(rows)
         self._pay(count, count * examples, flops=self._cost.flops * count * examples)
         if count == 0:
@@ -128,16 +128,20 @@ class Objective:
     def walk(self, theta: Tensor) -> Walk:
         """A walk along coordinates from theta `[D]`, which its moves change in place.
 
-        Counts 1. Asked again for the theta that it already walks, it returns the live walk and counts nothing.
+        Counts 1. Asked again for the theta that it already walks, it returns the live walk and counts nothing; for
+        another tensor of equal values too, so that a resumed run, whose tensors are all new, costs the same.
         """
         walk = self._walk
-        if walk is not None and walk.theta is theta and walk.is_live:
+        if walk is not None and walk.is_live and walk.theta is theta:
             return walk
-        paid, self._paid_walk = self._paid_walk, None
-        if paid is None or not torch.equal(paid, theta):
+        self._check_theta(theta)
+        standing, self._standing = self._standing_at(), None
+        paid = standing is not None and torch.equal(standing, theta)
+        if not paid:
             self._pay(1, self.N, flops=self._cost.flops * self.N)
         losses = _ranked(self._scorer.losses(theta[None]))
-        self._note(losses, theta[None])
+        if not paid:
+            self._note(losses, theta[None])
         self._walk = Walk(self, theta, self._tracks(theta), float(losses[0]))
         return self._walk
 
@@ -148,6 +152,7 @@ class Objective:
         """
         if "gradient" not in self.features:
             raise NotDifferentiable("this objective has no gradient; choose a learner that needs none.")
+        self._check_theta(theta)
         examples = self.N if rows is None else len(rows)
         flops = self._cost.flops * self.gradient_cost * examples
         self._pay(1, examples, backwarded=examples, gradients=1, flops=flops)
@@ -163,11 +168,19 @@ class Objective:
 
     def charge(self, forwards: float, *, flops: float = 0.0) -> None:
         """Pay for what a learner computes by itself with the module, in full-training-set forwards."""
+        if not (forwards >= 0 and flops >= 0):
+            raise InvalidSetting(f"what is charged must not be negative: {forwards} forwards, {flops} flops.")
         self._pay(0, 0, declared=forwards, flops=flops)
 
     def measure(self, theta: Tensor) -> dict[str, float]:
         """The training loss of theta `[D]`, by the module itself; counts nothing, as it is for the record alone."""
         return {"loss": float(self._scorer.losses(theta[None])[0])}
+
+    def warm_up(self, theta: Tensor) -> None:
+        """Do once, before the clock starts, what costs more the first time; counts nothing."""
+        self._scorer.losses(theta[None])
+        if isinstance(self._scorer, Network) and "gradient" in self.features:
+            self._scorer.gradient(theta, None)
 
     # -- the budget
 
@@ -204,7 +217,7 @@ class Objective:
     def check_iterations(self) -> None:
         """Raise BudgetSpent if the iterations of some limit are used up; called before each step."""
         for limit in self._limits:
-            if self.meter.iterations >= limit.iterations:
+            if self.meter.iterations + 1 > limit.iterations:  # a share may end between two iterations
                 limit.spent = True
                 raise BudgetSpent(limit)
 
@@ -243,6 +256,7 @@ class Objective:
     def begin(self, start: Tensor, limit: Limit, recorder: Recording | None, target: float | None) -> None:
         """Make ready for one run from `start` `[D]`."""
         self._start, self._limits, self.recorder = start, [limit], recorder
+        self._walk = self._standing = None
         self._state = self._outer_state = None
         self.target = -math.inf if target is None else target
         self.meter.restart_clock()
@@ -271,12 +285,10 @@ class Objective:
 
     def save(self) -> dict[str, Any]:
         """What a resumed run needs of the objective; taken between steps."""
-        walk = self._walk
-        live = walk is not None and walk.is_live
         return {
             "meter": self.meter.save(),
             "trace": self.trace.save(),
-            "walk": walk.theta if walk is not None and live else None,
+            "walk": self._standing_at(),
             "gradient_seen": self._gradient_seen,
         }
 
@@ -284,9 +296,32 @@ class Objective:
         """Go on from what `save` gave. A walk that was live is rebuilt without being paid again."""
         self.meter.restore(saved["meter"])
         self.trace.restore(saved["trace"])
-        self._paid_walk, self._gradient_seen = saved["walk"], saved["gradient_seen"]
+        self._standing, self._gradient_seen = saved["walk"], saved["gradient_seen"]
 
     # -- inside
+
+    def _standing_at(self) -> Tensor | None:
+        """Where the present walk stands, for which a walk need not be paid again."""
+        if self._walk is None:
+            return self._standing
+        return self._walk.theta if self._walk.is_live else None
+
+    def _dense(self, candidates: Candidates) -> Tensor:
+        if not hasattr(candidates, "dense"):
+            raise InvalidSetting(
+                f"candidates are given as nogd.Population(thetas) or another described set with `dense`, not as a"
+                f" {type(candidates).__name__}."
+            )
+        thetas = candidates.dense().to(self.device, self.dtype)
+        if thetas.ndim != 2 or thetas.shape[1] != self.D:
+            raise InvalidSetting(
+                f"the candidates have shape {list(thetas.shape)}, but this objective needs [P, {self.D}]."
+            )
+        return thetas
+
+    def _check_theta(self, theta: Tensor) -> None:
+        if theta.shape != (self.D,):
+            raise InvalidSetting(f"theta has shape {list(theta.shape)}, but this objective needs [{self.D}].")
 
     def _score_line(self, walk: Walk, tracks: Tracks, index: int, values: Tensor) -> Tensor:
         count = len(values)
@@ -350,14 +385,21 @@ class Walk:
     def losses(self, index: int, values: Tensor) -> Tensor:
         """Losses `[G]` with coordinate `index` at each of the values `[G]`; counts G forwards and G evaluations."""
         if not self.is_live:
-            raise InvalidSetting("theta was changed outside its walk; ask objective.walk(theta) for a new one.")
+            raise InvalidSetting(
+                "theta was changed outside its walk; ask objective.walk(theta) for a new one."
+            )
         return self._objective._score_line(self, self._tracks, index, values)
 
     def move(self, index: int, value: float | Tensor) -> None:
         """Set the coordinate in theta, in place; counts nothing."""
+        self._check(index)
         self.theta[index] = value
         self._tracks.moved(index)
         self._version = self.theta._version
+
+    def _check(self, index: int) -> None:
+        if not 0 <= index < len(self.theta):
+            raise InvalidSetting(f"coordinate {index} is none of the {len(self.theta)}, which count from 0.")
 
 
 def _features(scorer: Network | BlackBox, differentiable: bool) -> frozenset[str]:

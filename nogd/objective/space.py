@@ -46,10 +46,14 @@ class ParameterSpace:
     def __init__(self, module: nn.Module, bounds: Bounds = DEFAULT_BOX) -> None:
         searched = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
         if not searched:
-            raise InvalidSetting("the module has no parameter with requires_grad=True, so there is nothing to train.")
+            raise InvalidSetting(
+                "the module has no parameter with requires_grad=True, so there is nothing to train."
+            )
         for name, p in searched:
             if not p.is_floating_point():
-                raise InvalidSetting(f"parameter {name!r} is of {p.dtype}; nogd searches floating-point parameters.")
+                raise InvalidSetting(
+                    f"parameter {name!r} is of {p.dtype}; nogd searches floating-point parameters."
+                )
         self.dtype: torch.dtype = searched[0][1].dtype
         self.device: torch.device = searched[0][1].device
         boxes = _boxes([name for name, _ in searched], bounds)

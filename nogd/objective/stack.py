@@ -46,7 +46,8 @@ class Layer:
 
     def weights(self, theta: Tensor) -> Tensor:
         """The weights in theta `[..., D]` as `[..., outputs, inputs]`."""
-        return theta[..., self.weight.start : self.weight.stop].unflatten(-1, (self.outputs, self.inputs))
+        flat = theta[..., self.weight.start : self.weight.stop]
+        return flat.view(*theta.shape[:-1], self.outputs, self.inputs)
 
     def biases(self, theta: Tensor) -> Tensor | None:
         """The biases in theta `[..., D]` as `[..., outputs, 1]`, or None without any."""
@@ -102,7 +103,7 @@ def read_stack(module: nn.Module, space: ParameterSpace, inputs: Tensor) -> Stac
     layers: list[Layer] = []
     seen: set[int] = set()
     for name, part in _parts(module, ""):
-        if id(part) in seen and any(part.parameters()):
+        if id(part) in seen and next(part.parameters(), None) is not None:
             raise NotAStack(f"{name} is used twice")
         seen.add(id(part))
         if type(part) is nn.Linear:
@@ -124,7 +125,12 @@ def _parts(module: nn.Module, prefix: str) -> Iterator[tuple[str, nn.Module]]:
 
 
 def _refuse_surprises(name: str, module: nn.Module) -> None:
-    if module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks:
+    if (
+        module._forward_hooks
+        or module._forward_pre_hooks
+        or module._backward_hooks
+        or module._backward_pre_hooks
+    ):
         raise NotAStack(f"{name} has hooks")
     if "forward" in vars(module):
         raise NotAStack(f"{name} has a forward of its own")
@@ -133,7 +139,7 @@ def _refuse_surprises(name: str, module: nn.Module) -> None:
 def _linear(name: str, part: nn.Linear, places: dict[str, Tensors]) -> Layer:
     prefix = f"{name}." if name else ""
     weight, bias = places.get(f"{prefix}weight"), places.get(f"{prefix}bias")
-    if weight is None or (part.bias is not None and bias is None):
+    if weight is None or (part._parameters["bias"] is not None and bias is None):
         raise NotAStack(f"{name} has parameters that are frozen or shared")
     return Layer(weight, bias, part.in_features, part.out_features, ())
 

@@ -25,16 +25,23 @@ class Tracks(Protocol):
         """Arithmetic of scoring that many values of the coordinate."""
 
 
+class Scorer(Protocol):
+    """Whatever scores whole candidates."""
+
+    def losses(self, thetas: Tensor) -> Tensor:
+        """Losses of thetas `[P, D]`, as `[P]`."""
+
+
 class DenseTracks:
     """Keeps nothing: every value is a whole forward pass."""
 
-    def __init__(self, theta: Tensor, network: Network, flops_of_forward: float) -> None:
-        self._theta, self._network, self._flops = theta, network, flops_of_forward
+    def __init__(self, theta: Tensor, scorer: Scorer, flops_of_forward: float) -> None:
+        self._theta, self._scorer, self._flops = theta, scorer, flops_of_forward
 
     def losses(self, index: int, values: Tensor) -> Tensor:
         thetas = self._theta.repeat(len(values), 1)
         thetas[:, index] = values
-        return self._network.losses(thetas)
+        return self._scorer.losses(thetas)
 
     def moved(self, index: int) -> None:
         """Nothing is kept, so nothing changes."""
@@ -56,7 +63,9 @@ class StackTracks:
         self._a = [inputs, *(inputs.new_empty(layer.outputs, inputs.shape[1]) for layer in stack.layers)]
         self._z = [torch.empty_like(a) for a in self._a[1:]]
         self._valid = 0  # layers whose rows are those of the present theta
-        self._others: tuple[int, int, Tensor] | None = None  # layer, unit, and what the next layer gets without it
+        self._others: tuple[int, int, Tensor] | None = (
+            None  # layer, unit, and what the next layer gets without it
+        )
 
     def losses(self, index: int, values: Tensor) -> Tensor:
         place, unit, source = self._where(index)
@@ -72,7 +81,6 @@ class StackTracks:
             self._others = None
         if place < self._valid:
             self._row(place, unit)
-            self._a[place + 1][unit] = self._layers[place].activate(self._z[place][unit].clone())
             self._valid = place + 1
 
     def flops(self, index: int, count: int) -> float:
@@ -97,7 +105,6 @@ class StackTracks:
         for stale in range(self._valid, place + 1):
             for unit in range(self._layers[stale].outputs):
                 self._row(stale, unit)
-            self._a[stale + 1] = self._layers[stale].activate(self._z[stale].clone())
         self._valid = max(self._valid, place + 1)
 
     def _row(self, place: int, unit: int) -> None:
@@ -106,12 +113,19 @@ class StackTracks:
         torch.mv(self._a[place].T, self._theta[start : start + layer.inputs], out=z)
         if layer.bias is not None:
             z += self._theta[layer.bias.start + unit]
+        # Row by row here too: torch takes the last few elements of an array by another formula than the rest, so a
+        # row in the midst of a matrix may differ from the same row by itself in the last bit.
+        self._a[place + 1][unit] = layer.activate(z.clone())
 
     def _part(self, place: int, unit: int, source: int | None, steps: Tensor) -> Tensor:
         layer = self._layers[place]
         change = steps[:, None] if source is None else steps[:, None] * self._a[place][source]
         row = layer.activate(self._z[place][unit] + change)  # [G, N]
-        outputs = self._last_row(unit, row) if place + 1 == len(self._layers) else self._downstream(place, unit, row)
+        outputs = (
+            self._last_row(unit, row)
+            if place + 1 == len(self._layers)
+            else self._downstream(place, unit, row)
+        )
         assert self._loss.batched is not None
         return self._loss.batched(outputs, self._targets)
 
