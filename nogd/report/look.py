@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from nogd.report.names import short_names
 
 # Eight colours for a white and for a dark page. Searched by computer: every pair keeps a CIELAB distance of at least
-# 23 in normal sight and in full protanopia, deuteranopia and tritanopia (Machado et al. 2009), and each has a
+# 19 in normal sight and in full protanopia, deuteranopia and tritanopia (Machado et al. 2009), and each has a
 # contrast of at least 3 to its page.
 LIGHT = ("#1d8ffb", "#c57f1d", "#056d58", "#9d0990", "#000cb1", "#6f4300", "#5a0e13", "#261d32")
 DARK = ("#a6c5ff", "#f2cf1d", "#3fe08f", "#a64c7c", "#8857df", "#dc2d0d", "#d15559", "#ffffff")
