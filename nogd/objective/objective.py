@@ -388,6 +388,8 @@ class Walk:
             raise InvalidSetting(
                 "theta was changed outside its walk; ask objective.walk(theta) for a new one."
             )
+        self._check(index)
+        values = values.to(self.theta.device, self.theta.dtype)
         return self._objective._score_line(self, self._tracks, index, values)
 
     def move(self, index: int, value: float | Tensor) -> None:
