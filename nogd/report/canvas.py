@@ -123,7 +123,7 @@ def short_number(value: float, _position: int | None = None) -> str:
 
 def plain(value: float) -> str:
     """A number for a table: 3,161 or 0.957."""
-    return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
+    return f"{value:,.0f}" if 999.5 <= abs(value) < 1e7 else f"{value:.3g}"
 
 
 def handle(look: Look) -> Line2D:
