@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from torch import Tensor
@@ -31,7 +31,8 @@ def budget_grid(forwards: float, cost_of_measuring: float) -> Iterator[float]:
     per_decade = float(POINTS_A_DECADE)
     if math.isfinite(forwards):
         affordable = MEASURING_SHARE * forwards / max(cost_of_measuring, 1e-9)
-        per_decade = min(per_decade, affordable / max(math.log10(max(forwards, 1)), 1))
+        # The first point stands at 1, the others behind it.
+        per_decade = min(per_decade, (affordable - 1) / max(math.log10(max(forwards, 1)), 1))
     last, k = 0, 0
     while per_decade > 0.1:
         point = math.ceil(10 ** (k / per_decade))
@@ -64,13 +65,13 @@ class Recorder:
         self,
         measure: Measure,
         *,
-        grid: Iterator[float] = iter(()),
+        grid: Iterable[float] = (),
         by_iteration: bool = False,
         emit: Callable[[Point], None] | None = None,
     ) -> None:
         self.points: list[Point] = []
         self.next_forwards = math.inf
-        self._measure, self._grid, self._by_iteration, self._emit = measure, grid, by_iteration, emit
+        self._measure, self._grid, self._by_iteration, self._emit = measure, iter(grid), by_iteration, emit
         self._settled = 0
 
     def begin(self, objective: Objective, saved: dict[str, Any] | None) -> None:
@@ -102,6 +103,9 @@ class Recorder:
     def finish(self) -> Point:
         """Record the final recommendation, unless the last row is just that; returns what it is worth."""
         value = self._measured()
+        # Where a candidate met the target, the rest of its call was taken back: what was settled beyond never was.
+        while self.points and self.points[-1]["forwards"] > value["forwards"]:
+            self.points.pop()
         if not self.points or not _same(self.points[-1], value):
             self._append(value)
         return value
