@@ -29,8 +29,8 @@ class Sgd(Learner):
 
     name: ClassVar[str] = "sgd"
     needs: ClassVar[frozenset[str]] = frozenset({"gradient"})
-    lr: float = Field(0.01, gt=0, description="learning rate")
-    momentum: float = Field(0.0, ge=0, lt=1, description="share of the last move that is kept")
+    lr: float = Field(0.1, gt=0, description="learning rate")
+    momentum: float = Field(0.9, ge=0, lt=1, description="share of the last move that is kept")
     rows: int | None = Field(None, ge=1, description="examples of a mini-batch; all if not given")
 
     def init(self, objective: Objective, theta: Tensor, rng: Generator) -> SgdState:

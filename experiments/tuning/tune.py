@@ -1,0 +1,78 @@
+"""Compare hyper-parameters on the tuning tasks and say which setting of each learner is best: `python tune.py`.
+
+Rule: for each task, the median over 5 repetitions of the lowest validation loss on a run's curve, divided by that of
+the learner's best setting on that task; the setting with the lowest geometric mean over the tasks wins. Validation and
+not training loss, because PROTOCOL's rule 2 lets validation pick, and because the training loss of classes that can
+be separated goes to zero: its ratios are as large as one likes and would leave the choice to a single task.
+A run that fails counts with its start. Writes settings.csv (a row a setting) and tasks.csv (a row a setting and task)
+beside this file, and prints the table of README.md.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tasks import TASKS
+
+import nogd
+
+HERE = Path(__file__).parent
+FORWARDS, REPETITIONS = 3_000, 5
+
+SETTINGS = {
+    "adam": [f"adam,lr={lr}" for lr in (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)],
+    "sgd": [
+        f"sgd,lr={lr},momentum={m}" for m, lr in product((0.0, 0.9), (0.001, 0.003, 0.01, 0.03, 0.1, 0.3))
+    ],
+    "grid-search": [f"grid-search,points={points}" for points in (3, 5, 10, 20, 50)],
+    "random-search": [f"random-search,population={population}" for population in (32, 128)],
+}
+
+
+def main() -> None:
+    """Run everything, about five minutes on two cores, and write the tables."""
+    learners = [{"use": setting, "label": setting} for settings in SETTINGS.values() for setting in settings]
+    with tempfile.TemporaryDirectory() as folder:
+        results = nogd.run(
+            learners=learners,
+            tasks=list(TASKS),
+            repetitions=REPETITIONS,
+            budget={"forwards": FORWARDS},
+            out=folder,
+        )
+    by_task = per_task(results)
+    by_setting = per_setting(by_task)
+    by_task.round(5).to_csv(HERE / "tasks.csv", index=False)
+    by_setting.round(4).to_csv(HERE / "settings.csv", index=False)
+    print(by_setting.to_string(index=False, float_format="{:.3f}".format))
+
+
+def per_task(results: nogd.Results) -> pd.DataFrame:
+    """Medians over repetitions: one row a setting and task."""
+    lowest = results.curves.groupby("id")["validation_loss"].min().rename("lowest_validation_loss")
+    runs = results.runs.merge(lowest, on="id", how="left").rename(columns={"learner": "setting"})
+    runs["failed"] = runs["status"].isin(["diverged", "error", "timeout", "killed"])
+    groups = runs.groupby(["learner_name", "setting", "task"], sort=False)
+    columns = ["lowest_validation_loss", "loss", "validation_loss", "test_loss", "test_metric"]
+    table = groups[columns].median().join(groups["failed"].sum())
+    return table.reset_index().rename(columns={"learner_name": "learner", "loss": "training_loss"})
+
+
+def per_setting(by_task: pd.DataFrame) -> pd.DataFrame:
+    """Geometric means over the tasks of the ratios to the learner's best setting, best setting first."""
+    table = by_task.copy()
+    for column in ("lowest_validation_loss", "training_loss", "validation_loss", "test_loss"):
+        best = table.groupby(["learner", "task"])[column].transform("min")
+        table[column] = np.log(table[column] / best)
+    groups = table.groupby(["learner", "setting"], sort=False)
+    ratios = ["lowest_validation_loss", "training_loss", "validation_loss", "test_loss"]
+    means = np.exp(groups[ratios].mean()).join(groups["test_metric"].mean()).join(groups["failed"].sum())
+    return means.reset_index().sort_values(["learner", "lowest_validation_loss"])
+
+
+if __name__ == "__main__":
+    main()
