@@ -284,7 +284,7 @@ class _Conversation:
             )
         self._asked += 1
         loss = state.losses[k] if math.isfinite(state.losses[k]) else self._learner.WORST
-        return (loss, np.array(state.gradients[k].cpu(), dtype=np.float64)) if state.gradients else loss
+        return (loss, state.gradients[k].cpu().numpy().astype(np.float64)) if state.gradients else loss
 
     def _answer_anew(self, x: np.ndarray[Any, np.dtype[np.float64]], check: int) -> None:
         state, objective = self._state, self._objective

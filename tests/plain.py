@@ -28,8 +28,11 @@ def network(
 ) -> nn.Sequential:
     """Linear layers of those widths with an activation between them, float64, parameters normal with that scale."""
     layers: list[nn.Module] = []
-    for before, after in itertools.pairwise(widths):
-        layers += [nn.Linear(before, after, dtype=torch.float64), activation()]
+    with torch.random.fork_rng(
+        devices=[]
+    ):  # what PyTorch draws first is thrown away, and must disturb nobody
+        for before, after in itertools.pairwise(widths):
+            layers += [nn.Linear(before, after, dtype=torch.float64), activation()]
     return drawn(nn.Sequential(*layers[:-1]), seed, scale)
 
 
