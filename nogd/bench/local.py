@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
+from traceback import format_exception
 from typing import IO, final
 
 import cloudpickle
@@ -28,7 +29,7 @@ from nogd.plugins import plugins
 
 # How often the memory of workers is looked at; reading it takes 0.1 ms.
 _WATCH_SECONDS = 0.1
-_LOG_TAIL = 4_000
+_LOG_TAIL = 16_000
 
 
 @final
@@ -77,26 +78,29 @@ class _Hall:
         free = [slot for slot in self._slots if slot.job is None]
         served = repr(job.cell.learner)
         slot = next((slot for slot in free if slot.served == served), free[0])
-        self._nursery = self._nursery or _Nursery(self._threads)
+        if self._nursery is None or not self._nursery.is_alive:
+            self._nursery = _Nursery(self._threads)
         self._tell(Started(job.cell))
-        slot.begin(job, served, self._nursery)
+        slot.begin(job, served, self._nursery, self._tell)
 
     def attend(self) -> None:
         """Wait a little for what workers have to say, and guard them all."""
-        busy, nursery = self.busy, self._nursery
-        if not busy or nursery is None:
+        busy = self.busy
+        if not busy:
             time.sleep(ASK_AGAIN_SECONDS)
             return
         ready = wait([slot.channel for slot in busy], timeout=_WATCH_SECONDS)
         for slot in busy:
             if slot.channel in ready:
-                slot.listen(nursery, self._tell)
-            slot.guard(nursery, self._tell)
+                slot.listen(self._tell)
+            slot.guard(self._tell)
 
     def close(self) -> None:
         """End everything."""
         if self._nursery is not None:
             self._nursery.close()
+        for slot in self._slots:
+            slot.close()
 
 
 class _Nursery:
@@ -123,10 +127,19 @@ class _Nursery:
         theirs.close()
         return self._number(), Connection(ours.detach())
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can be asked for workers."""
+        return self._process.poll() is None
+
     def reap(self, pid: int) -> int:
         """Kill a worker with all its kin; how it ended, as from os.waitstatus_to_exitcode."""
-        self._line.sendall(b"r" + NUMBER.pack(pid))
-        return os.waitstatus_to_exitcode(self._number())
+        try:
+            self._line.sendall(b"r" + NUMBER.pack(pid))
+            return os.waitstatus_to_exitcode(self._number())
+        except OSError:  # somebody has killed the nursery, and with it its workers
+            self.close()
+            return -signal.SIGKILL
 
     def close(self) -> None:
         """End the nursery, and with it all that it ever started."""
@@ -148,6 +161,7 @@ class _Slot:
 
     job: Job | None = None
     line: Connection | None = None
+    nursery: _Nursery | None = None
     pid: int = 0
     served: str = ""
     deadline: float = 0.0
@@ -161,28 +175,33 @@ class _Slot:
         assert self.line is not None
         return self.line
 
-    def begin(self, job: Job, served: str, nursery: _Nursery) -> None:
+    def begin(self, job: Job, served: str, nursery: _Nursery, tell: Callable[[Event], None]) -> None:
         """Give a job to the worker, to a new one if the one here served another learner."""
-        if self.line is not None and self.served != served:
-            self._retire(nursery)
+        self.job, self.points = job, []
+        try:
+            payload = cloudpickle.dumps(job)
+        except Exception as error:
+            reason = f"it cannot be sent to a worker process: {type(error).__name__}: {error}"
+            self._finish(tell, lost_record(job.cell, "error", reason, "".join(format_exception(error)), []))
+            return
+        if self.line is not None and (self.served != served or self.nursery is not nursery):
+            self._retire()
         if self.line is None:
             self.log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the worker
             self.pid, self.line = nursery.fork(self.log)
-        self.job, self.served, self.points = job, served, []
+        self.served, self.nursery = served, nursery
         self.deadline = time.monotonic() + job.timeout
-        with suppress(
-            BrokenPipeError, ConnectionResetError
-        ):  # a worker that has died is found by listening to it
-            self.line.send((plugins().settings, cloudpickle.dumps(job)))
+        with suppress(OSError):  # a worker that has died is found by listening to it
+            self.line.send((plugins().settings, payload, self.deadline))
 
-    def listen(self, nursery: _Nursery, tell: Callable[[Event], None]) -> None:
+    def listen(self, tell: Callable[[Event], None]) -> None:
         """Pass on one message, or find that the worker is dead."""
         assert self.job is not None
         cell = self.job.cell
         try:
             kind, value = self.channel.recv()
-        except (EOFError, ConnectionResetError, pickle.UnpicklingError):
-            self._lost(nursery, tell, "killed", "")
+        except (EOFError, OSError, pickle.UnpicklingError):  # OSError: in the middle of a message
+            self._lost(tell, "killed", "")
             return
         if kind == worker.POINT:
             self.points.append(value)
@@ -195,20 +214,30 @@ class _Slot:
             record, left_children = value
             self._finish(tell, record)
             if left_children:
-                self._retire(nursery)
+                self._retire()
 
-    def guard(self, nursery: _Nursery, tell: Callable[[Event], None]) -> None:
-        """Kill a worker that is past its deadline or over its memory."""
+    def guard(self, tell: Callable[[Event], None]) -> None:
+        """Kill a worker that is past its deadline or over its memory, and notice one that is dead."""
         if self.job is None:
             return
+        resident = resident_bytes(self.pid)
         if time.monotonic() > self.deadline:
-            self._lost(nursery, tell, "timeout", f"not finished after {self.job.timeout:g} s")
-        elif self.job.memory is not None and resident_bytes(self.pid) > self.job.memory * 1024**3:
-            self._lost(nursery, tell, "killed", f"used more than {self.job.memory:.3g} GiB of memory")
+            self._lost(tell, "timeout", f"not finished after {self.job.timeout:g} s")
+        elif self.job.memory is not None and resident > self.job.memory * 1024**3:
+            self._lost(tell, "killed", f"used more than {self.job.memory:.3g} GiB of memory")
+        elif not resident and not self.channel.poll():  # a process that it left behind holds its line open
+            self._lost(tell, "killed", "")
 
-    def _lost(self, nursery: _Nursery, tell: Callable[[Event], None], status: str, reason: str) -> None:
+    def close(self) -> None:
+        """Let go of a worker that has ended."""
+        if self.line is not None and self.log is not None:
+            self.line.close()
+            self.log.close()
+        self.line, self.log = None, None
+
+    def _lost(self, tell: Callable[[Event], None], status: str, reason: str) -> None:
         assert self.job is not None
-        code = self._retire(nursery)
+        code = self._retire()
         record = lost_record(self.job.cell, status, reason or _cause(code), self.last_words, self.points)
         self._finish(tell, record)
 
@@ -217,17 +246,23 @@ class _Slot:
         job, self.job = self.job, None
         tell(Finished(job.cell, record))
 
-    def _retire(self, nursery: _Nursery) -> int:
+    def _retire(self) -> int:
         assert self.line is not None
         assert self.log is not None
+        assert self.nursery is not None
         self.line.close()
-        code = nursery.reap(self.pid)
-        self.log.seek(0, os.SEEK_END)
-        self.log.seek(max(0, self.log.tell() - _LOG_TAIL))
-        self.last_words = self.log.read().decode(errors="replace")
-        self.log.close()
-        self.line, self.log = None, None
+        code = self.nursery.reap(self.pid)
+        self.last_words = _tail(self.log)
+        self.close()
         return code
+
+
+def _tail(log: IO[bytes]) -> str:
+    """The end of a log, without the endless list that Python's fault handler closes with."""
+    log.seek(0, os.SEEK_END)
+    log.seek(max(0, log.tell() - _LOG_TAIL))
+    lines = log.read().decode(errors="replace").splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith("Extension modules: "))
 
 
 def _cause(code: int) -> str:

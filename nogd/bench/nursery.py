@@ -31,7 +31,6 @@ _PRELOADED = ("nogd.bench.worker", "nogd.tasks.regression", "nogd.tasks.classifi
 def main(descriptor: int) -> None:
     """Serve the harness at the other end of the socket until it is gone."""
     adopt_orphans()
-    die_with_parent()
     for module in _PRELOADED:
         importlib.import_module(module)
     line = socket.socket(fileno=descriptor)
@@ -70,6 +69,7 @@ def _fork(line: socket.socket, worker_line: int, log: int) -> int:
     status = 1
     try:
         die_with_parent()
+        adopt_orphans()  # so that it knows what it leaves behind, and another worker's end does not end that
         os.setpgid(0, 0)
         line.close()
         os.dup2(log, 1)
@@ -101,8 +101,10 @@ def _reap(worker: int, others: set[int]) -> int:
 
 def _kill_orphans(workers: set[int]) -> None:
     """Kill children that are no workers: they were started by a worker that is dead."""
-    while orphans := [child for child in psutil.Process().children() if child.pid not in workers]:
+    seen = set(workers)
+    while orphans := {child.pid for child in psutil.Process().children()} - seen:
+        seen |= orphans
         for orphan in orphans:
-            with suppress(psutil.Error, ProcessLookupError, ChildProcessError):
-                os.kill(orphan.pid, signal.SIGKILL)
-                os.waitpid(orphan.pid, 0)
+            with suppress(OSError):  # one that runs as another user stays
+                os.kill(orphan, signal.SIGKILL)
+                os.waitpid(orphan, 0)

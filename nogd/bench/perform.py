@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from traceback import format_exception
 from typing import Any
@@ -14,13 +14,14 @@ import numpy as np
 import torch
 from torch import Generator
 
+from nogd.bench.belongings import given_back, seed_generators
 from nogd.bench.cell import Cell
 from nogd.bench.measure import ScoreMeasure, SplitMeasure, measure_for
 from nogd.bench.memory import peak_megabytes, reset_peak
 from nogd.bench.record import Record, cell_columns, curve_table, lost_record
 from nogd.device import find_device
 from nogd.doors import make_network
-from nogd.errors import UserError
+from nogd.errors import InvalidSetting, NogdWarning, UserError
 from nogd.learner import Learner, refusal
 from nogd.objective.black_box import BlackBox
 from nogd.objective.meter import Budget
@@ -69,13 +70,16 @@ class _Desk:
 def perform(job: Job, listener: Listener) -> Record:
     """The record of a cell; whatever its learner or task raises becomes its status and traceback."""
     reset_peak()
-    points: Sequence[Point] = ()
-    with _threads(job.cell.threads):
+    desk: _Desk | None = None
+    with given_back():
+        torch.set_num_threads(job.cell.threads)
         try:
+            # By the task alone: data that a task draws are kept for the process's next cells.
+            seed_generators(derive("global", job.cell.task))
             desk = _desk(job, listener)
-            points = desk.recorder.points
             return _performed(job, desk, listener)
         except (Exception, SystemExit) as error:
+            points: Sequence[Point] = () if desk is None else desk.recorder.points
             return lost_record(job.cell, "error", _sentence(error), "".join(format_exception(error)), points)
 
 
@@ -92,7 +96,8 @@ def _performed(job: Job, desk: _Desk, listener: Listener) -> Record:
     cell = job.cell
     stream = derive("learner", cell.task, cell.repetition, cell.learner["name"], cell.learner["settings"])
     rng = Generator(desk.objective.device).manual_seed(stream)
-    saved = None if job.checkpoint is None else from_bytes(job.checkpoint)
+    seed_generators(stream)
+    saved = None if job.checkpoint is None else _told(from_bytes(job.checkpoint), listener)
     limit = Budget.model_validate(cell.budget).limit()
     outcome = train(
         job.learner,
@@ -105,6 +110,13 @@ def _performed(job: Job, desk: _Desk, listener: Listener) -> Record:
         between_steps=_checkpointing(job, desk, listener),
     )
     return _record(cell, desk, outcome)
+
+
+def _told(saved: dict[str, Any], listener: Listener) -> dict[str, Any]:
+    """What was saved, its curve told first: whoever listens now has not heard it."""
+    for point in saved["recorder"]["points"]:
+        listener.point(point)
+    return saved
 
 
 def _desk(job: Job, listener: Listener) -> _Desk:
@@ -138,21 +150,15 @@ def _checkpointing(job: Job, desk: _Desk, listener: Listener) -> Callable[[State
         if time.monotonic() < due:
             return
         started = time.perf_counter()
-        listener.checkpoint(to_bytes(snapshot(desk.objective, desk.recorder, state)))
+        due = math.inf
+        try:
+            listener.checkpoint(to_bytes(snapshot(desk.objective, desk.recorder, state)))
+            due = time.monotonic() + job.checkpoint_seconds
+        except InvalidSetting as error:  # only a run that takes long gets here: how it ends must not depend on that
+            warnings.warn(f"no checkpoint of this run: {error}", NogdWarning, stacklevel=2)
         desk.objective.meter.pause(time.perf_counter() - started)
-        due = time.monotonic() + job.checkpoint_seconds
 
     return between_steps
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 # -- records

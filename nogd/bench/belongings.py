@@ -1,0 +1,72 @@
+"""What belongs to the whole process and a learner or task may change: found as it was by the next cell.
+
+Otherwise a run in a process that is used again could differ from one in a fresh process.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+
+def _folder() -> Path | None:
+    """The working directory, None if it is gone."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return None
+
+
+def _go_to(folder: Path | None) -> None:
+    if folder is not None:
+        os.chdir(folder)
+
+
+# What to read, and what to give it back to.
+_SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], object]], ...] = (
+    (torch.get_default_dtype, torch.set_default_dtype),
+    (torch.get_default_device, torch.set_default_device),
+    (torch.get_num_threads, torch.set_num_threads),
+    (torch.is_grad_enabled, torch.set_grad_enabled),
+    (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+    (torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms),
+    (_folder, _go_to),
+)
+_GENERATORS: tuple[tuple[Callable[[], Any], Callable[[Any], object]], ...] = (
+    (torch.get_rng_state, torch.set_rng_state),
+    (np.random.get_state, np.random.set_state),
+    (random.getstate, random.setstate),
+)
+
+
+@contextmanager
+def given_back() -> Iterator[None]:
+    """Afterwards, settings and random generators of the process are what they were."""
+    settings = [(read, write, read()) for read, write in _SETTINGS]
+    generators = [(write, read()) for read, write in _GENERATORS]
+    try:
+        yield
+    finally:
+        for read, write, before in settings:
+            with suppress(OSError):  # a working directory that is gone
+                if (
+                    read() != before
+                ):  # setting torch's default device, even to what it is, slows down all that follows
+                    write(before)
+        for write, before in generators:
+            write(before)
+
+
+def seed_generators(seed: int) -> None:
+    """Seed the generators of the process, which nothing should draw from, for what does."""
+    # Not torch.manual_seed: it seeds accelerators as well, which would not be put back.
+    torch.default_generator.manual_seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002  # as above
+    random.seed(seed)
