@@ -24,12 +24,12 @@ class Trace:
     def extend(self, losses: Tensor, meter: Meter) -> None:
         """Note which of the just counted candidates' losses `[P]` improve on all before them."""
         after = len(losses) - 1
+        evaluations, forwards, flops, seconds = meter.evaluations, meter.forwards, meter.flops, meter.seconds
         for k, loss in enumerate(losses.tolist()):
             if loss < self.best:
                 self.best = loss
                 behind = after - k
-                row = (meter.evaluations - behind, meter.forwards - behind, meter.flops, meter.seconds, loss)
-                self._rows.append(row)
+                self._rows.append((evaluations - behind, forwards - behind, flops, seconds, loss))
         if len(self._rows) > MOST:
             self._rows = self._rows[:1] + self._rows[1:-1:2] + self._rows[-1:]
 

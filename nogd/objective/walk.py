@@ -9,7 +9,7 @@ from torch import Tensor
 
 from nogd.objective.losses import Loss
 from nogd.objective.network import Network
-from nogd.objective.stack import CHUNK_ELEMENTS, Layer, Stack
+from nogd.objective.stack import CHUNK_ELEMENTS, Stack
 
 
 class Tracks(Protocol):
@@ -62,6 +62,9 @@ class StackTracks:
         self._theta, self._layers, self._targets, self._loss = theta, stack.layers, targets, loss
         self._a = [inputs, *(inputs.new_empty(layer.outputs, inputs.shape[1]) for layer in stack.layers)]
         self._z = [torch.empty_like(a) for a in self._a[1:]]
+        # Views of theta, which moves change in place; made anew for each line they would cost as much as the scoring.
+        self._weights = [layer.weights(theta) for layer in stack.layers]
+        self._biases = [layer.biases(theta) for layer in stack.layers]
         self._valid = 0  # layers whose rows are those of the present theta
         self._others: tuple[int, int, Tensor] | None = (
             None  # layer, unit, and what the next layer gets without it
@@ -73,6 +76,8 @@ class StackTracks:
         steps = values - self._theta[index]
         width = max((layer.outputs for layer in self._layers[place + 1 :]), default=1) * self._a[0].shape[1]
         chunk = max(1, CHUNK_ELEMENTS // max(1, width))
+        if len(steps) <= chunk:
+            return self._part(place, unit, source, steps)
         return torch.cat([self._part(place, unit, source, part) for part in steps.split(chunk)])
 
     def moved(self, index: int) -> None:
@@ -119,8 +124,9 @@ class StackTracks:
 
     def _part(self, place: int, unit: int, source: int | None, steps: Tensor) -> Tensor:
         layer = self._layers[place]
-        change = steps[:, None] if source is None else steps[:, None] * self._a[place][source]
-        row = layer.activate(self._z[place][unit] + change)  # [G, N]
+        z, steps = self._z[place][unit], steps[:, None]
+        z = z + steps if source is None else torch.addcmul(z, steps, self._a[place][source])  # [G, N]
+        row = layer.activate(z)
         outputs = (
             self._last_row(unit, row)
             if place + 1 == len(self._layers)
@@ -138,28 +144,25 @@ class StackTracks:
 
     def _downstream(self, place: int, unit: int, row: Tensor) -> Tensor:
         after = self._layers[place + 1]
-        weights = after.weights(self._theta)[:, unit]
+        weights = self._weights[place + 1][:, unit]
         # A dead unit or a zero weight changes nothing here, exactly: what the plain definition ties stays tied.
         a = after.activate(torch.addcmul(self._without(place, unit), weights[None, :, None], row[:, None]))
-        for layer in self._layers[place + 2 :]:
-            a = layer.activate(_affine(layer, self._theta, a))
+        for later in range(place + 2, len(self._layers)):
+            a = self._layers[later].activate(self._affine(later, self._weights[later], a))
         return a
 
     def _without(self, place: int, unit: int) -> Tensor:
         """What the next layer gets from the bias and all other units, `[outputs, N]`."""
         if self._others is None or self._others[:2] != (place, unit):
-            after, a = self._layers[place + 1], self._a[place + 1]
+            a = self._a[place + 1]
             others = [k for k in range(len(a)) if k != unit]
-            z = after.weights(self._theta)[:, others] @ a[others]
-            biases = after.biases(self._theta)
-            self._others = (place, unit, z if biases is None else z.add_(biases))
+            z = self._affine(place + 1, self._weights[place + 1][:, others], a[others])
+            self._others = (place, unit, z)
         return self._others[2]
 
-
-def _affine(layer: Layer, theta: Tensor, a: Tensor) -> Tensor:
-    z = layer.weights(theta) @ a
-    biases = layer.biases(theta)
-    return z if biases is None else z.add_(biases)
+    def _affine(self, place: int, weights: Tensor, a: Tensor) -> Tensor:
+        z, biases = weights @ a, self._biases[place]
+        return z if biases is None else z.add_(biases)
 
 
 def tracks_for(network: Network, theta: Tensor, flops_of_forward: float) -> Tracks:
