@@ -82,7 +82,11 @@ class Store:
                     f"there are no runs in {str(folder)!r}; 'nogd run --out {folder}' makes some."
                 )
             self._connection = self._open(create)
-            self._prepare(create)
+            try:
+                self._prepare(create)
+            except BaseException:
+                self.close()
+                raise
 
     def _open(self, create: bool) -> sqlite3.Connection:
         if create or os.access(self.folder, os.W_OK):
@@ -95,6 +99,8 @@ class Store:
             raise StoreError(
                 f"{self.path} was written by a newer nogd (schema {version}, this one knows {VERSION}); upgrade nogd."
             )
+        if version == 0 and self._connection.execute("select 1 from sqlite_master").fetchone():
+            raise StoreError(f"{self.path} is not a store of nogd; move it away or give another --out.")
         if not create:
             return
         self._connection.execute("pragma journal_mode = wal")
