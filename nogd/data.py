@@ -24,28 +24,37 @@ def as_tensors(inputs: Any, targets: Any, module: nn.Module, space: ParameterSpa
         )
     if len(x) == 0:
         raise DataError("the data are empty: there is no row to learn from.")
-    _check_finite(x, "inputs")
-    _check_finite(y, "targets")
     # Whole numbers are class or token numbers only where something looks them up.
     looked_up = any(isinstance(part, nn.Embedding | nn.EmbeddingBag) for part in module.modules())
     if x.is_floating_point() or not looked_up:
         x = x.to(space.dtype)
-    return x, y.to(space.dtype) if y.is_floating_point() else y
+    if y.is_floating_point():
+        y = y.to(space.dtype)
+    _check_finite(x, "inputs")
+    _check_finite(y, "targets")
+    return x, y
 
 
 def _tensor(data: Any, name: str, device: torch.device) -> Tensor:
-    if isinstance(data, Tensor):
-        tensor = data.detach()
-    else:
-        array = np.asarray(data)
-        if array.dtype.kind not in "fiub":
-            raise DataError(
-                f"the {name} must be numbers, but they are of type {array.dtype}; encode them first."
-            )
-        tensor = torch.as_tensor(np.ascontiguousarray(array))
+    tensor = data.detach() if isinstance(data, Tensor) else _from_array(data, name)
+    if tensor.is_complex() or tensor.layout != torch.strided:
+        raise DataError(
+            f"the {name} must be real numbers in a dense tensor, not {tensor.dtype} in {tensor.layout}."
+        )
     if tensor.ndim == 0:
         raise DataError(f"the {name} must have one row for each example, but they are a single number.")
     return tensor.to(device)
+
+
+def _from_array(data: Any, name: str) -> Tensor:
+    try:
+        array = np.asarray(data)
+    except ValueError as error:  # rows of unequal length
+        raise DataError(f"the {name} do not form an array: {error}") from None
+    if array.dtype.kind not in "fiub":
+        raise DataError(f"the {name} must be numbers, but they are of type {array.dtype}; encode them first.")
+    # A copy: torch takes no reversed, read-only (pandas) or foreign arrays, and the user may go on changing this one.
+    return torch.from_numpy(np.array(array, dtype=array.dtype.newbyteorder("="), order="C"))
 
 
 def _check_finite(data: Tensor, name: str) -> None:
@@ -56,5 +65,6 @@ def _check_finite(data: Tensor, name: str) -> None:
         place = [int(i) for i in wrong.nonzero()[0]]
         value = float(data[tuple(place)])
         raise DataError(
-            f"the {name} hold {value} at {place} ({int(wrong.sum())} values are not finite); fill or drop them first."
+            f"the {name} hold {value} at {place} ({int(wrong.sum())} values are not finite in {data.dtype});"
+            " fill or drop them first."
         )

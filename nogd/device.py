@@ -11,8 +11,8 @@ def find_device(name: str | torch.device) -> torch.device:
     """The device of that name, such as "cpu" or "cuda:0". Raises InvalidSetting if it is not to be had here."""
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
+        torch.zeros(1, device=device).item()  # the device "meta" exists, but holds no numbers
+    except (RuntimeError, AssertionError, TypeError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise InvalidSetting(f"device {str(name)!r} is not to be had here: {reason}.") from None
     return device

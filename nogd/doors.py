@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -131,8 +132,10 @@ def objective(
     batch_size: int | None = None,
 ) -> Objective:
     """What `fit` minimises, for people who score candidates themselves: `objective(...).losses(Population(thetas))`."""
-    if batch_size is not None and batch_size < 1:
-        raise InvalidSetting(f"batch_size must be at least 1, not {batch_size}.")
+    if batch_size is not None and not (_is_whole(batch_size) and batch_size >= 1):
+        raise InvalidSetting(f"batch_size must be a whole number of at least 1, not {batch_size!r:.60}.")
+    if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+        raise InvalidSetting(f"dtype must be a floating-point type such as torch.float64, not {dtype!r:.60}.")
     place = None if device is None else find_device(device)
     working = private_copy(_checked_module(module)).to(device=place, dtype=dtype)
     space = ParameterSpace(working, bounds)
@@ -149,11 +152,16 @@ def make_network(
     try:
         with torch.no_grad():
             outputs = working(inputs)
-    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+    except (RuntimeError, TypeError, ValueError, IndexError, AssertionError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DataError(
             f"the module cannot process inputs of shape {list(inputs.shape)} and type {inputs.dtype}: {first}."
         ) from error
+    if not isinstance(outputs, Tensor) and found.targets != "as given":
+        raise DataError(
+            f"the module gives a {type(outputs).__name__}, but loss {found.name!r} needs one tensor of outputs; wrap"
+            " the module so that it returns that, or give a loss of your own."
+        )
     return Network(working, space, inputs, found.fit_targets(targets, outputs), found)
 
 
@@ -181,10 +189,12 @@ def _run(
 ) -> Run:
     if (reason := refusal(learner, trained)) is not None:
         raise InvalidSetting(f"{learner} is not applicable: {reason}.")
-    if target is not None and math.isnan(target):
-        raise InvalidSetting("target must be a number, not NaN.")
+    if target is not None and (not isinstance(target, Real) or math.isnan(target)):
+        raise InvalidSetting(f"target must be a number, not {target!r:.60}.")
+    if not _is_whole(seed) or not -(2**63) <= seed < 2**63:
+        raise InvalidSetting(f"seed must be a whole number of at most 63 bits, not {seed!r:.60}.")
     limit = as_budget(budget).limit()
-    rng = Generator(trained.device).manual_seed(seed)
+    rng = Generator(trained.device).manual_seed(int(seed))
     start = trained.space.read(module)
     recorder = Recorder(trained.measure, by_iteration=True)
     try:
@@ -202,4 +212,12 @@ def _run(
 def _checked_module(module: object) -> nn.Module:
     if not isinstance(module, nn.Module):
         raise InvalidSetting(f"the module must be a torch.nn.Module, not a {type(module).__name__}.")
+    if any(isinstance(p, nn.UninitializedParameter) for p in module.parameters()):
+        raise InvalidSetting(
+            "the module has lazy parameters without a shape; call it once on a row of the inputs first."
+        )
     return module
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)

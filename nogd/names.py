@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping
+from inspect import isabstract
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,7 +14,7 @@ from nogd.errors import InvalidSetting, did_you_mean
 from nogd.learner import Learner, Sequence
 from nogd.plugins import plugins
 
-_NEXT_LEARNER = re.compile(r"\+(?=[A-Za-z])")  # 1e+3 is a number, +adam a learner
+_NEXT_LEARNER = re.compile(r"\+(?=\s*[A-Za-z])")  # 1e+3 is a number, +adam a learner
 _NEXT_SETTING = re.compile(r",(?=\s*[A-Za-z_][\w-]*=)")  # betas=(0.9,0.99) keeps its comma
 
 
@@ -25,7 +26,7 @@ def build(learner: str | Learner | type[Learner], settings: Mapping[str, Any] | 
     settings = dict(settings or {})
     if isinstance(learner, str):
         return _from_text(learner, settings)
-    if isinstance(learner, type) and issubclass(learner, Learner):
+    if isinstance(learner, type) and issubclass(learner, Learner) and not isabstract(learner):
         return make(learner, settings)
     if not isinstance(learner, Learner):
         raise InvalidSetting(
@@ -93,7 +94,12 @@ def _part(text: str) -> tuple[str, dict[str, Any]]:
     name, *pairs = _NEXT_SETTING.split(text.strip())
     if "," in name or "=" in name:
         raise InvalidSetting(f"{text!r} does not parse; write a learner as name,setting=value,setting=value.")
-    return name.strip(), dict(parse_setting(pair) for pair in pairs)
+    settings: dict[str, Any] = {}
+    for setting, value in map(parse_setting, pairs):
+        if setting in settings:
+            raise InvalidSetting(f"{text!r} gives {setting} twice.")
+        settings[setting] = value
+    return name.strip(), settings
 
 
 def parse_setting(pair: str) -> tuple[str, Any]:

@@ -178,7 +178,7 @@ def test_the_comparison_can_fail():
 
 
 def test_a_library_that_does_not_repeat_itself_is_caught():
-    with pytest.raises(RuntimeError, match="test-forgetful asked for another point.*seed"):
+    with pytest.raises(RuntimeError, match=r"test-forgetful asked for another point.*seed"):
         Session(Forgetful())
 
 
@@ -283,7 +283,7 @@ def test_a_state_of_a_plugin_that_is_not_loaded():
 
 
 def surroundings() -> list[object]:
-    numpy_state = np.random.get_state()
+    numpy_state = np.random.get_state()  # noqa: NPY002 - the global one is what is meant
     return [
         torch.get_rng_state().tolist(),
         (numpy_state[0], numpy_state[1].tolist(), numpy_state[2:]),

@@ -28,7 +28,7 @@ class Loss:
     plain: LossFunction
     batched: LossFunction | None = None
     differentiable: bool = True
-    targets: Literal["numbers", "classes", "either", "as given"] = "numbers"
+    targets: Literal["numbers", "shares", "classes", "either", "as given"] = "numbers"
     summary: str = ""
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -47,6 +47,11 @@ class Loss:
             raise DataError(
                 f"the network gives outputs of shape {list(outputs.shape)}, but the targets have shape"
                 f" {list(targets.shape)}; loss {self.name!r} compares them one to one, so make the shapes equal."
+            )
+        if self.targets == "shares" and not ((targets >= 0) & (targets <= 1)).all():
+            raise DataError(
+                f"loss {self.name!r} needs targets from 0 to 1, but they reach from {float(targets.min()):g}"
+                f" to {float(targets.max()):g}."
             )
         return targets.to(outputs.dtype)
 
@@ -132,7 +137,10 @@ mae = Loss("mae", F.l1_loss, _mae_batched)
 huber = Loss("huber", F.huber_loss, _huber_batched)
 cross_entropy = Loss("cross-entropy", F.cross_entropy, _cross_entropy_batched, targets="classes")
 binary_cross_entropy = Loss(
-    "binary-cross-entropy", F.binary_cross_entropy_with_logits, _binary_cross_entropy_batched
+    "binary-cross-entropy",
+    F.binary_cross_entropy_with_logits,
+    _binary_cross_entropy_batched,
+    targets="shares",
 )
 hinge = Loss("hinge", _hinge, _hinge_batched, targets="either")
 zero_one = Loss("zero-one", _zero_one, _zero_one_batched, differentiable=False, targets="either")
@@ -167,9 +175,15 @@ def find_loss(loss: str | LossFunction | Loss) -> Loss:
     """
     if isinstance(loss, Loss):
         return loss
+    if isinstance(loss, type):
+        raise InvalidSetting(f"the loss is a class; make one of it: {loss.__name__}().")
     if callable(loss):
         name = getattr(loss, "__name__", type(loss).__name__)
         return Loss(name, _scalar(name, loss), targets="as given")
+    if not isinstance(loss, str):
+        raise InvalidSetting(
+            f"a loss is a name such as 'mse' or a callable (outputs, targets) -> number, not {loss!r:.60}."
+        )
     if loss in BUILT_IN:
         return BUILT_IN[loss]
     from nogd.plugins import plugins  # here, so that the usual names need no scan of the installed packages

@@ -117,6 +117,10 @@ def _boxes(names: list[str], bounds: Bounds) -> list[Interval]:
         return [_interval(bounds, "bounds")] * len(names)
     patterns = {pattern: _interval(pair, f"bounds[{pattern!r}]") for pattern, pair in bounds.items()}
     for pattern in patterns:
+        if not isinstance(pattern, str):
+            raise InvalidSetting(
+                f"bounds maps patterns of parameter names to pairs, but {pattern!r} is no name."
+            )
         if not any(fnmatchcase(name, pattern) for name in names):
             raise InvalidSetting(
                 f"bounds names {pattern!r}, but no searched parameter is called so{did_you_mean(pattern, names)}"
