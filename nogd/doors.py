@@ -134,7 +134,7 @@ def objective(
     """What `fit` minimises, for people who score candidates themselves: `objective(...).losses(Population(thetas))`."""
     if batch_size is not None and not (_is_whole(batch_size) and batch_size >= 1):
         raise InvalidSetting(f"batch_size must be a whole number of at least 1, not {batch_size!r:.60}.")
-    if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+    if dtype is not None and not _is_floating(dtype):
         raise InvalidSetting(f"dtype must be a floating-point type such as torch.float64, not {dtype!r:.60}.")
     place = None if device is None else find_device(device)
     working = private_copy(_checked_module(module)).to(device=place, dtype=dtype)
@@ -189,7 +189,7 @@ def _run(
 ) -> Run:
     if (reason := refusal(learner, trained)) is not None:
         raise InvalidSetting(f"{learner} is not applicable: {reason}.")
-    if target is not None and (not isinstance(target, Real) or math.isnan(target)):
+    if target is not None and not _is_number(target):
         raise InvalidSetting(f"target must be a number, not {target!r:.60}.")
     if not _is_whole(seed) or not -(2**63) <= seed < 2**63:
         raise InvalidSetting(f"seed must be a whole number of at most 63 bits, not {seed!r:.60}.")
@@ -221,3 +221,11 @@ def _checked_module(module: object) -> nn.Module:
 
 def _is_whole(value: object) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not math.isnan(value)
+
+
+def _is_floating(dtype: object) -> bool:
+    return isinstance(dtype, torch.dtype) and dtype.is_floating_point

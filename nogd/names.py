@@ -26,7 +26,7 @@ def build(learner: str | Learner | type[Learner], settings: Mapping[str, Any] | 
     settings = dict(settings or {})
     if isinstance(learner, str):
         return _from_text(learner, settings)
-    if isinstance(learner, type) and issubclass(learner, Learner) and not isabstract(learner):
+    if isinstance(learner, type) and _is_made_of(learner):
         return make(learner, settings)
     if not isinstance(learner, Learner):
         raise InvalidSetting(
@@ -37,6 +37,10 @@ def build(learner: str | Learner | type[Learner], settings: Mapping[str, Any] | 
             f"{next(iter(settings))!r} is given beside a learner that is already made; put it into the learner itself."
         )
     return learner
+
+
+def _is_made_of(kind: type) -> bool:
+    return issubclass(kind, Learner) and not isabstract(kind)
 
 
 def make(kind: type[Learner], settings: Mapping[str, Any]) -> Learner:

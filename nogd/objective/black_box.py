@@ -38,10 +38,12 @@ class BlackBox:
     def _score(self, theta: Tensor) -> float:
         self.space.write(theta, self.module)
         with torch.no_grad():
-            value = self.score(self.module)
+            value: object = self.score(self.module)
+        if isinstance(value, Tensor):
+            value = value.detach()
         try:
-            return float(value)
-        except (TypeError, ValueError):
+            return float(value)  # type: ignore[arg-type] # whatever the user's score gave
+        except (TypeError, ValueError, RuntimeError):
             raise InvalidSetting(
                 f"the score must give one number for a module, but it gave {type(value).__name__} {value!r:.80}."
             ) from None
