@@ -25,11 +25,13 @@ class Trace:
         """Note which of the just counted candidates' losses `[P]` improve on all before them."""
         after = len(losses) - 1
         evaluations, forwards, flops, seconds = meter.evaluations, meter.forwards, meter.flops, meter.seconds
+        best = self.best
         for k, loss in enumerate(losses.tolist()):
-            if loss < self.best:
-                self.best = loss
+            if loss < best:
+                best = loss
                 behind = after - k
                 self._rows.append((evaluations - behind, forwards - behind, flops, seconds, loss))
+        self.best = best
         if len(self._rows) > MOST:
             self._rows = self._rows[:1] + self._rows[1:-1:2] + self._rows[-1:]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from nogd.objective.losses import Loss
 from nogd.objective.network import Network
-from nogd.objective.stack import CHUNK_ELEMENTS, Stack
+from nogd.objective.stack import CHUNK_ELEMENTS, Layer, Stack
 
 
 class Tracks(Protocol):
@@ -65,6 +66,8 @@ class StackTracks:
         # Views of theta, which moves change in place; made anew for each line they would cost as much as the scoring.
         self._weights = [layer.weights(theta) for layer in stack.layers]
         self._biases = [layer.biases(theta) for layer in stack.layers]
+        self._chunks = [_chunk(stack.layers[k + 1 :], inputs.shape[1]) for k in range(len(stack.layers))]
+        self._flops = [_flops(stack.layers[k + 1 :], inputs.shape[1]) for k in range(len(stack.layers))]
         self._valid = 0  # layers whose rows are those of the present theta
         self._others: tuple[int, int, Tensor] | None = (
             None  # layer, unit, and what the next layer gets without it
@@ -74,8 +77,7 @@ class StackTracks:
         place, unit, source = self._where(index)
         self._validate(place)
         steps = values - self._theta[index]
-        width = max((layer.outputs for layer in self._layers[place + 1 :]), default=1) * self._a[0].shape[1]
-        chunk = max(1, CHUNK_ELEMENTS // max(1, width))
+        chunk = self._chunks[place]
         if len(steps) <= chunk:
             return self._part(place, unit, source, steps)
         return torch.cat([self._part(place, unit, source, part) for part in steps.split(chunk)])
@@ -89,12 +91,7 @@ class StackTracks:
             self._valid = place + 1
 
     def flops(self, index: int, count: int) -> float:
-        place, *_ = self._where(index)
-        per_value = 1.0
-        if place + 1 < len(self._layers):
-            per_value += self._layers[place + 1].outputs
-            per_value += sum(layer.inputs * layer.outputs for layer in self._layers[place + 2 :])
-        return 2.0 * count * per_value * self._a[0].shape[1]
+        return count * self._flops[self._where(index)[0]]
 
     def _where(self, index: int) -> tuple[int, int, int | None]:
         """Layer, unit and input of a coordinate; no input for a bias."""
@@ -163,6 +160,18 @@ class StackTracks:
     def _affine(self, place: int, weights: Tensor, a: Tensor) -> Tensor:
         z, biases = weights @ a, self._biases[place]
         return z if biases is None else z.add_(biases)
+
+
+def _chunk(later: Sequence[Layer], examples: int) -> int:
+    """How many values of a coordinate to score at once, for the layers behind its own."""
+    width = max((layer.outputs for layer in later), default=1) * examples
+    return max(1, CHUNK_ELEMENTS // max(1, width))
+
+
+def _flops(later: Sequence[Layer], examples: int) -> float:
+    """Arithmetic of scoring one value of a coordinate, for the layers behind its own."""
+    next_one = later[0].outputs if later else 0
+    return 2.0 * (1 + next_one + sum(layer.inputs * layer.outputs for layer in later[1:])) * examples
 
 
 def tracks_for(network: Network, theta: Tensor, flops_of_forward: float) -> Tracks:
