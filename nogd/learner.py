@@ -297,5 +297,5 @@ class _Conversation:
         loss = float(loss_at)
         state.losses.append(loss)
         state.checks.append(check)
-        if loss < state.best:
+        if loss < state.best and math.isfinite(loss):
             state.best, state.theta = loss, theta.clone()

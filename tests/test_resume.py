@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import random
 from dataclasses import dataclass, field
@@ -195,6 +196,19 @@ def test_a_loop_is_the_library_itself():
     assert (run.status, run.reason) == ("ok", alone.message)
     assert run.meter.gradients == pytest.approx(alone.nfev, abs=3)
     assert run.loss == pytest.approx(alone.fun, rel=1e-4)
+
+
+def test_a_loss_of_minus_infinity_is_no_solution():
+    module, data = plain.network(3, 3, 1), plain.data(13, 3)
+    start = module(data[0]).mean().item()
+
+    def loss(outputs, targets):
+        return torch.where(outputs.mean() > start - 0.1, outputs.square().mean(), -torch.inf)
+
+    for learner in (NelderMead(), Bfgs()):
+        run = nogd.fit(copy.deepcopy(module), *data, loss=loss, learner=learner, budget=100)
+        assert np.isfinite(run.loss)
+        assert np.isfinite(run.best_loss)
 
 
 def test_saved_bytes_run_no_code():
