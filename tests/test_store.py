@@ -100,9 +100,10 @@ def test_the_schema_says_what_it_is(store: Store) -> None:
 
 def test_a_later_run_of_a_cell_takes_the_place_of_the_earlier(store: Store) -> None:
     store.add(record(status="error"))
-    assert store.statuses() == {"a": "error"}
-    store.add(record(status="ok"))
-    assert (store.statuses(), store.status("a"), store.status("b")) == ({"a": "ok"}, "ok", None)
+    assert store.endings() == {"a": ("error", "2026-01-01T00:00:00")}
+    store.add(record(status="ok", finished="2026-01-02T00:00:00"))
+    assert store.endings() == {"a": ("ok", "2026-01-02T00:00:00")}
+    assert (store.ending("a"), store.ending("b")) == (("ok", "2026-01-02T00:00:00"), None)
 
 
 def test_a_finished_run_has_no_checkpoint_and_no_claim(store: Store) -> None:
@@ -121,7 +122,7 @@ def test_deleting_forgets_everything_about_a_run(store: Store) -> None:
     store.add(record("b"))
     store.save_checkpoint("a", b"x")
     store.delete(["a", "unknown"])
-    assert store.statuses() == {"b": "ok"}
+    assert list(store.endings()) == ["b"]
     assert store.checkpoint("a") is None
     assert [id_ for id_, *_ in store.planned()] == ["b"]
 
@@ -221,7 +222,7 @@ def claim_as(store: Store, host: str, pid: int, born: float, until: float) -> No
 
 # Several at once, and sudden ends
 
-# Arguments: folder, prefix of ids, number of runs. Prints each id once it is kept. By itself, so that it starts quickly.
+# Arguments: folder, prefix of ids, number of runs. Prints each id once it is kept. Imports little, to start quickly.
 WRITER = """
 import sys
 from pathlib import Path
@@ -250,7 +251,7 @@ def test_many_make_and_fill_one_store_at_once(tmp_path: Path) -> None:
         writer.communicate(timeout=PATIENCE)
     assert [writer.returncode for writer in writers] == [0] * 4
     with closing(Store(folder)) as store:
-        assert sorted(store.statuses()) == sorted(f"{k}-{n}" for k in range(4) for n in range(25))
+        assert sorted(store.endings()) == sorted(f"{k}-{n}" for k in range(4) for n in range(25))
         assert len(store.curves()) == 100
 
 
@@ -262,7 +263,7 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
         acknowledged += writer.stdout.read().split()
         writer.wait(PATIENCE)
     with closing(Store(tmp_path)) as store:
-        assert set(acknowledged) <= set(store.statuses())
+        assert set(acknowledged) <= set(store.endings())
         assert all(curve.shape == (2, len(CURVE_COLUMNS)) for curve in store.curves().values())
 
 
@@ -341,7 +342,7 @@ def test_a_folder_that_may_not_be_written_can_be_read(store: Store) -> None:
     assert done.stderr.startswith(f"Error: {store.path} cannot be used")
     assert "check that its folder is writable" in done.stderr
     with closing(Store(store.folder)) as again:
-        assert again.statuses() == {"a": "ok"}
+        assert list(again.endings()) == ["a"]
 
 
 def test_a_folder_that_cannot_be_made_is_said_in_one_sentence(tmp_path: Path) -> None:
@@ -368,7 +369,7 @@ def test_a_full_disk_is_said_in_one_sentence_and_costs_nothing_that_was_kept(tmp
     assert last.startswith("nogd.errors.StoreError: no space left for")
     assert "What was finished before is kept" in last
     with closing(Store(tmp_path)) as store:
-        assert set(acknowledged) <= set(store.statuses())
+        assert set(acknowledged) <= set(store.endings())
         store.add(record("room again"))
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from traceback import format_exception
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Generator
 
@@ -154,7 +153,9 @@ def _checkpointing(job: Job, desk: _Desk, listener: Listener) -> Callable[[State
         try:
             listener.checkpoint(to_bytes(snapshot(desk.objective, desk.recorder, state)))
             due = time.monotonic() + job.checkpoint_seconds
-        except InvalidSetting as error:  # only a run that takes long gets here: how it ends must not depend on that
+        except (
+            InvalidSetting
+        ) as error:  # only a run that takes long gets here: how it ends must not depend on that
             warnings.warn(f"no checkpoint of this run: {error}", NogdWarning, stacklevel=2)
         desk.objective.meter.pause(time.perf_counter() - started)
 
@@ -179,8 +180,8 @@ def _record(cell: Cell, desk: _Desk, outcome: Outcome) -> Record:
         "measure_seconds": meter.measuring,
         "memory_mb": peak_megabytes(),
     }
-    theta = np.array(outcome.theta.cpu())
-    return Record(cell.id, row, curve_table(desk.recorder.points), np.array(objective.trace.table()), theta)
+    theta, trace = outcome.theta.numpy(force=True).copy(), objective.trace.table().numpy(force=True).copy()
+    return Record(cell.id, row, curve_table(desk.recorder.points), trace, theta)
 
 
 def _common(cell: Cell, desk: _Desk) -> dict[str, Any]:

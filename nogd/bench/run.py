@@ -79,9 +79,18 @@ def run(
 
 
 def execute(
-    experiment: Experiment, out: Path, *, jobs: int | None, fresh: bool, progress: Progress
+    experiment: Experiment,
+    out: Path,
+    *,
+    jobs: int | None,
+    fresh: bool,
+    progress: Progress,
+    checkpoint_seconds: float = 5.0,
 ) -> Summary:
-    """Run what is not done yet and keep each run as it finishes. Raises UserError; KeyboardInterrupt passes through."""
+    """Run what is not done yet and keep each run as it finishes. Raises UserError; KeyboardInterrupt passes through.
+
+    checkpoint_seconds: how much of a run is lost at most if all processes are killed.
+    """
     find_device(experiment.device)  # here once, rather than in every cell
     planned = plan(experiment)
     executor = _executor(jobs, experiment.threads)
@@ -91,7 +100,7 @@ def execute(
         if fresh:
             store.delete(ids)
         store.plan((item.cell.id, item.cell.label, item.cell.task, item.cell.repetition) for item in planned)
-        work = _Work(experiment, planned, store, progress, executor.workers)
+        work = _Work(experiment, planned, store, progress, executor.workers, checkpoint_seconds)
         if work.pending:
             work.run(executor)
         return Summary(tuple(ids), work.ran, work.failed)
@@ -115,16 +124,26 @@ class _Work:
     """The cells of one call that are not done, and what happens to them."""
 
     def __init__(
-        self, experiment: Experiment, planned: list[Planned], store: Store, progress: Progress, workers: int
+        self,
+        experiment: Experiment,
+        planned: list[Planned],
+        store: Store,
+        progress: Progress,
+        workers: int,
+        checkpoint_seconds: float,
     ) -> None:
-        statuses = store.statuses()
-        self.pending = [item for item in planned if statuses.get(item.cell.id) in (None, *TRIED_AGAIN)]
+        self._known = store.endings()
+        self.pending = [item for item in planned if self._is_pending(item)]
         self.ran = self.failed = 0
         self._experiment, self._store, self._progress = experiment, store, progress
         self._done_before = len(planned) - len(self.pending)
-        self._known = statuses
+        self._checkpoint_seconds = checkpoint_seconds
         self._memory = experiment.memory or psutil.virtual_memory().total * _MEMORY_SHARE / 1024**3 / workers
         self._started: dict[str, str] = {}
+
+    def _is_pending(self, item: Planned) -> bool:
+        ending = self._known.get(item.cell.id)
+        return ending is None or ending[0] in TRIED_AGAIN
 
     def run(self, executor: Executor) -> None:
         """Run all pending cells; claims are given up whatever happens."""
@@ -145,7 +164,7 @@ class _Work:
                 cell = item.cell
                 if not self._store.claim(cell.id, self._experiment.timeout * 2):
                     elsewhere.append(item)
-                elif self._store.status(cell.id) != self._known.get(cell.id):
+                elif self._store.ending(cell.id) != self._known.get(cell.id):
                     self._store.release([cell.id])
                     self._progress.done_elsewhere()
                 else:
@@ -156,8 +175,15 @@ class _Work:
 
     def _job(self, item: Planned) -> Job:
         cell = item.cell
-        checkpoint = self._store.checkpoint(cell.id)
-        return Job(cell, item.learner, item.task, self._experiment.timeout, self._memory, checkpoint)
+        return Job(
+            cell,
+            item.learner,
+            item.task,
+            timeout=self._experiment.timeout,
+            memory=self._memory,
+            checkpoint=self._store.checkpoint(cell.id),
+            checkpoint_seconds=self._checkpoint_seconds,
+        )
 
     def _tell(self, event: Event) -> None:
         match event:

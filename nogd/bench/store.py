@@ -137,16 +137,19 @@ class Store:
 
     # -- runs
 
-    def statuses(self) -> dict[str, str]:
-        """The status of every run, by id."""
+    def endings(self) -> dict[str, tuple[str, str]]:
+        """Status and time of the end of every run, by id."""
         with self._explained():
-            return dict(self._connection.execute("select id, status from runs"))
+            rows = self._connection.execute("select id, status, finished from runs")
+            return {id_: (status, finished) for id_, status, finished in rows}
 
-    def status(self, id_: str) -> str | None:
-        """The status of one run, or None if there is none yet."""
+    def ending(self, id_: str) -> tuple[str, str] | None:
+        """Status and time of the end of one run, or None if there is none yet."""
         with self._explained():
-            row = self._connection.execute("select status from runs where id = ?", (id_,)).fetchone()
-        return None if row is None else str(row[0])
+            row: tuple[str, str] | None = self._connection.execute(
+                "select status, finished from runs where id = ?", (id_,)
+            ).fetchone()
+        return row
 
     def add(self, record: Record) -> None:
         """Keep a run, in place of an earlier one of the same cell, and forget its checkpoint and claim."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nogd.cli.messages import INTERRUPTED
+
 if TYPE_CHECKING:
     from nogd.bench.experiment import Experiment
 
@@ -81,10 +83,9 @@ def _run(experiment: Experiment, out: Path, jobs: int | None, fresh: bool) -> No
     try:
         summary = execute(experiment, out, jobs=jobs, fresh=fresh, progress=terminal())
     except KeyboardInterrupt:
-        click.echo(
-            "\nInterrupted: what has finished is kept, and the same command goes on from here.", err=True
-        )
-        raise
+        told = "\nInterrupted: what has finished is kept, and the same command goes on from here."
+        click.echo(told, err=True)
+        raise click.exceptions.Exit(INTERRUPTED) from None
     _report(out, summary.ran)
     if summary.failed:
         raise click.exceptions.Exit(1)
