@@ -10,6 +10,7 @@ b"r" + number -> kill the worker and all of its kin, and return its wait status.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import signal
@@ -33,6 +34,7 @@ def main(descriptor: int) -> None:
     adopt_orphans()
     for module in _PRELOADED:
         importlib.import_module(module)
+    gc.freeze()  # else a worker's garbage collector looks through all of this, and copies it: 0.2 s of some cell
     line = socket.socket(fileno=descriptor)
     workers: set[int] = set()
     try:
