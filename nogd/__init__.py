@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from nogd.bench.experiment import Experiment as Experiment
     from nogd.bench.results import Results as Results
     from nogd.bench.run import run as run
-    from nogd.errors import NogdWarning as NogdWarning
-    from nogd.errors import UserError as UserError
     from nogd.doors import Run as Run
     from nogd.doors import fit as fit
     from nogd.doors import minimize as minimize
     from nogd.doors import objective as objective
+    from nogd.errors import NogdWarning as NogdWarning
+    from nogd.errors import UserError as UserError
     from nogd.hookspecs import hookimpl as hookimpl
     from nogd.learner import AskTell as AskTell
     from nogd.learner import Learner as Learner
@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from nogd.objective.candidates import Line as Line
     from nogd.objective.candidates import Population as Population
     from nogd.objective.losses import Loss as Loss
+    from nogd.objective.low_rank import LowRank as LowRank
     from nogd.objective.meter import Budget as Budget
     from nogd.objective.objective import Objective as Objective
+    from nogd.objective.perturbed import Perturbed as Perturbed
     from nogd.objective.space import ParameterSpace as ParameterSpace
     from nogd.registry import Lazy as Lazy
     from nogd.state import State as State
@@ -53,10 +55,12 @@ _WHERE = {
     "Line": "nogd.objective.candidates",
     "Loop": "nogd.learner",
     "Loss": "nogd.objective.losses",
+    "LowRank": "nogd.objective.low_rank",
     "Metric": "nogd.task",
     "NogdWarning": "nogd.errors",
     "Objective": "nogd.objective.objective",
     "ParameterSpace": "nogd.objective.space",
+    "Perturbed": "nogd.objective.perturbed",
     "Population": "nogd.objective.candidates",
     "Problem": "nogd.task",
     "Results": "nogd.bench.results",

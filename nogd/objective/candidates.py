@@ -37,8 +37,17 @@ class Population:
     def __len__(self) -> int:
         return len(self.thetas)
 
+    @property
+    def dimension(self) -> int:
+        """D."""
+        return self.thetas.shape[1]
+
     def dense(self) -> Tensor:
         return self.thetas
+
+    def at(self, k: int) -> Tensor:
+        """Candidate k, `[D]`."""
+        return self.thetas[k].clone()
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +67,17 @@ class Line:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    @property
+    def dimension(self) -> int:
+        """D."""
+        return len(self.theta)
+
+    def at(self, k: int) -> Tensor:
+        """Candidate k, `[D]`."""
+        theta = self.theta.clone()
+        theta[self.index] = self.values[k]
+        return theta
 
     def dense(self) -> Tensor:
         thetas = self.theta.repeat(len(self.values), 1)

@@ -66,6 +66,12 @@ class Network:
                 return self._vmap_losses(thetas, rows)
             return self._loop_losses(thetas, rows)
 
+    def stack_data(self, rows: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Inputs `[features, N]` and targets, features first, as a stack takes them."""
+        if rows is None:
+            return self.stack_inputs, self.stack_targets
+        return self.stack_inputs[:, rows], self.stack_targets[..., rows]
+
     def outputs(self, theta: Tensor, inputs: Tensor) -> Tensor:
         """What the module itself gives with theta `[D]` as its parameters."""
         self._flat.copy_(theta)
@@ -86,9 +92,7 @@ class Network:
 
     def _stack_losses(self, thetas: Tensor, rows: Tensor | None) -> Tensor:
         assert self.stack is not None
-        inputs, targets = self.stack_inputs, self.stack_targets
-        if rows is not None:
-            inputs, targets = inputs[:, rows], targets[..., rows]
+        inputs, targets = self.stack_data(rows)
         if self.loss.batched is not None:
             return self.stack.losses(thetas, inputs, targets, self.loss)
         outputs = (self.stack.forward(theta[None], inputs)[0].T for theta in thetas)

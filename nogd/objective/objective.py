@@ -14,9 +14,10 @@ from torch import Tensor, nn
 
 from nogd.errors import InvalidSetting, NogdWarning, NotDifferentiable
 from nogd.objective.black_box import BlackBox
-from nogd.objective.candidates import Candidates, Line
+from nogd.objective.candidates import Candidates, Line, Population
 from nogd.objective.meter import BudgetSpent, Limit, Meter, TargetReached
 from nogd.objective.network import Network
+from nogd.objective.scoring import Described, described, score
 from nogd.objective.space import ParameterSpace
 from nogd.objective.trace import Trace
 from nogd.objective.walk import DenseTracks, Tracks, tracks_for
@@ -112,17 +113,17 @@ class Objective:
         rows: numbers of the examples to use, `[B]`; all candidates of a call see the same. Counts P forwards (their
         share for rows) and P evaluations. Raises BudgetSpent, before anything is computed, if that does not fit.
         """
-        thetas = self._dense(candidates)
-        count = len(thetas)
+        known = described(candidates, self.space)
+        count = len(known)
         examples = self.N if rows is None else len(rows)
         self._pay(count, count * examples, flops=self._cost.flops * count * examples)
         if count == 0:
-            return thetas.new_empty(0)
+            return torch.empty(0, dtype=self.dtype, device=self.device)
         started = time.perf_counter()
-        losses = _ranked(self._scorer.losses(thetas, rows))
+        losses = _ranked(score(self._scorer, known, rows))
         self.meter.inside += time.perf_counter() - started
         if rows is None:
-            self._note(losses, thetas)
+            self._note(losses, known)
         return losses
 
     def walk(self, theta: Tensor) -> Walk:
@@ -141,7 +142,7 @@ class Objective:
             self._pay(1, self.N, flops=self._cost.flops * self.N)
         losses = _ranked(self._scorer.losses(theta[None]))
         if not paid:
-            self._note(losses, theta[None])
+            self._note(losses, Population(theta[None]))
         self._walk = Walk(self, theta, self._tracks(theta), float(losses[0]))
         return self._walk
 
@@ -163,7 +164,7 @@ class Objective:
             self._gradient_seen = True
             _warn_if_zero(gradient)
         if rows is None:
-            self._note(_ranked(loss.reshape(1)), theta[None])
+            self._note(_ranked(loss.reshape(1)), Population(theta[None]))
         return loss, gradient
 
     def charge(self, forwards: float, *, flops: float = 0.0) -> None:
@@ -306,19 +307,6 @@ class Objective:
             return self._standing
         return self._walk.theta if self._walk.is_live else None
 
-    def _dense(self, candidates: Candidates) -> Tensor:
-        if not hasattr(candidates, "dense"):
-            raise InvalidSetting(
-                f"candidates are given as nogd.Population(thetas) or another described set with `dense`, not as a"
-                f" {type(candidates).__name__}."
-            )
-        thetas = candidates.dense().to(self.device, self.dtype)
-        if thetas.ndim != 2 or thetas.shape[1] != self.D:
-            raise InvalidSetting(
-                f"the candidates have shape {list(thetas.shape)}, but this objective needs [P, {self.D}]."
-            )
-        return thetas
-
     def _check_theta(self, theta: Tensor) -> None:
         if theta.shape != (self.D,):
             raise InvalidSetting(f"theta has shape {list(theta.shape)}, but this objective needs [{self.D}].")
@@ -341,7 +329,7 @@ class Objective:
             return tracks_for(self._scorer, theta, flops)
         return DenseTracks(theta, self._scorer, flops)
 
-    def _note(self, losses: Tensor, candidates: Tensor | Line) -> None:
+    def _note(self, losses: Tensor, candidates: Described) -> None:
         """Keep the best loss so far; end the run at the candidate that reaches the target, to the evaluation."""
         lowest = float(losses.min())
         if lowest >= self.trace.best:
@@ -350,8 +338,7 @@ class Objective:
             first = int((losses <= self.target).nonzero()[0])
             self._refund(len(losses) - first - 1)
             self.trace.extend(losses[: first + 1], self.meter)
-            thetas = candidates.dense() if isinstance(candidates, Line) else candidates
-            raise TargetReached(thetas[first].clone())
+            raise TargetReached(candidates.at(first))
         self.trace.extend(losses, self.meter)
 
     def _refund(self, unused: int) -> None:

@@ -1,0 +1,44 @@
+"""Standard normal noise that is a pure function of (seed, place), so that it need never be stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch import Generator, Tensor
+
+# Elements that one state of the generator makes: seeding takes microseconds, making these half a millisecond.
+BLOCK = 1 << 16
+_MASK = (1 << 64) - 1
+
+
+def noise(seed: int, start: int, stop: int, like: Tensor) -> Tensor:
+    """The noise of `seed` at places start to stop of theta, `[stop - start]`, of the type and device of `like`.
+
+    The same whatever pieces it is asked for in. Streams differ between kinds of device (CPU and GPU) and between
+    types, not between machines of one kind with one torch.
+    """
+    values = like.new_empty(stop - start)
+    for block in range(start // BLOCK, -(-stop // BLOCK)):
+        first, last = max(start, block * BLOCK), min(stop, (block + 1) * BLOCK)
+        generator = Generator(like.device).manual_seed(_mixed(seed, block))
+        place = values[first - start : last - start]
+        if last - first == BLOCK:
+            place.normal_(generator=generator)
+        else:
+            whole = like.new_empty(BLOCK).normal_(generator=generator)
+            place.copy_(whole[first - block * BLOCK : last - block * BLOCK])
+    return values
+
+
+def blocks(length: int) -> Iterator[tuple[int, int]]:
+    """The places of `length` elements, block by block."""
+    for start in range(0, length, BLOCK):
+        yield start, min(length, start + BLOCK)
+
+
+def _mixed(seed: int, block: int) -> int:
+    """A seed of 63 bits from two numbers: SplitMix64's finaliser (Steele et al. 2014, doi 10.1145/2660193.2660195)."""
+    z = (seed * 0x9E3779B97F4A7C15 + block * 0xD1B54A32D192ED03 + 0x632BE59BD9B4E019) & _MASK
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
+    return (z ^ (z >> 31)) >> 1

@@ -1,0 +1,60 @@
+"""Which engine scores which candidates; whatever has no engine of its own is written out."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from nogd.errors import InvalidSetting
+from nogd.objective.black_box import BlackBox
+from nogd.objective.candidates import Candidates, Line, Population
+from nogd.objective.low_rank import LowRank, low_rank_losses
+from nogd.objective.network import Network
+from nogd.objective.perturbed import Perturbed, perturbed_losses
+from nogd.objective.space import ParameterSpace
+
+Described = Population | Line | Perturbed | LowRank
+
+# Elements of candidates that are written out at a time where no engine uses their structure.
+_DENSE_ELEMENTS = 1 << 24
+
+
+def described(candidates: Candidates, space: ParameterSpace) -> Described:
+    """The candidates in a form that an engine knows, checked; those of a type of one's own, written out.
+
+    Raises InvalidSetting for what are no candidates, or candidates of another dimension.
+    """
+    if not hasattr(candidates, "dense"):
+        raise InvalidSetting(
+            f"candidates are given as nogd.Population(thetas) or another described set with `dense`, not as a"
+            f" {type(candidates).__name__}."
+        )
+    if isinstance(candidates, Line | Perturbed | LowRank) and candidates.theta.dtype == space.dtype:
+        known: Described = candidates
+    else:
+        known = Population(candidates.dense().to(space.device, space.dtype))
+    if known.dimension != space.dimension:
+        raise InvalidSetting(
+            f"the candidates have {known.dimension} parameters each, but this objective has {space.dimension}."
+        )
+    return known
+
+
+def score(scorer: Network | BlackBox, candidates: Described, rows: Tensor | None) -> Tensor:
+    """Losses `[P]` of the candidates; rows: numbers of the examples to use."""
+    if isinstance(candidates, Population | Line):
+        return scorer.losses(candidates.dense(), rows)
+    if isinstance(scorer, Network) and scorer.stack is not None and scorer.loss.batched is not None:
+        inputs, targets = scorer.stack_data(rows)
+        with torch.no_grad():
+            if isinstance(candidates, Perturbed):
+                return perturbed_losses(scorer.stack, candidates, inputs, targets, scorer.loss)
+            places = {tensor.name: place for place, tensor in enumerate(scorer.space)}
+            return low_rank_losses(scorer.stack, candidates, inputs, targets, scorer.loss, places)
+    if isinstance(
+        candidates, Perturbed
+    ):  # one at a time: who asks for this form has no memory for all of them
+        return torch.cat([scorer.losses(candidates.at(k)[None], rows) for k in range(len(candidates))])
+    step = max(1, _DENSE_ELEMENTS // candidates.dimension)
+    parts = (candidates.part(start, start + step) for start in range(0, len(candidates), step))
+    return torch.cat([scorer.losses(part.dense(), rows) for part in parts])
