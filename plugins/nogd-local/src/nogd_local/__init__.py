@@ -13,6 +13,6 @@ def nogd_learners() -> list[Lazy]:
         Lazy(
             "pattern-search",
             "nogd_local.pattern_search:PatternSearch",
-            "Try a step up and down in each weight, then leap on in the direction that paid off.",
+            "a step up and down in each parameter, then a leap on in the direction that paid off",
         ),
     ]
