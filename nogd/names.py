@@ -66,6 +66,8 @@ def first_complaint(error: ValidationError) -> str:
     place = ".".join(str(part) for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
+    if first["type"] == "extra_forbidden":
+        return f"there is no setting {place!r}."
     if not place:
         return f"{message}."
     return f"{place} = {first['input']!r:.60} is not right: {message}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -49,10 +50,15 @@ def identity(learner: Learner, package: str, version: str) -> dict[str, Any]:
 
 def settings_of(learner: Learner) -> dict[str, Any]:
     """All hyper-parameters, defaults too, in plain JSON; learners inside by name and hyper-parameters."""
-    values: dict[str, Any] = learner.model_dump(mode="json")
+    values = {name: _finite(value) for name, value in learner.model_dump(mode="json").items()}
     return values | {
         name: _inner(getattr(learner, name)) for name in values if _holds_learners(getattr(learner, name))
     }
+
+
+def _finite(value: Any) -> Any:
+    """JSON knows no infinity; as text it is still read as the same number."""
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _holds_learners(value: Any) -> bool:

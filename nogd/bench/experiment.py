@@ -8,16 +8,22 @@ import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from nogd.errors import InvalidSetting, did_you_mean
 from nogd.learner import Learner
 from nogd.names import build, first_complaint
 from nogd.objective.meter import Budget
 from nogd.task import Task
+
+
+def _finite(budget: Budget | None) -> Budget | None:
+    if budget is not None and any(value is not None and math.isinf(value) for _, value in budget):
+        raise ValueError("a limit must be finite; leave it out where there is none")
+    return budget
 
 
 class Entry(BaseModel):
@@ -30,7 +36,7 @@ class Entry(BaseModel):
 
     use: str | Learner | type[Learner]
     label: str | None = None
-    budget: Budget | None = None
+    budget: Annotated[Budget | None, AfterValidator(_finite)] = None
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -57,24 +63,26 @@ class Experiment(BaseModel):
     learners: tuple[Entry, ...] = ()
     tasks: tuple[str | type[Task], ...] = ()
     repetitions: int = Field(5, ge=1)
-    budget: Budget | None = None
+    budget: Annotated[Budget | None, AfterValidator(_finite)] = None
     threads: int = Field(1, ge=1)
     device: str = "cpu"
-    timeout: float = Field(300.0, gt=0)
-    memory: float | None = Field(None, gt=0)
+    timeout: float = Field(300.0, gt=0, allow_inf_nan=False)
+    memory: float | None = Field(None, gt=0, allow_inf_nan=False)
     reference: str | None = Field(default_factory=lambda: _comparison()["reference"])
     baselines: tuple[str, ...] = Field(default_factory=lambda: tuple(_comparison()["baselines"]))
 
     @model_validator(mode="before")
     @classmethod
     def _short_forms(cls, given: Any) -> Any:
-        """A learner may be a bare name, a learner or a class; a single one may stand without a list."""
+        """A single learner or task needs no list, a bare learner no mapping; a number is a budget of forwards."""
         if not isinstance(given, Mapping):
             return given
         given = dict(given)
         for key in ("learners", "tasks"):
             if key in given and not isinstance(given[key], list | tuple):
                 given[key] = (given[key],)
+        if isinstance(given.get("budget"), int | float):
+            given["budget"] = {"forwards": given["budget"]}
         if "learners" in given:
             given["learners"] = tuple(
                 learner if isinstance(learner, Mapping | Entry) else {"use": learner}
@@ -141,7 +149,10 @@ def _toml_value(name: str, value: Any) -> Any:
     if isinstance(value, Entry):
         named = {"label": value.label, "budget": value.budget}
         given = {key: _toml_value(key, item) for key, item in named.items() if item is not None}
-        return {"use": _toml_value("learners", value.use), **given, **_typed_settings(value)}
+        settings = _typed_settings(value)
+        nones = "".join(f",{key}=none" for key in settings if settings[key] is None)  # TOML has no None
+        typed = {key: setting for key, setting in settings.items() if setting is not None}
+        return {"use": _toml_value("learners", value.use) + nones, **given, **typed}
     if isinstance(value, Budget):
         return {
             k: int(v) if float(v).is_integer() else v for k, v in value.model_dump(exclude_none=True).items()

@@ -30,6 +30,8 @@ def select(
         raise InvalidSetting("--all beside both -l and -t says two things; leave one of them out.")
     limits = {name: settings.pop(name) for name in _LIMITS}
     base = make_experiment(file)
+    if everything:
+        base = base.model_copy(update={"learners": (), "tasks": ()})
     given = {name: limit for name, limit in limits.items() if limit is not None}
     if given:
         settings["budget"] = (base.budget.model_dump(exclude_none=True) if base.budget else {}) | given
