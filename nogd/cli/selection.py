@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nogd.bench.experiment import Entry, Experiment, make_experiment
+from nogd.bench.plan import usable
 from nogd.errors import InvalidSetting, did_you_mean
 from nogd.names import parse_setting
 from nogd.plugins import plugins
@@ -40,7 +41,7 @@ def select(
 
 
 def _with_settings(experiment: Experiment, sets: tuple[str, ...]) -> Experiment:
-    entries = list(experiment.learners) or [Entry(use=name) for name in plugins().learners.names()]
+    entries = list(experiment.learners) or [Entry(use=name) for name in usable(plugins().learners)]
     for text in sets:
         learner, setting = _parsed(text)
         places = [place for place, entry in enumerate(entries) if _name(entry) == learner]
