@@ -20,10 +20,20 @@ DEEP_NET_GRADIENT_COST = 3.0
 
 @dataclass(frozen=True)
 class Cost:
-    """flops: of one forward pass of one example. gradient: forwards that a gradient counts, 1 + backward / forward."""
+    """flops: of one forward pass of one example. gradient: forwards that a gradient counts, 1 + backward / forward.
+
+    K directional derivatives at one theta count 1 + K (gradient - 1): one forward pass, and K times its tangent. In
+    z = W a the tangent is dW a + W da, so that each product is made twice, but once in the first layer, whose input
+    has no tangent: 2 - first / forward, which is backward / forward. That holds for any network: the backward pass is
+    the transpose of the tangent, and has as many products.
+    """
 
     flops: float
     gradient: float
+
+    def directional(self, count: int) -> float:
+        """Forwards that derivatives along `count` directions at one theta count."""
+        return 1 + count * (self.gradient - 1)
 
 
 def stack_cost(stack: Stack) -> Cost:

@@ -74,6 +74,7 @@ class Meter:
     """The ledgers of a run, in whole examples inside, so that seven mini-batches of a seventh are exactly one forward.
 
     examples_in_set: training examples N. gradient_cost: forwards that a full gradient counts (PROTOCOL.md's r).
+    forwarded: examples passed forwards. backwarded: examples passed backwards, or in tangents, which costs the same.
     """
 
     __slots__ = (

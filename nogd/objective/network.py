@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from nogd.errors import InvalidSetting, NogdWarning
 from nogd.objective.cost import Cost, measured_cost, stack_cost
+from nogd.objective.forward_mode import agrees, tangents
 from nogd.objective.losses import Loss
 from nogd.objective.space import ParameterSpace
 from nogd.objective.stack import CHUNK_ELEMENTS, NotAStack, Stack, read_stack
@@ -37,6 +38,9 @@ class Network:
         self.stack: Stack | None = None
         self.engine: Engine = "vmap"
         self._vmap_agrees = False
+        self._forward_mode: bool | None = (
+            None  # whether torch.func.jvp works here; not known before it is asked
+        )
         self.why = "it is called under torch.func.vmap"
         try:
             self.stack = read_stack(module, space, inputs)
@@ -87,6 +91,32 @@ class Network:
             gradients = torch.autograd.grad(loss, self._parameters, allow_unused=True, materialize_grads=True)
         return loss.detach(), torch.cat([g.reshape(-1) for g in gradients])
 
+    def directional(self, theta: Tensor, directions: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Loss at theta `[D]` and its derivatives along directions `[K, D]`, `[K]`, in forward mode.
+
+        Where that refuses the module they come from the gradient, which is as exact.
+        """
+        inputs, targets = self._batch(rows)
+
+        def loss_of(point: Tensor) -> Tensor:
+            return self._functional_loss(point, inputs, targets)
+
+        if not self._forward_mode:
+            loss, gradient = self.gradient(theta, rows)
+            if self._forward_mode is None and gradient.any():  # one of zeros would show nothing
+                self._forward_mode = agrees(loss_of, theta, loss, gradient)
+            if not self._forward_mode:
+                return loss, directions @ gradient
+        chunk = max(1, CHUNK_ELEMENTS // max(1, inputs.numel(), len(theta)))
+        return tangents(loss_of, theta, directions, chunk)
+
+    def _functional_loss(self, theta: Tensor, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Loss of theta `[D]` as a function that torch.func can transform."""
+        named = self.space.split(theta)
+        parameters = {place: named[name] for place, name in self._places.items()}
+        outputs = torch.func.functional_call(self.module, parameters, (inputs,), tie_weights=False)
+        return self.loss(outputs, targets)
+
     def _batch(self, rows: Tensor | None) -> tuple[Tensor, Tensor]:
         return (self.inputs, self.targets) if rows is None else (self.inputs[rows], self.targets[rows])
 
@@ -103,10 +133,7 @@ class Network:
         inputs, targets = self._batch(rows)
 
         def loss_of(theta: Tensor) -> Tensor:
-            named = self.space.split(theta)
-            parameters = {place: named[name] for place, name in self._places.items()}
-            outputs = torch.func.functional_call(self.module, parameters, (inputs,), tie_weights=False)
-            return self.loss(outputs, targets)
+            return self._functional_loss(theta, inputs, targets)
 
         try:
             chunk = max(1, CHUNK_ELEMENTS // max(1, inputs.numel()))

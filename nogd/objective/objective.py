@@ -151,8 +151,7 @@ class Objective:
 
         Raises NotDifferentiable where the task says that there is none.
         """
-        if "gradient" not in self.features:
-            raise NotDifferentiable("this objective has no gradient; choose a learner that needs none.")
+        self._check_differentiable()
         self._check_theta(theta)
         examples = self.N if rows is None else len(rows)
         flops = self._cost.flops * self.gradient_cost * examples
@@ -166,6 +165,32 @@ class Objective:
         if rows is None:
             self._note(_ranked(loss.reshape(1)), Population(theta[None]))
         return loss, gradient
+
+    def directional(
+        self, theta: Tensor, directions: Tensor, rows: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Loss at theta `[D]` and its derivatives `[K]` along directions `[K, D]`, in forward mode.
+
+        Counts 1 + K (gradient_cost - 1) forwards, one pass and K tangents (their share for rows), and K evaluations, at
+        least 1. Raises NotDifferentiable where the task says that there is no gradient.
+        """
+        self._check_differentiable()
+        self._check_theta(theta)
+        if directions.ndim != 2 or directions.shape[1] != self.D:
+            raise InvalidSetting(
+                f"directions have shape {list(directions.shape)}, but this objective needs [K, {self.D}]."
+            )
+        count = len(directions)
+        examples = self.N if rows is None else len(rows)
+        flops = self._cost.flops * self._cost.directional(count) * examples
+        self._pay(max(1, count), examples, backwarded=count * examples, flops=flops)
+        started = time.perf_counter()
+        directions = directions.to(self.device, self.dtype)
+        loss, derivatives = self._network().directional(theta, directions, rows)
+        self.meter.inside += time.perf_counter() - started
+        if rows is None:
+            self._note(_ranked(loss.reshape(1)), Population(theta[None]))
+        return loss, derivatives
 
     def charge(self, forwards: float, *, flops: float = 0.0) -> None:
         """Pay for what a learner computes by itself with the module, in full-training-set forwards."""
@@ -306,6 +331,10 @@ class Objective:
         if self._walk is None:
             return self._standing
         return self._walk.theta if self._walk.is_live else None
+
+    def _check_differentiable(self) -> None:
+        if "gradient" not in self.features:
+            raise NotDifferentiable("this objective has no gradient; choose a learner that needs none.")
 
     def _check_theta(self, theta: Tensor) -> None:
         if theta.shape != (self.D,):
