@@ -47,6 +47,11 @@ def _tensor(data: Any, name: str, device: torch.device) -> Tensor:
 
 
 def _from_array(data: Any, name: str) -> Tensor:
+    if data is None:
+        raise DataError(
+            f"the {name} must be numbers, but there are none; only a Dataset or another source of batches carries its"
+            " targets with it."
+        )
     try:
         array = np.asarray(data)
     except ValueError as error:  # rows of unequal length
@@ -58,7 +63,7 @@ def _from_array(data: Any, name: str) -> Tensor:
 
 
 def _check_finite(data: Tensor, name: str) -> None:
-    if not data.is_floating_point():
+    if not data.is_floating_point() or torch.isfinite(data.sum()):  # one pass; a sum may overflow, or be NaN
         return
     wrong = ~torch.isfinite(data)
     if wrong.any():

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.utils.data import TensorDataset
 
 from nogd.data import as_tensors
 from nogd.device import find_device
 from nogd.errors import DataError, InvalidSetting
 from nogd.learner import Learner, refusal
+from nogd.loading import StreamedBatches, is_stream
 from nogd.names import build, first_complaint
 from nogd.objective.black_box import BlackBox
 from nogd.objective.losses import Loss, find_loss
@@ -22,6 +24,7 @@ from nogd.objective.meter import Budget, Meter
 from nogd.objective.network import Network, check_independent, private_copy
 from nogd.objective.objective import Objective
 from nogd.objective.space import DEFAULT_BOX, Bounds, ParameterSpace
+from nogd.objective.stream import Stream
 from nogd.recorder import Point, Recorder
 from nogd.training import Ending, train
 
@@ -69,7 +72,7 @@ class Run:
 def fit(
     module: nn.Module,
     inputs: Any,
-    targets: Any,
+    targets: Any = None,
     *,
     learner: AnyLearner,
     loss: AnyLoss = "mse",
@@ -84,12 +87,15 @@ def fit(
 ) -> Run:
     """Train a module on data from its present parameters, and leave the solution in it.
 
-    inputs `[N, ...]` and targets: tensors, arrays or DataFrames. learner: a name such as "adam,lr=0.01" or
-    "grid-search+adam", or a learner; hyper: further hyper-parameters of it. loss: a name (`nogd list losses`) or any
-    callable (outputs, targets) -> scalar. budget: a Budget or a number of forwards; 3,000 forwards if not given.
-    bounds: the box where searchers look, one pair or a mapping from patterns of parameter names to pairs. target: stop
-    as soon as a scored candidate's training loss is no higher. batch_size: rows of a query for learners that take
-    mini-batches. Only parameters with `requires_grad` are searched. Raises UserError for whatever makes no sense.
+    inputs `[N, ...]` and targets: tensors, arrays or DataFrames; or, for data that do not fit into memory, inputs
+    alone: a torch Dataset or DataLoader, or anything that gives pairs of batches (inputs, targets) in the same order
+    each time it is iterated over. One pass scores all candidates of a call, each on all examples. learner: a name such
+    as "adam,lr=0.01" or "grid-search+adam", or a learner; hyper: further hyper-parameters of it. loss: a name (`nogd
+    list losses`) or any callable (outputs, targets) -> scalar. budget: a Budget or a number of forwards; 3,000 forwards
+    if not given. bounds: the box where searchers look, one pair or a mapping from patterns of parameter names to pairs.
+    target: stop as soon as a scored candidate's training loss is no higher. batch_size: rows of a query for learners
+    that take mini-batches. Only parameters with `requires_grad` are searched. Raises UserError for whatever makes no
+    sense.
     """
     trained = objective(
         module, inputs, targets, loss=loss, bounds=bounds, device=device, dtype=dtype, batch_size=batch_size
@@ -123,7 +129,7 @@ def minimize(
 def objective(
     module: nn.Module,
     inputs: Any,
-    targets: Any,
+    targets: Any = None,
     *,
     loss: AnyLoss = "mse",
     bounds: Bounds = DEFAULT_BOX,
@@ -139,9 +145,23 @@ def objective(
     place = None if device is None else find_device(device)
     working = private_copy(_checked_module(module)).to(device=place, dtype=dtype)
     space = ParameterSpace(working, bounds)
+    if isinstance(inputs, TensorDataset) and targets is None and len(inputs.tensors) == 2:
+        inputs, targets = inputs.tensors  # in memory as it is
+    if is_stream(inputs, targets):
+        batches = StreamedBatches(inputs, working, space)
+        check_independent(working, module, batches.first[0])
+        if batch_size is not None:
+            batches.rows(torch.zeros(1, dtype=torch.long))  # now, not in the midst of a run
+        return Objective(make_stream(working, batches, loss, space), batch_size=batch_size)
     x, y = as_tensors(inputs, targets, working, space)
     check_independent(working, module, x)
     return Objective(make_network(working, x, y, loss, space), batch_size=batch_size)
+
+
+def make_stream(working: nn.Module, batches: StreamedBatches, loss: AnyLoss, space: ParameterSpace) -> Stream:
+    """A module that may be worked on, with streamed data and loss; a DataError if they do not fit together."""
+    inputs, targets = batches.first
+    return Stream(make_network(working, inputs, targets, loss, space), batches)
 
 
 def make_network(

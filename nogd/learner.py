@@ -90,7 +90,7 @@ def refusal(learner: Learner, objective: Objective) -> str | None:
 
 _NEEDS = {
     "gradient": "a gradient, and there is none here",
-    "layers": "the network's layers, and a black box has none to show",
+    "layers": "the network's layers and data in memory, and there are none here to look at",
 }
 
 

@@ -30,8 +30,7 @@ class Network:
     def __init__(
         self, module: nn.Module, space: ParameterSpace, inputs: Tensor, targets: Tensor, loss: Loss
     ) -> None:
-        self.space, self.inputs, self.targets, self.loss = space, inputs, targets, loss
-        self.module = module
+        self.space, self.loss, self.module = space, loss, module
         self._flat = space.read(module)
         self._parameters = _point_at(module, space, self._flat)
         self._places = _places(module, space)
@@ -47,6 +46,11 @@ class Network:
             self.engine, self.why = "stack", "it is a stack of linear layers and elementwise activations"
         except NotAStack as reason:
             self.why = f"{self.why}, as {reason}"
+        self.hold(inputs, targets)
+
+    def hold(self, inputs: Tensor, targets: Tensor) -> None:
+        """Score on these data from now on; they must be of the same kind as those before."""
+        self.inputs, self.targets = inputs, targets
         self.stack_inputs = inputs.T.contiguous() if self.stack else inputs
         self.stack_targets = targets.T.contiguous() if self.stack and targets.ndim == 2 else targets
 

@@ -19,6 +19,7 @@ from nogd.objective.meter import BudgetSpent, Limit, Meter, TargetReached
 from nogd.objective.network import Network
 from nogd.objective.scoring import Described, described, score
 from nogd.objective.space import ParameterSpace
+from nogd.objective.stream import Stream
 from nogd.objective.trace import Trace
 from nogd.objective.walk import DenseTracks, Tracks, tracks_for
 from nogd.state import State
@@ -43,7 +44,11 @@ class Objective:
     """
 
     def __init__(
-        self, scorer: Network | BlackBox, *, differentiable: bool = True, batch_size: int | None = None
+        self,
+        scorer: Network | Stream | BlackBox,
+        *,
+        differentiable: bool = True,
+        batch_size: int | None = None,
     ) -> None:
         self._scorer = scorer
         self._cost = scorer.cost()
@@ -97,7 +102,7 @@ class Objective:
 
     @property
     def inputs(self) -> Tensor:
-        """Training inputs `[N, ...]`."""
+        """Training inputs `[N, ...]`; of streamed data and black boxes there are none."""
         return self._network().inputs
 
     @property
@@ -120,7 +125,7 @@ class Objective:
         if count == 0:
             return torch.empty(0, dtype=self.dtype, device=self.device)
         started = time.perf_counter()
-        losses = _ranked(score(self._scorer, known, rows))
+        losses = _ranked(self._score(known, rows))
         self.meter.inside += time.perf_counter() - started
         if rows is None:
             self._note(losses, known)
@@ -151,13 +156,13 @@ class Objective:
 
         Raises NotDifferentiable where the task says that there is none.
         """
-        self._check_differentiable()
+        scorer = self._differentiable()
         self._check_theta(theta)
         examples = self.N if rows is None else len(rows)
         flops = self._cost.flops * self.gradient_cost * examples
         self._pay(1, examples, backwarded=examples, gradients=1, flops=flops)
         started = time.perf_counter()
-        loss, gradient = self._network().gradient(theta, rows)
+        loss, gradient = scorer.gradient(theta, rows)
         self.meter.inside += time.perf_counter() - started
         if not self._gradient_seen:
             self._gradient_seen = True
@@ -174,7 +179,7 @@ class Objective:
         Counts 1 + K (gradient_cost - 1) forwards, one pass and K tangents (their share for rows), and K evaluations, at
         least 1. Raises NotDifferentiable where the task says that there is no gradient.
         """
-        self._check_differentiable()
+        scorer = self._differentiable()
         self._check_theta(theta)
         if directions.ndim != 2 or directions.shape[1] != self.D:
             raise InvalidSetting(
@@ -186,7 +191,7 @@ class Objective:
         self._pay(max(1, count), examples, backwarded=count * examples, flops=flops)
         started = time.perf_counter()
         directions = directions.to(self.device, self.dtype)
-        loss, derivatives = self._network().directional(theta, directions, rows)
+        loss, derivatives = scorer.directional(theta, directions, rows)
         self.meter.inside += time.perf_counter() - started
         if rows is None:
             self._note(_ranked(loss.reshape(1)), Population(theta[None]))
@@ -205,7 +210,7 @@ class Objective:
     def warm_up(self, theta: Tensor) -> None:
         """Do once, before the clock starts, what costs more the first time; counts nothing."""
         self._scorer.losses(theta[None])
-        if isinstance(self._scorer, Network) and "gradient" in self.features:
+        if not isinstance(self._scorer, BlackBox) and "gradient" in self.features:
             self._scorer.gradient(theta, None)
 
     # -- the budget
@@ -332,9 +337,15 @@ class Objective:
             return self._standing
         return self._walk.theta if self._walk.is_live else None
 
-    def _check_differentiable(self) -> None:
-        if "gradient" not in self.features:
+    def _score(self, candidates: Described, rows: Tensor | None) -> Tensor:
+        if isinstance(self._scorer, Stream):
+            return self._scorer.score(candidates, rows)
+        return score(self._scorer, candidates, rows)
+
+    def _differentiable(self) -> Network | Stream:
+        if "gradient" not in self.features or isinstance(self._scorer, BlackBox):
             raise NotDifferentiable("this objective has no gradient; choose a learner that needs none.")
+        return self._scorer
 
     def _check_theta(self, theta: Tensor) -> None:
         if theta.shape != (self.D,):
@@ -378,7 +389,12 @@ class Objective:
     def _network(self) -> Network:
         if isinstance(self._scorer, Network):
             return self._scorer
-        raise InvalidSetting("a black box has no data and no layers to look at.")
+        held = (
+            "streamed data are not in memory"
+            if isinstance(self._scorer, Stream)
+            else "a black box has no data"
+        )
+        raise InvalidSetting(f"{held}, so a learner cannot look at them.")
 
 
 class Walk:
@@ -420,11 +436,11 @@ class Walk:
             raise InvalidSetting(f"coordinate {index} is none of the {len(self.theta)}, which count from 0.")
 
 
-def _features(scorer: Network | BlackBox, differentiable: bool) -> frozenset[str]:
-    if not isinstance(scorer, Network):
-        return frozenset()
-    gradient = differentiable and scorer.loss.differentiable
-    return frozenset({"layers", "gradient"} if gradient else {"layers"})
+def _features(scorer: Network | Stream | BlackBox, differentiable: bool) -> frozenset[str]:
+    features = {"layers"} if isinstance(scorer, Network) else set()
+    if not isinstance(scorer, BlackBox) and differentiable and scorer.loss.differentiable:
+        features.add("gradient")
+    return frozenset(features)
 
 
 def _ranked(losses: Tensor) -> Tensor:

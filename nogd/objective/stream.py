@@ -1,0 +1,126 @@
+"""Score candidates on data that do not fit into memory: one pass over the batches scores all candidates of a call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from nogd.objective.candidates import Population
+from nogd.objective.cost import Cost
+from nogd.objective.losses import Loss
+from nogd.objective.network import Network
+from nogd.objective.scoring import Described, score
+from nogd.objective.space import ParameterSpace
+
+
+class Batches(Protocol):
+    """Data that come batch by batch, the same ones in the same order in every pass."""
+
+    examples: int
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """One pass: inputs `[B, ...]` and targets of each batch."""
+
+    def __len__(self) -> int:
+        """Number of batches."""
+
+    def rows(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Inputs and targets of these examples; an InvalidSetting where the source has no numbers for them."""
+
+
+class Stream:
+    """A network, a loss and batches, without any counting; scores as `Network` does, in the memory of a batch or two.
+
+    Losses are means over all examples: the mean over each batch, weighted by its size and added up in float64. For a
+    loss of one's own that is no mean over examples, it is that weighted mean of what it gives for each batch.
+    network: scores one batch at a time; it holds the first one to begin with.
+    """
+
+    def __init__(self, network: Network, batches: Batches) -> None:
+        self._network, self._batches = network, batches
+        self._cost = network.cost()
+        with torch.no_grad():
+            outputs: object = network.module(network.inputs)
+        # Only their shape and type matter; outputs that are no tensor go with a loss that takes targets as given.
+        self._like = outputs[:1].clone() if isinstance(outputs, Tensor) and outputs.ndim else None
+
+    @property
+    def space(self) -> ParameterSpace:
+        """The searched parameters."""
+        return self._network.space
+
+    @property
+    def module(self) -> nn.Module:
+        """The network's private copy of the module."""
+        return self._network.module
+
+    @property
+    def loss(self) -> Loss:
+        """The loss of a batch."""
+        return self._network.loss
+
+    @property
+    def engine(self) -> str:
+        """How a population is scored on each batch."""
+        return f"stream, {self._network.engine}"
+
+    @property
+    def why(self) -> str:
+        """Why so."""
+        return f"the data come in {len(self._batches)} batches; for each, {self._network.why}"
+
+    @property
+    def examples(self) -> int:
+        """Training examples N, of all batches."""
+        return self._batches.examples
+
+    def cost(self) -> Cost:
+        """What a forward and a gradient cost, of one example."""
+        return self._cost
+
+    def losses(self, thetas: Tensor, rows: Tensor | None = None) -> Tensor:
+        """Losses of thetas `[P, D]`, as `[P]`; rows: numbers of the examples to use."""
+        return self.score(Population(thetas), rows)
+
+    def score(self, candidates: Described, rows: Tensor | None) -> Tensor:
+        """Losses `[P]` of the candidates; rows: numbers of the examples to use."""
+        (losses,) = self._mean(lambda network: (score(network, candidates, None),), rows)
+        return losses
+
+    def gradient(self, theta: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Loss and gradient `[D]` at theta."""
+        loss, gradient = self._mean(lambda network: network.gradient(theta, None), rows)
+        return loss, gradient
+
+    def directional(self, theta: Tensor, directions: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Loss at theta `[D]` and its derivatives along directions `[K, D]`, `[K]`."""
+        loss, derivatives = self._mean(lambda network: network.directional(theta, directions, None), rows)
+        return loss, derivatives
+
+    def _mean(
+        self, quantities: Callable[[Network], tuple[Tensor, ...]], rows: Tensor | None
+    ) -> tuple[Tensor, ...]:
+        """The means over all examples, or these, of what each batch gives."""
+        if rows is not None:
+            return quantities(self._hold(*self._batches.rows(rows)))
+        sums: list[Tensor] = []
+        types: list[torch.dtype] = []
+        for inputs, targets in self._batches:
+            found = quantities(self._hold(inputs, targets))
+            if not sums:
+                types = [values.dtype for values in found]
+                sums = [torch.zeros_like(values, dtype=torch.float64) for values in found]
+            for total, values in zip(sums, found, strict=True):
+                total.add_(values, alpha=len(inputs))
+        return tuple((total / self.examples).to(kind) for total, kind in zip(sums, types, strict=True))
+
+    def _hold(self, inputs: Tensor, targets: Tensor) -> Network:
+        """The network with these data."""
+        if self._like is not None:
+            like = self._like.expand(len(inputs), *self._like.shape[1:])
+            targets = self._network.loss.fit_targets(targets, like)
+        self._network.hold(inputs, targets)
+        return self._network
