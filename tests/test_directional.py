@@ -21,6 +21,7 @@ from nogd.objective.cost import _Products
 from nogd.objective.meter import BudgetSpent, Limit
 from nogd.objective.objective import Objective
 from nogd.objective.space import ParameterSpace
+from nogd.objective.stack import _ELEMENTWISE, _IN_PLACE
 
 ROWS = 9
 
@@ -97,6 +98,32 @@ def convolutions() -> nn.Module:
     )
 
 
+class Straight(torch.autograd.Function):
+    """A sign whose slope is taken for one."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x.sign()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        return grad
+
+
+class Steps(nn.Module):
+    elementwise = True
+
+    def forward(self, x: Tensor) -> Tensor:
+        return Straight.apply(x)
+
+
+class Flat(nn.Module):
+    elementwise = True
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x > 0).to(x.dtype)
+
+
 MODULES = {
     "stack": lambda: plain.network(4, 5, 3, 2, activation=nn.Tanh),
     "one layer": lambda: nn.Linear(4, 2),
@@ -155,11 +182,13 @@ def test_rows_pick_a_mini_batch():
     torch.testing.assert_close(derivatives, directions @ gradient)
 
 
-def test_many_directions_go_through_in_parts(monkeypatch):
-    made = make("residual")
+@pytest.mark.parametrize("name", ["residual", "stack"])
+def test_many_directions_go_through_in_parts(name, monkeypatch):
+    made = make(name)
     theta, directions = start(made), plain.thetas(7, made.D, seed=1)
     whole = made.directional(theta, directions)[1]
     monkeypatch.setattr("nogd.objective.network.CHUNK_ELEMENTS", 2 * ROWS * 4)
+    monkeypatch.setattr("nogd.objective.stack_tangents.CHUNK_ELEMENTS", 2 * ROWS * 5)
     torch.testing.assert_close(made.directional(theta, directions)[1], whole, rtol=1e-12, atol=0)
 
 
@@ -199,7 +228,19 @@ def test_which_modules_go_forwards(name):
     made = make(name)
     made.directional(start(made), plain.thetas(2, made.D))
     refused = name in ("elsewhere", "only backwards")
-    assert made._scorer._forward_mode is not refused
+    network = made._scorer
+    assert network.stack is not None or network._forward_mode is not refused
+
+
+@pytest.mark.parametrize("activation", [*_IN_PLACE, *_ELEMENTWISE, Steps, Flat])
+def test_a_stacks_own_way_is_that_of_torch(activation):
+    module = plain.network(4, 5, 3, 2, activation=activation)
+    made = nogd.objective(module, *plain.data(ROWS, 4, 2))
+    theta, directions = start(made), plain.thetas(4, made.D, seed=1)
+    loss, derivatives = made.directional(theta, directions)
+    expected, gradient = made.gradient(theta)
+    torch.testing.assert_close(loss, expected, rtol=1e-12, atol=0)
+    torch.testing.assert_close(derivatives, directions @ gradient, rtol=1e-11, atol=1e-13)
 
 
 @pytest.mark.parametrize("name", ["stack", "one layer", "convolutions", "residual", "tied", "frozen"])

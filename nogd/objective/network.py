@@ -16,6 +16,7 @@ from nogd.objective.forward_mode import agrees, tangents
 from nogd.objective.losses import Loss
 from nogd.objective.space import ParameterSpace
 from nogd.objective.stack import CHUNK_ELEMENTS, NotAStack, Stack, read_stack
+from nogd.objective.stack_tangents import stack_tangents
 
 Engine = Literal["stack", "vmap", "loop"]
 
@@ -98,9 +99,11 @@ class Network:
     def directional(self, theta: Tensor, directions: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
         """Loss at theta `[D]` and its derivatives along directions `[K, D]`, `[K]`, in forward mode.
 
-        Where that refuses the module they come from the gradient, which is as exact.
+        By torch.func.jvp where the module is no stack; where that refuses it, from the gradient, which is as exact.
         """
         inputs, targets = self._batch(rows)
+        if self.stack is not None:
+            return stack_tangents(self.stack, theta, directions, self.stack_data(rows)[0], targets, self.loss)
 
         def loss_of(point: Tensor) -> Tensor:
             return self._functional_loss(point, inputs, targets)
