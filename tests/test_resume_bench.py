@@ -100,6 +100,8 @@ def test_killed_half_way_and_run_again_equals_a_run_that_was_never_stopped(tmp_p
         # The nursery, four workers, a child and a daemon with its shell, at the least.
         assert len(at_work) >= 7
         _, alive = psutil.wait_procs(at_work, timeout=20)
+        for orphan in alive:
+            orphan.kill()
         assert alive == []
         assert marked(MARK, mark) == []
     before = statuses(tmp_path / "broken")
