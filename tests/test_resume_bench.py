@@ -83,6 +83,7 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_killed_half_way_and_run_again_equals_a_run_that_was_never_stopped(tmp_path: Path) -> None:
     slow = ["good,pause=0.05", "parent,pause=0.05", "haunted,pause=0.05"]
     text = (
@@ -122,6 +123,7 @@ def checkpoints(store: Store) -> list[str]:
         return [id_ for (id_,) in connection.execute("select id from checkpoints")]
 
 
+@pytest.mark.slow
 def test_two_at_once_share_the_work_and_run_each_cell_once(tmp_path: Path) -> None:
     text = 'learners = ["good,pause=0.02", "raises,pause=0.02"]\ntasks = "iris"\nbudget = { forwards = 30 }\n'
     experiment = written(tmp_path, text)
@@ -213,7 +215,7 @@ LEARNERS = ["grid-search", "adam", "sgd", "random-search", "hybrid", "random-sea
 
 def job(learner: str, **settings: Any) -> Job:
     experiment = make_experiment(
-        {"learners": learner, "tasks": "iris", "repetitions": 1, "budget": {"forwards": 400}}
+        {"learners": learner, "tasks": "iris", "repetitions": 1, "budget": {"forwards": 150}}
     )
     [item] = plan(experiment)
     return Job(item.cell, item.learner, item.task, timeout=PATIENCE, **settings)
