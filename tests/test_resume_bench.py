@@ -39,6 +39,8 @@ class Loud:
         input()
     def tell(self, event):
         print(type(event).__name__, event.cell.label, event.cell.id, flush=True)
+    def waiting(self, cells):
+        print("waiting", cells, flush=True)
     def done_elsewhere(self):
         print("elsewhere", flush=True)
     def end(self):

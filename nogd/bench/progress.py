@@ -146,7 +146,7 @@ class Lines:
         here = self._done - self._first
         left = (
             f", about {spent / here * (self._total - self._done):.0f} s left"
-            if 0 < here < self._total
+            if here and self._done < self._total
             else ""
         )
         failed = f", {self._failed} failed" if self._failed else ""
