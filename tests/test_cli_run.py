@@ -364,3 +364,41 @@ def test_a_script_without_a_guard_and_with_its_own_learner(tmp_path: Path, kind:
     assert first == "{'random-search': 'budget', 'stroll,sigma=0.2': 'budget', 'unsendable': 'error'}"
     assert "it cannot be sent to a worker process: TypeError: cannot pickle '_thread.lock' object" in second
     assert len(rows(tmp_path / "runs")) == 6
+
+
+LIMITED = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)),) * 2); "
+
+
+@pytest.mark.parametrize("limit", [30_000, 90_000])
+def test_no_space_left_is_one_sentence(tmp_path: Path, limit: int) -> None:
+    """Full at the start, and in the middle."""
+    words = [
+        "run",
+        "-l",
+        "adam",
+        "-t",
+        "iris",
+        "--repetitions",
+        12,
+        "--forwards",
+        30,
+        "--jobs",
+        0,
+        "--out",
+        tmp_path,
+    ]
+    program = LIMITED + "from nogd.cli import main; main(prog_name='nogd')"
+    done = python("-B", "-c", program, limit, *words)
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("Error: ")
+    assert "File too large" in done.stderr or "no space left" in done.stderr
+
+
+def test_a_page_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "report.html").mkdir()
+    result = run(tmp_path, "-l", "adam", "-t", "iris")
+    assert result.exit_code == 2
+    assert "report.html" in result.stderr.splitlines()[-1]
+    assert result.stderr.splitlines()[-1].startswith("Error: ")
+    assert statuses(tmp_path) == {"adam": "budget"}
