@@ -17,6 +17,11 @@ def nogd_learners() -> Sequence[Lazy]:
             "nogd.learners.grid_search:GridSearch",
             "try a grid of values for one parameter at a time",
         ),
+        Lazy(
+            "exact-line",
+            "nogd.learners.exact_line:ExactLine",
+            "go to the exact minimum along one parameter at a time",
+        ),
         Lazy("adam", "nogd.learners.adam:Adam", "gradient descent with adaptive moments"),
         Lazy("sgd", "nogd.learners.sgd:Sgd", "gradient descent, with momentum if wanted"),
         Lazy("hybrid", "nogd.learners.hybrid:Hybrid", "one learner finds the region, a second refines"),

@@ -16,6 +16,7 @@ from nogd.errors import InvalidSetting, NogdWarning, NotDifferentiable
 from nogd.objective.black_box import BlackBox
 from nogd.objective.candidates import Candidates, Line, Population
 from nogd.objective.meter import BudgetSpent, Limit, Meter, TargetReached
+from nogd.objective.minimum import line_minimum
 from nogd.objective.network import Network
 from nogd.objective.scoring import Described, described, score
 from nogd.objective.space import ParameterSpace
@@ -363,6 +364,28 @@ class Objective:
         self._note(losses, Line(walk.theta, index, values))
         return losses
 
+    def _line_minimum(
+        self, walk: Walk, tracks: Tracks, index: int, low: float, high: float
+    ) -> tuple[float, float]:
+        """A line's minimum: 1 evaluation and 1 forward before, and what it took beyond a forward before it is given."""
+        self._pay(1, self.N)
+        started = time.perf_counter()
+        with torch.no_grad():
+            value, loss, scored, flops = line_minimum(
+                lambda values: _ranked(tracks.losses(index, values)),
+                tracks.chain(index),
+                low,
+                high,
+                walk.theta,
+            )
+        self.meter.inside += time.perf_counter() - started
+        flops += tracks.flops(index, scored)
+        forward = self._cost.flops * self.N
+        forwards = flops / forward if forward else scored  # of a black box each score counts
+        self._pay(0, 0, declared=max(0.0, forwards - 1), flops=flops)
+        self._note(walk.theta.new_tensor([loss]), Line(walk.theta, index, walk.theta.new_tensor([value])))
+        return value, loss
+
     def _tracks(self, theta: Tensor) -> Tracks:
         flops = self._cost.flops * self.N
         if isinstance(self._scorer, Network):
@@ -416,13 +439,24 @@ class Walk:
 
     def losses(self, index: int, values: Tensor) -> Tensor:
         """Losses `[G]` with coordinate `index` at each of the values `[G]`; counts G forwards and G evaluations."""
-        if not self.is_live:
-            raise InvalidSetting(
-                "theta was changed outside its walk; ask objective.walk(theta) for a new one."
-            )
+        self._check_live()
         self._check(index)
         values = values.to(self.theta.device, self.theta.dtype)
         return self._objective._score_line(self, self._tracks, index, values)
+
+    def minimum(self, index: int, low: float, high: float) -> tuple[float, float]:
+        """The value of the coordinate from low to high with the lowest loss, and that loss.
+
+        Exact under squared error with activations that are linear between kinks; elsewhere by a scan and a golden
+        section. Counts 1 evaluation and its arithmetic in forwards, at least 1. Where no loss is finite it is infinite.
+        """
+        self._check_live()
+        self._check(index)
+        if not -math.inf < low <= high < math.inf:
+            raise InvalidSetting(
+                f"a minimum is looked for between two finite values, the lower one first, not from {low} to {high}."
+            )
+        return self._objective._line_minimum(self, self._tracks, index, low, high)
 
     def move(self, index: int, value: float | Tensor) -> None:
         """Set the coordinate in theta, in place; counts nothing."""
@@ -430,6 +464,12 @@ class Walk:
         self.theta[index] = value
         self._tracks.moved(index)
         self._version = self.theta._version
+
+    def _check_live(self) -> None:
+        if not self.is_live:
+            raise InvalidSetting(
+                "theta was changed outside its walk; ask objective.walk(theta) for a new one."
+            )
 
     def _check(self, index: int) -> None:
         if not 0 <= index < len(self.theta):
