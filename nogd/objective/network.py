@@ -1,50 +1,98 @@
-"""Score candidates for a network with data: as a stack, by vmap or one by one, the fastest that is right."""
+"""Score candidates for a network with data: as a chain, by vmap or one by one, the fastest that is right."""
 
 from __future__ import annotations
 
 import copy
-import math
 import warnings
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
 
 from nogd.errors import InvalidSetting, NogdWarning
+from nogd.objective.chain import CHUNK_ELEMENTS, Chain
 from nogd.objective.cost import Cost, measured_cost, stack_cost
 from nogd.objective.losses import Loss
+from nogd.objective.parts import NotUnderstood
+from nogd.objective.reading import check_chain, read_chain
 from nogd.objective.space import ParameterSpace
-from nogd.objective.stack import CHUNK_ELEMENTS, NotAStack, Stack, read_stack
+from nogd.objective.stack import Stack, as_stack
+from nogd.objective.vmapped import Vmapped
 
-Engine = Literal["stack", "vmap", "loop"]
+Engine = Literal["stack", "chain", "vmap", "loop"]
+FEW_EXAMPLES = 8
 
 
 class Network:
     """A network, a loss and data, without any counting.
 
     module: a private copy whose parameters are views of one flat vector. inputs `[N, ...]`, targets as the loss
-    compares them. `engine` says how a population is scored and `why` explains it.
+    compares them. `engine` says how a population is scored and `why` explains it: "chain" where the module is
+    understood layer by layer, "stack" where it is nothing but linear layers and activations, "vmap" and "loop" for
+    the rest. engine: the one to use, whatever would be chosen; InvalidSetting if it cannot be.
     """
 
     def __init__(
-        self, module: nn.Module, space: ParameterSpace, inputs: Tensor, targets: Tensor, loss: Loss
+        self,
+        module: nn.Module,
+        space: ParameterSpace,
+        inputs: Tensor,
+        targets: Tensor,
+        loss: Loss,
+        engine: Engine | None = None,
     ) -> None:
         self.space, self.inputs, self.targets, self.loss = space, inputs, targets, loss
         self.module = module
         self._flat = space.read(module)
         self._parameters = _point_at(module, space, self._flat)
-        self._places = _places(module, space)
         self.stack: Stack | None = None
-        self.engine: Engine = "vmap"
-        self._vmap_agrees = False
-        self.why = "it is called under torch.func.vmap"
+        self._chain: Chain | None = None
+        size = max(1, inputs[:1].numel())
+        self._vmapped = Vmapped(
+            module, space, loss, lambda examples: max(1, CHUNK_ELEMENTS // (examples * size))
+        )
+        self.engine, self.why = self._choose(engine)
+        chained = self._chain is not None
+        self.stack_inputs = inputs.movedim(0, -1).contiguous() if chained else inputs
+        self.stack_targets = targets.T.contiguous() if chained and targets.ndim == 2 else targets
+
+    def _choose(self, forced: Engine | None) -> tuple[Engine, str]:
+        if forced is not None and forced not in get_args(Engine):
+            raise InvalidSetting(
+                f"engine must be one of {', '.join(get_args(Engine))}, not {forced!r:.60}; left out, the fastest is"
+                " chosen."
+            )
+        if forced in ("vmap", "loop"):
+            return forced, "it was asked for"
         try:
-            self.stack = read_stack(module, space, inputs)
-            self.engine, self.why = "stack", "it is a stack of linear layers and elementwise activations"
-        except NotAStack as reason:
-            self.why = f"{self.why}, as {reason}"
-        self.stack_inputs = inputs.T.contiguous() if self.stack else inputs
-        self.stack_targets = targets.T.contiguous() if self.stack and targets.ndim == 2 else targets
+            chain = self._understood()
+        except NotUnderstood as reason:
+            if forced is not None:
+                raise InvalidSetting(f"engine {forced!r} cannot score this module, as {reason}.") from None
+            return "vmap", f"it is called under torch.func.vmap, as {reason}"
+        stack = as_stack(chain, self.space)
+        if forced == "stack" and stack is None:
+            raise InvalidSetting(
+                "engine 'stack' cannot score this module, as it is no stack of linear layers and elementwise"
+                " activations; 'chain' can."
+            )
+        self._chain, self.stack = chain, None if forced == "chain" else stack
+        if self.stack is not None:
+            return "stack", "it is a stack of linear layers and elementwise activations"
+        return "chain", "it is a chain of layers that are all known"
+
+    def _understood(self) -> Chain:
+        """The module as a chain that gives what the module gives. Raises NotUnderstood."""
+        chain = read_chain(self.module, self.space, self.inputs)
+        start = self._flat.clone()
+        noise = torch.randn(len(start), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        thetas = torch.stack([start, noise.to(start)])
+        try:
+            with torch.no_grad():
+                check_chain(chain, self.outputs, thetas, self.inputs[:FEW_EXAMPLES])
+        finally:
+            self._flat.copy_(start)
+        return chain
 
     @property
     def examples(self) -> int:
@@ -60,8 +108,8 @@ class Network:
     def losses(self, thetas: Tensor, rows: Tensor | None = None) -> Tensor:
         """Losses of thetas `[P, D]`, as `[P]`; rows: numbers of the examples to use."""
         with torch.no_grad():
-            if self.engine == "stack":
-                return self._stack_losses(thetas, rows)
+            if self._chain is not None:
+                return self._chain_losses(self._chain, thetas, rows)
             if self.engine == "vmap" and len(thetas) > 1:
                 return self._vmap_losses(thetas, rows)
             return self._loop_losses(thetas, rows)
@@ -84,32 +132,21 @@ class Network:
     def _batch(self, rows: Tensor | None) -> tuple[Tensor, Tensor]:
         return (self.inputs, self.targets) if rows is None else (self.inputs[rows], self.targets[rows])
 
-    def _stack_losses(self, thetas: Tensor, rows: Tensor | None) -> Tensor:
-        assert self.stack is not None
+    def _chain_losses(self, chain: Chain, thetas: Tensor, rows: Tensor | None) -> Tensor:
         inputs, targets = self.stack_inputs, self.stack_targets
         if rows is not None:
-            inputs, targets = inputs[:, rows], targets[..., rows]
-        if self.loss.batched is not None:
-            return self.stack.losses(thetas, inputs, targets, self.loss)
-        outputs = (self.stack.forward(theta[None], inputs)[0].T for theta in thetas)
+            inputs, targets = inputs[..., rows], targets[..., rows]
+        if self.loss.batched is not None and len(chain.outputs) == 1:
+            return chain.losses(thetas, inputs, targets, self.loss)
+        outputs = (chain.forward(theta[None], inputs)[0].movedim(-1, 0).contiguous() for theta in thetas)
         own_targets = self._batch(rows)[1]
-        return torch.stack([self.loss(output, own_targets) for output in outputs])
+        losses = [self.loss(output, own_targets) for output in outputs]
+        return torch.stack(losses) if losses else thetas.new_empty(0)
 
     def _vmap_losses(self, thetas: Tensor, rows: Tensor | None) -> Tensor:
         inputs, targets = self._batch(rows)
-
-        def loss_of(theta: Tensor) -> Tensor:
-            named = self.space.split(theta)
-            parameters = {place: named[name] for place, name in self._places.items()}
-            outputs = torch.func.functional_call(self.module, parameters, (inputs,), tie_weights=False)
-            return self.loss(outputs, targets)
-
         try:
-            chunk = max(1, CHUNK_ELEMENTS // max(1, inputs.numel()))
-            losses = torch.func.vmap(loss_of, chunk_size=chunk)(thetas)
-            if not self._vmap_agrees:
-                self._check_vmap(thetas, rows, losses)
-            return losses
+            return self._vmapped.losses(thetas, inputs, targets, lambda few: self._loop_losses(few, rows))
         except Exception as refusal:  # vmap refuses in many ways; if the module is at fault, the loop says so
             losses = self._loop_losses(thetas, rows)
             reason = str(refusal).strip().splitlines()[0] if str(refusal) else type(refusal).__name__
@@ -118,16 +155,6 @@ class Network:
                 f"candidates are scored one by one, which is slow, as {self.why}", NogdWarning, stacklevel=4
             )
             return losses
-
-    def _check_vmap(self, thetas: Tensor, rows: Tensor | None, losses: Tensor) -> None:
-        """Compare two losses with the module itself: one that keeps its weights elsewhere too (a list) evades vmap."""
-        ends = [0, len(thetas) - 1]
-        tolerance = math.sqrt(torch.finfo(thetas.dtype).eps)
-        if not torch.allclose(
-            losses[ends], self._loop_losses(thetas[ends], rows), rtol=tolerance, equal_nan=True
-        ):
-            raise ValueError("it gives other losses there than by itself")
-        self._vmap_agrees = True
 
     def _loop_losses(self, thetas: Tensor, rows: Tensor | None) -> Tensor:
         inputs, targets = self._batch(rows)
@@ -171,19 +198,3 @@ def _point_at(module: nn.Module, space: ParameterSpace, flat: Tensor) -> list[nn
     for t in space:
         parameters[t.name].data = flat[t.start : t.stop].view(t.shape)
     return [parameters[t.name] for t in space]
-
-
-def _places(module: nn.Module, space: ParameterSpace) -> dict[str, str]:
-    """All places where a searched parameter stands, with its name in the space; a shared one stands in several.
-
-    Each module once, even if it is used twice: torch.func.functional_call would not put its parameters back
-    (pytorch 2.13), and left to tie weights by itself it does just that.
-    """
-    named = dict(module.named_parameters())
-    names = {id(named[t.name]): t.name for t in space}
-    found: dict[str, str] = {}
-    for prefix, part in module.named_modules():
-        for name, parameter in part._parameters.items():
-            if id(parameter) in names:
-                found[f"{prefix}.{name}" if prefix else name] = names[id(parameter)]
-    return found

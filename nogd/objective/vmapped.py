@@ -1,0 +1,65 @@
+"""Score candidates by calling the module itself under torch.func.vmap."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from nogd.objective.losses import Loss
+from nogd.objective.space import ParameterSpace
+
+
+class Vmapped:
+    """The module as a function of theta. chunk: candidates at once for N examples, from the shapes alone."""
+
+    def __init__(
+        self, module: nn.Module, space: ParameterSpace, loss: Loss, chunk: Callable[[int], int]
+    ) -> None:
+        self._module, self._space, self._loss, self._chunk = module, space, loss, chunk
+        self._places = _places(module, space)
+        self._agrees = False
+
+    def losses(
+        self, thetas: Tensor, inputs: Tensor, targets: Tensor, one_by_one: Callable[[Tensor], Tensor]
+    ) -> Tensor:
+        """Losses `[P]` of thetas `[P, D]`. one_by_one: the same by the module itself, with which the first losses are
+        compared. Raises whatever vmap refuses the module with.
+        """
+
+        def loss_of(theta: Tensor) -> Tensor:
+            named = self._space.split(theta)
+            parameters = {place: named[name] for place, name in self._places.items()}
+            outputs = torch.func.functional_call(self._module, parameters, (inputs,), tie_weights=False)
+            return self._loss(outputs, targets)
+
+        losses = torch.func.vmap(loss_of, chunk_size=self._chunk(len(inputs)))(thetas)
+        if not self._agrees:
+            self._check(losses, thetas, one_by_one)
+        return losses
+
+    def _check(self, losses: Tensor, thetas: Tensor, one_by_one: Callable[[Tensor], Tensor]) -> None:
+        """Compare two losses with the module itself: one that keeps its weights elsewhere too (a list) evades vmap."""
+        ends = [0, len(thetas) - 1]
+        tolerance = math.sqrt(torch.finfo(thetas.dtype).eps)
+        if not torch.allclose(losses[ends], one_by_one(thetas[ends]), rtol=tolerance, equal_nan=True):
+            raise ValueError("it gives other losses there than by itself")
+        self._agrees = True
+
+
+def _places(module: nn.Module, space: ParameterSpace) -> dict[str, str]:
+    """All places where a searched parameter stands, with its name in the space; a shared one stands in several.
+
+    Each module once, even if it is used twice: torch.func.functional_call would not put its parameters back
+    (pytorch 2.13), and left to tie weights by itself it does just that.
+    """
+    named = dict(module.named_parameters())
+    names = {id(named[t.name]): t.name for t in space}
+    found: dict[str, str] = {}
+    for prefix, part in module.named_modules():
+        for name, parameter in part._parameters.items():
+            if id(parameter) in names:
+                found[f"{prefix}.{name}" if prefix else name] = names[id(parameter)]
+    return found
