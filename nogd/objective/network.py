@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from nogd.errors import InvalidSetting, NogdWarning
-from nogd.objective.chain import CHUNK_ELEMENTS, Chain
+from nogd.objective.chain import Chain
 from nogd.objective.cost import Cost, measured_cost, stack_cost
+from nogd.objective.footprint import Footprint, footprint
 from nogd.objective.losses import Loss
 from nogd.objective.parts import NotUnderstood
 from nogd.objective.reading import check_chain, read_chain
@@ -47,10 +48,7 @@ class Network:
         self._parameters = _point_at(module, space, self._flat)
         self.stack: Stack | None = None
         self._chain: Chain | None = None
-        size = max(1, inputs[:1].numel())
-        self._vmapped = Vmapped(
-            module, space, loss, lambda examples: max(1, CHUNK_ELEMENTS // (examples * size))
-        )
+        self._vmapped: Vmapped | None = None
         self.engine, self.why = self._choose(engine)
         chained = self._chain is not None
         self.stack_inputs = inputs.movedim(0, -1).contiguous() if chained else inputs
@@ -62,14 +60,17 @@ class Network:
                 f"engine must be one of {', '.join(get_args(Engine))}, not {forced!r:.60}; left out, the fastest is"
                 " chosen."
             )
-        if forced in ("vmap", "loop"):
-            return forced, "it was asked for"
+        if forced == "loop":
+            return "loop", "it was asked for"
+        if forced == "vmap":
+            self._vmapped = Vmapped(self.module, self.space, self.loss, self._footprint(), fewest=1)
+            return "vmap", "it was asked for"
         try:
             chain = self._understood()
         except NotUnderstood as reason:
             if forced is not None:
                 raise InvalidSetting(f"engine {forced!r} cannot score this module, as {reason}.") from None
-            return "vmap", f"it is called under torch.func.vmap, as {reason}"
+            return self._by_calls(str(reason))
         stack = as_stack(chain, self.space)
         if forced == "stack" and stack is None:
             raise InvalidSetting(
@@ -80,6 +81,18 @@ class Network:
         if self.stack is not None:
             return "stack", "it is a stack of linear layers and elementwise activations"
         return "chain", "it is a chain of layers that are all known"
+
+    def _by_calls(self, reason: str) -> tuple[Engine, str]:
+        """How to call a module that is not understood: by the work that one pass is, never by the clock."""
+        size = self._footprint()
+        if not size.is_small(len(self.inputs)):
+            why = "the module is called for each candidate, as it is too large to gain from vmap"
+            return "loop", f"{why}, and {reason}"
+        self._vmapped = Vmapped(self.module, self.space, self.loss, size)
+        return "vmap", f"it is called under torch.func.vmap, as {reason}"
+
+    def _footprint(self) -> Footprint:
+        return footprint(self.module, self.inputs, self.space.dimension)
 
     def _understood(self) -> Chain:
         """The module as a chain that gives what the module gives. Raises NotUnderstood."""
@@ -110,8 +123,8 @@ class Network:
         with torch.no_grad():
             if self._chain is not None:
                 return self._chain_losses(self._chain, thetas, rows)
-            if self.engine == "vmap" and len(thetas) > 1:
-                return self._vmap_losses(thetas, rows)
+            if self._vmapped is not None and self._vmapped.pays(len(thetas)):
+                return self._vmap_losses(self._vmapped, thetas, rows)
             return self._loop_losses(thetas, rows)
 
     def outputs(self, theta: Tensor, inputs: Tensor) -> Tensor:
@@ -143,13 +156,14 @@ class Network:
         losses = [self.loss(output, own_targets) for output in outputs]
         return torch.stack(losses) if losses else thetas.new_empty(0)
 
-    def _vmap_losses(self, thetas: Tensor, rows: Tensor | None) -> Tensor:
+    def _vmap_losses(self, vmapped: Vmapped, thetas: Tensor, rows: Tensor | None) -> Tensor:
         inputs, targets = self._batch(rows)
         try:
-            return self._vmapped.losses(thetas, inputs, targets, lambda few: self._loop_losses(few, rows))
+            return vmapped.losses(thetas, inputs, targets, lambda few: self._loop_losses(few, rows))
         except Exception as refusal:  # vmap refuses in many ways; if the module is at fault, the loop says so
             losses = self._loop_losses(thetas, rows)
             reason = str(refusal).strip().splitlines()[0] if str(refusal) else type(refusal).__name__
+            self._vmapped = None
             self.engine, self.why = "loop", f"torch.func.vmap refuses it: {reason}"
             warnings.warn(
                 f"candidates are scored one by one, which is slow, as {self.why}", NogdWarning, stacklevel=4

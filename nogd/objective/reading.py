@@ -190,7 +190,6 @@ def check_chain(
     for theta, mine in zip(thetas, found, strict=True):
         own = outputs(theta, inputs.clone())
         scale = float(own.abs().nan_to_num(0.0, 0.0, 0.0).amax()) if own.numel() else 0.0
-        if own.shape != mine.shape or not torch.allclose(
-            mine, own, rtol=tolerance, atol=tolerance * scale, equal_nan=True
-        ):
+        same = (own.shape, own.dtype) == (mine.shape, mine.dtype)
+        if not same or not torch.allclose(mine, own, rtol=tolerance, atol=tolerance * scale, equal_nan=True):
             raise NotUnderstood("it gives other outputs when it is taken apart than by itself")

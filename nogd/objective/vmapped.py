@@ -8,19 +8,25 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from nogd.objective.footprint import FEWEST, Footprint
 from nogd.objective.losses import Loss
 from nogd.objective.space import ParameterSpace
 
 
 class Vmapped:
-    """The module as a function of theta. chunk: candidates at once for N examples, from the shapes alone."""
+    """The module as a function of theta. fewest: candidates that it is worth its while for."""
 
     def __init__(
-        self, module: nn.Module, space: ParameterSpace, loss: Loss, chunk: Callable[[int], int]
+        self, module: nn.Module, space: ParameterSpace, loss: Loss, size: Footprint, fewest: int = FEWEST
     ) -> None:
-        self._module, self._space, self._loss, self._chunk = module, space, loss, chunk
+        self._module, self._space, self._loss, self._size = module, space, loss, size
+        self._fewest = fewest
         self._places = _places(module, space)
         self._agrees = False
+
+    def pays(self, count: int) -> bool:
+        """Whether so many candidates are enough to gain from it."""
+        return count >= self._fewest
 
     def losses(
         self, thetas: Tensor, inputs: Tensor, targets: Tensor, one_by_one: Callable[[Tensor], Tensor]
@@ -35,7 +41,8 @@ class Vmapped:
             outputs = torch.func.functional_call(self._module, parameters, (inputs,), tie_weights=False)
             return self._loss(outputs, targets)
 
-        losses = torch.func.vmap(loss_of, chunk_size=self._chunk(len(inputs)))(thetas)
+        chunk = self._size.chunk(len(thetas), len(inputs))
+        losses = torch.func.vmap(loss_of, chunk_size=chunk)(thetas)
         if not self._agrees:
             self._check(losses, thetas, one_by_one)
         return losses
