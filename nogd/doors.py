@@ -21,7 +21,7 @@ from nogd.names import build, first_complaint
 from nogd.objective.black_box import BlackBox
 from nogd.objective.losses import Loss, find_loss
 from nogd.objective.meter import Budget, Meter
-from nogd.objective.network import Network, check_independent, private_copy
+from nogd.objective.network import Engine, Network, check_independent, private_copy
 from nogd.objective.objective import Objective
 from nogd.objective.space import DEFAULT_BOX, Bounds, ParameterSpace
 from nogd.objective.stream import Stream
@@ -136,8 +136,13 @@ def objective(
     device: str | torch.device | None = None,
     dtype: torch.dtype | None = None,
     batch_size: int | None = None,
+    engine: Engine | None = None,
 ) -> Objective:
-    """What `fit` minimises, for people who score candidates themselves: `objective(...).losses(Population(thetas))`."""
+    """What `fit` minimises, for people who score candidates themselves: `objective(...).losses(Population(thetas))`.
+
+    engine: how to score candidates ("stack", "chain", "vmap" or "loop"); left out, the fastest that is right is chosen,
+    which the objective's own `engine` tells with the reason. Raises InvalidSetting if that one cannot.
+    """
     if batch_size is not None and not (_is_whole(batch_size) and batch_size >= 1):
         raise InvalidSetting(f"batch_size must be a whole number of at least 1, not {batch_size!r:.60}.")
     if dtype is not None and not _is_floating(dtype):
@@ -155,7 +160,7 @@ def objective(
         return Objective(make_stream(working, batches, loss, space), batch_size=batch_size)
     x, y = as_tensors(inputs, targets, working, space)
     check_independent(working, module, x)
-    return Objective(make_network(working, x, y, loss, space), batch_size=batch_size)
+    return Objective(make_network(working, x, y, loss, space, engine), batch_size=batch_size)
 
 
 def make_stream(working: nn.Module, batches: StreamedBatches, loss: AnyLoss, space: ParameterSpace) -> Stream:
@@ -165,7 +170,12 @@ def make_stream(working: nn.Module, batches: StreamedBatches, loss: AnyLoss, spa
 
 
 def make_network(
-    working: nn.Module, inputs: Tensor, targets: Tensor, loss: AnyLoss, space: ParameterSpace
+    working: nn.Module,
+    inputs: Tensor,
+    targets: Tensor,
+    loss: AnyLoss,
+    space: ParameterSpace,
+    engine: Engine | None = None,
 ) -> Network:
     """A module that may be worked on, with data and loss; a DataError if they do not fit together."""
     found = find_loss(loss)
@@ -182,7 +192,7 @@ def make_network(
             f"the module gives a {type(outputs).__name__}, but loss {found.name!r} needs one tensor of outputs; wrap"
             " the module so that it returns that, or give a loss of your own."
         )
-    return Network(working, space, inputs, found.fit_targets(targets, outputs), found)
+    return Network(working, space, inputs, found.fit_targets(targets, outputs), found, engine)
 
 
 def as_budget(budget: AnyBudget | None) -> Budget:

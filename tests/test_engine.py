@@ -249,17 +249,17 @@ NO_STACKS = {
     # torch warns of its slow batching rule, and a warning is an error here, so vmap gives up
     "parametrised": (parametrised, "loop"),
     "old weight norm": (old_weight_norm, "loop"),
-    "tied": (tied, "vmap"),
-    "one layer twice": (twice, "vmap"),
-    "frozen weight": (lambda: frozen("0.weight"), "vmap"),
-    "frozen bias": (lambda: frozen("2.bias"), "vmap"),
-    "frozen layer": (lambda: frozen("0.weight", "0.bias"), "vmap"),
+    "tied": (tied, "chain"),
+    "one layer twice": (twice, "chain"),
+    "frozen weight": (lambda: frozen("0.weight"), "chain"),
+    "frozen bias": (lambda: frozen("2.bias"), "chain"),
+    "frozen layer": (lambda: frozen("0.weight", "0.bias"), "chain"),
     "batch norm in training": (lambda: between(nn.BatchNorm1d(4)), "loop"),
-    "batch norm": (lambda: between(nn.BatchNorm1d(4)).eval(), "vmap"),
+    "batch norm": (lambda: between(nn.BatchNorm1d(4)).eval(), "chain"),
     "softmax": (lambda: between(nn.Softmax(-1)), "vmap"),
     "prelu": (lambda: between(nn.PReLU(4)), "vmap"),
-    "layer norm": (lambda: between(nn.LayerNorm(4)), "vmap"),
-    "activation first": (lambda: nn.Sequential(nn.Tanh(), simple()), "vmap"),
+    "layer norm": (lambda: between(nn.LayerNorm(4)), "chain"),
+    "activation first": (lambda: nn.Sequential(nn.Tanh(), simple()), "chain"),
     "weight in a list": (Listed, "loop"),
     "branch": (Branch, "loop"),
     "recurrent": (Recurrent, "loop"),
@@ -272,9 +272,9 @@ def test_what_only_looks_like_a_stack(kind):
     module = make().to(D)
     x, y = plain.data(9, 3)
     objective = nogd.objective(module, x, y)
-    candidates = plain.thetas(5, objective.D)
+    candidates = plain.thetas(9, objective.D)
     expected = plain.losses(module, candidates, x, y, F.mse_loss)
-    assert len(set(expected.tolist())) == 5
+    assert len(set(expected.tolist())) == 9
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NogdWarning)  # of the loop; it has its own test
         for _ in range(2):  # the first time decides the engine, the second uses it
@@ -336,13 +336,13 @@ def test_an_activation_of_ones_own_that_says_it_is_elementwise():
 def test_dropout_in_training_is_scored_by_the_module_itself_with_one_warning():
     module = between(nn.Dropout(0.5)).to(D)
     objective = nogd.objective(module, *plain.data(30, 3))
-    candidates = nogd.Population(plain.thetas(1, objective.D).repeat(6, 1))
+    candidates = nogd.Population(plain.thetas(1, objective.D).repeat(9, 1))
     with pytest.warns(
         NogdWarning, match="one by one, which is slow, as torch.func.vmap refuses it"
     ) as caught:
         found = objective.losses(candidates)
     assert len(caught) == 1
-    assert len(set(found.tolist())) == 6  # each call drops others
+    assert len(set(found.tolist())) == 9  # each call drops others
     assert "drops out at random" in nogd.objective(module, *plain.data(30, 3)).engine
     objective.losses(candidates)  # no second warning: they are errors here
 
@@ -350,9 +350,9 @@ def test_dropout_in_training_is_scored_by_the_module_itself_with_one_warning():
 def test_vmap_is_left_with_one_warning_that_says_why():
     objective = nogd.objective(Branch().to(D), *plain.data(9, 3))
     with pytest.warns(NogdWarning, match="data-dependent control flow") as caught:
-        objective.losses(nogd.Population(plain.thetas(3, objective.D)))
+        objective.losses(nogd.Population(plain.thetas(8, objective.D)))
     assert len(caught) == 1
-    objective.losses(nogd.Population(plain.thetas(3, objective.D)))
+    objective.losses(nogd.Population(plain.thetas(8, objective.D)))
     assert engine(objective) == "loop"
 
 
@@ -457,7 +457,7 @@ def test_the_users_module_is_untouched(make):
     objective = nogd.objective(module, *plain.data(9, 3), dtype=torch.float32)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NogdWarning)
-        objective.losses(nogd.Population(plain.thetas(3, objective.D, dtype=torch.float32)))
+        objective.losses(nogd.Population(plain.thetas(8, objective.D, dtype=torch.float32)))
     objective.gradient(plain.thetas(1, objective.D, dtype=torch.float32)[0])
     walk = objective.walk(plain.thetas(1, objective.D, dtype=torch.float32)[0])
     walk.losses(0, torch.zeros(2))

@@ -47,16 +47,16 @@ def measured_cost(module: nn.Module, inputs: Tensor, targets: Tensor, loss: Loss
     """The cost of any module, by counting the products that it makes of a few examples, forwards and backwards."""
     few = min(len(inputs), 8)
     parameters = [p for p in module.parameters() if p.requires_grad]
-    with torch.enable_grad(), _Products() as forward:
+    with torch.enable_grad(), Products() as forward:
         value = loss(module(inputs[:few]), targets[:few])
     if not value.requires_grad or forward.flops == 0:
         return Cost(forward.flops / few, DEEP_NET_GRADIENT_COST)
-    with _Products() as backward:
+    with Products() as backward:
         torch.autograd.grad(value, parameters, allow_unused=True)
     return Cost(forward.flops / few, 1 + backward.flops / forward.flops)
 
 
-class _Products(TorchDispatchMode):
+class Products(TorchDispatchMode):
     """Counts flops by torch's own registry, as torch's FlopCounterMode does.
 
     That one would import torch._dynamo first, which takes over a second, because a mode says by default that it must

@@ -1,59 +1,121 @@
-"""Score candidates for a network with data: as a stack, by vmap or one by one, the fastest that is right."""
+"""Score candidates for a network with data: as a chain, by vmap or one by one, the fastest that is right."""
 
 from __future__ import annotations
 
 import copy
-import math
 import warnings
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
 
 from nogd.errors import InvalidSetting, NogdWarning
+from nogd.objective.chain import Chain
 from nogd.objective.cost import Cost, measured_cost, stack_cost
+from nogd.objective.footprint import Footprint, footprint
 from nogd.objective.forward_mode import agrees, tangents
 from nogd.objective.losses import Loss
+from nogd.objective.parts import NotUnderstood
+from nogd.objective.reading import check_chain, read_chain
 from nogd.objective.space import ParameterSpace
-from nogd.objective.stack import CHUNK_ELEMENTS, NotAStack, Stack, read_stack
+from nogd.objective.stack import CHUNK_ELEMENTS, Stack, as_stack
 from nogd.objective.stack_tangents import stack_tangents
+from nogd.objective.vmapped import Functional, Vmapped
 
-Engine = Literal["stack", "vmap", "loop"]
+Engine = Literal["stack", "chain", "vmap", "loop"]
+FEW_EXAMPLES = 8
 
 
 class Network:
     """A network, a loss and data, without any counting.
 
     module: a private copy whose parameters are views of one flat vector. inputs `[N, ...]`, targets as the loss
-    compares them. `engine` says how a population is scored and `why` explains it.
+    compares them. `engine` says how a population is scored and `why` explains it: "chain" where the module is
+    understood layer by layer, "stack" where it is nothing but linear layers and activations, "vmap" and "loop" for
+    the rest. engine: the one to use, whatever would be chosen; InvalidSetting if it cannot be.
     """
 
     def __init__(
-        self, module: nn.Module, space: ParameterSpace, inputs: Tensor, targets: Tensor, loss: Loss
+        self,
+        module: nn.Module,
+        space: ParameterSpace,
+        inputs: Tensor,
+        targets: Tensor,
+        loss: Loss,
+        engine: Engine | None = None,
     ) -> None:
         self.space, self.loss, self.module = space, loss, module
         self._flat = space.read(module)
         self._parameters = _point_at(module, space, self._flat)
-        self._places = _places(module, space)
         self.stack: Stack | None = None
-        self.engine: Engine = "vmap"
-        self._vmap_agrees = False
-        self._forward_mode: bool | None = (
-            None  # whether torch.func.jvp works here; not known before it is asked
-        )
-        self.why = "it is called under torch.func.vmap"
-        try:
-            self.stack = read_stack(module, space, inputs)
-            self.engine, self.why = "stack", "it is a stack of linear layers and elementwise activations"
-        except NotAStack as reason:
-            self.why = f"{self.why}, as {reason}"
+        self._chain: Chain | None = None
+        self._vmapped: Vmapped | None = None
+        self._functional = Functional(module, space)
+        # Whether torch.func.jvp works here; not known before it is asked.
+        self._forward_mode: bool | None = None
+        self.inputs, self.targets = inputs, targets
+        self.engine, self.why = self._choose(engine)
         self.hold(inputs, targets)
 
     def hold(self, inputs: Tensor, targets: Tensor) -> None:
         """Score on these data from now on; they must be of the same kind as those before."""
         self.inputs, self.targets = inputs, targets
-        self.stack_inputs = inputs.T.contiguous() if self.stack else inputs
-        self.stack_targets = targets.T.contiguous() if self.stack and targets.ndim == 2 else targets
+        chained = self._chain is not None
+        self.stack_inputs = inputs.movedim(0, -1).contiguous() if chained else inputs
+        self.stack_targets = targets.T.contiguous() if chained and targets.ndim == 2 else targets
+
+    def _choose(self, forced: Engine | None) -> tuple[Engine, str]:
+        if forced is not None and forced not in get_args(Engine):
+            raise InvalidSetting(
+                f"engine must be one of {', '.join(get_args(Engine))}, not {forced!r:.60}; left out, the fastest is"
+                " chosen."
+            )
+        if forced == "loop":
+            return "loop", "it was asked for"
+        if forced == "vmap":
+            self._vmapped = Vmapped(self._functional, self.loss, self._footprint(), fewest=1)
+            return "vmap", "it was asked for"
+        try:
+            chain = self._understood()
+        except NotUnderstood as reason:
+            if forced is not None:
+                raise InvalidSetting(f"engine {forced!r} cannot score this module, as {reason}.") from None
+            return self._by_calls(str(reason))
+        stack = as_stack(chain, self.space)
+        if forced == "stack" and stack is None:
+            raise InvalidSetting(
+                "engine 'stack' cannot score this module, as it is no stack of linear layers and elementwise"
+                " activations; 'chain' can."
+            )
+        self._chain, self.stack = chain, None if forced == "chain" else stack
+        if self.stack is not None:
+            return "stack", "it is a stack of linear layers and elementwise activations"
+        return "chain", "it is a chain of layers that are all known"
+
+    def _by_calls(self, reason: str) -> tuple[Engine, str]:
+        """How to call a module that is not understood: by the work that one pass is, never by the clock."""
+        size = self._footprint()
+        if not size.is_small(len(self.inputs)):
+            why = "the module is called for each candidate, as it is too large to gain from vmap"
+            return "loop", f"{why}, and {reason}"
+        self._vmapped = Vmapped(self._functional, self.loss, size)
+        return "vmap", f"it is called under torch.func.vmap, as {reason}"
+
+    def _footprint(self) -> Footprint:
+        return footprint(self.module, self.inputs, self.space.dimension)
+
+    def _understood(self) -> Chain:
+        """The module as a chain that gives what the module gives. Raises NotUnderstood."""
+        chain = read_chain(self.module, self.space, self.inputs)
+        start = self._flat.clone()
+        noise = torch.randn(len(start), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        thetas = torch.stack([start, noise.to(start)])
+        try:
+            with torch.no_grad():
+                check_chain(chain, self.outputs, thetas, self.inputs[:FEW_EXAMPLES])
+        finally:
+            self._flat.copy_(start)
+        return chain
 
     @property
     def examples(self) -> int:
@@ -69,17 +131,17 @@ class Network:
     def losses(self, thetas: Tensor, rows: Tensor | None = None) -> Tensor:
         """Losses of thetas `[P, D]`, as `[P]`; rows: numbers of the examples to use."""
         with torch.no_grad():
-            if self.engine == "stack":
-                return self._stack_losses(thetas, rows)
-            if self.engine == "vmap" and len(thetas) > 1:
-                return self._vmap_losses(thetas, rows)
+            if self._chain is not None:
+                return self._chain_losses(self._chain, thetas, rows)
+            if self._vmapped is not None and self._vmapped.pays(len(thetas)):
+                return self._vmap_losses(self._vmapped, thetas, rows)
             return self._loop_losses(thetas, rows)
 
     def stack_data(self, rows: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Inputs `[features, N]` and targets, features first, as a stack takes them."""
+        """Inputs and targets, features first, `[features, N]`, as a stack or a chain takes them."""
         if rows is None:
             return self.stack_inputs, self.stack_targets
-        return self.stack_inputs[:, rows], self.stack_targets[..., rows]
+        return self.stack_inputs[..., rows], self.stack_targets[..., rows]
 
     def outputs(self, theta: Tensor, inputs: Tensor) -> Tensor:
         """What the module itself gives with theta `[D]` as its parameters."""
@@ -106,7 +168,7 @@ class Network:
             return stack_tangents(self.stack, theta, directions, self.stack_data(rows)[0], targets, self.loss)
 
         def loss_of(point: Tensor) -> Tensor:
-            return self._functional_loss(point, inputs, targets)
+            return self.loss(self._functional(point, inputs), targets)
 
         if not self._forward_mode:
             loss, gradient = self.gradient(theta, rows)
@@ -117,55 +179,31 @@ class Network:
         chunk = max(1, CHUNK_ELEMENTS // max(1, inputs.numel(), len(theta)))
         return tangents(loss_of, theta, directions, chunk)
 
-    def _functional_loss(self, theta: Tensor, inputs: Tensor, targets: Tensor) -> Tensor:
-        """Loss of theta `[D]` as a function that torch.func can transform."""
-        named = self.space.split(theta)
-        parameters = {place: named[name] for place, name in self._places.items()}
-        outputs = torch.func.functional_call(self.module, parameters, (inputs,), tie_weights=False)
-        return self.loss(outputs, targets)
-
     def _batch(self, rows: Tensor | None) -> tuple[Tensor, Tensor]:
         return (self.inputs, self.targets) if rows is None else (self.inputs[rows], self.targets[rows])
 
-    def _stack_losses(self, thetas: Tensor, rows: Tensor | None) -> Tensor:
-        assert self.stack is not None
+    def _chain_losses(self, chain: Chain, thetas: Tensor, rows: Tensor | None) -> Tensor:
         inputs, targets = self.stack_data(rows)
-        if self.loss.batched is not None:
-            return self.stack.losses(thetas, inputs, targets, self.loss)
-        outputs = (self.stack.forward(theta[None], inputs)[0].T for theta in thetas)
+        if self.loss.batched is not None and len(chain.outputs) == 1:
+            return chain.losses(thetas, inputs, targets, self.loss)
+        outputs = (chain.forward(theta[None], inputs)[0].movedim(-1, 0).contiguous() for theta in thetas)
         own_targets = self._batch(rows)[1]
-        return torch.stack([self.loss(output, own_targets) for output in outputs])
+        losses = [self.loss(output, own_targets) for output in outputs]
+        return torch.stack(losses) if losses else thetas.new_empty(0)
 
-    def _vmap_losses(self, thetas: Tensor, rows: Tensor | None) -> Tensor:
+    def _vmap_losses(self, vmapped: Vmapped, thetas: Tensor, rows: Tensor | None) -> Tensor:
         inputs, targets = self._batch(rows)
-
-        def loss_of(theta: Tensor) -> Tensor:
-            return self._functional_loss(theta, inputs, targets)
-
         try:
-            chunk = max(1, CHUNK_ELEMENTS // max(1, inputs.numel()))
-            losses = torch.func.vmap(loss_of, chunk_size=chunk)(thetas)
-            if not self._vmap_agrees:
-                self._check_vmap(thetas, rows, losses)
-            return losses
+            return vmapped.losses(thetas, inputs, targets, lambda few: self._loop_losses(few, rows))
         except Exception as refusal:  # vmap refuses in many ways; if the module is at fault, the loop says so
             losses = self._loop_losses(thetas, rows)
             reason = str(refusal).strip().splitlines()[0] if str(refusal) else type(refusal).__name__
+            self._vmapped = None
             self.engine, self.why = "loop", f"torch.func.vmap refuses it: {reason}"
             warnings.warn(
                 f"candidates are scored one by one, which is slow, as {self.why}", NogdWarning, stacklevel=4
             )
             return losses
-
-    def _check_vmap(self, thetas: Tensor, rows: Tensor | None, losses: Tensor) -> None:
-        """Compare two losses with the module itself: one that keeps its weights elsewhere too (a list) evades vmap."""
-        ends = [0, len(thetas) - 1]
-        tolerance = math.sqrt(torch.finfo(thetas.dtype).eps)
-        if not torch.allclose(
-            losses[ends], self._loop_losses(thetas[ends], rows), rtol=tolerance, equal_nan=True
-        ):
-            raise ValueError("it gives other losses there than by itself")
-        self._vmap_agrees = True
 
     def _loop_losses(self, thetas: Tensor, rows: Tensor | None) -> Tensor:
         inputs, targets = self._batch(rows)
@@ -209,19 +247,3 @@ def _point_at(module: nn.Module, space: ParameterSpace, flat: Tensor) -> list[nn
     for t in space:
         parameters[t.name].data = flat[t.start : t.stop].view(t.shape)
     return [parameters[t.name] for t in space]
-
-
-def _places(module: nn.Module, space: ParameterSpace) -> dict[str, str]:
-    """All places where a searched parameter stands, with its name in the space; a shared one stands in several.
-
-    Each module once, even if it is used twice: torch.func.functional_call would not put its parameters back
-    (pytorch 2.13), and left to tie weights by itself it does just that.
-    """
-    named = dict(module.named_parameters())
-    names = {id(named[t.name]): t.name for t in space}
-    found: dict[str, str] = {}
-    for prefix, part in module.named_modules():
-        for name, parameter in part._parameters.items():
-            if id(parameter) in names:
-                found[f"{prefix}.{name}" if prefix else name] = names[id(parameter)]
-    return found

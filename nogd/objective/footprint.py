@@ -1,0 +1,76 @@
+"""How much work one forward pass of a module is, and in how many calls: decides whether vmap is worth its while."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nogd.objective.chain import CHUNK_ELEMENTS
+from nogd.objective.cost import Products
+
+# An element that is read and written takes as long as so many operations of a matrix product.
+_ELEMENT = 16
+# A call costs some 5 microseconds before it does anything, which vmap pays once for many candidates; in return its
+# batched calls are slower at the work itself. Measured on a CPU (experiments/benchmarks/population.py), vmap is ahead
+# below this much work a call. On a GPU a call costs as much, while the work goes a hundred times faster.
+_WORTH = {"cpu": 100_000, "cuda": 10_000_000}
+# Below so many candidates at once, vmap's own start costs more than it saves.
+FEWEST = 8
+_WEIGHTS = (
+    8 * CHUNK_ELEMENTS
+)  # elements of theta in a chunk: each is read once, so they need not stay in the cache
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """work: operations of one example, an element counting as several. widest: elements of one example's widest value.
+
+    calls: of tensor operations in one forward pass. dimension: D. device: its kind.
+    """
+
+    work: float
+    widest: float
+    calls: int
+    dimension: int
+    device: str
+
+    def is_small(self, examples: int) -> bool:
+        """Whether one forward pass over so many examples spends itself on calls rather than on work."""
+        return self.work * examples < _WORTH.get(self.device, _WORTH["cuda"]) * self.calls
+
+    def chunk(self, count: int, examples: int) -> int:
+        """How many of `count` candidates to score at once: all chunks about equal, and within the cache."""
+        most = CHUNK_ELEMENTS / max(1.0, self.widest * examples)
+        most = max(1, int(min(most, _WEIGHTS / self.dimension)))
+        chunks = -(-count // most)
+        return -(-count // chunks)
+
+
+def footprint(module: nn.Module, inputs: Tensor, dimension: int) -> Footprint:
+    """Measured on a few of the examples."""
+    few = max(1, min(len(inputs), 8))
+    with torch.no_grad(), _Calls() as seen:
+        module(inputs[:few])
+    work = seen.flops + _ELEMENT * seen.elements
+    return Footprint(work / few, seen.widest / few, seen.calls, dimension, inputs.device.type)
+
+
+class _Calls(Products):
+    """Counts calls and the elements that they make, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = self.elements = self.widest = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        result = super().__torch_dispatch__(func, types, args, kwargs)
+        self.calls += 1
+        if isinstance(result, Tensor) and not func.is_view:
+            self.elements += result.numel()
+            self.widest = max(self.widest, result.numel())
+        return result
