@@ -101,7 +101,9 @@ def _refuse_twins(learners: list[_Labelled]) -> None:
                 f"{same[key]!r} and {learner.label!r} are one and the same learner; leave one of them out."
             )
         if learner.label in labels:
-            raise InvalidSetting(f"two learners are called {learner.label!r}; give one of them another label.")
+            raise InvalidSetting(
+                f"two learners are called {learner.label!r}; give one of them another label."
+            )
         labels.add(learner.label)
         same[key] = learner.label
 
