@@ -65,14 +65,19 @@ def candidates_of(kind, objective, theta, count, antithetic, rank):
     st.integers(1, 6),
     st.booleans(),
     st.integers(1, 3),
+    st.sampled_from([0, 1 << 16]),
 )
 @settings(deadline=None, derandomize=True, max_examples=60)
-def test_scored_as_if_written_out(hidden, activation, kind, count, antithetic, rank):
+def test_scored_as_if_written_out(hidden, activation, kind, count, antithetic, rank, small):
     net, objective = make([*hidden, 3], activation)
     theta = objective.space.read(net)
     before = theta.clone()
     candidates = candidates_of(kind, objective, theta, count, antithetic, rank)
-    losses = objective.losses(candidates)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(
+            "nogd.objective.scoring._SMALL", small
+        )  # 0: perturbed layer by layer, however small it is
+        losses = objective.losses(candidates)
     assert torch.equal(theta, before)
     torch.testing.assert_close(losses, one_by_one(objective, net, candidates), rtol=1e-9, atol=1e-12)
     assert objective.meter.evaluations == len(candidates) == len(losses)
@@ -195,6 +200,7 @@ def test_what_does_not_fit_is_said(kind):
 def test_perturbed_in_pieces_and_pairs(piece, rows, bias, monkeypatch):
     """One row: a pair is scored side by side; 40: one after the other. Small pieces: units by units."""
     monkeypatch.setattr("nogd.objective.perturbed._PIECE", piece)
+    monkeypatch.setattr("nogd.objective.scoring._SMALL", 0)
     torch.manual_seed(2)
     net = nn.Sequential(nn.Linear(6, 9, bias=bias), nn.Tanh(), nn.Linear(9, 8, bias=bias), nn.ReLU())
     net = net.extend([nn.Linear(8, 7, bias=bias), nn.GELU(), nn.Linear(7, 3, bias=bias)]).double()
@@ -206,11 +212,20 @@ def test_perturbed_in_pieces_and_pairs(piece, rows, bias, monkeypatch):
     torch.testing.assert_close(objective.losses(candidates), one_by_one(objective, net, candidates))
 
 
-def test_pairs_need_not_be_numbers():
+@pytest.mark.parametrize("small", [0, 1 << 16])
+def test_pairs_need_not_be_numbers(small, monkeypatch):
+    monkeypatch.setattr("nogd.objective.scoring._SMALL", small)
     net, objective = make([4, 6, 3], nn.ReLU, rows=1)
     theta = objective.space.read(net)
     assert objective.losses(nogd.Perturbed(theta, (1,), float("nan"), antithetic=True)).isinf().all()
     assert len(objective.losses(nogd.Perturbed(theta, (), 0.1, antithetic=True))) == 0
+
+
+def test_perturbed_written_out_in_parts_of_any_size():
+    candidates = nogd.Perturbed(torch.randn(300), (4, 2, 9), 0.3, antithetic=True)
+    one_by_one = torch.stack([candidates.at(k) for k in range(len(candidates))])
+    for count in (1, 2, 4, 100):
+        torch.testing.assert_close(torch.cat(list(candidates.written_out(count))), one_by_one)
 
 
 def test_noise_does_not_depend_on_threads():

@@ -51,9 +51,16 @@ class Perturbed:
         return len(self.theta)
 
     def dense(self) -> Tensor:
-        if not self.seeds:
-            return self.theta.new_empty(0, len(self.theta))
-        return torch.stack([self.at(k) for k in range(len(self))])
+        return torch.cat([self.theta.new_empty(0, len(self.theta)), *self.written_out(max(1, len(self)))])
+
+    def written_out(self, count: int) -> Iterator[Tensor]:
+        """All candidates in order, so many at a time, `[count, D]`."""
+        moves = self.moves()
+        for start in range(0, len(moves), count):
+            part = moves[start : start + count]
+            # A pair shares its noise, where both are asked for at once.
+            made = {seed: noise(seed, 0, len(self.theta), self.theta) for seed, _ in part}
+            yield torch.stack([torch.add(self.theta, made[seed], alpha=scale) for seed, scale in part])
 
     def at(self, k: int) -> Tensor:
         """Candidate k, `[D]`."""
