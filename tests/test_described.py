@@ -14,6 +14,7 @@ from torch import nn
 
 import nogd
 from nogd.objective.noise import BLOCK, noise
+from nogd.objective.perturbed import _BESIDES
 
 ACTIVATIONS = [nn.ReLU, nn.Tanh, nn.Sigmoid, nn.GELU]
 
@@ -64,14 +65,19 @@ def candidates_of(kind, objective, theta, count, antithetic, rank):
     st.integers(1, 6),
     st.booleans(),
     st.integers(1, 3),
+    st.sampled_from([0, 1 << 16]),
 )
 @settings(deadline=None, derandomize=True, max_examples=60)
-def test_scored_as_if_written_out(hidden, activation, kind, count, antithetic, rank):
+def test_scored_as_if_written_out(hidden, activation, kind, count, antithetic, rank, small):
     net, objective = make([*hidden, 3], activation)
     theta = objective.space.read(net)
     before = theta.clone()
     candidates = candidates_of(kind, objective, theta, count, antithetic, rank)
-    losses = objective.losses(candidates)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(
+            "nogd.objective.scoring._SMALL", small
+        )  # 0: perturbed layer by layer, however small it is
+        losses = objective.losses(candidates)
     assert torch.equal(theta, before)
     torch.testing.assert_close(losses, one_by_one(objective, net, candidates), rtol=1e-9, atol=1e-12)
     assert objective.meter.evaluations == len(candidates) == len(losses)
@@ -186,3 +192,56 @@ def test_what_does_not_fit_is_said(kind):
         candidates.combine(torch.ones(2), out=theta)
     with pytest.raises(nogd.UserError, match="shape"):
         nogd.Perturbed(theta[None], (1,), 0.1)
+
+
+@pytest.mark.parametrize("piece", [1, 50, 1 << 21])
+@pytest.mark.parametrize("rows", [1, 40])
+@pytest.mark.parametrize("bias", [True, False])
+def test_perturbed_in_pieces_and_pairs(piece, rows, bias, monkeypatch):
+    """One row: a pair is scored side by side; 40: one after the other. Small pieces: units by units."""
+    monkeypatch.setattr("nogd.objective.perturbed._PIECE", piece)
+    monkeypatch.setattr("nogd.objective.scoring._SMALL", 0)
+    torch.manual_seed(2)
+    net = nn.Sequential(nn.Linear(6, 9, bias=bias), nn.Tanh(), nn.Linear(9, 8, bias=bias), nn.ReLU())
+    net = net.extend([nn.Linear(8, 7, bias=bias), nn.GELU(), nn.Linear(7, 3, bias=bias)]).double()
+    x, y = torch.randn(rows, 6, dtype=torch.float64), torch.randint(0, 3, (rows,))
+    objective = nogd.objective(net, x, y, loss="cross-entropy")
+    candidates = nogd.Perturbed(objective.space.read(net), (3, 1, 3), 0.4, antithetic=True)
+    side_by_side = 9 * rows * _BESIDES <= objective.D
+    assert side_by_side == (rows == 1)
+    torch.testing.assert_close(objective.losses(candidates), one_by_one(objective, net, candidates))
+
+
+@pytest.mark.parametrize("small", [0, 1 << 16])
+def test_pairs_need_not_be_numbers(small, monkeypatch):
+    monkeypatch.setattr("nogd.objective.scoring._SMALL", small)
+    net, objective = make([4, 6, 3], nn.ReLU, rows=1)
+    theta = objective.space.read(net)
+    assert objective.losses(nogd.Perturbed(theta, (1,), float("nan"), antithetic=True)).isinf().all()
+    assert len(objective.losses(nogd.Perturbed(theta, (), 0.1, antithetic=True))) == 0
+
+
+def test_perturbed_written_out_in_parts_of_any_size():
+    candidates = nogd.Perturbed(torch.randn(300), (4, 2, 9), 0.3, antithetic=True)
+    one_by_one = torch.stack([candidates.at(k) for k in range(len(candidates))])
+    for count in (1, 2, 4, 100):
+        torch.testing.assert_close(torch.cat(list(candidates.written_out(count))), one_by_one)
+
+
+def test_noise_does_not_depend_on_threads():
+    like, threads = torch.empty(0), torch.get_num_threads()
+    made = []
+    for count in (1, 3):
+        torch.set_num_threads(count)
+        made.append(noise(4, 7, 12 * BLOCK + 5, like))
+    torch.set_num_threads(threads)
+    assert torch.equal(*made)
+
+
+def test_noise_in_threads_under_inference_mode():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    with torch.inference_mode():
+        inside = noise(4, 0, 8 * BLOCK, torch.empty(0))
+    torch.set_num_threads(threads)
+    assert torch.equal(inside, noise(4, 0, 8 * BLOCK, torch.empty(0)))

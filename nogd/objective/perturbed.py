@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -12,8 +13,12 @@ from nogd.objective.losses import Loss
 from nogd.objective.noise import blocks, noise
 from nogd.objective.stack import Layer, Stack
 
-# Elements of a weight matrix that are perturbed at a time: large enough for a fast product, small beside a network.
-_PIECE = 1 << 20
+# Elements of a weight matrix that are perturbed at a time: large enough for a product at full speed (half as many
+# cost it 4 %), small beside a network.
+_PIECE = 1 << 21
+# The two candidates of a pair are scored side by side, from one making of their noise, while the activations that this
+# keeps besides are no more than this share of the parameters.
+_BESIDES = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +51,16 @@ class Perturbed:
         return len(self.theta)
 
     def dense(self) -> Tensor:
-        if not self.seeds:
-            return self.theta.new_empty(0, len(self.theta))
-        return torch.stack([self.at(k) for k in range(len(self))])
+        return torch.cat([self.theta.new_empty(0, len(self.theta)), *self.written_out(max(1, len(self)))])
+
+    def written_out(self, count: int) -> Iterator[Tensor]:
+        """All candidates in order, so many at a time, `[count, D]`."""
+        moves = self.moves()
+        for start in range(0, len(moves), count):
+            part = moves[start : start + count]
+            # A pair shares its noise, where both are asked for at once.
+            made = {seed: noise(seed, 0, len(self.theta), self.theta) for seed, _ in part}
+            yield torch.stack([torch.add(self.theta, made[seed], alpha=scale) for seed, scale in part])
 
     def at(self, k: int) -> Tensor:
         """Candidate k, `[D]`."""
@@ -82,36 +94,93 @@ class Perturbed:
 def perturbed_losses(
     stack: Stack, candidates: Perturbed, inputs: Tensor, targets: Tensor, loss: Loss
 ) -> Tensor:
-    """Losses `[P]` of perturbed stacks, one after the other, in the memory of a plain forward pass.
+    """Losses `[P]` of perturbed stacks, one after the other (or pair by pair), in the memory of a plain forward pass.
 
     inputs `[features, N]`, targets features first.
     """
     assert loss.batched is not None
-    losses = [
-        loss.batched(_forward(stack, candidates.theta, seed, scale, inputs)[None], targets)
-        for seed, scale in candidates.moves()
-    ]
-    return torch.cat(losses)
+    losses = candidates.theta.new_empty(len(candidates))
+    widest = max(layer.outputs for layer in stack.layers) * inputs.shape[1]
+    for seed, places, scales in _groups(candidates, widest):
+        noises = _Noises(candidates.theta, seed, scales)
+        for place, outputs in zip(places, _forward(stack, noises, inputs), strict=True):
+            losses[place] = loss.batched(outputs[None], targets)[0]
+    return losses
 
 
-def _forward(stack: Stack, theta: Tensor, seed: int, scale: float, inputs: Tensor) -> Tensor:
-    a = inputs
-    for layer in stack.layers:
-        z = a.new_empty(layer.outputs, a.shape[1])
-        units = max(1, _PIECE // layer.inputs)
-        for unit in range(0, layer.outputs, units):
-            rows = z[unit : unit + units]
-            torch.mm(_weights(layer, theta, seed, scale, unit, len(rows)), a, out=rows)
-        if layer.bias is not None:
-            z += _moved(theta, seed, scale, layer.bias.start, layer.bias.stop)[:, None]
-        a = layer.activate(z)
-    return a
+def _groups(candidates: Perturbed, widest: int) -> Iterator[tuple[int, list[int], list[float]]]:
+    """Each seed with the candidates that are scored side by side: their places, and their factors.
+
+    widest: elements of the largest activation.
+    """
+    moves, pairs = candidates.moves(), len(candidates.seeds)
+    if candidates.antithetic and widest * _BESIDES <= candidates.dimension:
+        for place, (seed, scale) in enumerate(moves[:pairs]):
+            yield seed, [place, place + pairs], [scale, -scale]
+    else:
+        for place, (seed, scale) in enumerate(moves):
+            yield seed, [place], [scale]
 
 
-def _weights(layer: Layer, theta: Tensor, seed: int, scale: float, unit: int, count: int) -> Tensor:
-    start = layer.weight.start + unit * layer.inputs
-    return _moved(theta, seed, scale, start, start + count * layer.inputs).view(count, layer.inputs)
+@dataclass(frozen=True)
+class _Noises:
+    """theta moved by the noise of one seed, times each of the factors."""
+
+    theta: Tensor
+    seed: int
+    factors: list[float]
+
+    def moved(self, start: int, stop: int) -> list[Tensor]:
+        """Places start to stop of theta, moved, for each factor."""
+        made, part = noise(self.seed, start, stop, self.theta), self.theta[start:stop]
+        *others, last = self.factors
+        return [
+            *(torch.add(part, made, alpha=factor) for factor in others),
+            torch.add(part, made, alpha=last, out=made),
+        ]
+
+    def weights(self, layer: Layer, units: int) -> Iterator[tuple[slice, list[Tensor]]]:
+        """The layer's weights, so many units at a time: which units, and `[units, inputs]` for each factor."""
+        for first in range(0, layer.outputs, units):
+            last = min(layer.outputs, first + units)
+            start = layer.weight.start
+            pieces = self.moved(start + first * layer.inputs, start + last * layer.inputs)
+            yield slice(first, last), [piece.view(-1, layer.inputs) for piece in pieces]
+
+    def biases(self, layer: Layer) -> list[Tensor]:
+        """The layer's biases, `[outputs, 1]` for each factor; zeros if it has none."""
+        if layer.bias is None:
+            return [self.theta.new_zeros(layer.outputs, 1)] * len(self.factors)
+        return [piece[:, None] for piece in self.moved(layer.bias.start, layer.bias.stop)]
 
 
-def _moved(theta: Tensor, seed: int, scale: float, start: int, stop: int) -> Tensor:
-    return noise(seed, start, stop, theta).mul_(scale).add_(theta[start:stop])
+def _forward(stack: Stack, noises: _Noises, inputs: Tensor) -> list[Tensor]:
+    """Outputs `[outputs, N]` for each factor."""
+    a = [inputs] * len(noises.factors)
+    *layers, last = stack.layers
+    before = layers.pop() if layers and last.inputs * last.outputs <= _PIECE else None
+    for layer in layers:
+        a = _whole(layer, noises, a)
+    return _whole(last, noises, a) if before is None else _ending(before, last, noises, a)
+
+
+def _whole(layer: Layer, noises: _Noises, inputs: list[Tensor]) -> list[Tensor]:
+    """The layer's activations `[outputs, N]` for each factor."""
+    z = [a.new_empty(layer.outputs, a.shape[1]) for a in inputs]
+    for units, pieces in noises.weights(layer, max(1, _PIECE // layer.inputs)):
+        for each, weights, a in zip(z, pieces, inputs, strict=True):
+            torch.mm(weights, a, out=each[units])
+    return [layer.activate(each.add_(b)) for each, b in zip(z, noises.biases(layer), strict=True)]
+
+
+def _ending(before: Layer, last: Layer, noises: _Noises, inputs: list[Tensor]) -> list[Tensor]:
+    """Outputs of the last two layers `[outputs, N]`; what is between them is never whole, to need less memory."""
+    examples = inputs[0].shape[1]
+    z = [b.repeat(1, examples) for b in noises.biases(last)]
+    [(_, outer)] = noises.weights(last, last.outputs)
+    biases = noises.biases(before)
+    count = max(1, min(_PIECE // before.inputs, 2 * _PIECE // max(1, examples)))
+    for units, pieces in noises.weights(before, count):
+        for each, weights, a, b, v in zip(z, pieces, inputs, biases, outer, strict=True):
+            each.addmm_(v[:, units], before.activate(torch.mm(weights, a).add_(b[units])))
+    return [last.activate(each) for each in z]
