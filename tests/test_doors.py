@@ -387,7 +387,11 @@ MISUSES = {
     "budget zero": (lambda: fit(budget=0), InvalidSetting, "budget: forwards = 0"),
     "budget text": (lambda: fit(budget="lots"), InvalidSetting, "budget: forwards = 'lots'"),
     "budget nan": (lambda: fit(budget=math.nan), InvalidSetting, "budget: forwards = nan"),
-    "budget name": (lambda: fit(budget={"forward": 3}), InvalidSetting, "budget: forward = 3"),
+    "budget name": (
+        lambda: fit(budget={"forward": 3}),
+        InvalidSetting,
+        "budget: there is no setting 'forward'",
+    ),
     "bounds": (
         lambda: fit(bounds=5),
         InvalidSetting,

@@ -266,12 +266,13 @@ def test_the_engine_is_chosen_once_and_said_once():
     x, y = tensors()
     net = plain.drawn(Branching().double(), 1)
     made = nogd.objective(net, Batched(x, y))
+    thetas = plain.thetas(9, made.D)
     with pytest.warns(nogd.NogdWarning, match="one by one") as said:
-        made.losses(candidates(made)["population"])
+        made.losses(nogd.Population(thetas))
     assert len(said) == 1
     assert_same(
-        made.losses(candidates(made)["population"]),  # a warning now would be an error
-        plain.losses(net, plain.thetas(6, made.D), x, y, F.mse_loss),
+        made.losses(nogd.Population(thetas)),  # a warning now would be an error
+        plain.losses(net, thetas, x, y, F.mse_loss),
     )
 
 
