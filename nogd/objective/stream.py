@@ -35,7 +35,8 @@ class Stream:
     """A network, a loss and batches, without any counting; scores as `Network` does, in the memory of a batch or two.
 
     Losses are means over all examples: the mean over each batch, weighted by its size and added up in float64. For a
-    loss of one's own that is no mean over examples, it is that weighted mean of what it gives for each batch.
+    loss of one's own that is no mean over examples, it is that weighted mean of what it gives for each batch. The noise
+    of Perturbed candidates is made anew for each batch, so a few large batches beat many small ones.
     network: scores one batch at a time; it holds the first one to begin with.
     """
 
