@@ -19,6 +19,7 @@ CHUNK_ELEMENTS = 1 << 19
 # A product over fewer columns pays more for its start than for its work; an image has many of its own.
 FEWEST_ROWS = 256
 FEWEST_IMAGES = 64
+LONG_PRODUCT = 256
 
 
 @dataclass(frozen=True)
@@ -78,15 +79,20 @@ def make_chain(steps: Sequence[Step], features: Shape) -> Chain:
     if first is None:
         raise NotUnderstood("none of its searched parameters is used")
     shared, own = list(_guarded(steps[:first])), list(steps[first:])
-    head = own[0]
-    if isinstance(head, Product) and head.weight.searched and head.bias is not None and head.bias.searched:
+    if isinstance(own[0], Product) and _gains_from_ones(own[0]):
         shared.append(Ones())
-        own[0] = replace(head, ones=True)
+        own[0] = replace(own[0], ones=True)
     shapes = list(
         itertools.accumulate([*shared, *own], lambda shape, step: step.shape(shape), initial=features)
     )
     widest = max(math.prod(shape) for shape in shapes[len(shared) + 1 :])
     return Chain(tuple(steps), tuple(shared), tuple(own), widest, shapes[-1], images=len(features) > 1)
+
+
+def _gains_from_ones(head: Product) -> bool:
+    """Whether to add the bias within the product; a long product hardly notices adding it, and need not be copied."""
+    searched = head.weight.searched and head.bias is not None and head.bias.searched
+    return searched and head.inputs <= LONG_PRODUCT
 
 
 def _guarded(steps: Sequence[Step]) -> Iterator[Step]:

@@ -14,7 +14,7 @@ from nogd.objective.space import ParameterSpace
 
 
 class Vmapped:
-    """The module as a function of theta. fewest: candidates that it is worth its while for."""
+    """The module as a function of theta. fewest: candidates at once that it is worth its while for."""
 
     def __init__(
         self, module: nn.Module, space: ParameterSpace, loss: Loss, size: Footprint, fewest: int = FEWEST
@@ -24,9 +24,9 @@ class Vmapped:
         self._places = _places(module, space)
         self._agrees = False
 
-    def pays(self, count: int) -> bool:
-        """Whether so many candidates are enough to gain from it."""
-        return count >= self._fewest
+    def pays(self, count: int, examples: int) -> bool:
+        """Whether so many candidates, in the chunks that they are scored in, are enough to gain from it."""
+        return count >= self._fewest and self._size.chunk(count, examples) >= self._fewest
 
     def losses(
         self, thetas: Tensor, inputs: Tensor, targets: Tensor, one_by_one: Callable[[Tensor], Tensor]
