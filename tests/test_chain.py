@@ -139,7 +139,8 @@ def test_random_chains(data, features, image, loss, rows, count, small, wild):
     with pytest.MonkeyPatch.context() as patch:
         if small:  # many chunks of candidates, and blocks of examples
             patch.setattr(chain, "CHUNK_ELEMENTS", 300)
-            patch.setattr(chain, "FEWEST_COLUMNS", 4)
+            patch.setattr(chain, "FEWEST_ROWS", 4)
+            patch.setattr(chain, "FEWEST_IMAGES", 4)
         agree(module, x, loss, count, wild=math.nan if wild and image else wild)
 
 

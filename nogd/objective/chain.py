@@ -16,15 +16,18 @@ from nogd.objective.steps import Copy, Elementwise, Ones, Product, Room, Shape, 
 
 # Elements of the widest value that a chunk of candidates may hold: 2 MiB in float32, within a core's cache.
 CHUNK_ELEMENTS = 1 << 19
-# A product over fewer columns than this pays more for its start than for its work.
-FEWEST_COLUMNS = 256
+# A product over fewer columns pays more for its start than for its work; an image has many of its own.
+FEWEST_ROWS = 256
+FEWEST_IMAGES = 64
+LONG_PRODUCT = 256
 
 
 @dataclass(frozen=True)
 class Chain:
     """Steps one after the other, as they were read. shared: what is done before candidates differ; own: the rest.
 
-    elements: of the widest value of one candidate and one example. outputs: the shape of what comes out.
+    elements: of the widest value of one candidate and one example. outputs: the shape of what comes out. images:
+    whether what goes in has more than one axis of features.
     """
 
     steps: tuple[Step, ...]
@@ -32,6 +35,7 @@ class Chain:
     own: tuple[Step, ...]
     elements: int
     outputs: Shape
+    images: bool
 
     def forward(self, thetas: Tensor, inputs: Tensor) -> Tensor:
         """Outputs `[P, *outputs, N]` of thetas `[P, D]` for inputs `[*features, N]`."""
@@ -53,7 +57,8 @@ class Chain:
 
     def sizes(self, examples: int) -> tuple[int, int]:
         """Examples of a block and candidates of a chunk, from the shapes alone."""
-        rows = min(examples, max(FEWEST_COLUMNS, CHUNK_ELEMENTS // self.elements))
+        fewest = FEWEST_IMAGES if self.images else FEWEST_ROWS
+        rows = min(examples, max(fewest, CHUNK_ELEMENTS // self.elements))
         return rows, max(1, CHUNK_ELEMENTS // (self.elements * max(1, rows)))
 
     def _begin(self, inputs: Tensor) -> Tensor:
@@ -74,16 +79,20 @@ def make_chain(steps: Sequence[Step], features: Shape) -> Chain:
     if first is None:
         raise NotUnderstood("none of its searched parameters is used")
     shared, own = list(_guarded(steps[:first])), list(steps[first:])
-    head = own[0]
-    if isinstance(head, Product) and head.weight.searched and head.bias is not None and head.bias.searched:
+    if isinstance(own[0], Product) and _gains_from_ones(own[0]):
         shared.append(Ones())
-        own[0] = replace(head, ones=True)
+        own[0] = replace(own[0], ones=True)
     shapes = list(
         itertools.accumulate([*shared, *own], lambda shape, step: step.shape(shape), initial=features)
     )
-    return Chain(
-        tuple(steps), tuple(shared), tuple(own), max(map(math.prod, shapes[len(shared) + 1 :])), shapes[-1]
-    )
+    widest = max(math.prod(shape) for shape in shapes[len(shared) + 1 :])
+    return Chain(tuple(steps), tuple(shared), tuple(own), widest, shapes[-1], images=len(features) > 1)
+
+
+def _gains_from_ones(head: Product) -> bool:
+    """Whether to add the bias within the product; a long product hardly notices adding it, and need not be copied."""
+    searched = head.weight.searched and head.bias is not None and head.bias.searched
+    return searched and head.inputs <= LONG_PRODUCT
 
 
 def _guarded(steps: Sequence[Step]) -> Iterator[Step]:

@@ -23,7 +23,9 @@ from nogd.objective.stack_tangents import stack_tangents
 from nogd.objective.vmapped import Functional, Vmapped
 
 Engine = Literal["stack", "chain", "vmap", "loop"]
+# For how many examples a chain is compared with its module, and up to how many parameters at a second theta too.
 FEW_EXAMPLES = 8
+FEW_PARAMETERS = 1_000_000
 
 
 class Network:
@@ -107,14 +109,20 @@ class Network:
     def _understood(self) -> Chain:
         """The module as a chain that gives what the module gives. Raises NotUnderstood."""
         chain = read_chain(self.module, self.space, self.inputs)
-        start = self._flat.clone()
-        noise = torch.randn(len(start), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-        thetas = torch.stack([start, noise.to(start)])
-        try:
-            with torch.no_grad():
-                check_chain(chain, self.outputs, thetas, self.inputs[:FEW_EXAMPLES])
-        finally:
-            self._flat.copy_(start)
+        few = self.inputs[:FEW_EXAMPLES]
+        with torch.no_grad():
+            check_chain(chain, self.outputs, self._flat, few)
+            if (
+                self.space.dimension <= FEW_PARAMETERS
+            ):  # it begins at zeros, perhaps; a large one had better not
+                start = self._flat.clone()
+                noise = torch.randn(
+                    len(start), generator=torch.Generator().manual_seed(0), dtype=torch.float64
+                )
+                try:
+                    check_chain(chain, self.outputs, noise.to(start), few)
+                finally:
+                    self._flat.copy_(start)
         return chain
 
     @property
@@ -133,7 +141,8 @@ class Network:
         with torch.no_grad():
             if self._chain is not None:
                 return self._chain_losses(self._chain, thetas, rows)
-            if self._vmapped is not None and self._vmapped.pays(len(thetas)):
+            examples = self.examples if rows is None else len(rows)
+            if self._vmapped is not None and self._vmapped.pays(len(thetas), examples):
                 return self._vmap_losses(self._vmapped, thetas, rows)
             return self._loop_losses(thetas, rows)
 

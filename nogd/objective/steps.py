@@ -125,16 +125,16 @@ class Product(Step):
         return z.view(*z.shape[:2], *a.shape[2:])
 
     def _multiply(self, thetas: Tensor, weights: Tensor, a: Tensor, room: Room) -> Tensor:
-        count = max(len(weights), len(a))
+        bias = None if self.bias is None or self.ones else self.bias.of(thetas, self.outputs, 1)
+        count = max(len(weights), len(a), 1 if bias is None else len(bias))
         out = room.take(count, self.outputs, a.shape[2])
-        if len(a) == 1:  # one product does all candidates, as they share its input
+        if len(a) == 1 and len(weights) == count:  # one product does all candidates, as they share its input
             torch.mm(weights.reshape(-1, a.shape[1]), a[0], out=out.view(-1, a.shape[2]))
-        else:
-            torch.bmm(weights.expand(count, -1, -1), a, out=out)
-        if self.bias is None or self.ones:
-            return out
-        bias = self.bias.of(thetas, self.outputs, 1)
-        return out.add_(bias) if len(bias) <= count else out + bias
+            return out if bias is None else out.add_(bias)
+        weights, a = weights.expand(count, -1, -1), a.expand(count, -1, -1)
+        if bias is None:
+            return torch.bmm(weights, a, out=out)
+        return torch.baddbmm(bias.expand(out.shape), weights, a, out=out)
 
     def shape(self, before: Shape) -> Shape:
         return (self.outputs, *before[1:])

@@ -30,15 +30,15 @@ class Functional:
 
 
 class Vmapped:
-    """The module as a function of theta. fewest: candidates that it is worth its while for."""
+    """The module as a function of theta. fewest: candidates at once that it is worth its while for."""
 
     def __init__(self, functional: Functional, loss: Loss, size: Footprint, fewest: int = FEWEST) -> None:
         self._functional, self._loss, self._size, self._fewest = functional, loss, size, fewest
         self._agrees = False
 
-    def pays(self, count: int) -> bool:
-        """Whether so many candidates are enough to gain from it."""
-        return count >= self._fewest
+    def pays(self, count: int, examples: int) -> bool:
+        """Whether so many candidates, in the chunks that they are scored in, are enough to gain from it."""
+        return count >= self._fewest and self._size.chunk(count, examples) >= self._fewest
 
     def losses(
         self, thetas: Tensor, inputs: Tensor, targets: Tensor, one_by_one: Callable[[Tensor], Tensor]
