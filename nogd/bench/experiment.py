@@ -99,7 +99,10 @@ class Experiment(BaseModel):
 
     def to_toml(self) -> str:
         """The experiment as a file that means the same. Raises InvalidSetting for what only Python can hold."""
-        return tomli_w.dumps(_plain(self))
+        everything = (
+            "" if self.learners or self.tasks else "# No learners and no tasks are named: all of them.\n"
+        )
+        return everything + tomli_w.dumps(_plain(self))
 
 
 def make_experiment(given: Experiment | Mapping[str, Any] | str | Path | None, **changes: Any) -> Experiment:

@@ -30,10 +30,6 @@ def select(
     if everything and (learners and tasks):
         raise InvalidSetting("--all beside both -l and -t says two things; leave one of them out.")
     base = make_experiment(file)
-    if not (everything or learners or tasks or base.learners or base.tasks):
-        raise InvalidSetting(
-            f"{file} selects nothing: give it learners or tasks, or say --all beside it for all of both."
-        )
     limits = {name: settings.pop(name) for name in _LIMITS}
     if everything:
         base = base.model_copy(update={"learners": (), "tasks": ()})

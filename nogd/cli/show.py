@@ -54,6 +54,6 @@ def find_all(plugins: Plugins, name: str) -> list[Entry]:
     if not found:
         hint = did_you_mean(name, [known for registry in registries for known in registry.names()])
         raise UnknownName(
-            f"Nothing is named {name!r}{hint} 'nogd list learners' shows names, as do tasks, figures and the other kinds."
+            f"Nothing is named {name!r}{hint} 'nogd list learners' shows names, 'nogd list tasks' others."
         )
     return found
