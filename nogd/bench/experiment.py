@@ -79,11 +79,18 @@ class Experiment(BaseModel):
             return given
         given = dict(given)
         for key in ("learners", "tasks"):
+            if given.get(key) == []:
+                raise ValueError(f"{key} is an empty list, which selects nothing; leave it out to take all")
             if key in given and not isinstance(given[key], list | tuple):
                 given[key] = (given[key],)
         if isinstance(given.get("budget"), int | float):
             given["budget"] = {"forwards": given["budget"]}
         if "learners" in given:
+            nameless = [item for item in given["learners"] if isinstance(item, Mapping) and "use" not in item]
+            if nameless:
+                raise ValueError(
+                    f"the learner {dict(nameless[0])!r:.60} does not say what to use: use = 'adam'"
+                )
             given["learners"] = tuple(
                 learner if isinstance(learner, Mapping | Entry) else {"use": learner}
                 for learner in given["learners"]
@@ -92,7 +99,10 @@ class Experiment(BaseModel):
 
     def to_toml(self) -> str:
         """The experiment as a file that means the same. Raises InvalidSetting for what only Python can hold."""
-        return tomli_w.dumps(_plain(self))
+        everything = (
+            "" if self.learners or self.tasks else "# No learners and no tasks are named: all of them.\n"
+        )
+        return everything + tomli_w.dumps(_plain(self))
 
 
 def make_experiment(given: Experiment | Mapping[str, Any] | str | Path | None, **changes: Any) -> Experiment:

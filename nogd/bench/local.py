@@ -150,7 +150,7 @@ class _Nursery:
     def _number(self) -> int:
         data = self._line.recv(NUMBER.size, socket.MSG_WAITALL)
         if len(data) < NUMBER.size:
-            raise RuntimeError(
+            raise ConnectionError(
                 f"the process that starts workers has died (exit code {self._process.wait()})."
             )
         return int(NUMBER.unpack(data)[0])

@@ -29,8 +29,8 @@ def select(
         )
     if everything and (learners and tasks):
         raise InvalidSetting("--all beside both -l and -t says two things; leave one of them out.")
-    limits = {name: settings.pop(name) for name in _LIMITS}
     base = make_experiment(file)
+    limits = {name: settings.pop(name) for name in _LIMITS}
     if everything:
         base = base.model_copy(update={"learners": (), "tasks": ()})
     given = {name: limit for name, limit in limits.items() if limit is not None}
