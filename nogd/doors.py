@@ -88,7 +88,7 @@ def fit(
     "grid-search+adam", or a learner; hyper: further hyper-parameters of it. loss: a name (`nogd list losses`) or any
     callable (outputs, targets) -> scalar. budget: a Budget or a number of forwards; 3,000 forwards if not given.
     bounds: the box where searchers look, one pair or a mapping from patterns of parameter names to pairs. target: stop
-    as soon as a scored candidate's training loss is no higher. batch_size: rows of a query for learners that take
+    as soon as a scored candidate's training loss is no higher (a mini-batch's loss is not that). batch_size: rows of a query for learners that take
     mini-batches. Only parameters with `requires_grad` are searched. Raises UserError for whatever makes no sense.
     """
     trained = objective(

@@ -126,9 +126,9 @@ class Recorder:
 
     def _measured(self) -> Point:
         """The ledgers as they stand, and the figures of the recommendation in force."""
-        started = time.perf_counter()
         meter, state, theta = self._objective.meter, self._objective.state, self._objective.recommendation
         point: Point = {name: float(value) for name, value in meter.reading().items()}
+        started = time.perf_counter()  # after the reading: the next one must not come before it
         point["iteration"] = float(meter.iterations)
         point["phase"] = float(self._objective.phase)
         figures = self._measure(theta)

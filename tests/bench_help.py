@@ -45,6 +45,9 @@ class Watcher:
     def tell(self, event: Event) -> None:
         self.events.append(event)
 
+    def waiting(self, cells: int) -> None:
+        pass
+
     def done_elsewhere(self) -> None:
         self.elsewhere += 1
 

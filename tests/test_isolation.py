@@ -134,6 +134,18 @@ def test_whoever_hangs_is_killed_in_time(tmp_path: Path) -> None:
     assert found.left_over == []
 
 
+def test_killing_where_workers_come_from_costs_only_what_runs(tmp_path: Path) -> None:
+    found = ran(tmp_path, ["orphan", "good"], jobs=1, repetitions=2)
+    ends = {(row["learner"], row["repetition"]): row["status"] for row in found.rows}
+    assert ends == {
+        ("orphan", 0): "killed",
+        ("good", 0): "budget",
+        ("orphan", 1): "killed",
+        ("good", 1): "budget",
+    }
+    assert found.left_over == []
+
+
 def test_the_search_for_processes_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(MARK, "here")
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:

@@ -39,6 +39,8 @@ class Loud:
         input()
     def tell(self, event):
         print(type(event).__name__, event.cell.label, event.cell.id, flush=True)
+    def waiting(self, cells):
+        print("waiting", cells, flush=True)
     def done_elsewhere(self):
         print("elsewhere", flush=True)
     def end(self):
@@ -83,6 +85,7 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_killed_half_way_and_run_again_equals_a_run_that_was_never_stopped(tmp_path: Path) -> None:
     slow = ["good,pause=0.05", "parent,pause=0.05", "haunted,pause=0.05"]
     text = (
@@ -100,6 +103,8 @@ def test_killed_half_way_and_run_again_equals_a_run_that_was_never_stopped(tmp_p
         # The nursery, four workers, a child and a daemon with its shell, at the least.
         assert len(at_work) >= 7
         _, alive = psutil.wait_procs(at_work, timeout=20)
+        for orphan in alive:
+            orphan.kill()
         assert alive == []
         assert marked(MARK, mark) == []
     before = statuses(tmp_path / "broken")
@@ -120,6 +125,7 @@ def checkpoints(store: Store) -> list[str]:
         return [id_ for (id_,) in connection.execute("select id from checkpoints")]
 
 
+@pytest.mark.slow
 def test_two_at_once_share_the_work_and_run_each_cell_once(tmp_path: Path) -> None:
     text = 'learners = ["good,pause=0.02", "raises,pause=0.02"]\ntasks = "iris"\nbudget = { forwards = 30 }\n'
     experiment = written(tmp_path, text)
@@ -211,7 +217,7 @@ LEARNERS = ["grid-search", "adam", "sgd", "random-search", "hybrid", "random-sea
 
 def job(learner: str, **settings: Any) -> Job:
     experiment = make_experiment(
-        {"learners": learner, "tasks": "iris", "repetitions": 1, "budget": {"forwards": 400}}
+        {"learners": learner, "tasks": "iris", "repetitions": 1, "budget": {"forwards": 150}}
     )
     [item] = plan(experiment)
     return Job(item.cell, item.learner, item.task, timeout=PATIENCE, **settings)

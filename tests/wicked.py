@@ -201,6 +201,16 @@ class Twin(Good):
         os.fork()
 
 
+class Orphan(Good):
+    """Kill the process that workers come from."""
+
+    name: ClassVar[str] = "orphan"
+
+    def misbehave(self) -> None:
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(FOREVER)
+
+
 class NotANumber(Good):
     """Recommend nothing but NaN."""
 
@@ -299,7 +309,7 @@ class HolesTask(SupervisedTask):
 
 WICKED = (
     Raises, Exits, Vanishes, Crashes, Terminates, Hangs, HangsInC, Freezes, Gluttonous, Greedy, Parent, Haunted,
-    Ghost, Twin, NotANumber, Chatty, Warns, Meddles, Careless, Unsaved,
+    Ghost, Orphan, Twin, NotANumber, Chatty, Warns, Meddles, Careless, Unsaved,
 )  # fmt: skip
 
 

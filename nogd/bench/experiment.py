@@ -79,11 +79,18 @@ class Experiment(BaseModel):
             return given
         given = dict(given)
         for key in ("learners", "tasks"):
+            if given.get(key) == []:
+                raise ValueError(f"{key} is an empty list, which selects nothing; leave it out to take all")
             if key in given and not isinstance(given[key], list | tuple):
                 given[key] = (given[key],)
         if isinstance(given.get("budget"), int | float):
             given["budget"] = {"forwards": given["budget"]}
         if "learners" in given:
+            nameless = [item for item in given["learners"] if isinstance(item, Mapping) and "use" not in item]
+            if nameless:
+                raise ValueError(
+                    f"the learner {dict(nameless[0])!r:.60} does not say what to use: use = 'adam'"
+                )
             given["learners"] = tuple(
                 learner if isinstance(learner, Mapping | Entry) else {"use": learner}
                 for learner in given["learners"]

@@ -78,7 +78,8 @@ class _Hall:
         free = [slot for slot in self._slots if slot.job is None]
         served = repr(job.cell.learner)
         slot = next((slot for slot in free if slot.served == served), free[0])
-        if self._nursery is None or not self._nursery.is_alive:
+        slot.vacate(served)
+        if self._nursery is None or not self._nursery.is_alive:  # somebody may have killed it
             self._nursery = _Nursery(self._threads)
         self._tell(Started(job.cell))
         slot.begin(job, served, self._nursery, self._tell)
@@ -149,7 +150,7 @@ class _Nursery:
     def _number(self) -> int:
         data = self._line.recv(NUMBER.size, socket.MSG_WAITALL)
         if len(data) < NUMBER.size:
-            raise RuntimeError(
+            raise ConnectionError(
                 f"the process that starts workers has died (exit code {self._process.wait()})."
             )
         return int(NUMBER.unpack(data)[0])
@@ -175,8 +176,13 @@ class _Slot:
         assert self.line is not None
         return self.line
 
+    def vacate(self, served: str) -> None:
+        """End the worker that is here if it has served another learner."""
+        if self.line is not None and self.served != served:
+            self._retire()
+
     def begin(self, job: Job, served: str, nursery: _Nursery, tell: Callable[[Event], None]) -> None:
-        """Give a job to the worker, to a new one if the one here served another learner."""
+        """Give a job to the worker that is here, to a new one where there is none."""
         self.job, self.points = job, []
         try:
             payload = cloudpickle.dumps(job)
@@ -184,11 +190,16 @@ class _Slot:
             reason = f"it cannot be sent to a worker process: {type(error).__name__}: {error}"
             self._finish(tell, lost_record(job.cell, "error", reason, "".join(format_exception(error)), []))
             return
-        if self.line is not None and (self.served != served or self.nursery is not nursery):
+        if self.line is not None and self.nursery is not nursery:
             self._retire()
         if self.line is None:
             self.log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the worker
-            self.pid, self.line = nursery.fork(self.log)
+            try:
+                self.pid, self.line = nursery.fork(self.log)
+            except OSError as error:
+                self.log.close()
+                self._finish(tell, lost_record(job.cell, "killed", f"it got no process: {error}", "", []))
+                return
         self.served, self.nursery = served, nursery
         self.deadline = time.monotonic() + job.timeout
         with suppress(OSError):  # a worker that has died is found by listening to it

@@ -38,7 +38,8 @@ def main(descriptor: int) -> None:
     line = socket.socket(fileno=descriptor)
     workers: set[int] = set()
     try:
-        _serve(line, workers)
+        with suppress(ConnectionError):  # the harness has gone away in the midst of a question
+            _serve(line, workers)
     finally:
         for worker in tuple(workers):
             workers.discard(worker)

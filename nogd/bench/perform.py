@@ -167,7 +167,8 @@ def _checkpointing(job: Job, desk: _Desk, listener: Listener) -> Callable[[State
 
 def _record(cell: Cell, desk: _Desk, outcome: Outcome) -> Record:
     objective, meter = desk.objective, desk.objective.meter
-    row = _common(cell, desk) | meter.reading()
+    reading = meter.reading()  # once: what follows is no part of the run
+    row = _common(cell, desk) | reading
     solution = desk.measure(outcome.theta) if outcome.status == "diverged" else desk.recorder.points[-1]
     row |= {name: value for name, value in solution.items() if name.endswith(("loss", "metric"))}
     row |= {
@@ -176,7 +177,7 @@ def _record(cell: Cell, desk: _Desk, outcome: Outcome) -> Record:
         "best_loss": min(objective.trace.best, outcome.loss),
         "start_loss": desk.recorder.points[0]["loss"],
         "cpu_seconds": meter.cpu_seconds,
-        "overhead_seconds": max(0.0, meter.seconds - meter.inside),
+        "overhead_seconds": max(0.0, reading["seconds"] - meter.inside),
         "measure_seconds": meter.measuring,
         "memory_mb": peak_megabytes(),
     }

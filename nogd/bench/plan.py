@@ -74,7 +74,7 @@ def _cell(experiment: Experiment, learner: _Labelled, task: _Placed, repetition:
 
 
 def _learners(experiment: Experiment) -> list[_Labelled]:
-    entries = experiment.learners or tuple(Entry(use=name) for name in _usable(plugins().learners))
+    entries = experiment.learners or tuple(Entry(use=name) for name in usable(plugins().learners))
     if not entries:
         raise InvalidSetting("there is no learner to run: none is registered; see 'nogd list plugins'.")
     found = [_labelled(entry) for entry in entries]
@@ -116,7 +116,7 @@ def _tasks(experiment: Experiment) -> list[_Placed]:
         if twice is not None:
             raise InvalidSetting(f"task {twice!r} is given twice; leave one of them out.")
         return given
-    found = [placed for name in _usable(plugins().tasks) if (placed := _placed(name)).task.default]
+    found = [placed for name in usable(plugins().tasks) if (placed := _placed(name)).task.default]
     if not found:
         raise InvalidSetting("there is no task to run: none is registered; see 'nogd list plugins'.")
     return found
@@ -132,7 +132,7 @@ def _placed(task: str | type[Task]) -> _Placed:
     return _Placed(task, loaded, entry.source.package, source_version(entry.source))
 
 
-def _usable(registry: Registry) -> list[str]:
+def usable(registry: Registry) -> list[str]:
     """The names of everything that can be loaded; a warning for the rest, which must not stop the others."""
     names = []
     for name in registry.names():

@@ -33,6 +33,9 @@ class Silent:
     def tell(self, event: Event) -> None:
         pass
 
+    def waiting(self, cells: int) -> None:
+        pass
+
     def done_elsewhere(self) -> None:
         pass
 
@@ -53,6 +56,10 @@ def _complaint(event: Event, told: set[str]) -> str | None:
         told.add(event.text)
         return f"Warning: {event.cell.name}: {event.text}"
     return None
+
+
+def _elsewhere(cells: int) -> str:
+    return f"waiting for {cells} cells that another nogd run is at work on"
 
 
 @final
@@ -87,6 +94,10 @@ class Bar:
             self._bar.advance(self._task)
         self._bar.update(self._task, description="; ".join(self._running))
 
+    def waiting(self, cells: int) -> None:
+        if not self._running:
+            self._bar.update(self._task, description=_elsewhere(cells))
+
     def done_elsewhere(self) -> None:
         self._bar.advance(self._task)
 
@@ -100,6 +111,7 @@ class Lines:
 
     def __init__(self) -> None:
         self._told: set[str] = set()
+        self._waited = False
         self._done = self._total = self._failed = 0
 
     def begin(self, total: int, done: int) -> None:
@@ -117,6 +129,11 @@ class Lines:
             self._due = time.monotonic() + _LINE_SECONDS
             self._line()
 
+    def waiting(self, cells: int) -> None:
+        if not self._waited:
+            self._waited = True
+            print(_elsewhere(cells), file=sys.stderr, flush=True)
+
     def done_elsewhere(self) -> None:
         self._done += 1
 
@@ -129,7 +146,7 @@ class Lines:
         here = self._done - self._first
         left = (
             f", about {spent / here * (self._total - self._done):.0f} s left"
-            if 0 < here < self._total
+            if here and self._done < self._total
             else ""
         )
         failed = f", {self._failed} failed" if self._failed else ""

@@ -73,7 +73,13 @@ def _planned(row: dict[str, Any]) -> Planned:
             "device": row["device"],
         }
     )
-    item = plan(experiment)[-1]
+    try:
+        item = plan(experiment)[-1]
+    except UnknownName as error:
+        raise UnknownName(
+            f"{error} The run took it from {row['package']} {row['version']} (its task from {row['task_package']});"
+            " install that, or give --plugin as you did then."
+        ) from None
     if item.cell.id != row["id"]:
         raise InvalidSetting(
             f"{item.cell.name} cannot be repeated exactly: its code is not what it was (then {row['package']}"

@@ -60,7 +60,8 @@ class Results:
 
 
 def load_results(folder: str | Path, ids: Collection[str] | None = None, *, latest: bool = True) -> Results:
-    """The runs in a folder; ids: only these. latest: of several runs of one learner, task and repetition the last.
+    """The runs in a folder; ids: only these. latest: of several runs of one learner, task and repetition the one
+    that was last asked for.
 
     Several runs come from other budgets and other versions of the code; a table must not mix them.
     Raises StoreError if there is no store or it cannot be read.
@@ -69,11 +70,11 @@ def load_results(folder: str | Path, ids: Collection[str] | None = None, *, late
     try:
         columns, rows = store.runs()
         runs = _numbers(pd.DataFrame(rows, columns=columns))
-        planned = pd.DataFrame(store.planned(), columns=["id", "learner", "task", "repetition"])
+        planned = pd.DataFrame(store.planned(), columns=["id", "learner", "task", "repetition", "asked"])
         sessions = store.sessions()
         if ids is not None:
             runs, planned = runs[runs["id"].isin(set(ids))], planned[planned["id"].isin(set(ids))]
-        runs = (_latest(runs) if latest else runs).reset_index(drop=True)
+        runs = (_latest(runs, planned) if latest else runs).reset_index(drop=True)
         curves = _curves(runs, store.curves())
     finally:
         store.close()
@@ -104,11 +105,15 @@ def _numbers(runs: pd.DataFrame) -> pd.DataFrame:
     return runs.astype(dict.fromkeys(_REAL, "float64"))
 
 
-def _latest(runs: pd.DataFrame) -> pd.DataFrame:
+def _latest(runs: pd.DataFrame, planned: pd.DataFrame) -> pd.DataFrame:
+    """Of each learner, task and repetition the run that was last asked for, be it new or kept from before."""
     keys = ["learner", "task", "repetition"]
+    asked = runs["id"].map(planned.set_index("id")["asked"]).fillna(0.0)
     return (
-        runs.sort_values("finished", kind="stable")
+        runs.assign(asked=asked)
+        .sort_values(["asked", "finished"], kind="stable")
         .drop_duplicates(keys, keep="last")
+        .drop(columns="asked")
         .sort_values([*keys, "id"])
     )
 

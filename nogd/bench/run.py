@@ -38,6 +38,9 @@ class Progress(Protocol):
     def tell(self, event: Event) -> None:
         """Something happened to a cell."""
 
+    def waiting(self, cells: int) -> None:
+        """So many cells cannot begin, as another process is at work on them."""
+
     def done_elsewhere(self) -> None:
         """Another process has finished a cell that was waited for."""
 
@@ -171,6 +174,7 @@ class _Work:
                     yield self._job(item)
             waiting = elsewhere
             if waiting:
+                self._progress.waiting(len(waiting))
                 yield None
 
     def _job(self, item: Planned) -> Job:

@@ -10,8 +10,10 @@ import io
 import json
 import math
 import os
+import shutil
 import socket
 import sqlite3
+import tempfile
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -55,7 +57,9 @@ SCHEMA = f"""
 -- trace, every improvement of the best training loss, has {", ".join(TRACE_COLUMNS)}.
 create table runs (id text primary key, {_RUNS}, curve blob, trace blob, theta blob) without rowid;
 -- Every cell that an experiment asked for: those without a run are missing.
-create table cells (id text primary key, learner text, task text, repetition integer) without rowid;
+-- asked: when last, in seconds since 1970; of several runs of one learner, task and repetition the one last asked for
+-- counts.
+create table cells (id text primary key, learner text, task text, repetition integer, asked real) without rowid;
 -- Where an interrupted run goes on from; plain data, no pickled code.
 create table checkpoints (id text primary key, state blob, saved text) without rowid;
 -- Cells that a process is at work on.
@@ -91,7 +95,15 @@ class Store:
     def _open(self, create: bool) -> sqlite3.Connection:
         if create or os.access(self.folder, os.W_OK):
             return sqlite3.connect(self.path, timeout=30, isolation_level=None)
-        return sqlite3.connect(f"{self.path.absolute().as_uri()}?immutable=1", uri=True, isolation_level=None)
+        log = self.path.with_name(f"{FILE}-wal")
+        if not log.is_file() or log.stat().st_size == 0:
+            address = f"{self.path.absolute().as_uri()}?immutable=1"
+            return sqlite3.connect(address, uri=True, isolation_level=None)
+        # What was written last is still in the log, which SQLite reads only where it may write beside it.
+        self._copy = tempfile.TemporaryDirectory()
+        for file in (self.path, log):
+            shutil.copy(file, self._copy.name)
+        return sqlite3.connect(Path(self._copy.name) / FILE, isolation_level=None)
 
     def _prepare(self, create: bool) -> None:
         version = self._connection.execute("pragma user_version").fetchone()[0]
@@ -128,9 +140,10 @@ class Store:
 
     def plan(self, cells: Iterable[tuple[str, str, str, int]]) -> None:
         """Note the cells (id, label, task, repetition) of an experiment, and call finished runs by their new labels."""
-        rows = list(cells)
+        now = time.time()
+        rows = [(*cell, now) for cell in cells]
         with self._explained(), self._writing():
-            self._connection.executemany("insert or replace into cells values (?, ?, ?, ?)", rows)
+            self._connection.executemany("insert or replace into cells values (?, ?, ?, ?, ?)", rows)
             self._connection.executemany(
                 "update runs set learner = ?2 where id = ?1 and learner <> ?2", [row[:2] for row in rows]
             )
@@ -205,10 +218,12 @@ class Store:
                 for id_, started, environment, settings in rows
             ]
 
-    def planned(self) -> list[tuple[str, str, str, int]]:
-        """All cells that were ever asked for: id, label, task, repetition."""
+    def planned(self) -> list[tuple[str, str, str, int, float]]:
+        """All cells that were ever asked for: id, label, task, repetition, and when last."""
         with self._explained():
-            return self._connection.execute("select id, learner, task, repetition from cells").fetchall()
+            return self._connection.execute(
+                "select id, learner, task, repetition, asked from cells"
+            ).fetchall()
 
     def _tables(self, column: str) -> Iterator[tuple[str, np.ndarray[Any, Any]]]:
         with self._explained():

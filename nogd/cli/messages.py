@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -39,6 +40,11 @@ def shown_to_users(context: click.Context) -> Iterator[None]:
         yield
     except UserError as error:
         raise ShownError(error, debug=bool(context.params.get("debug"))) from error
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        full = UserError("there is no space left to write to; make room and run the same command again.")
+        raise ShownError(full, debug=bool(context.params.get("debug"))) from error
     except KeyboardInterrupt:
         click.echo("Interrupted.", err=True)
         context.exit(INTERRUPTED)

@@ -47,9 +47,11 @@ def runs(
     from nogd.bench.results import load_results
     from nogd.bench.store import Store
 
-    chosen = load_results(out, latest=False).runs
+    everything = chosen = load_results(out, latest=False).runs
     for column, wanted in (("learner", learners), ("task", tasks), ("status", statuses)):
-        chosen = _only(chosen, column, wanted)
+        _check(everything, column, wanted)
+        if wanted:
+            chosen = chosen[chosen[column].isin(wanted)]
     if ids:
         chosen = chosen[chosen["id"].str.startswith(ids)]
     if as_json:
@@ -70,17 +72,16 @@ def runs(
     click.echo(f"Deleted {len(chosen)} runs.", err=True)
 
 
-def _only(chosen: pd.DataFrame, column: str, wanted: tuple[str, ...]) -> pd.DataFrame:
-    """The rows whose column is one of `wanted`; an unknown value is an error that names what there is."""
+def _check(everything: pd.DataFrame, column: str, wanted: tuple[str, ...]) -> None:
+    """Refuse a value that no stored run has, naming what there is; in an empty store anything may be asked for."""
     from nogd.errors import UnknownName, did_you_mean
 
-    known = sorted(set(map(str, chosen[column])))
+    known = sorted(set(map(str, everything[column])))
     for value in wanted:
         if known and value not in known:
             raise UnknownName(
                 f"no stored run has {column} {value!r}{did_you_mean(value, known)} There are: {', '.join(known)}."
             )
-    return chosen[chosen[column].isin(wanted)] if wanted else chosen
 
 
 def _object(row: dict[Any, Any]) -> dict[str, Any]:

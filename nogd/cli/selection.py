@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nogd.bench.experiment import Entry, Experiment, make_experiment
+from nogd.bench.plan import usable
 from nogd.errors import InvalidSetting, did_you_mean
 from nogd.names import parse_setting
 from nogd.plugins import plugins
@@ -28,8 +29,12 @@ def select(
         )
     if everything and (learners and tasks):
         raise InvalidSetting("--all beside both -l and -t says two things; leave one of them out.")
-    limits = {name: settings.pop(name) for name in _LIMITS}
     base = make_experiment(file)
+    if not (everything or learners or tasks or base.learners or base.tasks):
+        raise InvalidSetting(
+            f"{file} selects nothing: give it learners or tasks, or say --all beside it for all of both."
+        )
+    limits = {name: settings.pop(name) for name in _LIMITS}
     if everything:
         base = base.model_copy(update={"learners": (), "tasks": ()})
     given = {name: limit for name, limit in limits.items() if limit is not None}
@@ -40,7 +45,7 @@ def select(
 
 
 def _with_settings(experiment: Experiment, sets: tuple[str, ...]) -> Experiment:
-    entries = list(experiment.learners) or [Entry(use=name) for name in plugins().learners.names()]
+    entries = list(experiment.learners) or [Entry(use=name) for name in usable(plugins().learners)]
     for text in sets:
         learner, setting = _parsed(text)
         places = [place for place, entry in enumerate(entries) if _name(entry) == learner]

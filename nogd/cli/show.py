@@ -53,5 +53,7 @@ def find_all(plugins: Plugins, name: str) -> list[Entry]:
     found = [registry.find(name) for registry in registries if name in registry]
     if not found:
         hint = did_you_mean(name, [known for registry in registries for known in registry.names()])
-        raise UnknownName(f"Nothing is named {name!r}{hint} 'nogd list' shows all names, kind by kind.")
+        raise UnknownName(
+            f"Nothing is named {name!r}{hint} 'nogd list learners' shows names, as do tasks, figures and the other kinds."
+        )
     return found
