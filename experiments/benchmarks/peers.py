@@ -1,4 +1,4 @@
-"""Candidate networks scored in a second, nogd against what else there is: `python peers.py`, about ten minutes.
+"""Candidate networks scored in a second, nogd against what else there is: `python peers.py`, some minutes.
 
 Runs in an environment of its own, see peers/requirements.txt.
 """
