@@ -52,7 +52,7 @@ def _save(figure: plt.Figure, name: str) -> None:
 def _peers() -> None:
     figure, panels = plt.subplots(1, len(WORKS), figsize=(10, 3.4), layout="constrained")
     for axes, (work, title) in zip(panels, WORKS.items(), strict=True):
-        _bars(axes, _best(f"{work}, 2 threads, P "))
+        _points(axes, _best(f"{work}, 2 threads, P "))
         axes.set(title=title, xscale="log", xlabel="candidates scored per second (log scale)")
     _save(figure, "engine_peers")
 
@@ -68,16 +68,17 @@ def _best(start: str) -> dict[str, tuple[float, float, float]]:
     return dict(sorted(best.items(), key=lambda item: -item[1][0]))
 
 
-def _bars(axes: Axes, best: dict[str, tuple[float, float, float]]) -> None:
+def _points(axes: Axes, best: dict[str, tuple[float, float, float]]) -> None:
     names = [who.partition("+cpu")[0] for who in best]
     medians = [figures[0] for figures in best.values()]
-    errors = [[m - low for m, low, _ in best.values()], [high - m for m, _, high in best.values()]]
-    colours = ["#0072b2" if who == "nogd" else "#999999" for who in best]
-    axes.barh(names, medians, xerr=errors, color=colours, error_kw={"lw": 0.8, "capsize": 2})
+    for name, (median, low, high) in zip(names, best.values(), strict=True):
+        colour = "#0072b2" if name == "nogd" else "#666666"
+        axes.errorbar(median, name, xerr=[[median - low], [high - median]], fmt="o", color=colour, capsize=3)
     axes.invert_yaxis()
     for place, (median, _, high) in enumerate(best.values()):
         axes.text(max(median, high) * 1.15, place, f"{median:,.0f}", va="center", fontsize=8)
-    axes.set_xlim(min(medians) / 4, max(medians) * 6)
+    axes.set_xlim(min(low for _, low, _ in best.values()) / 2, max(medians) * 6)
+    axes.grid(axis="x", lw=0.3)
 
 
 def _time() -> None:

@@ -1,4 +1,4 @@
-"""Candidate networks scored in a second, nogd against what else there is: `python peers.py`, about ten minutes.
+"""Candidate networks scored in a second, nogd against what else there is: `python peers.py`, some minutes.
 
 Runs in an environment of its own, see peers/requirements.txt.
 """
@@ -29,7 +29,7 @@ from torch.utils.data import TensorDataset
 import nogd
 
 # Population sizes, and how many calls the least is taken of.
-SIZES = {100: 10, 1_000: 3}
+SIZES = {100: 8, 1_000: 2}
 
 Scores = Callable[[], Tensor]
 
