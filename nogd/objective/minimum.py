@@ -35,7 +35,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Chain:
+class Course:
     """What one coordinate's value does to the residuals of each example, in float64; the loss is their mean square.
 
     The unit's pre-activation is `z + value * a`, both `[N]`; targets `[outputs, N]`, of those that it reaches.
@@ -63,7 +63,7 @@ class Chain:
         """Arithmetic of the residuals of one example at one value."""
         return 2.0 * (1 + sum(link.weights.numel() for link in self.links))
 
-    def block(self, rows: slice) -> Chain:
+    def block(self, rows: slice) -> Course:
         """The same for some of the examples."""
         links = tuple(
             Link(
@@ -71,7 +71,7 @@ class Chain:
             )
             for k in self.links
         )  # fmt: skip
-        return Chain(self.z[rows], self.a[rows], self.layer, self.kinks, links, self.targets[:, rows])
+        return Course(self.z[rows], self.a[rows], self.layer, self.kinks, links, self.targets[:, rows])
 
     def layers(self, values: Tensor) -> Iterator[tuple[Tensor, tuple[float, ...]]]:
         """Pre-activations `[units, n, K]` at each example's own values `[n, K]`, with their kinks, layer by layer."""
@@ -105,16 +105,16 @@ def kinks_of(layer: Layer) -> tuple[float, ...] | None:
 
 
 def line_minimum(
-    losses: Losses, chain: Chain | None, low: float, high: float, like: Tensor
+    losses: Losses, course: Course | None, low: float, high: float, like: Tensor
 ) -> tuple[float, float, int, float]:
     """The lowest point between low and high: its value, its loss, how many values were scored, and other arithmetic.
 
-    losses: of values `[G]`, infinite where not finite. chain: None where the loss is no piecewise parabola; the search
+    losses: of values `[G]`, infinite where not finite. course: None where the loss is no piecewise parabola; the search
     is then a scan of 33 values and a golden section around the best of them, so that it may miss a narrower valley.
     like: a tensor of theta's type. Where no value has a finite loss, the loss is infinite.
     """
-    if chain is not None:
-        contenders, flops = _contenders(chain, low, high)
+    if course is not None:
+        contenders, flops = _contenders(course, low, high)
         if contenders is not None:
             values = contenders.clamp_(low, high).to(like.dtype)
             found = losses(values)
@@ -126,32 +126,32 @@ def line_minimum(
 # -- exactly
 
 
-def _contenders(chain: Chain, low: float, high: float) -> tuple[Tensor | None, float]:
+def _contenders(course: Course, low: float, high: float) -> tuple[Tensor | None, float]:
     """Values among which the minimum is, with what finding them took; None where not all residuals are finite."""
-    ends = chain.z.new_tensor([[low, high]])
+    ends = course.z.new_tensor([[low, high]])
     if low == high:
         return ends[0, :1], 0.0
-    flops = 2.0 * CONTENDERS * chain.flops * len(chain.z)
-    if not chain.bends:
+    flops = 2.0 * CONTENDERS * course.flops * len(course.z)
+    if not course.bends:
         starts, stops = ends[:, 0], ends[:, 1]
     else:
-        pieces, arithmetic = _pieces(chain, low, high)
+        pieces, arithmetic = _pieces(course, low, high)
         flops += arithmetic
         if not all(bool(part.isfinite().all()) for part in pieces):
             return None, flops
         starts, stops = _lowest_intervals(*pieces, low, high)
-    return torch.cat([_between(chain, starts, stops), ends[0]]), flops
+    return torch.cat([_between(course, starts, stops), ends[0]]), flops
 
 
-def _pieces(chain: Chain, low: float, high: float) -> tuple[tuple[Tensor, Tensor, Tensor], float]:
+def _pieces(course: Course, low: float, high: float) -> tuple[tuple[Tensor, Tensor, Tensor], float]:
     """Each example's stretches without a bend: starts `[M]`, stops `[M]`, and coefficients `[3, M]` of its squares.
 
     In the coordinate from 0 at low to 1 at high; the coefficients are those of its square, of itself and of 1.
     """
-    size = max(1, BLOCK_ELEMENTS // (chain.widest * (chain.widest + 2)))
+    size = max(1, BLOCK_ELEMENTS // (course.widest * (course.widest + 2)))
     parts, flops = [], 0.0
-    for start in range(0, len(chain.z), size):
-        block = chain.block(slice(start, start + size))
+    for start in range(0, len(course.z), size):
+        block = course.block(slice(start, start + size))
         knots, arithmetic = _knots(block, low, high)
         flops += arithmetic + 20.0 * knots.numel()
         residuals = block.residuals(knots)
@@ -168,17 +168,17 @@ def _pieces(chain: Chain, low: float, high: float) -> tuple[tuple[Tensor, Tensor
     return (torch.cat(starts), torch.cat(stops), torch.cat(coefficients, 1)), flops
 
 
-def _knots(chain: Chain, low: float, high: float) -> tuple[Tensor, float]:
+def _knots(course: Course, low: float, high: float) -> tuple[Tensor, float]:
     """Each example's breakpoints between low and high, both included, in order: `[n, K]`, filled up with high.
 
     Layer by layer: between the breakpoints of the layers before it a pre-activation is linear, so that where it
     crosses a kink follows from its values at them.
     """
-    knots = chain.z.new_tensor([low, high]).expand(len(chain.z), 2)
+    knots = course.z.new_tensor([low, high]).expand(len(course.z), 2)
     flops = 0.0
-    for depth in range(1 + len(chain.links)):
-        z, kinks = next(pair for k, pair in enumerate(chain.layers(knots)) if k == depth)
-        flops += chain.flops * knots.numel()
+    for depth in range(1 + len(course.links)):
+        z, kinks = next(pair for k, pair in enumerate(course.layers(knots)) if k == depth)
+        flops += course.flops * knots.numel()
         if kinks:
             knots = _with_crossings(knots, z, kinks, high)
     return knots, flops
@@ -213,11 +213,11 @@ def _lowest_intervals(
     return low + left[best] * (high - low), low + right[best] * (high - low)
 
 
-def _between(chain: Chain, starts: Tensor, stops: Tensor) -> Tensor:
+def _between(course: Course, starts: Tensor, stops: Tensor) -> Tensor:
     """The minimum of each interval `[C]` without a bend, from the residuals at both its ends."""
     count = len(starts)
-    values = torch.cat([starts, stops]).expand(len(chain.z), -1)
-    residuals = chain.residuals(values)
+    values = torch.cat([starts, stops]).expand(len(course.z), -1)
+    residuals = course.residuals(values)
     first, last = residuals[..., :count], residuals[..., count:]
     change = last - first
     square = change.square().sum((0, 1))

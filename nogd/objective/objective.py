@@ -373,7 +373,7 @@ class Objective:
         with torch.no_grad():
             value, loss, scored, flops = line_minimum(
                 lambda values: _ranked(tracks.losses(index, values)),
-                tracks.chain(index),
+                tracks.course(index),
                 low,
                 high,
                 walk.theta,

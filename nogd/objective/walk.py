@@ -1,15 +1,17 @@
-"""Walk along coordinates from one theta: who scores the values that one coordinate takes."""
+"""Walk along coordinates from one theta: only what lies downstream of the changed unit is computed anew."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
-from nogd.objective.compiled import CompiledTracks, compilable
-from nogd.objective.line import StackTracks
-from nogd.objective.minimum import Chain
+from nogd.objective.losses import Loss, mse
+from nogd.objective.minimum import Course, Link, kinks_of
 from nogd.objective.network import Network
+from nogd.objective.stack import CHUNK_ELEMENTS, Layer, Stack
 
 
 class Tracks(Protocol):
@@ -24,7 +26,7 @@ class Tracks(Protocol):
     def flops(self, index: int, count: int) -> float:
         """Arithmetic of scoring that many values of the coordinate."""
 
-    def chain(self, index: int) -> Chain | None:
+    def course(self, index: int) -> Course | None:
         """What the coordinate does to the residuals where the loss is piecewise a parabola in it, else None."""
 
 
@@ -52,13 +54,158 @@ class DenseTracks:
     def flops(self, index: int, count: int) -> float:
         return self._flops * count
 
-    def chain(self, index: int) -> Chain | None:
+    def course(self, index: int) -> Course | None:
         return None
+
+
+class StackTracks:
+    """Keeps each layer's pre-activations and activations, features first, as far down as they were asked for.
+
+    Every unit's row is computed by one and the same product of its inputs, at the start as after a move: the tracks
+    add up no differences, so they cannot drift. What the next layer gets from all units but the one that varies is
+    kept while coordinates of that unit are tried, as a move along them does not change it.
+    """
+
+    def __init__(self, theta: Tensor, stack: Stack, inputs: Tensor, targets: Tensor, loss: Loss) -> None:
+        self._theta, self._layers, self._targets, self._loss = theta, stack.layers, targets, loss
+        self._a = [inputs, *(inputs.new_empty(layer.outputs, inputs.shape[1]) for layer in stack.layers)]
+        self._z = [torch.empty_like(a) for a in self._a[1:]]
+        # Views of theta, which moves change in place; made anew for each line they would cost as much as the scoring.
+        self._weights = [layer.weights(theta) for layer in stack.layers]
+        self._biases = [layer.biases(theta) for layer in stack.layers]
+        self._chunks = [_chunk(stack.layers[k + 1 :], inputs.shape[1]) for k in range(len(stack.layers))]
+        self._flops = [_flops(stack.layers[k + 1 :], inputs.shape[1]) for k in range(len(stack.layers))]
+        self._valid = 0  # layers whose rows are those of the present theta
+        self._others: tuple[int, int, Tensor] | None = (
+            None  # layer, unit, and what the next layer gets without it
+        )
+
+    def losses(self, index: int, values: Tensor) -> Tensor:
+        place, unit, source = self._where(index)
+        self._validate(place)
+        steps = values - self._theta[index]
+        chunk = self._chunks[place]
+        if len(steps) <= chunk:
+            return self._part(place, unit, source, steps)
+        return torch.cat([self._part(place, unit, source, part) for part in steps.split(chunk)])
+
+    def moved(self, index: int) -> None:
+        place, unit, _ = self._where(index)
+        if self._others is not None and self._others[:2] != (place, unit):
+            self._others = None
+        if place < self._valid:
+            self._row(place, unit)
+            self._valid = place + 1
+
+    def flops(self, index: int, count: int) -> float:
+        return count * self._flops[self._where(index)[0]]
+
+    def course(self, index: int) -> Course | None:
+        place, unit, source = self._where(index)
+        kinks = [kinks_of(layer) for layer in self._layers[place:]]
+        if self._loss is not mse or None in kinks:
+            return None
+        self._validate(place)
+        a = torch.ones_like(self._z[place][unit]) if source is None else self._a[place][source]
+        z = (self._z[place][unit].double() - self._theta[index].double() * a.double()).double()
+        is_last = place + 1 == len(self._layers)
+        targets = self._targets[unit : unit + 1] if is_last else self._targets
+        links = [
+            self._link(later, place, unit, bends or ()) for later, bends in enumerate(kinks[1:], place + 1)
+        ]
+        return Course(z, a.double(), self._layers[place], kinks[0] or (), tuple(links), targets.double())
+
+    def _link(self, later: int, place: int, unit: int, kinks: tuple[float, ...]) -> Link:
+        weights, biases = self._weights[later], self._biases[later]
+        if later == place + 1:
+            others, weights = self._without(place, unit), weights[:, unit : unit + 1]
+        else:
+            others = weights.new_zeros(len(weights), 1) if biases is None else biases
+        return Link(weights.double(), others.double(), self._layers[later], kinks)
+
+    def _where(self, index: int) -> tuple[int, int, int | None]:
+        """Layer, unit and input of a coordinate; no input for a bias."""
+        for place, layer in enumerate(self._layers):
+            if layer.weight.start <= index < layer.weight.stop:
+                unit, source = divmod(index - layer.weight.start, layer.inputs)
+                return place, unit, source
+            if layer.bias is not None and layer.bias.start <= index < layer.bias.stop:
+                return place, index - layer.bias.start, None
+        raise IndexError(f"coordinate {index} of {len(self._theta)}")
+
+    def _validate(self, place: int) -> None:
+        for stale in range(self._valid, place + 1):
+            for unit in range(self._layers[stale].outputs):
+                self._row(stale, unit)
+        self._valid = max(self._valid, place + 1)
+
+    def _row(self, place: int, unit: int) -> None:
+        layer, z = self._layers[place], self._z[place][unit]
+        start = layer.weight.start + unit * layer.inputs
+        torch.mv(self._a[place].T, self._theta[start : start + layer.inputs], out=z)
+        if layer.bias is not None:
+            z += self._theta[layer.bias.start + unit]
+        # Row by row here too: torch takes the last few elements of an array by another formula than the rest, so a
+        # row in the midst of a matrix may differ from the same row by itself in the last bit.
+        self._a[place + 1][unit] = layer.activate(z.clone())
+
+    def _part(self, place: int, unit: int, source: int | None, steps: Tensor) -> Tensor:
+        layer = self._layers[place]
+        z, steps = self._z[place][unit], steps[:, None]
+        z = z + steps if source is None else torch.addcmul(z, steps, self._a[place][source])  # [G, N]
+        row = layer.activate(z)
+        outputs = (
+            self._last_row(unit, row)
+            if place + 1 == len(self._layers)
+            else self._downstream(place, unit, row)
+        )
+        assert self._loss.batched is not None
+        return self._loss.batched(outputs, self._targets)
+
+    def _last_row(self, unit: int, row: Tensor) -> Tensor:
+        if len(self._a[-1]) == 1:
+            return row[:, None]
+        outputs = self._a[-1].repeat(len(row), 1, 1)
+        outputs[:, unit] = row
+        return outputs
+
+    def _downstream(self, place: int, unit: int, row: Tensor) -> Tensor:
+        after = self._layers[place + 1]
+        weights = self._weights[place + 1][:, unit]
+        # A dead unit or a zero weight changes nothing here, exactly: what the plain definition ties stays tied.
+        a = after.activate(torch.addcmul(self._without(place, unit), weights[None, :, None], row[:, None]))
+        for later in range(place + 2, len(self._layers)):
+            a = self._layers[later].activate(self._affine(later, self._weights[later], a))
+        return a
+
+    def _without(self, place: int, unit: int) -> Tensor:
+        """What the next layer gets from the bias and all other units, `[outputs, N]`."""
+        if self._others is None or self._others[:2] != (place, unit):
+            a = self._a[place + 1]
+            others = [k for k in range(len(a)) if k != unit]
+            z = self._affine(place + 1, self._weights[place + 1][:, others], a[others])
+            self._others = (place, unit, z)
+        return self._others[2]
+
+    def _affine(self, place: int, weights: Tensor, a: Tensor) -> Tensor:
+        z, biases = weights @ a, self._biases[place]
+        return z if biases is None else z.add_(biases)
+
+
+def _chunk(later: Sequence[Layer], examples: int) -> int:
+    """How many values of a coordinate to score at once, for the layers behind its own."""
+    width = max((layer.outputs for layer in later), default=1) * examples
+    return max(1, CHUNK_ELEMENTS // max(1, width))
+
+
+def _flops(later: Sequence[Layer], examples: int) -> float:
+    """Arithmetic of scoring one value of a coordinate, for the layers behind its own."""
+    next_one = later[0].outputs if later else 0
+    return 2.0 * (1 + next_one + sum(layer.inputs * layer.outputs for layer in later[1:])) * examples
 
 
 def tracks_for(network: Network, theta: Tensor, flops_of_forward: float) -> Tracks:
     """The cheapest tracks that this network allows."""
     if network.stack is None or network.loss.batched is None:
         return DenseTracks(theta, network, flops_of_forward)
-    kind = CompiledTracks if compilable(theta) else StackTracks
-    return kind(theta, network.stack, network.stack_inputs, network.stack_targets, network.loss)
+    return StackTracks(theta, network.stack, network.stack_inputs, network.stack_targets, network.loss)
