@@ -160,6 +160,42 @@ def test_the_text_fits_a_terminal_and_lines_up():
     assert "Unfinished: 4 planned runs still missing." in text
 
 
+@pytest.mark.parametrize(("width", "left"), [(100, "overhead"), (80, "n/a"), (60, "failed"), (44, "failed")])
+def test_a_narrow_terminal_gets_fewer_columns(width, left):
+    results = make_results(["adam", "a-learner-with-a-long-name", "grid-search"], repetitions=2)
+    lines = text_leaderboard(results, width).splitlines()
+    assert max(map(len, lines)) <= width
+    assert lines[0].split()[-1] == left
+    assert len({len(line) for line in lines[:4]}) == 1
+
+
+def test_the_terminal_counts_only_where_the_text_goes_to_one(monkeypatch):
+    results = make_results(["adam", "sgd"], ["iris"], 2)
+    monkeypatch.setenv("COLUMNS", "70")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: False)
+    assert "overhead" in text_leaderboard(results)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert "overhead" not in text_leaderboard(results)
+
+
+def test_why_a_learner_is_missing_from_a_task_is_told():
+    names = "breast-cancer-sign, diabetes-ternary"
+    made = make_results(repetitions=2)
+    (board,) = other_boards(Comparison.of(made))
+    assert board.why == f"Tasks that only some learners can do: {names} (others need a gradient)"
+    assert f"{board.why}." in " ".join(text_leaderboard(made).replace("diabetes-\n", "diabetes-").split())
+
+    unknown = made.runs.assign(reason="it cannot")
+    (board,) = other_boards(Comparison(unknown, made.curves))
+    assert board.why == f"Tasks that only some learners can do: {names}"
+
+    refused = made.runs["status"] == "not-applicable"
+    (board,) = other_boards(Comparison(made.runs[~refused], made.curves))
+    assert board.why == f"Tasks that only some learners have runs on yet: {names}"
+    (board,) = other_boards(Comparison(made.runs[~(refused & (made.runs["learner"] == "sgd"))], made.curves))
+    assert board.why == f"Tasks that only some learners can do, or have runs on yet: {names}"
+
+
 def test_the_text_of_an_empty_store():
     empty = make_results(repetitions=0)
     assert text_leaderboard(empty) == "No runs yet."

@@ -20,6 +20,7 @@ from nogd.cli.report import report
 from nogd.errors import PluginWarning, StoreError
 from nogd.registry import Entry, Lazy, Source
 from nogd.report import nogd_figures
+from nogd.report.canvas import log_ticks, short_number
 from nogd.report.figure import Comparison, Drawn, Figure
 from nogd.report.files import save
 from nogd.report.page import drawings, write_report
@@ -279,6 +280,61 @@ def test_pictures_and_tables_as_files(tmp_path):
     names = {path.name for path in save(results, tmp_path / "new", built_in()).iterdir()}
     assert {"runs.csv", "curves.csv", "leaderboard.csv", "scores.svg", "learning-curves-iris.png"} <= names
     assert drawings(make_results(repetitions=0), built_in()) == {}
+
+
+def diverging(repetitions: int = 2) -> Results:
+    """sgd's loss grows without end on iris."""
+    status = {("sgd", "iris", repetition): "diverged" for repetition in range(repetitions)}
+    made = make_results(["adam", "sgd"], ["iris", "wine"], repetitions, status)
+    wild = (made.curves["learner"] == "sgd") & (made.curves["task"] == "iris") & (made.curves["forwards"] > 3)
+    return Results(made.runs, made.curves.assign(loss=made.curves["loss"].where(~wild, 1e18)), made.meta)
+
+
+def test_a_run_that_diverged_does_not_flatten_the_others(tmp_path):
+    results = diverging()
+    top = drawings(results, built_in())["learning-curves-iris"].axes[0].get_ylim()[1]
+    sound = results.curves[(results.curves["task"] == "iris") & (results.curves["loss"] < 1e18)]["loss"]
+    assert sound.max() < top < 3 * sound.max()
+    page = page_of(tmp_path, results)
+    assert page.count("The loss axis is cut at") == 2  # the label of iris's picture and its caption
+    assert "above it: diverged runs of sgd." in page
+
+
+def test_where_all_runs_diverged_nothing_is_cut(tmp_path):
+    made = diverging()
+    alone = made.runs["learner"] == "sgd"
+    results = Results(made.runs[alone], made.curves[made.curves["learner"] == "sgd"], made.meta)
+    assert drawings(results, built_in())["learning-curves-iris"].axes[0].get_ylim()[1] >= 1e18
+    assert "is cut at" not in page_of(tmp_path, results)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (1e18, "1e18"),
+        (1.07e9, "1.07e9"),
+        (9.996e8, "1e9"),
+        (2e8, "200M"),
+        (1500, "1.5k"),
+        (-2e5, "-200k"),
+        (0.00012, "0.00012"),
+        (1.2e-5, "1.2e-5"),
+        (0, "0"),
+        (3e-12, "3e-12"),
+    ],
+)
+def test_numbers_on_an_axis(value, told):
+    assert short_number(value) == told
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(0.3, 4), (0.3, 40), (1e-6, 5), (0.01, 1e18), (2e3, 1e34), (2.1, 2.2)]
+)
+@pytest.mark.parametrize("most", [2, 4, 7])
+def test_a_log_axis_has_few_numbers_and_at_least_one(low, high, most):
+    ticks = log_ticks(low, high, most)
+    assert 0 < len(ticks) <= most
+    assert all(low <= tick <= high for tick in ticks)
 
 
 def test_a_figure_with_nothing_to_show_leaves_no_section(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from nogd.report.look import GRID, INK, MUTED, Look
 
@@ -85,20 +86,39 @@ def heading(axes: Axes, text: str) -> None:
 def log_cost(axes: Axes) -> None:
     """A logarithmic horizontal axis with plain numbers: 1, 10, 100, 1k."""
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(numticks=8))
+    axes.xaxis.set_major_locator(LogLocator(numticks=6))
     axes.xaxis.set_major_formatter(FuncFormatter(short_number))
     axes.xaxis.set_minor_locator(NullLocator())
 
 
 def log_values(axes: Axes, direction: str = "y") -> None:
-    """A logarithmic value axis with plain numbers; a short range gets the 2s and 5s too."""
+    """A logarithmic value axis with few plain numbers; a short range gets the 2s and 5s too.
+
+    Call it when all is drawn and the limits are set: the numbers are chosen for what is seen.
+    """
     axis = axes.yaxis if direction == "y" else axes.xaxis
     (axes.set_yscale if direction == "y" else axes.set_xscale)("log")
     low, high = axis.get_view_interval()
-    steps = (1.0,) if high / low > 300 else (1.0, 3.0) if high / low > 30 else (1.0, 2.0, 5.0)
-    axis.set_major_locator(LogLocator(subs=steps, numticks=8))
+    room = (axes.bbox.height / 0.25 if direction == "y" else axes.bbox.width / 0.55) / axes.figure.dpi
+    axis.set_major_locator(FixedLocator(log_ticks(low, high, max(int(room), 2))))
     axis.set_major_formatter(FuncFormatter(short_number))
     axis.set_minor_locator(NullLocator())
+
+
+def log_ticks(low: float, high: float, most: int) -> list[float]:
+    """The finest round numbers from `low` to `high`, at most `most`: 1, 2, 5 or 1, 3 a decade, else whole decades."""
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    for steps in ((1, 2, 5), (1, 3)):
+        ticks = [float(f"{step}e{power}") for power in range(first, last + 1) for step in steps]
+        ticks = [tick for tick in ticks if low <= tick <= high]
+        if 0 < len(ticks) <= most:
+            return ticks
+    for stride in range(1, last - first + 1):
+        powers = range(-(-first // stride) * stride, last + 1, stride)
+        ticks = [tick for tick in (float(f"1e{power}") for power in powers) if low <= tick <= high]
+        if 0 < len(ticks) <= most:
+            return ticks
+    return [low]
 
 
 def label_width(labels: Sequence[str]) -> float:
@@ -114,11 +134,11 @@ def linear_values(axes: Axes, direction: str = "y") -> None:
 
 
 def short_number(value: float, _position: int | None = None) -> str:
-    """A number for an axis: 0.05, 3, 1.5k, 20M."""
-    for limit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= limit * 0.9995:
+    """A number for an axis: 0.05, 3, 1.5k, 20M, 3e12."""
+    for limit, letter in ((1e6, "M"), (1e3, "k")):
+        if limit * 0.9995 <= abs(value) < 0.9995e9:
             return f"{value / limit:.3g}{letter}"
-    return f"{value:.3g}".replace("e-0", "e-")
+    return f"{value:.3g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
 
 
 def plain(value: float) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import shutil
+import sys
 import textwrap
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -44,6 +46,8 @@ class Board:
     unequal: bool
     floor: str | None
     beaten_by_floor: tuple[str, ...]
+    why: str = ""
+    """Of a board that is not about all tasks: which tasks these are, and why some learners are not on it."""
 
     @property
     def interval(self) -> str:
@@ -98,19 +102,51 @@ def other_boards(comparison: Comparison) -> list[Board]:
     rest = [
         group for group in groups(comparison.runs) if group.learners != everyone and len(group.learners) > 1
     ]
-    return [_board(_part(comparison, group), group, group.learners, common=True) for group in rest]
+    return [
+        replace(
+            _board(_part(comparison, group), group, group.learners, common=True),
+            why=_why_not_all(comparison.runs, group),
+        )
+        for group in rest
+    ]
 
 
-def text_leaderboard(results: ResultsLike) -> str:
-    """The leaderboard as aligned plain text of at most 100 columns, and how to read it."""
+def _why_not_all(runs: DataFrame, group: Group) -> str:
+    """Which tasks these are, and what keeps the other learners from them: they cannot, or have no run yet."""
+    others = set(compared_learners(runs)) - set(group.learners)
+    rows = runs[runs["task"].isin(group.tasks) & runs["learner"].isin(others)]
+    asked = len(rows.drop_duplicates(["learner", "task"]))
+    named = ", ".join(short_names(group.tasks, 40))
+    if asked == len(others) * len(group.tasks):
+        gradient = rows["reason"].astype(str).str.contains("needs a gradient").all()
+        return (
+            f"Tasks that only some learners can do: {named}{' (others need a gradient)' if gradient else ''}"
+        )
+    if asked == 0:
+        return f"Tasks that only some learners have runs on yet: {named}"
+    return f"Tasks that only some learners can do, or have runs on yet: {named}"
+
+
+def text_leaderboard(results: ResultsLike, width: int | None = None) -> str:
+    """The leaderboard as aligned plain text of at most `width` columns, and how to read it.
+
+    width: that of the terminal where standard output is one, and never above 100. Where there is too little room
+    the least important columns are left out.
+    """
     comparison = Comparison.of(results)
     if comparison.runs.empty:
         return "No runs yet."
-    lines = [*_lines(comparison.board), "", *_notes(comparison, comparison.board)]
+    if width is None:
+        width = shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 100
+    width = max(min(width, 100), 40)
+    lines = [*_lines(comparison.board, width), "", *_wrapped(_notes(comparison, comparison.board), width)]
     for board in other_boards(comparison):
-        told = f"Tasks that not every learner has runs on, among those that have: {board.tasks_told}."
-        lines += ["", *textwrap.wrap(told, 98), *_lines(board)]
+        lines += ["", *_wrapped([f"{board.why}."], width), *_lines(board, width)]
     return "\n".join(lines)
+
+
+def _wrapped(notes: list[str], width: int) -> list[str]:
+    return [line for note in notes for line in textwrap.wrap(note, width - 2)]
 
 
 def _part(comparison: Comparison, group: Group) -> Comparison:
@@ -218,31 +254,58 @@ def _not_better(table: DataFrame, floor: str | None) -> tuple[str, ...]:
     return tuple(map(str, low["learner"]))
 
 
-_HEAD = (
-    f"{'':>2}  {'learner':<24} {'score':>7}  {'interval':<16} {'rank':>5} {'failed':>6} {'n/a':>4}"
-    f" {'forwards':>9} {'seconds':>8} {'overhead':>8}"
-)
+_WIDTHS = {
+    "score": 7,
+    "interval": 16,
+    "rank": 5,
+    "failed": 6,
+    "n/a": 4,
+    "forwards": 9,
+    "seconds": 8,
+    "overhead": 8,
+}
+_NAME = 24
+_DISPENSABLE = ("overhead", "seconds", "forwards", "n/a", "interval")
+"""Columns that a narrow terminal goes without, the least important first."""
 
 
-def _lines(board: Board) -> list[str]:
-    return [_HEAD] + [_line(place, row) for place, row in enumerate(_rows(board.table), start=1)]
+def _lines(board: Board, width: int) -> list[str]:
+    columns, name = list(_WIDTHS), _NAME
+    for column in _DISPENSABLE:
+        if _length(columns, name) > width:
+            columns.remove(column)
+    name = max(min(name, name - _length(columns, name) + width), 12)
+    rows = board.table.to_dict("records")
+    names = short_names(board.table["learner"], name)
+    lines = [_line("", "learner", {column: column for column in columns}, name)]
+    for place, (row, shown) in enumerate(zip(rows, names, strict=True), start=1):
+        cells = _cells({str(key): value for key, value in row.items()})
+        lines.append(_line(str(place), shown, {column: cells[column] for column in columns}, name))
+    return lines
 
 
-def _rows(table: DataFrame) -> list[dict[str, Any]]:
-    rows = table.to_dict("records")
-    for row, name in zip(rows, short_names(table["learner"], 24), strict=True):
-        row["learner"] = name
-    return [{str(key): value for key, value in row.items()} for row in rows]
+def _length(columns: list[str], name: int) -> int:
+    return len(_line("", "", dict.fromkeys(columns, ""), name))
 
 
-def _line(place: int, row: Mapping[str, Any]) -> str:
-    return (
-        f"{place:>2}  {row['learner']:<24} {score_text(row['score']):>7}"
-        f"  {interval_text(row['score_low'], row['score_high']):<16}"
-        f" {number(row['mean_rank'], '.2f'):>5} {row['failures']:>6} {row['not_applicable']:>4}"
-        f" {number(row['forwards'], ',.0f'):>9} {number(row['seconds'], '.3g'):>8}"
-        f" {number(row['overhead'], '.0%'):>8}"
-    )
+def _line(place: str, learner: str, cells: Mapping[str, str], name: int) -> str:
+    told = f"{place:>2}  {learner:<{name}}"
+    for column, cell in cells.items():
+        told += f"  {cell:<{_WIDTHS[column]}}" if column == "interval" else f" {cell:>{_WIDTHS[column]}}"
+    return told
+
+
+def _cells(row: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "score": score_text(row["score"]),
+        "interval": interval_text(row["score_low"], row["score_high"]),
+        "rank": number(row["mean_rank"], ".2f"),
+        "failed": str(row["failures"]),
+        "n/a": str(row["not_applicable"]),
+        "forwards": number(row["forwards"], ",.0f"),
+        "seconds": number(row["seconds"], ".3g"),
+        "overhead": number(row["overhead"], ".0%"),
+    }
 
 
 def number(value: float, form: str) -> str:
@@ -265,7 +328,7 @@ def _notes(comparison: Comparison, board: Board) -> list[str]:
     missing = int(comparison.meta.get("missing") or 0)
     failures = int(board.table["failures"].sum())
     named = ", ".join(map(clean, board.beaten_by_floor))
-    notes = [
+    return [
         f"Score: 0 = best constant predictor, 1 = frozen reference; interquartile mean, {_scope(comparison, board)}.",
         f"Interval: {board.interval}.",
         without_scale(comparison, board),
@@ -276,7 +339,6 @@ def _notes(comparison: Comparison, board: Board) -> list[str]:
         else "",
         f"Not better than {board.floor}: {named}." if named else "",
     ]
-    return [line for note in notes for line in textwrap.wrap(note, 98)]
 
 
 def without_scale(comparison: Comparison, board: Board) -> str:

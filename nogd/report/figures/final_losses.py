@@ -52,7 +52,8 @@ def summary(task: str, finals: DataFrame) -> DataFrame:
 def _drawn(task: str, table: DataFrame, look: Mapping[str, Look]) -> Drawn:
     labels = [look[learner].label for learner in table["learner"]]
     canvas = new_canvas(0.62 + ROW * len(table))
-    axes = place_axes(canvas, label_width(labels), 0.55, 0.3, 0.28)
+    longest = max(len(short_number(loss)) for loss in table["loss"])
+    axes = place_axes(canvas, label_width(labels), 0.16 + 0.078 * longest, 0.3, 0.28)
     if table["low"].min() > 0 and table["high"].max() / table["low"].min() > 20:
         _points(axes, table, look)
     else:

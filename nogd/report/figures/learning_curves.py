@@ -22,11 +22,12 @@ from nogd.report.canvas import (
     new_canvas,
     place_axes,
     plain,
+    short_number,
 )
 from nogd.report.curves import budget_grid, resampled
 from nogd.report.figure import Comparison, Drawn, Figure
 from nogd.report.finals import applicable, numbers
-from nogd.report.look import MUTED, Look, looks
+from nogd.report.look import INK, MUTED, PAPER, Look, looks
 from nogd.report.names import counted, short_name
 from nogd.report.statistics import FloatArray, band, interquartile_mean
 
@@ -55,6 +56,18 @@ class Panel:
     greater: bool
     constant: float
     reference: float
+    ceiling: float = np.inf
+    """Where the loss axis ends, so that runs that diverged do not flatten the others."""
+
+    @property
+    def beyond(self) -> list[str]:
+        """Learners whose loss, or its band, goes on above the ceiling."""
+        return [learner for learner, curve in self.loss.items() if _highest(curve) > self.ceiling]
+
+
+def _highest(curve: Curve) -> float:
+    known = [edge[np.isfinite(edge)] for edge in (curve.middle, curve.high)]
+    return float(max((edge.max() for edge in known if edge.size), default=-np.inf))
 
 
 def draw(comparison: Comparison) -> list[Drawn]:
@@ -88,6 +101,7 @@ def panel_of(task: str, runs: DataFrame, curves: DataFrame) -> Panel:
         greater=greater,
         constant=_first_number(runs, "constant"),
         reference=_first_number(runs, "reference"),
+        ceiling=_ceiling(runs, curves, grid),
     )
 
 
@@ -99,6 +113,20 @@ def _curves(task: str, runs: DataFrame, curves: DataFrame, column: str, grid: Fl
             low, high = band(values, rng=rng)
             found[learner] = Curve(interquartile_mean(values, axis=0), low, high, len(values))
     return found
+
+
+def _ceiling(runs: DataFrame, curves: DataFrame, grid: FloatArray) -> float:
+    """Above all that runs show that did not diverge, and above every start; infinite where none diverged."""
+    diverged = (runs["status"] == "diverged").to_numpy()
+    if not diverged.any() or diverged.all():
+        return np.inf
+    sound = resampled(runs[~diverged], curves, "loss", grid)
+    known = np.concatenate([*(values.ravel() for values in sound.values()), numbers(runs, "start_loss")])
+    known = known[np.isfinite(known)]
+    low, high = (float(known.min()), float(known.max())) if known.size else (np.nan, np.nan)
+    if not high > low:
+        return np.inf
+    return float(high * (high / low) ** 0.1) if low > 0 and high / low > 20 else high + 0.1 * (high - low)
 
 
 def _first_number(runs: DataFrame, column: str) -> float:
@@ -128,6 +156,12 @@ def _plot_loss(axes: Axes, panel: Panel, look: Mapping[str, Look]) -> None:
     _plot(axes, panel.grid, panel.loss, look)
     edges = np.concatenate([edge for curve in panel.loss.values() for edge in (curve.low, curve.high)])
     edges = edges[np.isfinite(edges)]
+    if panel.beyond:
+        low = float(edges.min())
+        edges = edges[edges <= panel.ceiling]
+        wide = low > 0 and panel.ceiling / low > 20
+        bottom = low / (panel.ceiling / low) ** 0.05 if wide else low - 0.05 * (panel.ceiling - low)
+        axes.set_ylim(bottom, panel.ceiling)
     if edges.size and edges.min() > 0 and edges.max() / edges.min() > 20:
         log_values(axes)
         heading(axes, "training loss, log scale (lower is better)")
@@ -154,10 +188,12 @@ def _level(axes: Axes, level: float, name: str) -> None:
         name,
         (0.01, level),
         xycoords=("axes fraction", "data"),
-        xytext=(0, 2),
+        xytext=(0, 2.5),
         textcoords="offset points",
         fontsize=7,
-        color=MUTED,
+        color=INK,
+        zorder=5,
+        bbox={"boxstyle": "square,pad=0.12", "facecolor": PAPER, "alpha": 0.8, "linewidth": 0},
     )
 
 
@@ -225,9 +261,15 @@ def _finding(panel: Panel) -> str:
         return f"Learning curves on {short_name(panel.task)}: no run left a finite value."
     best = (max if panel.metric and panel.greater else min)(ends, key=lambda learner: ends[learner])
     what = panel.metric_title if panel.metric else "training loss"
+    cut = ", ".join(map(short_name, panel.beyond))
+    above = (
+        f" The loss axis is cut at {short_number(panel.ceiling)}; above it: diverged runs of {cut}."
+        if cut
+        else ""
+    )
     return (
         f"Learning curves on {short_name(panel.task)}. At {panel.grid[-1]:,.0f} forwards {short_name(best)} has "
-        f"the best {what}: {plain(ends[best])}, among {counted(len(ends), 'learner')}."
+        f"the best {what}: {plain(ends[best])}, among {counted(len(ends), 'learner')}.{above}"
     )
 
 
