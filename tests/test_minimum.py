@@ -185,6 +185,16 @@ def test_what_it_costs():
     assert spent["forwards"] - after["forwards"] == pytest.approx(expected)
 
 
+def test_a_search_pays_for_every_value():
+    module, (x, y) = plain.network(3, 4, 1, activation=nn.Tanh), plain.data(20, 3)
+    objective = nogd.objective(module, x, y)
+    walk = objective.walk(plain.read(module))
+    before = objective.meter.reading()
+    walk.minimum(0, -5, 5)
+    spent = {name: value - before[name] for name, value in objective.meter.reading().items()}
+    assert spent["evaluations"] == spent["forwards"] > 33
+
+
 @pytest.mark.parametrize(("low", "high"), [(1.0, 0.0), (-math.inf, 1.0), (0.0, math.nan)])
 def test_an_interval_that_makes_no_sense(low, high):
     walk = nogd.objective(plain.network(2, 1), *plain.data(3, 2)).walk(torch.zeros(3, dtype=D))

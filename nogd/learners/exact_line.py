@@ -32,8 +32,9 @@ class ExactLine(Learner):
     Under squared error with activations that are linear between kinks (ReLU and its like) the minimum is exact, found
     from every example's breakpoints; elsewhere it is a scan of the box and a golden section around the best of it. A
     parameter only moves where that lowers the loss. After a sweep that gained less than `tolerance` the search stops.
-    A step is one parameter and costs 1 evaluation, and its arithmetic in forwards, at least 1; an iteration is one
-    sweep. Source: Wright 2015, "Coordinate descent algorithms", doi 10.1007/s10107-015-0892-3.
+    A step is one parameter; an iteration is one sweep. A step costs 1 evaluation, and its arithmetic in forwards, at
+    least 1, where it is exact, and every value that is tried where it is a search. Source: Wright 2015, "Coordinate
+    descent algorithms", doi 10.1007/s10107-015-0892-3.
     """
 
     name: ClassVar[str] = "exact-line"

@@ -104,23 +104,21 @@ def kinks_of(layer: Layer) -> tuple[float, ...] | None:
     return None
 
 
-def line_minimum(
-    losses: Losses, course: Course | None, low: float, high: float, like: Tensor
-) -> tuple[float, float, int, float]:
+def exact_minimum(
+    losses: Losses, course: Course, low: float, high: float, like: Tensor
+) -> tuple[float, float, int, float] | None:
     """The lowest point between low and high: its value, its loss, how many values were scored, and other arithmetic.
 
-    losses: of values `[G]`, infinite where not finite. course: None where the loss is no piecewise parabola; the search
-    is then a scan of 33 values and a golden section around the best of them, so that it may miss a narrower valley.
-    like: a tensor of theta's type. Where no value has a finite loss, the loss is infinite.
+    losses: of values `[G]`, infinite where not finite. like: a tensor of theta's type. None where not all residuals are
+    finite, so that there are no parabolas.
     """
-    if course is not None:
-        contenders, flops = _contenders(course, low, high)
-        if contenders is not None:
-            values = contenders.clamp_(low, high).to(like.dtype)
-            found = losses(values)
-            best = int(found.argmin())
-            return float(values[best]), float(found[best]), len(values), flops
-    return *_golden(losses, low, high, like), 0.0
+    contenders, flops = _contenders(course, low, high)
+    if contenders is None:
+        return None
+    values = contenders.clamp_(low, high).to(like.dtype)
+    found = losses(values)
+    best = int(found.argmin())
+    return float(values[best]), float(found[best]), len(values), flops
 
 
 # -- exactly
@@ -228,22 +226,25 @@ def _between(course: Course, starts: Tensor, stops: Tensor) -> Tensor:
 # -- by search
 
 
-def _golden(losses: Losses, low: float, high: float, like: Tensor) -> tuple[float, float, int]:
-    """A scan, then a golden section between the neighbours of its best, to a billionth of the interval."""
+def searched_minimum(losses: Losses, low: float, high: float, like: Tensor) -> tuple[float, float]:
+    """The value and the loss of the lowest point found by a scan of 33 values and a golden section around its best.
+
+    To a billionth of the interval; a valley between two values of the scan may be missed. losses, like: as above. Where
+    no value has a finite loss, the loss is infinite.
+    """
     scan = torch.linspace(low, high, SCAN_POINTS, dtype=like.dtype, device=like.device)
     found = losses(scan)
     best = int(found.argmin())
-    value, loss, scored = float(scan[best]), float(found[best]), SCAN_POINTS
+    value, loss = float(scan[best]), float(found[best])
     left, right = float(scan[max(best - 1, 0)]), float(scan[min(best + 1, SCAN_POINTS - 1)])
     if not math.isfinite(loss):
-        return value, loss, scored
+        return value, loss
 
     def at(point: float) -> float:
         return float(losses(scan.new_tensor([point]))[0])
 
     a, b = right - GOLDEN * (right - left), left + GOLDEN * (right - left)
     loss_a, loss_b = at(a), at(b)
-    scored += 2
     while right - left > 1e-9 * (high - low) and left < a < b < right:
         if loss_a <= loss_b:
             right, b, loss_b = b, a, loss_a
@@ -253,7 +254,6 @@ def _golden(losses: Losses, low: float, high: float, like: Tensor) -> tuple[floa
             left, a, loss_a = a, b, loss_b
             b = left + GOLDEN * (right - left)
             loss_b = at(b)
-        scored += 1
     point, lowest = (a, loss_a) if loss_a <= loss_b else (b, loss_b)
     point = float(scan.new_tensor(point))
-    return (point, lowest, scored) if lowest < loss else (value, loss, scored)
+    return (point, lowest) if lowest < loss else (value, loss)

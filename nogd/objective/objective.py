@@ -16,7 +16,7 @@ from nogd.errors import InvalidSetting, NogdWarning, NotDifferentiable
 from nogd.objective.black_box import BlackBox
 from nogd.objective.candidates import Candidates, Line, Population
 from nogd.objective.meter import BudgetSpent, Limit, Meter, TargetReached
-from nogd.objective.minimum import line_minimum
+from nogd.objective.minimum import Course, exact_minimum, searched_minimum
 from nogd.objective.network import Network
 from nogd.objective.scoring import Described, described, score
 from nogd.objective.space import ParameterSpace
@@ -146,10 +146,13 @@ class Objective:
         paid = standing is not None and torch.equal(standing, theta)
         if not paid:
             self._pay(1, self.N, flops=self._cost.flops * self.N)
+        started = time.perf_counter()
         losses = _ranked(self._scorer.losses(theta[None]))
+        tracks = self._tracks(theta)
+        self.meter.inside += time.perf_counter() - started
         if not paid:
             self._note(losses, Population(theta[None]))
-        self._walk = Walk(self, theta, self._tracks(theta), float(losses[0]))
+        self._walk = Walk(self, theta, tracks, float(losses[0]))
         return self._walk
 
     def gradient(self, theta: Tensor, rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -367,22 +370,32 @@ class Objective:
     def _line_minimum(
         self, walk: Walk, tracks: Tracks, index: int, low: float, high: float
     ) -> tuple[float, float]:
-        """A line's minimum: 1 evaluation and 1 forward before, and what it took beyond a forward before it is given."""
+        """Where there is a closed form, a look at the continuum; else a search, of which every value counts."""
+        course = tracks.course(index)
+        found = None if course is None else self._exact_minimum(walk, tracks, course, index, low, high)
+        if found is not None:
+            return found
+        return searched_minimum(
+            lambda values: self._score_line(walk, tracks, index, values), low, high, walk.theta
+        )
+
+    def _exact_minimum(
+        self, walk: Walk, tracks: Tracks, course: Course, index: int, low: float, high: float
+    ) -> tuple[float, float] | None:
+        """Pays 1 evaluation and 1 forward before, and what it took beyond a forward before the answer is given."""
         self._pay(1, self.N)
         started = time.perf_counter()
         with torch.no_grad():
-            value, loss, scored, flops = line_minimum(
-                lambda values: _ranked(tracks.losses(index, values)),
-                tracks.course(index),
-                low,
-                high,
-                walk.theta,
+            found = exact_minimum(
+                lambda values: _ranked(tracks.losses(index, values)), course, low, high, walk.theta
             )
         self.meter.inside += time.perf_counter() - started
+        if found is None:
+            return None
+        value, loss, scored, flops = found
         flops += tracks.flops(index, scored)
-        forward = self._cost.flops * self.N
-        forwards = flops / forward if forward else scored  # of a black box each score counts
-        self._pay(0, 0, declared=max(0.0, forwards - 1), flops=flops)
+        beyond = flops / (self._cost.flops * self.N) - 1
+        self._pay(0, 0, declared=max(0.0, beyond), flops=flops)
         self._note(walk.theta.new_tensor([loss]), Line(walk.theta, index, walk.theta.new_tensor([value])))
         return value, loss
 
@@ -447,8 +460,9 @@ class Walk:
     def minimum(self, index: int, low: float, high: float) -> tuple[float, float]:
         """The value of the coordinate from low to high with the lowest loss, and that loss.
 
-        Exact under squared error with activations that are linear between kinks; elsewhere by a scan and a golden
-        section. Counts 1 evaluation and its arithmetic in forwards, at least 1. Where no loss is finite it is infinite.
+        Exact under squared error with activations that are linear between kinks: counts 1 evaluation and its
+        arithmetic in forwards, at least 1. Elsewhere by a scan and a golden section, every value of which counts as on
+        a line. Where no loss is finite it is infinite.
         """
         self._check_live()
         self._check(index)
