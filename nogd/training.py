@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from torch import Generator, Tensor
 
+from nogd.errors import InvalidSetting
 from nogd.learner import Learner
 from nogd.objective.meter import BudgetSpent, Limit, TargetReached
 from nogd.objective.objective import Objective
@@ -77,6 +78,12 @@ def _steps(
                 between_steps(state)
             objective.check_iterations()
             learner.step(objective, state)
+            if state.theta.shape != theta.shape:
+                objective.follow(State(theta=recorder.solution))
+                raise InvalidSetting(
+                    f"{learner.name} left a recommendation of shape {list(state.theta.shape)} in its state; theta has"
+                    f" shape {list(theta.shape)}."
+                )
             if state.iteration != meter.iterations:
                 meter.iterations = state.iteration
                 recorder.iteration_ended(state.iteration)

@@ -476,3 +476,28 @@ def test_a_misuse_leaves_the_module_alone():
     with pytest.raises(UserError):
         fit(module, budget=0)
     assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+
+
+def test_a_population_may_be_an_array():
+    module, (x, y) = plain.network(2, 1), plain.data(5, 2)
+    objective = nogd.objective(module, x, y)
+    thetas = plain.thetas(3, objective.D)
+    losses = objective.losses(nogd.Population(thetas.numpy()))
+    assert torch.equal(losses, objective.losses(nogd.Population(thetas)))
+
+
+class Cutter(nogd.Learner):
+    """Leaves half a network behind."""
+
+    name = "cutter"
+
+    def init(self, objective, theta, rng):
+        return nogd.State(theta=theta)
+
+    def step(self, objective, state):
+        state.theta = state.theta[:2]
+
+
+def test_a_recommendation_of_the_wrong_shape_names_the_learner():
+    with pytest.raises(nogd.UserError, match=r"cutter left a recommendation of shape \[2\]"):
+        nogd.fit(plain.network(2, 1), *plain.data(5, 2), learner=Cutter)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
 
 from nogd.errors import InvalidSetting
@@ -23,11 +24,12 @@ class Candidates(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Population:
-    """Unrelated vectors. thetas: `[P, D]`."""
+    """Unrelated vectors. thetas: `[P, D]`, a tensor or an array."""
 
     thetas: Tensor
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "thetas", torch.as_tensor(self.thetas))
         if self.thetas.ndim != 2:
             raise InvalidSetting(
                 f"a Population takes thetas of shape [P, D], but these have shape {list(self.thetas.shape)};"
