@@ -149,7 +149,7 @@ def low_rank_losses(
     """
     assert loss.batched is not None
     moves = [_moves(layer, candidates, tensors) for layer in stack.layers]
-    base, losses = _base(stack.layers[0], candidates.theta, inputs), []
+    base, losses = stack.layers[0].affine(candidates.theta, inputs), []
     for start, stop, thin in _thin_products(moves[0], inputs, _chunk(stack, inputs.shape[1])):
         part = [move.part(start, stop) for move in moves]
         losses.append(loss.batched(_forward(stack, candidates.theta, part, base, thin), targets))
@@ -199,11 +199,6 @@ def _plus_product(z: Tensor, left: Tensor, thin: Tensor) -> Tensor:
     for k in range(1, rank):
         total.addcmul_(left[:, :, k, None], thin[:, k, None])
     return total
-
-
-def _base(layer: Layer, theta: Tensor, inputs: Tensor) -> Tensor:
-    z = layer.weights(theta) @ inputs
-    return z if layer.bias is None else z.add_(theta[layer.bias.start : layer.bias.stop, None])
 
 
 def _finish(layer: Layer, move: _Moves, z: Tensor) -> Tensor:

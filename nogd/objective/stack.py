@@ -38,6 +38,11 @@ class Layer:
         """The biases in theta `[..., D]` as `[..., outputs, 1]`, or None without any."""
         return None if self.bias is None else theta[..., self.bias.start : self.bias.stop].unsqueeze(-1)
 
+    def affine(self, theta: Tensor, a: Tensor) -> Tensor:
+        """Pre-activations `[outputs, N]` of one network, theta `[D]`, for inputs `[inputs, N]`."""
+        z, biases = self.weights(theta) @ a, self.biases(theta)
+        return z if biases is None else z.add_(biases)
+
     def activate(self, z: Tensor) -> Tensor:
         """The activations of z, which may be overwritten."""
         for activation in self.activations:

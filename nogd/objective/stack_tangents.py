@@ -19,7 +19,7 @@ def stack_tangents(
     """
     activations, slopes = [inputs], []
     for layer in stack.layers:
-        a, slope = _activated(layer, _affine(layer, theta, activations[-1]))
+        a, slope = _activated(layer, layer.affine(theta, activations[-1]))
         activations.append(a)
         slopes.append(slope)
     value, slope_of_loss = _loss(activations[-1], targets, loss)
@@ -45,11 +45,6 @@ def _along(
         tangent = moved.mul_(slope)
     assert tangent is not None
     return tangent.flatten(1)
-
-
-def _affine(layer: Layer, theta: Tensor, a: Tensor) -> Tensor:
-    z, biases = layer.weights(theta) @ a, layer.biases(theta)
-    return z if biases is None else z.add_(biases)
 
 
 def _activated(layer: Layer, z: Tensor) -> tuple[Tensor, Tensor]:

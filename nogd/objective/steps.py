@@ -59,6 +59,11 @@ class Source:
         return thetas[:, self.place.start : self.place.stop].view(len(thetas), *shape)
 
 
+def any_searched(*sources: Source | None) -> bool:
+    """Whether any of these parameters differs from candidate to candidate."""
+    return any(source is not None and source.searched for source in sources)
+
+
 class Step(ABC):
     """One layer. searched: whether candidates differ behind it. fresh: whether what it gives is memory of its own."""
 
@@ -114,7 +119,7 @@ class Product(Step):
 
     @property
     def searched(self) -> bool:
-        return self.weight.searched or (self.bias is not None and self.bias.searched)
+        return any_searched(self.weight, self.bias)
 
     def __call__(self, thetas: Tensor, a: Tensor, room: Room) -> Tensor:
         weights = self.weight.of(thetas, self.outputs, self.inputs)
@@ -240,7 +245,7 @@ class LayerNorm(Step):
 
     @property
     def searched(self) -> bool:
-        return any(source is not None and source.searched for source in (self.weight, self.bias))
+        return any_searched(self.weight, self.bias)
 
     def __call__(self, thetas: Tensor, a: Tensor, room: Room) -> Tensor:
         axes = list(range(-1 - len(self.normalised), -1))
@@ -266,7 +271,7 @@ class BatchNorm(Step):
 
     @property
     def searched(self) -> bool:
-        return any(source is not None and source.searched for source in (self.weight, self.bias))
+        return any_searched(self.weight, self.bias)
 
     def __call__(self, thetas: Tensor, a: Tensor, room: Room) -> Tensor:
         shape = (a.shape[1], *(1,) * (a.ndim - 2))
