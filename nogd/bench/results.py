@@ -14,6 +14,7 @@ from nogd.bench.record import CURVE_COLUMNS, TRACE_COLUMNS
 from nogd.bench.store import Store
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
 _WHOLE_CURVE = ("evaluations", "gradients", "examples", "iteration", "phase")
@@ -43,6 +44,17 @@ class Results:
         from nogd.report.page import drawings
 
         return drawings(self)
+
+    def plot(self, name: str, *, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw one figure of the report, such as `results.plot("learning-curves", task="diabetes")`.
+
+        ax: matplotlib's Axes to draw into, new ones if not given. Returns the Axes; lines have labels, so that
+        `ax.legend()` works. options: what the figure can be asked for, such as `task`. Raises UserError for a name or
+        option that does not exist.
+        """
+        from nogd.report.plotting import plot
+
+        return plot(self, name, ax, options)
 
     def save(self, folder: str | Path) -> Path:
         """Write runs, curves and leaderboard as CSV and the figures as SVG and PNG; returns the folder."""

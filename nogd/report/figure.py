@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
+from nogd.errors import UserError, did_you_mean
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
     from pandas import DataFrame
@@ -116,3 +118,20 @@ class Figure:
     draw: Callable[[Comparison], Drawn | Sequence[Drawn] | None]
     summary: str = ""
     order: int = 50
+    draw_on: Callable[..., None] | None = None
+
+
+def choice(kind: str, given: str | None, known: Sequence[str]) -> str:
+    """The `given` option of a figure if it is one of `known`, or the only one there is where nothing was given.
+
+    kind: what the option is called, such as "task". Raises UserError, with the nearest name.
+    """
+    if given is None and len(known) == 1:
+        return known[0]
+    if given in known:
+        return str(given)
+    if not known:
+        raise UserError(f"there is no {kind} here to draw.")
+    if given is None:
+        raise UserError(f"give {kind}=..., one of: {', '.join(known)}.")
+    raise UserError(f"no {kind} here is called {given!r}{did_you_mean(given, known)}")

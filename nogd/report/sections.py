@@ -85,12 +85,13 @@ def _section(comparison: Comparison, entry: Entry, prefix: str) -> Section | Non
 
 
 def _drawn(comparison: Comparison, entry: Entry) -> tuple[Figure, list[Drawn]]:
-    figure = _loaded(entry)
+    figure = loaded(entry)
     drawn = figure.draw(comparison)
     return figure, [drawn] if isinstance(drawn, Drawn) else list(drawn or ())
 
 
-def _loaded(entry: Entry) -> Figure:
+def loaded(entry: Entry) -> Figure:
+    """The figure that an entry stands for; raises TypeError where it is something else."""
     figure = entry.load()
     if not isinstance(figure, Figure):
         raise TypeError(f"it is a {type(figure).__name__}, not a nogd.report.figure.Figure")

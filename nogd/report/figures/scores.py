@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from pandas import DataFrame
 
+from nogd.errors import UserError
 from nogd.report.canvas import heading, label_width, linear_values, new_canvas, place_axes
 from nogd.report.figure import Comparison, Drawn, Figure
 from nogd.report.leaderboard import interval_text, score_text
@@ -20,17 +21,34 @@ ROW = 0.27
 
 def draw(comparison: Comparison) -> Drawn | None:
     """Points with intervals, best on top; None where no task has a scale."""
-    table = comparison.board.table
-    table = table[table["score"].notna()].reset_index(drop=True)
+    table = _scored(comparison)
     if table.empty:
         return None
     look = looks(comparison.learners)
-    labels = [look[learner].label for learner in table["learner"]]
     canvas = new_canvas(0.75 + ROW * len(table))
-    axes = place_axes(canvas, label_width(labels), 0.42, 0.3, 0.42)
-    _plot(axes, table, look)
-    _label(axes, table, labels)
+    labels = [look[learner].label for learner in table["learner"]]
+    _panel(place_axes(canvas, label_width(labels), 0.42, 0.3, 0.42), table, look)
     return Drawn(canvas, table[["learner", "score", "score_low", "score_high"]], _finding(table))
+
+
+def draw_on(axes: Axes, comparison: Comparison) -> None:
+    """The same on given axes."""
+    table = _scored(comparison)
+    if table.empty:
+        raise UserError(
+            "no task here has a scale for scores: a frozen reference better than the constant predictor."
+        )
+    _panel(axes, table, looks(comparison.learners))
+
+
+def _scored(comparison: Comparison) -> DataFrame:
+    table = comparison.board.table
+    return table[table["score"].notna()].reset_index(drop=True)
+
+
+def _panel(axes: Axes, table: DataFrame, look: Mapping[str, Look]) -> None:
+    _plot(axes, table, look)
+    _label(axes, table, [look[learner].label for learner in table["learner"]])
 
 
 def _plot(axes: Axes, table: DataFrame, look: Mapping[str, Look]) -> None:
@@ -105,4 +123,5 @@ FIGURE = Figure(
     draw=draw,
     summary="normalised score of every learner, with its interval",
     order=0,
+    draw_on=draw_on,
 )
