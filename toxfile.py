@@ -1,4 +1,4 @@
-"""What tox.ini cannot say: an environment for each folder under plugins/, lowest versions, uv's links."""
+"""What tox.ini cannot say: environments for the folders under plugins/, lowest versions, uv's links."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from tox.plugin import impl
 from tox.session.state import State
 
 ROOT = Path(__file__).parent
+ALL = "plugins"
+MATRIX = [f"py3{minor}-{ALL}" for minor in (11, 12, 13, 14)]
 
 # uv reads none of pip's settings, yet a user who keeps wheels at hand for pip wants uv to find them too.
 if "PIP_FIND_LINKS" in os.environ:
@@ -24,30 +26,32 @@ if "PIP_FIND_LINKS" in os.environ:
 
 @impl
 def tox_extend_envs() -> Iterable[str]:
-    return list(_plugin_environments())
+    return [*_plugins(), ALL, *MATRIX]
 
 
 @impl
 def tox_add_core_config(core_conf: CoreConfigSet, state: State) -> None:
     loaders = state.conf.memory_seed_loaders
-    for name, folder in _plugin_environments().items():
-        loaders[name].append(_plugin_loader(folder, state.conf.pos_args(folder) or ()))
+    for name, folder in _plugins().items():
+        loaders[name].append(_alone(folder, state.conf.pos_args(folder) or ()))
+    for name in (ALL, *MATRIX):
+        loaders[name].append(_together([*_plugins().values()]))
     loaders["lowest"].append(
         MemoryLoader(skip_install=True, commands_pre=[_install(ROOT, *_lowest_versions())])
     )
-    packages = ["nogd", *(str(folder / "src") for folder in _plugin_environments().values())]
+    packages = ["nogd", *(str(folder / "src") for folder in _plugins().values())]
     loaders["types"].append(MemoryLoader(commands=[Command(["mypy", *packages])]))
     # Asking core_conf for env_list here would cache it without the plugins.
     declared = core_conf.loaders[0].load_raw("env_list", state.conf, None)
     names = [name.strip() for name in str(declared).replace(",", "\n").splitlines() if name.strip()]
-    core_conf.loaders.insert(0, MemoryLoader(env_list=EnvList([*names, *_plugin_environments()])))
+    core_conf.loaders.insert(0, MemoryLoader(env_list=EnvList([*names, *_plugins(), ALL])))
 
 
-def _plugin_environments() -> dict[str, Path]:
+def _plugins() -> dict[str, Path]:
     return {path.parent.name: path.parent for path in sorted(ROOT.glob("plugins/*/pyproject.toml"))}
 
 
-def _plugin_loader(folder: Path, arguments: Sequence[str]) -> MemoryLoader:
+def _alone(folder: Path, arguments: Sequence[str]) -> MemoryLoader:
     """Describe a plugin's environment: it and the core are installed in one call, as neither is published."""
     return MemoryLoader(
         description=f"the tests of {folder.name}, with the core",
@@ -55,6 +59,18 @@ def _plugin_loader(folder: Path, arguments: Sequence[str]) -> MemoryLoader:
         change_dir=folder,
         commands_pre=[_install(ROOT, folder)],
         commands=[Command(["pytest", *arguments])],
+    )
+
+
+def _together(folders: Sequence[Path]) -> MemoryLoader:
+    """Describe an environment with every plugin: each one's tests must pass beside the others."""
+    return MemoryLoader(
+        description="the tests of all plugins, installed together with the core",
+        skip_install=True,
+        commands_pre=[_install(ROOT, *folders)],
+        commands=[
+            Command(["pytest", "-c", str(each / "pyproject.toml"), str(each / "tests")]) for each in folders
+        ],
     )
 
 

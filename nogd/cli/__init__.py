@@ -11,6 +11,7 @@ COMMANDS = {  # name -> (where it is, what it does)
     "report": ("nogd.cli.report:report", "Write the stored comparison as one HTML page."),
     "export": ("nogd.cli.export:export", "Write stored runs and curves as CSV or Parquet."),
     "rerun": ("nogd.cli.rerun:rerun", "Do a stored run again."),
+    "new": ("nogd.cli.new:new", "Make a plugin package to start from: a learner or a task."),
     "list": ("nogd.cli.list:list_names", "List learners, tasks, data sets, plugins and more."),
     "show": ("nogd.cli.show:show", "Describe a learner, a task or anything else that has a name."),
 }

@@ -1,0 +1,100 @@
+"""Each template of `nogd new`: made, built, installed into a clean environment with nogd, tested and run.
+
+In tox's environment `templates`, as it needs uv and a package index.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PATIENCE = 600
+NAMES = {"learner": "coin-toss", "task": "x" * 30}
+
+
+@dataclass(frozen=True)
+class Made:
+    """A package that was made from a template, and the environment that it is installed in."""
+
+    kind: str
+    name: str
+    folder: Path
+    bin: Path
+
+    def call(self, command: str, *arguments: str) -> str:
+        return call(self.bin / command, *arguments, cwd=self.folder)
+
+
+def call(*command: str | Path, cwd: Path) -> str:
+    # Outside of tox's own environment, as an author would be.
+    surroundings = {
+        name: value for name, value in os.environ.items() if name not in {"VIRTUAL_ENV", "PYTHONPATH"}
+    }
+    done = subprocess.run(
+        command, cwd=cwd, env=surroundings, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert done.returncode == 0, f"{' '.join(map(str, command))}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def nogd_wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("nogd")
+    call("uv", "build", "--wheel", "--out-dir", folder, ROOT, cwd=folder)
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module", params=sorted(NAMES))
+def made(request, tmp_path_factory, nogd_wheel):
+    kind, place = request.param, tmp_path_factory.mktemp(request.param)
+    name, bin_ = NAMES[kind], place / "venv" / "bin"
+    call("nogd", "new", kind, name, "--dir", place, cwd=place)
+    folder = place / f"nogd-{name}"
+    call("uv", "build", "--wheel", folder, cwd=folder)
+    call("uv", "venv", "-q", place / "venv", cwd=place)
+    wheel = next(folder.glob("dist/*.whl"))
+    groups = [f"--group={folder}/pyproject.toml:{group}" for group in ("test", "types", "lint")]
+    call("uv", "pip", "install", "-q", "-p", bin_ / "python", nogd_wheel, wheel, *groups, cwd=place)
+    return Made(kind, name, folder, bin_)
+
+
+def test_its_tests_pass(made):
+    assert " passed" in made.call("pytest")
+
+
+def test_its_types_are_right(made):
+    made.call("mypy")
+
+
+def test_its_style_is_right(made):
+    made.call("ruff", "check", ".")
+    made.call("ruff", "format", "--check", ".")
+
+
+def test_nogd_finds_it(made):
+    found = json.loads(made.call("nogd", "list", f"{made.kind}s", "--json"))
+    (mine,) = [each for each in found if each["name"] == made.name]
+    assert mine["package"] == f"nogd-{made.name}"
+
+
+def test_nogd_runs_it(made):
+    chosen = ["-l", made.name, "-t", "iris"] if made.kind == "learner" else ["-l", "adam", "-t", made.name]
+    output = made.call("nogd", "run", *chosen, "--forwards", "200", "--repetitions", "1")
+    assert (made.name if made.kind == "learner" else "adam") in output
+    (run,) = json.loads(made.call("nogd", "runs", "--json"))
+    assert (run[made.kind], run["status"]) == (made.name, "budget")
+
+
+def test_it_draws_its_picture(made):
+    placeholder = (made.folder / "learning-curves.svg").read_text()
+    made.call("python", "make_report.py")
+    drawn = (made.folder / "learning-curves.svg").read_text()
+    assert "No picture yet" in placeholder
+    assert "No picture yet" not in drawn
+    assert "<svg" in drawn
