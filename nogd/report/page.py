@@ -20,7 +20,7 @@ from nogd.report.environment import sessions, task_facts
 from nogd.report.figure import Comparison, ResultsLike
 from nogd.report.finals import FAILED
 from nogd.report.leaderboard import Board, interval_text, number, other_boards, score_text
-from nogd.report.look import DARK, LIGHT, looks
+from nogd.report.look import DARK, LIGHT, looks_of
 from nogd.report.names import clean, short_name
 from nogd.report.sections import HasFigures, csv_link, draw_canvases, draw_sections
 
@@ -62,7 +62,7 @@ def render(comparison: Comparison, entries: Iterable[Entry]) -> str:
             board=None if comparison.runs.empty else comparison.board,
             others=[] if comparison.runs.empty else other_boards(comparison),
             board_csv=csv_link(comparison.board.table) if len(comparison.runs) else "",
-            looks=looks(comparison.learners, width=300),
+            looks=looks_of(comparison, width=300),
             roles=_roles(comparison),
             first=first,
             sections=[section for section in drawn if section not in first],

@@ -20,7 +20,7 @@ from nogd.report.canvas import (
     short_number,
 )
 from nogd.report.figure import Comparison, Drawn, Figure
-from nogd.report.look import INK, Look, looks
+from nogd.report.look import INK, Look, looks_of
 from nogd.report.names import short_name
 from nogd.report.statistics import band, interquartile_mean
 
@@ -29,7 +29,7 @@ ROW = 0.25
 
 def draw(comparison: Comparison) -> list[Drawn]:
     """One drawing a task, the lowest loss on top."""
-    look = looks(comparison.learners)
+    look = looks_of(comparison)
     finals = comparison.finals
     finals = finals[np.isfinite(finals["loss"].to_numpy(dtype=float))]
     return [

@@ -27,7 +27,7 @@ from nogd.report.canvas import (
 from nogd.report.curves import budget_grid, resampled
 from nogd.report.figure import Comparison, Drawn, Figure
 from nogd.report.finals import applicable, numbers
-from nogd.report.look import INK, MUTED, PAPER, Look, looks
+from nogd.report.look import INK, MUTED, PAPER, Look, looks_of
 from nogd.report.names import counted, short_name
 from nogd.report.statistics import FloatArray, band, interquartile_mean
 
@@ -72,7 +72,7 @@ def _highest(curve: Curve) -> float:
 
 def draw(comparison: Comparison) -> list[Drawn]:
     """One drawing a task."""
-    look = looks(comparison.learners)
+    look = looks_of(comparison)
     by_task = dict(iter(comparison.curves.groupby("task", sort=False)))
     panels = [
         panel_of(str(task), applicable(runs), by_task[task])

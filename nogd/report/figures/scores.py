@@ -13,7 +13,7 @@ from nogd.errors import UserError
 from nogd.report.canvas import heading, label_width, linear_values, new_canvas, place_axes
 from nogd.report.figure import Comparison, Drawn, Figure
 from nogd.report.leaderboard import interval_text, score_text
-from nogd.report.look import INK, MUTED, Look, looks
+from nogd.report.look import INK, MUTED, Look, looks_of
 from nogd.report.names import short_name
 
 ROW = 0.27
@@ -24,7 +24,7 @@ def draw(comparison: Comparison) -> Drawn | None:
     table = _scored(comparison)
     if table.empty:
         return None
-    look = looks(comparison.learners)
+    look = looks_of(comparison)
     canvas = new_canvas(0.75 + ROW * len(table))
     labels = [look[learner].label for learner in table["learner"]]
     _panel(place_axes(canvas, label_width(labels), 0.42, 0.3, 0.42), table, look)
@@ -38,7 +38,7 @@ def draw_on(axes: Axes, comparison: Comparison) -> None:
         raise UserError(
             "no task here has a scale for scores: a frozen reference better than the constant predictor."
         )
-    _panel(axes, table, looks(comparison.learners))
+    _panel(axes, table, looks_of(comparison))
 
 
 def _scored(comparison: Comparison) -> DataFrame:

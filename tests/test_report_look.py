@@ -1,0 +1,77 @@
+"""A learner looks the same in every figure and report, and thirty of them stay legible."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib.resources import files
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from report_data import make_results
+
+from nogd.report.figure import Comparison
+from nogd.report.look import DARK, GREY, IN_COLOUR, LIGHT, MARKERS, THEME, looks, looks_of
+
+FIXED = json.loads(files("nogd.tasks").joinpath("comparison.json").read_text(encoding="utf-8"))["looks"]
+NAMES = st.lists(st.text(st.characters(codec="utf-8"), min_size=1, max_size=30), unique=True, max_size=80)
+
+
+def pair(look):
+    return look.colour, look.marker
+
+
+@given(NAMES)
+def test_learners_with_a_fixed_look_keep_it_whoever_else_takes_part(others):
+    alone = looks(FIXED)
+    together = looks(sorted({*FIXED, *others}))
+    assert all(pair(together[name]) == pair(alone[name]) for name in FIXED)
+
+
+@given(st.text(min_size=1), st.sampled_from(FIXED))
+def test_a_learner_beside_one_that_looks_otherwise_keeps_its_own_look(name, other):
+    own = looks([name])[name]
+    if own.colour != looks([other])[other].colour:
+        assert pair(looks(sorted({name, other}))[name]) == pair(own)
+
+
+@given(NAMES)
+def test_no_two_look_alike_and_no_colour_is_used_twice_before_all_are_used(names):
+    found = [pair(look) for look in looks(names).values()]
+    assert len(set(found)) == min(len(names), len(LIGHT) * len(MARKERS))
+    assert len({colour for colour, _ in found}) >= min(len(names), len(LIGHT))
+
+
+def test_with_many_learners_the_best_and_the_baselines_have_colours_and_the_rest_is_grey():
+    crowd = [f"learner-{number:02}" for number in range(28)]
+    comparison = Comparison.of(make_results(["adam", "random-search", *crowd], ["iris", "wine"], 2))
+    shown = looks_of(comparison)
+    loud = [name for name, look in shown.items() if not look.quiet]
+    assert len(loud) == IN_COLOUR
+    assert {"adam", "random-search", *comparison.board.table["learner"][:4]} <= set(loud)
+    assert len({shown[name].colour for name in loud}) == IN_COLOUR
+    assert {look.colour for look in shown.values() if look.quiet} == {GREY}
+
+
+def test_few_learners_all_have_colours():
+    assert not any(look.quiet for look in looks_of(Comparison.of(make_results(repetitions=1))).values())
+
+
+def luminance(colour):
+    part = np.array([int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)])
+    linear = np.where(part <= 0.04045, part / 12.92, ((part + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def contrast(one, other):
+    low, high = sorted([luminance(one), luminance(other)])
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_every_colour_can_be_seen_on_its_page():
+    css = files("nogd.report").joinpath("templates/page.css").read_text(encoding="utf-8")
+    light, dark = re.findall(r"--paper: (#[0-9a-f]{6})", css)[:2]
+    assert min(contrast(colour, light) for colour in (*LIGHT, GREY)) >= 3
+    assert min(contrast(colour, dark) for colour in (*DARK, GREY)) >= 3
+    assert GREY not in THEME
