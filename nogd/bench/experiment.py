@@ -55,7 +55,8 @@ class Experiment(BaseModel):
     """What to compare. Without learners, all registered ones; without tasks, all default ones.
 
     timeout: seconds after which a cell is killed. memory: GiB that a cell may use, by default its share of 80 % of the
-    machine's. reference, baselines: learners that a report marks out, the first baseline being the one to beat.
+    machine's. keep_thetas: whether to store where each run of few parameters went, for a picture. reference, baselines:
+    learners that a report marks out, the first baseline being the one to beat.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
@@ -68,6 +69,7 @@ class Experiment(BaseModel):
     device: str = "cpu"
     timeout: float = Field(300.0, gt=0, allow_inf_nan=False)
     memory: float | None = Field(None, gt=0, allow_inf_nan=False)
+    keep_thetas: bool = True
     reference: str | None = Field(default_factory=lambda: _comparison()["reference"])
     baselines: tuple[str, ...] = Field(default_factory=lambda: tuple(_comparison()["baselines"]))
 

@@ -6,18 +6,21 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from traceback import format_exception
 from typing import Any
 
 import torch
-from torch import Generator
+from torch import Generator, Tensor
 
 from nogd.bench.belongings import given_back, seed_generators
 from nogd.bench.cell import Cell
 from nogd.bench.measure import ScoreMeasure, SplitMeasure, measure_for
 from nogd.bench.memory import peak_megabytes, reset_peak
-from nogd.bench.record import Record, cell_columns, curve_table, lost_record
+from nogd.bench.path import Path, is_small
+from nogd.bench.portrait import portrait
+from nogd.bench.record import Arrays, Record, cell_columns, curve_table, lost_record
 from nogd.device import find_device
 from nogd.doors import make_network
 from nogd.errors import InvalidSetting, NogdWarning, UserError
@@ -36,7 +39,10 @@ from nogd.training import Outcome, snapshot, train
 
 @dataclass(frozen=True)
 class Job:
-    """A cell with all that a process needs to run it. checkpoint: where an interrupted run goes on from."""
+    """A cell with all that a process needs to run it. checkpoint: where an interrupted run goes on from.
+
+    keep_thetas: whether to keep where the run went, if its parameters are few; it changes nothing else.
+    """
 
     cell: Cell
     learner: Learner
@@ -45,6 +51,7 @@ class Job:
     memory: float | None = None
     checkpoint: bytes | None = None
     checkpoint_seconds: float = 5.0
+    keep_thetas: bool = True
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,9 @@ class _Desk:
     problem: Problem
     reference: float
     objective: Objective
+    network: Network | None
     measure: SplitMeasure | ScoreMeasure
+    path: Path | None
     recorder: Recorder
 
 
@@ -96,7 +105,7 @@ def _performed(job: Job, desk: _Desk, listener: Listener) -> Record:
     stream = derive("learner", cell.task, cell.repetition, cell.learner["name"], cell.learner["settings"])
     rng = Generator(desk.objective.device).manual_seed(stream)
     seed_generators(stream)
-    saved = None if job.checkpoint is None else _told(from_bytes(job.checkpoint), listener)
+    saved = None if job.checkpoint is None else _told(from_bytes(job.checkpoint), desk, listener)
     limit = Budget.model_validate(cell.budget).limit()
     outcome = train(
         job.learner,
@@ -111,10 +120,14 @@ def _performed(job: Job, desk: _Desk, listener: Listener) -> Record:
     return _record(cell, desk, outcome)
 
 
-def _told(saved: dict[str, Any], listener: Listener) -> dict[str, Any]:
+def _told(saved: dict[str, Any], desk: _Desk, listener: Listener) -> dict[str, Any]:
     """What was saved, its curve told first: whoever listens now has not heard it."""
     for point in saved["recorder"]["points"]:
         listener.point(point)
+    if desk.path is not None and saved["path"] is not None:
+        desk.path.restore(saved["path"])
+    else:  # half a path would look like a whole one
+        desk.path = None
     return saved
 
 
@@ -125,7 +138,11 @@ def _desk(job: Job, listener: Listener) -> _Desk:
     measure = measure_for(problem, objective, network)
     grid = budget_grid(cell.budget["forwards"] or math.inf, measure.cost)
     reference = (job.task.reference or {}).get("test_metric", math.nan)
-    return _Desk(problem, reference, objective, measure, Recorder(measure, grid=grid, emit=listener.point))
+    path = None
+    if job.keep_thetas and is_small(objective.D):
+        path = Path(measure, lambda: objective.meter.forwards)
+    recorder = Recorder(path or measure, grid=grid, emit=listener.point)
+    return _Desk(problem, reference, objective, network, measure, path, recorder)
 
 
 def _objective(problem: Problem, cell: Cell) -> tuple[Objective, Network | None]:
@@ -151,7 +168,8 @@ def _checkpointing(job: Job, desk: _Desk, listener: Listener) -> Callable[[State
         started = time.perf_counter()
         due = math.inf
         try:
-            listener.checkpoint(to_bytes(snapshot(desk.objective, desk.recorder, state)))
+            path = {"path": None if desk.path is None else desk.path.save()}
+            listener.checkpoint(to_bytes(snapshot(desk.objective, desk.recorder, state) | path))
             due = time.monotonic() + job.checkpoint_seconds
         except (
             InvalidSetting
@@ -182,7 +200,17 @@ def _record(cell: Cell, desk: _Desk, outcome: Outcome) -> Record:
         "memory_mb": peak_megabytes(),
     }
     theta, trace = outcome.theta.numpy(force=True).copy(), objective.trace.table().numpy(force=True).copy()
-    return Record(cell.id, row, curve_table(desk.recorder.points), trace, theta)
+    return Record(
+        cell.id, row, curve_table(desk.recorder.points), trace, theta, _pictures(desk, outcome.theta)
+    )
+
+
+def _pictures(desk: _Desk, theta: Tensor) -> dict[str, Arrays]:
+    """What only pictures need: a run is not lost where that cannot be had."""
+    pictures = {} if desk.path is None else {"path": desk.path.arrays()}
+    with suppress(Exception):  # a module need not work on other data than its own
+        pictures |= portrait(desk.problem, desk.network, theta)
+    return pictures
 
 
 def _common(cell: Cell, desk: _Desk) -> dict[str, Any]:

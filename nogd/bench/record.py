@@ -24,6 +24,7 @@ FAILED = ("diverged", "error", "timeout", "killed")
 TRIED_AGAIN = ("error", "timeout", "killed")
 
 Table = np.ndarray[Any, np.dtype[np.float64]]
+Arrays = Mapping[str, np.ndarray[Any, Any]]
 
 
 def curve_table(points: Sequence[Mapping[str, float]]) -> Table:
@@ -34,13 +35,17 @@ def curve_table(points: Sequence[Mapping[str, float]]) -> Table:
 
 @dataclass(frozen=True)
 class Record:
-    """A finished cell. row: the columns of the store's table `runs`; curve, trace: tables; theta: the solution."""
+    """A finished cell. row: the columns of the store's table `runs`; curve, trace: tables; theta: the solution.
+
+    pictures: what only pictures need, named arrays by kind; see nogd.bench.schema.
+    """
 
     id: str
     row: dict[str, Any]
     curve: Table
     trace: Table = field(default_factory=lambda: np.empty((0, len(TRACE_COLUMNS))))
     theta: np.ndarray[Any, np.dtype[Any]] | None = None
+    pictures: Mapping[str, Arrays] = field(default_factory=dict)
 
     @property
     def status(self) -> str:

@@ -112,9 +112,9 @@ def load_traces(folder: str | Path) -> pd.DataFrame:
 
 def _numbers(runs: pd.DataFrame) -> pd.DataFrame:
     """Columns of numbers as numbers also where all of them are unknown."""
-    from nogd.bench.store import _REAL
+    from nogd.bench.schema import REAL
 
-    return runs.astype(dict.fromkeys(_REAL, "float64"))
+    return runs.astype(dict.fromkeys(REAL, "float64"))
 
 
 def _latest(runs: pd.DataFrame, planned: pd.DataFrame) -> pd.DataFrame:

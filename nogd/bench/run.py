@@ -69,9 +69,10 @@ def run(
     """Run an experiment and return its results.
 
     experiment: a TOML file, a mapping or an Experiment; changes: settings of it (learners, tasks, repetitions, budget,
-    threads, device, timeout, memory, ...), so that `run(learners=["adam", Mine()], tasks=["diabetes"])` needs no file.
-    out: the folder of the store; cells that are done there are not run again unless `fresh`. jobs: cells at once, the
-    number of cores if not given; 0 runs them in this process. Raises UserError for whatever makes no sense.
+    threads, device, timeout, memory, keep_thetas, ...), so that `run(learners=["adam", Mine()], tasks=["diabetes"])`
+    needs no file. out: the folder of the store; cells that are done there are not run again unless `fresh`. jobs: cells
+    at once, the number of cores if not given; 0 runs them in this process. Raises UserError for whatever makes no
+    sense.
     """
     from nogd.bench.progress import Silent, terminal
     from nogd.bench.results import load_results
@@ -187,6 +188,7 @@ class _Work:
             memory=self._memory,
             checkpoint=self._store.checkpoint(cell.id),
             checkpoint_seconds=self._checkpoint_seconds,
+            keep_thetas=self._experiment.keep_thetas,
         )
 
     def _tell(self, event: Event) -> None:

@@ -24,49 +24,11 @@ from typing import Any
 import numpy as np
 import psutil
 
-from nogd.bench.record import CURVE_COLUMNS, TRACE_COLUMNS, Record
+from nogd.bench.record import Arrays, Record
+from nogd.bench.schema import MIGRATIONS, OF_A_RUN, OF_A_TASK, RUN_COLUMNS, SCHEMA, VERSION
 from nogd.errors import StoreError
 
 FILE = "runs.sqlite"
-VERSION = 1
-
-_TEXT = (
-    "learner", "learner_name", "package", "version", "hyper", "task", "task_package", "status", "reason", "traceback",
-    "metric_name", "device", "budget", "started", "finished",
-)  # fmt: skip
-_WHOLE = (
-    "task_version", "repetition", "evaluations", "gradients", "examples", "metric_greater", "has_split", "threads",
-    "session",
-)  # fmt: skip
-_REAL = (
-    "loss", "best_loss", "metric", "validation_loss", "validation_metric", "test_loss", "test_metric", "constant",
-    "reference", "forwards", "flops", "seconds", "cpu_seconds", "overhead_seconds", "measure_seconds", "memory_mb",
-    "gradient_cost", "start_loss",
-)  # fmt: skip
-RUN_COLUMNS = ("id", *_TEXT, *_WHOLE, *_REAL)
-
-_RUNS = ", ".join(
-    [f"{name} text" for name in _TEXT]
-    + [f"{name} integer" for name in _WHOLE]
-    + [f"{name} real" for name in _REAL]
-)
-SCHEMA = f"""
--- One row a run; id is the hash of everything that decides the result. hyper, budget: JSON.
--- NULL: not known, or not finite.
--- curve, trace, theta: zlib-compressed .npy; curve has the columns {", ".join(CURVE_COLUMNS)};
--- trace, every improvement of the best training loss, has {", ".join(TRACE_COLUMNS)}.
-create table runs (id text primary key, {_RUNS}, curve blob, trace blob, theta blob) without rowid;
--- Every cell that an experiment asked for: those without a run are missing.
--- asked: when last, in seconds since 1970; of several runs of one learner, task and repetition the one last asked for
--- counts.
-create table cells (id text primary key, learner text, task text, repetition integer, asked real) without rowid;
--- Where an interrupted run goes on from; plain data, no pickled code.
-create table checkpoints (id text primary key, state blob, saved text) without rowid;
--- Cells that a process is at work on.
-create table claims (id text primary key, host text, pid integer, born real, until real) without rowid;
--- One row a call of nogd run. environment, settings: JSON.
-create table sessions (id integer primary key, started text, environment text, settings text);
-"""
 
 
 class Store:
@@ -113,15 +75,17 @@ class Store:
             )
         if version == 0 and self._connection.execute("select 1 from sqlite_master").fetchone():
             raise StoreError(f"{self.path} is not a store of nogd; move it away or give another --out.")
+        self._has_pictures = create or version > 1
         if not create:
             return
         self._connection.execute("pragma journal_mode = wal")
         self._connection.execute("pragma synchronous = full")
         with self._writing():
-            if self._connection.execute("pragma user_version").fetchone()[0] == 0:
-                for statement in SCHEMA.split(";\n"):
-                    self._connection.execute(statement)
-                self._connection.execute(f"pragma user_version = {VERSION}")
+            version = self._connection.execute("pragma user_version").fetchone()[0]
+            steps = [SCHEMA] if version == 0 else [MIGRATIONS[old] for old in range(version, VERSION)]
+            for statement in ";\n".join(steps).split(";\n"):
+                self._connection.execute(statement)
+            self._connection.execute(f"pragma user_version = {VERSION}")
 
     def close(self) -> None:
         """Give the file back."""
@@ -180,12 +144,18 @@ class Store:
             )
             self._connection.execute("delete from checkpoints where id = ?", (record.id,))
             self._connection.execute("delete from claims where id = ?", (record.id,))
+            self._forget_pictures([record.id])
+            self._add_pictures(
+                (kind, str(record.row["task"]) if kind in OF_A_TASK else record.id, arrays)
+                for kind, arrays in record.pictures.items()
+            )
 
     def delete(self, ids: Sequence[str]) -> None:
         """Forget runs, and that they were ever planned."""
         with self._explained(), self._writing():
             for table in ("runs", "cells", "checkpoints", "claims"):
                 self._connection.executemany(f"delete from {table} where id = ?", [(id_,) for id_ in ids])
+            self._forget_pictures(ids)
 
     def runs(self) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Column names and rows of all runs, without their curves, in a stable order."""
@@ -206,6 +176,21 @@ class Store:
         with self._explained():
             row = self._connection.execute("select theta from runs where id = ?", (id_,)).fetchone()
         return None if row is None or row[0] is None else _unpacked(row[0])
+
+    def pictures(self, kind: str) -> dict[str, Arrays]:
+        """What is kept of one kind (see the schema) for pictures, by the run or the task that it belongs to."""
+        if not self._has_pictures:
+            return {}
+        with self._explained():
+            rows = self._connection.execute(
+                "select owner, arrays from pictures where kind = ? order by owner", (kind,)
+            )
+            return {owner: _loaded(blob) for owner, blob in rows}
+
+    def add_picture(self, kind: str, owner: str, arrays: Arrays) -> None:
+        """Keep what a picture of this run or task needs, in place of what was there."""
+        with self._explained(), self._writing():
+            self._add_pictures([(kind, owner, arrays)])
 
     def sessions(self) -> list[dict[str, Any]]:
         """All calls of `nogd run`, oldest first."""
@@ -272,6 +257,17 @@ class Store:
 
     # -- inside
 
+    def _add_pictures(self, pictures: Iterable[tuple[str, str, Arrays]]) -> None:
+        self._connection.executemany(
+            "insert or replace into pictures values (?, ?, ?)",
+            [(kind, owner, _saved(arrays)) for kind, owner, arrays in pictures],
+        )
+
+    def _forget_pictures(self, ids: Iterable[str]) -> None:
+        if self._has_pictures:
+            pairs = [(kind, id_) for id_ in ids for kind in OF_A_RUN]
+            self._connection.executemany("delete from pictures where kind = ? and owner = ?", pairs)
+
     @contextmanager
     def _writing(self) -> Iterator[None]:
         # IMMEDIATE: a read that turns into a write fails at once when another process writes, whatever the timeout.
@@ -314,6 +310,18 @@ def _packed(table: np.ndarray[Any, Any]) -> bytes:
 def _unpacked(blob: bytes) -> np.ndarray[Any, Any]:
     table: np.ndarray[Any, Any] = np.load(io.BytesIO(zlib.decompress(blob)), allow_pickle=False)
     return table
+
+
+def _saved(arrays: Arrays) -> bytes:
+    buffer = io.BytesIO()
+    # mypy takes the names for np.savez's own arguments.
+    np.savez_compressed(buffer, **{name: np.asarray(array) for name, array in arrays.items()})  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def _loaded(blob: bytes) -> dict[str, np.ndarray[Any, Any]]:
+    with np.load(io.BytesIO(blob), allow_pickle=False) as arrays:
+        return dict(arrays)
 
 
 def _sql(value: Any) -> Any:

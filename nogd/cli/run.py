@@ -49,6 +49,11 @@ Examples:
 @click.option(
     "--memory", type=float, help="GiB that a cell may use.  [default: its share of 80 % of the machine's]"
 )
+@click.option(
+    "--keep-thetas/--no-keep-thetas",
+    default=None,
+    help="Store where each run of at most 1,024 parameters went, for a picture.  [default: yes]",
+)
 @click.option("--print-experiment", is_flag=True, help="Print the experiment as a file, and run nothing.")
 def run(
     experiment: Path | None,

@@ -1,0 +1,56 @@
+"""The store's schema, and how an older one becomes it."""
+
+from __future__ import annotations
+
+from nogd.bench.record import CURVE_COLUMNS, TRACE_COLUMNS
+
+VERSION = 2
+
+TEXT = (
+    "learner", "learner_name", "package", "version", "hyper", "task", "task_package", "status", "reason", "traceback",
+    "metric_name", "device", "budget", "started", "finished",
+)  # fmt: skip
+WHOLE = (
+    "task_version", "repetition", "evaluations", "gradients", "examples", "metric_greater", "has_split", "threads",
+    "session",
+)  # fmt: skip
+REAL = (
+    "loss", "best_loss", "metric", "validation_loss", "validation_metric", "test_loss", "test_metric", "constant",
+    "reference", "forwards", "flops", "seconds", "cpu_seconds", "overhead_seconds", "measure_seconds", "memory_mb",
+    "gradient_cost", "start_loss",
+)  # fmt: skip
+RUN_COLUMNS = ("id", *TEXT, *WHOLE, *REAL)
+
+# What only pictures need, and what each of them belongs to.
+OF_A_RUN, OF_A_TASK = ("portrait", "path"), ("points", "plane")
+PICTURES = f"""\
+-- What only pictures need: .npz of named arrays. owner: a run's id for {", ".join(OF_A_RUN)}; a task's name for
+-- {", ".join(OF_A_TASK)}.
+create table pictures (kind text, owner text, arrays blob, primary key (kind, owner)) without rowid"""
+
+_RUNS = ", ".join(
+    [f"{name} text" for name in TEXT]
+    + [f"{name} integer" for name in WHOLE]
+    + [f"{name} real" for name in REAL]
+)
+SCHEMA = f"""
+-- One row a run; id is the hash of everything that decides the result. hyper, budget: JSON.
+-- NULL: not known, or not finite.
+-- curve, trace, theta: zlib-compressed .npy; curve has the columns {", ".join(CURVE_COLUMNS)};
+-- trace, every improvement of the best training loss, has {", ".join(TRACE_COLUMNS)}.
+create table runs (id text primary key, {_RUNS}, curve blob, trace blob, theta blob) without rowid;
+-- Every cell that an experiment asked for: those without a run are missing.
+-- asked: when last, in seconds since 1970; of several runs of one learner, task and repetition the one last asked for
+-- counts.
+create table cells (id text primary key, learner text, task text, repetition integer, asked real) without rowid;
+-- Where an interrupted run goes on from; plain data, no pickled code.
+create table checkpoints (id text primary key, state blob, saved text) without rowid;
+-- Cells that a process is at work on.
+create table claims (id text primary key, host text, pid integer, born real, until real) without rowid;
+-- One row a call of nogd run. environment, settings: JSON.
+create table sessions (id integer primary key, started text, environment text, settings text);
+{PICTURES};
+"""
+
+# What brings a store of that version to the next one.
+MIGRATIONS = {1: PICTURES}
