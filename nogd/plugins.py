@@ -14,14 +14,17 @@ from typing import TYPE_CHECKING
 
 import pluggy
 
-from nogd import hookspecs
+from nogd import hookspecs, inspection
+from nogd.deprecation import adopt_renamed_hooks
 from nogd.discovery import Found, builtin_plugins, installed_plugins
+from nogd.distributions import unmet_requirement
 from nogd.errors import NogdWarning, PluginError, PluginWarning, did_you_mean
 from nogd.given import given_plugins
 from nogd.isolation import Failure, attempt
 from nogd.plugin_settings import PluginSettings
 from nogd.registry import KINDS, Entry, Registry, Source, entry_of
 from nogd.sources import source_version
+from nogd.tracing import HookTrace
 
 if TYPE_CHECKING:
     from pluggy import HookImpl
@@ -61,6 +64,7 @@ class Plugins:
     def _start(self) -> None:
         self._manager = pluggy.PluginManager("nogd")
         self._manager.add_hookspecs(hookspecs)
+        self._trace = HookTrace(self._manager)
         self._infos: dict[str, PluginInfo] = {}
         self._silenced: set[str] = set()  # names of plugins whose observers are not called any more
         self._asked: set[str] = set()  # hooks that are being asked just now
@@ -135,8 +139,8 @@ class Plugins:
             name = implementation.plugin_name
             if name in self._silenced:
                 continue
-            chosen = [arguments[wanted] for wanted in implementation.argnames]
-            outcome = attempt(partial(implementation.function, *chosen))
+            chosen = {wanted: arguments[wanted] for wanted in implementation.argnames}
+            outcome = attempt(partial(self._trace.call, hook, name, implementation.function, **chosen))
             if isinstance(outcome, Failure):
                 self._silenced.add(name)
                 self._broken(self._infos[name], f"{hook}: {outcome.cause}", outcome)
@@ -184,23 +188,29 @@ class Plugins:
         if not isinstance(plugin, Failure):
             if any(plugin is known for _, known in self._manager.list_name_plugin()):
                 return  # one module under two entry points, or given by hand and installed as well
-            failure = attempt(partial(self._register, plugin, found.source.plugin), quiet=True)
+            failure = attempt(partial(self._register, plugin, found.source), quiet=True)
             plugin = failure or plugin
         if isinstance(plugin, Failure):
             self._broken(self._note(found, "broken"), plugin.cause, plugin)
         else:
-            self._inspect(plugin, self._note(found, "builtin" if source.builtin else "ok"))
+            info = self._note(found, "builtin" if source.builtin else "ok")
+            info.hooks = inspection.implemented(self._manager, plugin)
+            for complaint in () if source.builtin else inspection.complaints(self._manager, plugin):
+                self._broken(info, complaint)
 
     def _is_blocked(self, found: Found) -> bool:
         return any(found.is_called(name) for name in self.settings.blocked)
 
-    def _register(self, plugin: object, name: str) -> None:
+    def _register(self, plugin: object, source: Source) -> None:
         """Hand a plugin to pluggy, wholly or not at all; raises what pluggy has against it."""
+        adopt_renamed_hooks(plugin, source)
         try:
-            self._manager.register(plugin, name)
+            self._manager.register(plugin, source.plugin)
         except BaseException:
-            if self._manager.has_plugin(name):  # older releases of pluggy keep a half-registered plugin
-                self._manager.unregister(name=name)
+            if self._manager.has_plugin(
+                source.plugin
+            ):  # older releases of pluggy keep a half-registered plugin
+                self._manager.unregister(name=source.plugin)
             raise
 
     def _note(self, found: Found, status: str) -> PluginInfo:
@@ -222,40 +232,6 @@ class Plugins:
                 hint = did_you_mean(name, known)
                 text = f"Nothing to block: no plugin is named {name!r}{hint}"
                 warnings.warn(text, NogdWarning, stacklevel=4)
-
-    # What a registered plugin says that cannot be meant
-
-    def _inspect(self, plugin: object, info: PluginInfo) -> None:
-        """Warn of hooks that will never be called: misspelt, not marked, or made to wrap others."""
-        callers = self._manager.get_hookcallers(plugin) or []
-        for caller in callers:
-            mine = [each for each in caller.get_hookimpls() if each.plugin is plugin]
-            if caller.has_spec():
-                info.hooks.append(caller.name)
-                if any(each.wrapper or each.hookwrapper for each in mine):
-                    self._broken(info, f"{caller.name} is a wrapper, and nogd calls every plugin by itself")
-            elif not all(each.optionalhook for each in mine):
-                hint = did_you_mean(caller.name, self._known_hooks())
-                self._broken(info, f"nogd has no hook named {caller.name!r}{hint}")
-        unmarked = self._unmarked(plugin)
-        for name in unmarked:
-            self._broken(info, f"{name} lacks the decorator @hookimpl (from nogd.hookspecs)")
-        if not callers and not unmarked and not info.source.builtin:
-            self._broken(info, "it has no function marked with @hookimpl (see nogd.hookspecs)")
-
-    def _known_hooks(self) -> list[str]:
-        return [name for name in vars(hookspecs) if name.startswith("nogd_")]
-
-    def _unmarked(self, plugin: object) -> list[str]:
-        """Names of functions that would be hooks if they were marked."""
-        attributes = vars(plugin) if hasattr(plugin, "__dict__") else {}
-        return [
-            name
-            for name in self._known_hooks()
-            if callable(attributes.get(name))
-            and not hasattr(attributes[name], "nogd_impl")
-            and not hasattr(attributes[name], "nogd_spec")
-        ]
 
     # Calling hooks
 
@@ -282,7 +258,8 @@ class Plugins:
     def _answer(self, kind: str, hook: str, implementation: HookImpl) -> list[Entry]:
         """What one plugin offers; nothing, with a warning, where it offers something wrongly."""
         info = self._infos[implementation.plugin_name]
-        entries = attempt(partial(_entries, kind, implementation.function, info.source), quiet=True)
+        ask = partial(self._trace.call, hook, info.name, implementation.function)
+        entries = attempt(partial(_entries, kind, ask, info.source), quiet=True)
         if isinstance(entries, Failure):
             self._broken(info, f"{hook}: {entries.cause}", entries)
             return []
@@ -290,6 +267,9 @@ class Plugins:
 
     def _broken(self, info: PluginInfo, error: str, cause: Failure | None = None) -> None:
         """Note what is wrong with a plugin and warn of it, once."""
+        unmet = attempt(partial(unmet_requirement, info.source)) if cause is not None else None
+        if isinstance(unmet, str):
+            error = f"{unmet}; {error}"
         info.status = "broken"
         info.error = f"{info.error}; {error}" if info.error else error
         if cause is not None:

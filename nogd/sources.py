@@ -38,14 +38,14 @@ def _changeable_files(source: Source) -> Iterator[Path]:
         yield from _own_files()
     elif source.location and Path(source.location).is_file():
         yield from _with_siblings(Path(source.location))
-    elif folder := source.location or _editable_folder(source.distribution):
+    elif folder := source.location or editable_folder(source.distribution):
         yield from _python_files(_source_root(Path(folder)))
 
 
 def _own_files() -> Iterator[Path]:
     """nogd's own files where nogd is not installed for good: all that a result may depend on."""
     package = Path(__file__).parent
-    if _is_installed("nogd") and not _editable_folder("nogd"):
+    if _is_installed("nogd") and not editable_folder("nogd"):
         return
     for file in _python_files(package):
         if file.relative_to(package).parts[0] not in _NOT_IN_RESULTS:
@@ -60,7 +60,7 @@ def _is_installed(distribution: str) -> bool:
     return True
 
 
-def _editable_folder(distribution: str | None) -> str | None:
+def editable_folder(distribution: str | None) -> str | None:
     """The project folder of an editable install (PEP 610), None for any other."""
     if distribution is None:
         return None

@@ -48,7 +48,7 @@ def _known(_context: click.Context, _option: click.Parameter, kind: str) -> str:
     "--traceback",
     "verbose",
     is_flag=True,
-    help="Of plugins: say where each is, and why it broke.",
+    help="Of plugins: say which hooks each one implements, and why one broke.",
 )
 def list_names(kind: str, as_json: bool, verbose: bool) -> None:
     """List what there is of a KIND: learners, tasks, datasets, plugins, executors, figures or losses."""
@@ -81,15 +81,27 @@ def _plugins(plugins: Plugins, verbose: bool) -> tuple[list[dict[str, Any]], str
     plugins.ask_all()  # some breakage shows only when a hook is called
     infos = plugins.infos
     shown = [
-        [info.name, info.status, info.source.package, info.source.version or "", ", ".join(info.hooks)]
+        [info.name, info.status, info.source.package, info.source.version or "", *_origin(info)]
         for info in infos
     ]
-    overview = table(["NAME", "STATUS", "PACKAGE", "VERSION", "HOOKS"], shown, terminal_width())
+    overview = table(
+        ["NAME", "STATUS", "PACKAGE", "VERSION", "INSTALLED", "LOCATION"], shown, terminal_width()
+    )
     notes = [note for info in infos for note in _notes(info, verbose)]
     return [_plugin_as_row(info) for info in infos], "\n\n".join([overview, *notes])
 
 
+def _origin(info: PluginInfo) -> tuple[str, str]:
+    """How a plugin came here and where its files are; a broken one may not know."""
+    from nogd.distributions import files_of, how_it_came
+    from nogd.isolation import Failure, attempt
+
+    found = attempt(lambda: (how_it_came(info.source), files_of(info.source) or ""))
+    return ("unknown", "") if isinstance(found, Failure) else found
+
+
 def _plugin_as_row(info: PluginInfo) -> dict[str, Any]:
+    installed, location = _origin(info)
     return {
         "name": info.name,
         "status": info.status,
@@ -97,7 +109,8 @@ def _plugin_as_row(info: PluginInfo) -> dict[str, Any]:
         "distribution": info.source.distribution,
         "version": info.source.version,
         "entry_point": info.source.entry_point,
-        "location": info.source.location,
+        "installed": installed,
+        "location": location or None,
         "hooks": info.hooks,
         "error": info.error or None,
         "traceback": info.traceback or None,
@@ -106,7 +119,7 @@ def _plugin_as_row(info: PluginInfo) -> dict[str, Any]:
 
 def _notes(info: PluginInfo, verbose: bool) -> list[str]:
     """What there is to say about a plugin beside its row."""
-    about = _whereabouts(info) if verbose else []
+    about = _details(info) if verbose else []
     if not info.error and not about:
         return []
     title = f"{info.name} is broken: {info.error}" if info.error else f"{info.name}:"
@@ -114,7 +127,6 @@ def _notes(info: PluginInfo, verbose: bool) -> list[str]:
     return ["\n".join([title, *about, *trace])]
 
 
-def _whereabouts(info: PluginInfo) -> list[str]:
-    source = info.source
-    named = [("entry point", source.entry_point), ("location", source.location)]
+def _details(info: PluginInfo) -> list[str]:
+    named = [("entry point", info.source.entry_point), ("hooks", ", ".join(info.hooks))]
     return [f"  {name}: {value}" for name, value in named if value]
