@@ -14,6 +14,7 @@ COMMANDS = {  # name -> (where it is, what it does)
     "new": ("nogd.cli.new:new", "Make a plugin package to start from: a learner or a task."),
     "list": ("nogd.cli.list:list_names", "List learners, tasks, data sets, plugins and more."),
     "show": ("nogd.cli.show:show", "Describe a learner, a task or anything else that has a name."),
+    "completion": ("nogd.cli.completion:completion", "Let the shell complete commands and names."),
 }
 
 HELP = """Train neural networks without gradient descent, and see when that beats gradient descent.

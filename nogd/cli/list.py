@@ -40,8 +40,12 @@ def _known(_context: click.Context, _option: click.Parameter, kind: str) -> str:
     return kind
 
 
+def _begun(_context: click.Context, _parameter: click.Parameter, typed: str) -> list[str]:
+    return [kind for kind in KINDS if kind.startswith(typed)]
+
+
 @click.command("list", epilog=EXAMPLES)
-@click.argument("kind", callback=_known)
+@click.argument("kind", callback=_known, shell_complete=_begun)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
 @click.option(
     "--verbose",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nogd.cli import complete
 from nogd.cli.messages import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -25,9 +26,21 @@ Examples:
 @click.argument("experiment", metavar="[EXPERIMENT.toml]", required=False, type=click.Path(path_type=Path))
 @click.option("--all", "everything", is_flag=True, help="Every learner on every default task.")
 @click.option(
-    "-l", "--learner", "learners", multiple=True, help="A learner, such as adam,lr=0.01; may be repeated."
+    "-l",
+    "--learner",
+    "learners",
+    multiple=True,
+    shell_complete=complete.learners,
+    help="A learner, such as adam,lr=0.01; may be repeated.",
 )
-@click.option("-t", "--task", "tasks", multiple=True, help="A task; may be repeated.")
+@click.option(
+    "-t",
+    "--task",
+    "tasks",
+    multiple=True,
+    shell_complete=complete.names_of("task"),
+    help="A task; may be repeated.",
+)
 @click.option(
     "--repetitions", type=int, help="Starting points and random streams for each pair.  [default: 5]"
 )

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nogd.cli import complete
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -24,8 +26,22 @@ _SHOWN = ["id", "learner", "task", "repetition", "status", "loss", "test_metric"
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("nogd-runs"), show_default=True, help="Folder."
 )
-@click.option("-l", "--learner", "learners", multiple=True, help="Only this learner; may be repeated.")
-@click.option("-t", "--task", "tasks", multiple=True, help="Only this task; may be repeated.")
+@click.option(
+    "-l",
+    "--learner",
+    "learners",
+    multiple=True,
+    shell_complete=complete.learners,
+    help="Only this learner; may be repeated.",
+)
+@click.option(
+    "-t",
+    "--task",
+    "tasks",
+    multiple=True,
+    shell_complete=complete.names_of("task"),
+    help="Only this task; may be repeated.",
+)
 @click.option("--status", "statuses", multiple=True, help="Only this status; may be repeated.")
 @click.option("--id", "ids", multiple=True, help="Only the run of this id, or of this beginning of one.")
 @click.option("--delete", is_flag=True, help="Delete the runs that are listed.")

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nogd.cli import complete
 from nogd.cli.table import terminal_width
+from nogd.registry import KINDS
 
 if TYPE_CHECKING:
     from nogd.plugins import Plugins
@@ -23,7 +25,7 @@ Examples:
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("name")
+@click.argument("name", shell_complete=complete.names_of(*KINDS))
 @click.option(
     "--json", "as_json", is_flag=True, help="Print a JSON array: one object for each kind that has NAME."
 )
@@ -47,7 +49,6 @@ def show(name: str, as_json: bool) -> None:
 def find_all(plugins: Plugins, name: str) -> list[Entry]:
     """What has that name, of whatever kind; raises UnknownName with the nearest name of any kind."""
     from nogd.errors import UnknownName, did_you_mean
-    from nogd.registry import KINDS
 
     registries = [plugins.registry(kind) for kind in KINDS]
     found = [registry.find(name) for registry in registries if name in registry]
