@@ -22,6 +22,11 @@ def nogd_figures() -> Sequence[Lazy]:
             "loss and metric against forwards, per task",
         ),
         Lazy(
+            "rank-heat-map",
+            f"{_FIGURES}.rank_heat_map:FIGURE",
+            "mean rank of every learner on every task",
+        ),
+        Lazy(
             "final-losses", f"{_FIGURES}.final_losses:FIGURE", "training loss that every learner ended with"
         ),
         Lazy("failures", f"{_FIGURES}.failures:FIGURE", "runs that failed or could not be asked for"),

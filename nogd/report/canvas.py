@@ -126,6 +126,20 @@ def label_width(labels: Sequence[str]) -> float:
     return 0.2 + 0.072 * max(map(len, labels), default=1)
 
 
+def name_rows(axes: Axes, labels: Sequence[str]) -> None:
+    """One row a name, the first on top, the names at the left."""
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.set_yticks(range(len(labels)), labels, color=INK)
+    axes.grid(visible=False, axis="y")
+    axes.grid(visible=True, axis="x")
+
+
+def numbers_at_right(axes: Axes, texts: Sequence[str]) -> None:
+    """A text right of each row."""
+    for place, text in enumerate(texts):
+        axes.text(1.02, place, text, transform=axes.get_yaxis_transform(), va="center", color=INK, fontsize=8)
+
+
 def linear_values(axes: Axes, direction: str = "y") -> None:
     """A linear value axis with few plain numbers."""
     axis = axes.yaxis if direction == "y" else axes.xaxis

@@ -1,0 +1,114 @@
+"""Who ranks where on which task: mean rank within each task as a heat map."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+from pandas import DataFrame
+
+from nogd.errors import UserError
+from nogd.report.canvas import WIDTH, label_width, new_canvas, place_axes
+from nogd.report.cells import GOOD, draw_cells, name_cells
+from nogd.report.figure import Comparison, Drawn, Figure
+from nogd.report.finals import NOT_APPLICABLE
+from nogd.report.look import Look, looks_of
+from nogd.report.names import short_name, short_names
+from nogd.report.ranking import task_ranks
+
+ROW, COLUMN = 0.23, 0.31
+_NAME = 20
+
+
+def draw(comparison: Comparison) -> Drawn | None:
+    """One heat map; None where costs are unequal, or nobody can be compared."""
+    table = _table(comparison)
+    if table is None:
+        return None
+    look = looks_of(comparison, _NAME)
+    labels = [look[learner].label for learner in table.index]
+    names = short_names(table.columns, _NAME)
+    above = 0.12 + math.sin(math.radians(40)) * label_width(names)
+    left, right = label_width(labels), 0.1 + 0.55 * label_width(names[-1:])
+    width = max(WIDTH, left + right + COLUMN * len(names))
+    canvas = new_canvas(above + ROW * len(labels) + 0.05, width)
+    _panel(place_axes(canvas, left, right, above, 0.05), comparison, table, look)
+    return Drawn(canvas, task_ranks(comparison), _finding(table))
+
+
+def draw_on(axes: Axes, comparison: Comparison) -> None:
+    """The same on given axes."""
+    table = _table(comparison)
+    if table is None:
+        raise UserError("there are no ranks here: budgets differ, or no two learners did the same task.")
+    _panel(axes, comparison, table, looks_of(comparison, _NAME))
+
+
+def _table(comparison: Comparison) -> DataFrame | None:
+    """Mean ranks, learner x task, learners in the order of the leaderboard."""
+    found = task_ranks(comparison)
+    found = found[found["of"] > 1]
+    if found.empty:
+        return None
+    order = [learner for learner in comparison.board.table["learner"] if learner in set(found["learner"])]
+    return found.pivot(index="learner", columns="task", values="rank").reindex(index=order)
+
+
+def _panel(axes: Axes, comparison: Comparison, table: DataFrame, look: Mapping[str, Look]) -> None:
+    ranks = table.to_numpy(dtype=float)
+    most = task_ranks(comparison).drop_duplicates("task").set_index("task")["of"].reindex(table.columns)
+    worst = np.maximum(most.to_numpy(dtype=float) - 1, 1)
+    refused = _refused(comparison)
+    texts = [
+        [
+            _text(rank, (learner, task) in refused, len(table))
+            for task, rank in zip(table.columns, line, strict=True)
+        ]
+        for learner, line in zip(table.index, ranks, strict=True)
+    ]
+    draw_cells(axes, (ranks - 1) / worst, texts, GOOD)
+    name_cells(axes, [look[learner].label for learner in table.index], short_names(table.columns, _NAME))
+
+
+def _text(rank: float, refused: bool, learners: int) -> str:
+    if math.isnan(rank):
+        return "n/a" if refused else "-"
+    return f"{rank:.0f}" if learners > 10 else f"{rank:.1f}".removesuffix(".0")
+
+
+def _refused(comparison: Comparison) -> set[tuple[str, str]]:
+    rows = comparison.runs[comparison.runs["status"] == NOT_APPLICABLE]
+    return set(zip(rows["learner"], rows["task"], strict=True))
+
+
+def _finding(table: DataFrame) -> str:
+    lowest = table.eq(table.min(axis=0), axis="columns")
+    firsts = lowest.sum(axis=1).sort_values(ascending=False, kind="stable")
+    listed = ", ".join(f"{short_name(name)} on {count}" for name, count in firsts[firsts > 0].head(4).items())
+    blank = int(table.isna().to_numpy().sum())
+    left_out = (
+        f" {blank} of {table.size} cells have no rank: not applicable, or no runs yet." if blank else ""
+    )
+    return f"Lowest mean rank, of {table.shape[1]} tasks: {listed} (ties count for each).{left_out}"
+
+
+FIGURE = Figure(
+    name="rank-heat-map",
+    title="Ranks, task by task",
+    reading=(
+        (
+            "A number is a learner's mean rank on a task over repetitions, by the metric on test data: 1 is the best, "
+            "darker is better."
+        ),
+        (
+            "A failed run takes the last rank. Hatched: not applicable, and left out of that task's ranks. A rank says "
+            "nothing about how far apart two learners are."
+        ),
+    ),
+    draw=draw,
+    summary="mean rank of every learner on every task",
+    order=40,
+    draw_on=draw_on,
+)

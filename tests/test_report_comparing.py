@@ -1,0 +1,130 @@
+"""Tests of differences against scipy, published tables and hand-computed cases."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from nogd.report.comparing import (
+    critical_difference,
+    friedman,
+    holm,
+    improvement_interval,
+    improvement_p,
+    nemenyi_quantile,
+    not_told_apart,
+    probability_of_improvement,
+)
+
+# Demsar, Statistical Comparisons of Classifiers over Multiple Data Sets, JMLR 7 (2006), Table 5(a), k = 2 ... 10.
+DEMSAR = {
+    0.05: [1.960, 2.343, 2.569, 2.728, 2.850, 2.949, 3.031, 3.102, 3.164],
+    0.10: [1.645, 2.052, 2.291, 2.459, 2.589, 2.693, 2.780, 2.855, 2.920],
+}
+# The same article, Table 6: AUC of C4.5 with m, cf, m and cf as parameters on 14 data sets.
+AUC = [
+    (0.763, 0.768, 0.771, 0.798), (0.599, 0.591, 0.590, 0.569), (0.954, 0.971, 0.968, 0.967),
+    (0.628, 0.661, 0.654, 0.657), (0.882, 0.888, 0.886, 0.898), (0.936, 0.931, 0.916, 0.931),
+    (0.661, 0.668, 0.609, 0.685), (0.583, 0.583, 0.563, 0.625), (0.775, 0.838, 0.866, 0.875),
+    (1.000, 1.000, 1.000, 1.000), (0.940, 0.962, 0.965, 0.962), (0.619, 0.666, 0.614, 0.669),
+    (0.972, 0.981, 0.9751, 0.975), (0.957, 0.978, 0.946, 0.970),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("alpha", DEMSAR)
+def test_the_quantiles_are_those_of_demsars_table(alpha):
+    found = [nemenyi_quantile(learners, alpha) for learners in range(2, 11)]
+    assert found == pytest.approx(DEMSAR[alpha], abs=1.5e-3)
+
+
+def test_the_critical_difference_is_that_of_demsars_example():
+    assert critical_difference(4, 14, alpha=0.10) == pytest.approx(1.12, abs=0.005)
+    assert critical_difference(5, 30) == pytest.approx(2.728 * np.sqrt(30 / 180), abs=1e-3)
+
+
+def test_friedman_is_scipys_and_rejects_on_demsars_data():
+    losses = -np.array(AUC)
+    found = friedman(losses)
+    expected = stats.friedmanchisquare(*losses.T)
+    assert (found.statistic, found.p) == pytest.approx((expected.statistic, expected.pvalue))
+    assert found.p < 0.05
+
+
+def test_friedman_takes_failures_as_worst_and_a_single_tie_as_no_difference():
+    finite = friedman([[1.0, 2.0, 9.0], [2.0, 1.0, 9.0], [1.0, 2.0, 3.0]])
+    assert friedman([[1.0, 2.0, np.inf], [2.0, 1.0, np.inf], [1.0, 2.0, 3.0]]) == finite
+    assert friedman(np.ones((5, 3))).p == 1.0
+
+
+def test_groups_are_the_largest_that_lie_within_the_difference():
+    assert not_told_apart([1.0, 1.5, 2.6, 3.0, 5.0], 1.2) == [(0, 1), (1, 2), (2, 3)]
+    assert not_told_apart([1.0, 1.1, 1.2], 1.0) == [(0, 2)]
+    assert not_told_apart([1.0, 3.0], 2.0) == []  # exactly the critical difference is a difference
+
+
+def test_improvement_by_hand():
+    assert probability_of_improvement([[1.0, 2.0]], [[1.5, 3.0]]) == 0.75
+    assert probability_of_improvement([[1.0], [np.inf]], [[1.0], [2.0]]) == 0.25  # a tie, then a failure
+
+
+@given(
+    st.lists(st.integers(0, 6), min_size=2, max_size=12), st.lists(st.integers(0, 6), min_size=2, max_size=12)
+)
+def test_for_one_task_the_test_is_mann_whitneys(ours, theirs):
+    if len({*ours, *theirs}) == 1:
+        assert improvement_p([ours], [theirs]) == 1.0
+        return
+    expected = stats.mannwhitneyu(ours, theirs, method="asymptotic")
+    assert improvement_p([ours], [theirs]) == pytest.approx(expected.pvalue)
+    share = 1 - expected.statistic / (
+        len(ours) * len(theirs)
+    )  # scipy counts the pairs in which ours is larger
+    assert probability_of_improvement([ours], [theirs]) == pytest.approx(share)
+
+
+def test_several_points_are_tested_each_by_itself():
+    rng = np.random.default_rng(0)
+    ours, theirs = rng.normal(size=(5, 3)), rng.normal(1.0, size=(6, 3))
+    alone = [float(improvement_p([ours[:, place]], [theirs[:, place]])) for place in range(3)]
+    assert improvement_p([ours], [theirs]) == pytest.approx(alone)
+
+
+def test_more_tasks_make_the_same_advantage_surer():
+    ours, theirs = [1.0, 2.0, 3.0, 7.0], [4.0, 5.0, 6.0, 8.0]
+    one, four = improvement_p([ours], [theirs]), improvement_p([ours] * 4, [theirs] * 4)
+    assert float(four) < 0.01 < float(one)
+
+
+def test_the_test_rejects_rarely_where_nothing_differs():
+    rng = np.random.default_rng(1)
+    ours, theirs = ([rng.normal(size=(6, 4000)) for _ in range(4)] for _ in range(2))
+    assert 0.03 < np.mean(improvement_p(ours, theirs) < 0.05) < 0.06
+
+
+def test_the_interval_is_about_the_estimate_and_repeats_with_its_seed():
+    rng = np.random.default_rng(2)
+    ours, theirs = [rng.normal(size=10) for _ in range(5)], [rng.normal(0.5, size=10) for _ in range(5)]
+    low, high = improvement_interval(ours, theirs, rng=np.random.default_rng(3))
+    assert low < probability_of_improvement(ours, theirs) < high
+    assert improvement_interval(ours, theirs, rng=np.random.default_rng(3)) == (low, high)
+    assert improvement_interval(ours, theirs, rng=np.random.default_rng(4)) != (low, high)
+
+
+def test_the_interval_covers_the_truth_about_as_often_as_it_says():
+    rng = np.random.default_rng(5)
+    truth = stats.norm.cdf(0.5 / np.sqrt(2))
+    covered = []
+    for _ in range(200):
+        ours, theirs = [rng.normal(size=15) for _ in range(4)], [rng.normal(0.5, size=15) for _ in range(4)]
+        low, high = improvement_interval(ours, theirs, rng=rng, draws=400)
+        covered.append(low <= truth <= high)
+    assert 0.88 < np.mean(covered) < 0.99
+
+
+def test_holm_by_hand():
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.6, 0.9]) == pytest.approx([1.0, 1.0])
+    assert holm([]).shape == (0,)
