@@ -24,7 +24,9 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("names", nargs="+", help="names of experiments, such as original")
     parser.add_argument("--stores", type=Path, default=Path("nogd-runs"), help="the folder of the stores")
     parser.add_argument("--jobs", type=int, help="cells at once; the number of cores if not given")

@@ -141,7 +141,9 @@ def _desk(job: Job, listener: Listener) -> _Desk:
     path = None
     if job.keep_thetas and is_small(objective.D):
         path = Path(measure, lambda: objective.meter.forwards)
-    recorder = Recorder(path or measure, grid=grid, emit=listener.point)
+    # Who counts iterations wants to see them.
+    by_iteration = cell.budget["iterations"] is not None
+    recorder = Recorder(path or measure, grid=grid, by_iteration=by_iteration, emit=listener.point)
     return _Desk(problem, reference, objective, network, measure, path, recorder)
 
 

@@ -22,6 +22,11 @@ def nogd_figures() -> Sequence[Lazy]:
             "loss and metric against forwards, per task",
         ),
         Lazy(
+            "histories",
+            f"{_FIGURES}.histories:FIGURE",
+            "training loss after each iteration, where the budget counts iterations",
+        ),
+        Lazy(
             "rank-heat-map",
             f"{_FIGURES}.rank_heat_map:FIGURE",
             "mean rank of every learner on every task",
