@@ -15,7 +15,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from nogd.report.look import GRID, INK, MUTED, Look
+from nogd.report.look import GREY, GRID, INK, MUTED, Look
 
 WIDTH = 4.0
 """Inches: three canvases fit side by side on a desk, and one is still legible on a phone."""
@@ -165,6 +165,22 @@ def handle(look: Look) -> Line2D:
     return Line2D(
         [], [], color=look.colour, marker=look.marker, markersize=4.5, linewidth=1.4, label=look.label
     )
+
+
+def handles(looks: Sequence[Look]) -> list[Line2D]:
+    """One entry a learner in colour; those in grey share one, since a name on hover tells them apart."""
+    loud = [handle(look) for look in looks if not look.quiet]
+    quiet = len(looks) - len(loud)
+    return (
+        [*loud, Line2D([], [], color=GREY, linewidth=1.0, label=f"{quiet} more, in grey")] if quiet else loud
+    )
+
+
+def stroke(look: Look) -> dict[str, Any]:
+    """How a learner's line is drawn: those in grey are thin, without markers, and lie below the others."""
+    if look.quiet:
+        return {"color": look.colour, "linewidth": 0.8, "alpha": 0.7, "zorder": 1.8}
+    return {"color": look.colour, "linewidth": 1.4, "marker": look.marker, "markersize": 4, "zorder": 2.2}
 
 
 def legend_height(labels: Sequence[str]) -> float:

@@ -23,6 +23,7 @@ from nogd.report.figure import Comparison, Drawn, Figure
 from nogd.report.look import INK, Look, looks_of
 from nogd.report.names import short_name
 from nogd.report.statistics import band, interquartile_mean
+from nogd.report.svg import named
 
 ROW = 0.25
 
@@ -64,7 +65,9 @@ def _drawn(task: str, table: DataFrame, look: Mapping[str, Look]) -> Drawn:
 
 def _bars(axes: Axes, table: DataFrame, look: Mapping[str, Look]) -> None:
     colours = [look[learner].colour for learner in table["learner"]]
-    axes.barh(range(len(table)), table["loss"], height=0.62, color=colours)
+    bars = axes.barh(range(len(table)), table["loss"], height=0.62, color=colours)
+    for bar, learner in zip(bars, table["learner"], strict=True):
+        named([bar], learner)
     _intervals(axes, table)
     linear_values(axes, "x")
     heading(axes, "final training loss (shorter is better)")
@@ -74,7 +77,10 @@ def _points(axes: Axes, table: DataFrame, look: Mapping[str, Look]) -> None:
     """Decades apart a bar's length means nothing, since a log axis has no zero: points instead."""
     for place, row in enumerate(table.to_dict("records")):
         style = look[row["learner"]]
-        axes.plot([row["loss"]], [place], color=style.colour, marker=style.marker, markersize=6.5)
+        named(
+            axes.plot([row["loss"]], [place], color=style.colour, marker=style.marker, markersize=6.5),
+            row["learner"],
+        )
     _intervals(axes, table)
     log_values(axes, "x")
     heading(axes, "final training loss, log scale (further left is better)")

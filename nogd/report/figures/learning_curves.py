@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from pandas import DataFrame
 
 from nogd.report.canvas import (
-    handle,
+    handles,
     heading,
     legend_below,
     legend_height,
@@ -23,6 +24,7 @@ from nogd.report.canvas import (
     place_axes,
     plain,
     short_number,
+    stroke,
 )
 from nogd.report.curves import budget_grid, resampled
 from nogd.report.figure import Comparison, Drawn, Figure
@@ -30,6 +32,7 @@ from nogd.report.finals import applicable, numbers
 from nogd.report.look import INK, MUTED, PAPER, Look, looks_of
 from nogd.report.names import counted, short_name
 from nogd.report.statistics import FloatArray, band, interquartile_mean
+from nogd.report.svg import named
 
 PLOT_HEIGHT = 1.75
 
@@ -136,8 +139,8 @@ def _first_number(runs: DataFrame, column: str) -> float:
 
 
 def _drawn(panel: Panel, look: Mapping[str, Look]) -> Drawn:
-    handles = [handle(look[learner]) for learner in panel.loss]
-    below = legend_height([str(each.get_label()) for each in handles])
+    entries = handles([look[learner] for learner in panel.loss])
+    below = legend_height([str(each.get_label()) for each in entries])
     rows = 2 if panel.metric else 1
     canvas = new_canvas(0.3 + rows * (PLOT_HEIGHT + 0.3) + 0.28 + below)
     height = float(canvas.get_size_inches()[1])
@@ -148,7 +151,7 @@ def _drawn(panel: Panel, look: Mapping[str, Look]) -> Drawn:
         axes = place_axes(canvas, 0.52, 0.12, 0.6 + PLOT_HEIGHT, below + 0.42)
         _plot_metric(axes, panel, look)
     axes.set_xlabel("forwards", labelpad=1)
-    legend_below(canvas, handles)
+    legend_below(canvas, entries)
     return Drawn(canvas, _data(panel), _finding(panel), title=panel.task)
 
 
@@ -214,17 +217,14 @@ def _plot(axes: Axes, grid: FloatArray, curves: Mapping[str, Curve], look: Mappi
     log_cost(axes)
     gap = max(len(grid) // 5, 1)
     for order, (learner, curve) in enumerate(curves.items()):
-        style = look[learner]
-        axes.fill_between(grid, curve.low, curve.high, color=style.colour, alpha=0.13, linewidth=0)
-        axes.plot(
-            grid,
-            curve.middle,
-            color=style.colour,
-            linewidth=1.4,
-            marker=style.marker,
-            markersize=4,
-            markevery=(order * gap // max(len(curves), 1), gap) if len(grid) > 1 else None,
-        )
+        every = (order * gap // max(len(curves), 1), gap) if len(grid) > 1 else None
+        drawn: list[Artist] = axes.plot(grid, curve.middle, markevery=every, **stroke(look[learner]))
+        if not look[learner].quiet:  # thirty bands would hide each other
+            colour = look[learner].colour
+            drawn.append(
+                axes.fill_between(grid, curve.low, curve.high, color=colour, alpha=0.13, linewidth=0)
+            )
+        named(drawn, learner)
     if len(grid) > 1:
         axes.set_xlim(grid[0], grid[-1] * 1.05)
 

@@ -15,8 +15,11 @@ from nogd.report.figure import Comparison, Drawn, Figure
 from nogd.report.leaderboard import interval_text, score_text
 from nogd.report.look import INK, MUTED, Look, looks_of
 from nogd.report.names import short_name
+from nogd.report.svg import named
 
-ROW = 0.27
+ROW, NARROW_ROW = 0.27, 0.19
+MANY = 14
+"""With more learners rows are narrow: the picture is to fit on a screen."""
 
 
 def draw(comparison: Comparison) -> Drawn | None:
@@ -25,7 +28,7 @@ def draw(comparison: Comparison) -> Drawn | None:
     if table.empty:
         return None
     look = looks_of(comparison)
-    canvas = new_canvas(0.75 + ROW * len(table))
+    canvas = new_canvas(0.75 + (ROW if len(table) <= MANY else NARROW_ROW) * len(table))
     labels = [look[learner].label for learner in table["learner"]]
     _panel(place_axes(canvas, label_width(labels), 0.42, 0.3, 0.42), table, look)
     return Drawn(canvas, table[["learner", "score", "score_low", "score_high"]], _finding(table))
@@ -57,15 +60,11 @@ def _plot(axes: Axes, table: DataFrame, look: Mapping[str, Look]) -> None:
         axes.axvline(level, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
     for place, row in enumerate(table.to_dict("records")):
         style = look[row["learner"]]
-        axes.plot(
-            [row["score_low"], row["score_high"]],
-            [place, place],
-            color=style.colour,
-            linewidth=2.2,
-            alpha=0.5,
-        )
+        colour, ends = style.colour, [row["score_low"], row["score_high"]]
+        drawn = axes.plot(ends, [place, place], color=colour, linewidth=2.2, alpha=0.5)
         at = float(np.clip(row["score"], low, high))
-        axes.plot([at], [place], color=style.colour, marker=style.marker, markersize=6.5, clip_on=False)
+        drawn += axes.plot([at], [place], color=colour, marker=style.marker, markersize=6.5, clip_on=False)
+        named(drawn, row["learner"])
     axes.set_xlim(low, high)
 
 
