@@ -218,7 +218,7 @@ def _plot(axes: Axes, grid: FloatArray, curves: Mapping[str, Curve], look: Mappi
     gap = max(len(grid) // 5, 1)
     for order, (learner, curve) in enumerate(curves.items()):
         every = (order * gap // max(len(curves), 1), gap) if len(grid) > 1 else None
-        drawn: list[Artist] = axes.plot(grid, curve.middle, markevery=every, **stroke(look[learner]))
+        drawn: list[Artist] = [*axes.plot(grid, curve.middle, markevery=every, **stroke(look[learner]))]
         if not look[learner].quiet:  # thirty bands would hide each other
             colour = look[learner].colour
             drawn.append(
