@@ -40,6 +40,7 @@ class Results:
     runs: pd.DataFrame
     curves: pd.DataFrame
     meta: dict[str, Any] = field(default_factory=dict)
+    pictures: dict[str, Any] = field(default_factory=dict)
 
 
 def make_results(

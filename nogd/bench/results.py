@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from nogd.bench.record import CURVE_COLUMNS, TRACE_COLUMNS
+from nogd.bench.record import CURVE_COLUMNS, TRACE_COLUMNS, Arrays
+from nogd.bench.schema import SHOWN
 from nogd.bench.store import Store
 
 if TYPE_CHECKING:
@@ -26,11 +27,13 @@ class Results:
 
     runs: one row a run. curves: one row a point. meta: sessions, settings (reference, baselines, ...) and `missing`,
     the number of cells that were asked for and have no run yet. The columns are those of the store and of `export`.
+    pictures: what pictures alone need, named arrays by kind and owner; see nogd.bench.schema.
     """
 
     runs: pd.DataFrame
     curves: pd.DataFrame
     meta: Mapping[str, Any] = field(default_factory=dict)
+    pictures: Mapping[str, Mapping[str, Arrays]] = field(default_factory=dict)
 
     @property
     def leaderboard(self) -> pd.DataFrame:
@@ -88,12 +91,12 @@ def load_results(folder: str | Path, ids: Collection[str] | None = None, *, late
             runs, planned = runs[runs["id"].isin(set(ids))], planned[planned["id"].isin(set(ids))]
         runs = (_latest(runs, planned) if latest else runs).reset_index(drop=True)
         curves = _curves(runs, store.curves())
+        pictures = {kind: store.pictures(kind) for kind in SHOWN}
     finally:
         store.close()
     settings = sessions[-1]["settings"] if sessions else {}
-    return Results(
-        runs, curves, {"sessions": sessions, "settings": settings, "missing": _missing(planned, runs)}
-    )
+    meta = {"sessions": sessions, "settings": settings, "missing": _missing(planned, runs)}
+    return Results(runs, curves, meta, pictures)
 
 
 def load_traces(folder: str | Path) -> pd.DataFrame:

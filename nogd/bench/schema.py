@@ -23,6 +23,8 @@ RUN_COLUMNS = ("id", *TEXT, *WHOLE, *REAL)
 
 # What only pictures need, and what each of them belongs to.
 OF_A_RUN, OF_A_TASK = ("portrait", "path"), ("points", "plane")
+# Those that a report shows as they are; paths are large, and shown on their task's plane.
+SHOWN = ("portrait", *OF_A_TASK)
 PICTURES = f"""\
 -- What only pictures need: .npz of named arrays. owner: a run's id for {", ".join(OF_A_RUN)}; a task's name for
 -- {", ".join(OF_A_TASK)}.

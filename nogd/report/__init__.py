@@ -34,5 +34,10 @@ def nogd_figures() -> Sequence[Lazy]:
         Lazy(
             "final-losses", f"{_FIGURES}.final_losses:FIGURE", "training loss that every learner ended with"
         ),
+        Lazy(
+            "decision-boundaries",
+            f"{_FIGURES}.decision_boundaries:FIGURE",
+            "what each learner's network says of every place, on tasks with two inputs",
+        ),
         Lazy("failures", f"{_FIGURES}.failures:FIGURE", "runs that failed or could not be asked for"),
     ]

@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from nogd.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.figure import Figure as Canvas
     from pandas import DataFrame
 
     from nogd.report.leaderboard import Board
 
 
+Arrays: TypeAlias = "Mapping[str, np.ndarray[Any, Any]]"
+Pictures: TypeAlias = "Mapping[str, Mapping[str, Arrays]]"
+
+
 class ResultsLike(Protocol):
-    """Whatever has the three tables of a comparison, such as `nogd.run`'s Results."""
+    """Whatever has the three tables of a comparison, such as `nogd.run`'s Results; `pictures` may come with them."""
 
     @property
     def runs(self) -> DataFrame:
@@ -43,6 +48,8 @@ class Comparison:
     runs: DataFrame
     curves: DataFrame
     meta: Mapping[str, Any] = field(default_factory=dict)
+    pictures: Pictures = field(default_factory=dict)
+    """What runs left for pictures alone; see `nogd.bench.schema` for the kinds."""
 
     def __post_init__(self) -> None:
         """A run that was lost could not write down its task's facts: they are taken from the task's other runs."""
@@ -56,7 +63,11 @@ class Comparison:
         """The same tables as a Comparison, which remembers what it computed."""
         if isinstance(results, cls):
             return results
-        return cls(results.runs, results.curves, results.meta)
+        return cls(results.runs, results.curves, results.meta, getattr(results, "pictures", {}))
+
+    def pictures_of(self, kind: str) -> Mapping[str, Arrays]:
+        """The named arrays of one kind by the run's id or the task's name that they belong to; empty where none are."""
+        return self.pictures.get(kind, {})
 
     @cached_property
     def learners(self) -> list[str]:
