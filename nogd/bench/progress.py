@@ -48,7 +48,7 @@ def terminal() -> Bar | Lines:
     return Bar() if sys.stderr.isatty() else Lines()
 
 
-def _complaint(event: Event, told: set[str]) -> str | None:
+def complaint(event: Event, told: set[str]) -> str | None:
     """What has to be said of an event: a failure, or a warning that was not given before."""
     if isinstance(event, Finished) and event.record.status in FAILED:
         return f"{event.record.status}: {event.cell.name}: {event.record.row['reason']}"
@@ -85,8 +85,8 @@ class Bar:
         self._bar.start()
 
     def tell(self, event: Event) -> None:
-        if (complaint := _complaint(event, self._told)) is not None:
-            self._bar.console.print(complaint, markup=False, highlight=False, soft_wrap=True)
+        if (said := complaint(event, self._told)) is not None:
+            self._bar.console.print(said, markup=False, highlight=False, soft_wrap=True)
         if isinstance(event, Started):
             self._running.append(event.cell.name)
         elif isinstance(event, Finished):
@@ -120,8 +120,8 @@ class Lines:
         self._due += _LINE_SECONDS
 
     def tell(self, event: Event) -> None:
-        if (complaint := _complaint(event, self._told)) is not None:
-            print(complaint, file=sys.stderr, flush=True)
+        if (said := complaint(event, self._told)) is not None:
+            print(said, file=sys.stderr, flush=True)
         if isinstance(event, Finished):
             self._done += 1
             self._failed += event.record.status in FAILED

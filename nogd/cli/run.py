@@ -12,13 +12,14 @@ from nogd.cli.messages import INTERRUPTED
 
 if TYPE_CHECKING:
     from nogd.bench.experiment import Experiment
+    from nogd.bench.run import Progress
 
 EPILOG = """\b
 Examples:
   nogd run --all
   nogd run -l adam,lr=0.003 -l grid-search+adam -t diabetes --repetitions 10
   nogd run --all --forwards 500 --set grid-search.points=20 --out quick
-  nogd run experiment.toml --jobs 1
+  nogd run experiment.toml --jobs 1 --watch
 """
 
 
@@ -67,6 +68,11 @@ Examples:
     default=None,
     help="Store where each run of at most 1,024 parameters went, for a picture.  [default: yes]",
 )
+@click.option(
+    "--watch",
+    is_flag=True,
+    help="Keep DIR/watch.html up to date: how far the run is, and its results so far.",
+)
 @click.option("--print-experiment", is_flag=True, help="Print the experiment as a file, and run nothing.")
 def run(
     experiment: Path | None,
@@ -77,6 +83,7 @@ def run(
     jobs: int | None,
     out: Path,
     fresh: bool,
+    watch: bool,
     print_experiment: bool,
     **settings: Any,
 ) -> None:
@@ -91,15 +98,14 @@ def run(
     if print_experiment:
         click.echo(made.to_toml(), nl=False)
         return
-    _run(made, out, jobs, fresh)
+    _run(made, out, jobs, fresh, watch)
 
 
-def _run(experiment: Experiment, out: Path, jobs: int | None, fresh: bool) -> None:
-    from nogd.bench.progress import terminal
+def _run(experiment: Experiment, out: Path, jobs: int | None, fresh: bool, watch: bool) -> None:
     from nogd.bench.run import execute
 
     try:
-        summary = execute(experiment, out, jobs=jobs, fresh=fresh, progress=terminal())
+        summary = execute(experiment, out, jobs=jobs, fresh=fresh, progress=_progress(out, watch))
     except KeyboardInterrupt:
         told = "\nInterrupted: what has finished is kept, and the same command goes on from here."
         click.echo(told, err=True)
@@ -107,6 +113,19 @@ def _run(experiment: Experiment, out: Path, jobs: int | None, fresh: bool) -> No
     _report(out, summary.ran)
     if summary.failed:
         raise click.exceptions.Exit(1)
+
+
+def _progress(out: Path, watch: bool) -> Progress:
+    from nogd.bench.progress import terminal
+
+    if not watch:
+        return terminal()
+    from nogd.bench.watch import Watch
+    from nogd.report.watch import WatchPage
+
+    page = WatchPage(out)
+    click.echo(f"Watch it in {page.path}", err=True)
+    return Watch(terminal(), page)
 
 
 def _report(out: Path, ran: int) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,6 @@ import jinja2
 from matplotlib.figure import Figure as Canvas
 from pandas import DataFrame
 
-from nogd.errors import StoreError
 from nogd.registry import Entry
 from nogd.report import verdict
 from nogd.report.environment import sessions, task_facts
@@ -23,6 +20,7 @@ from nogd.report.leaderboard import Board, interval_text, number, other_boards, 
 from nogd.report.look import DARK, LIGHT, looks_of
 from nogd.report.names import clean, short_name
 from nogd.report.sections import HasFigures, csv_link, draw_canvases, draw_sections
+from nogd.report.whole import write_whole
 
 PAGE = "report.html"
 
@@ -38,7 +36,7 @@ def write_report(folder: Path, results: ResultsLike | None = None, plugins: HasF
 
         results = load_results(folder)
     path = Path(folder) / PAGE
-    _write_whole(path, render(Comparison.of(results), _figures(plugins)))
+    write_whole(path, render(Comparison.of(results), _figures(plugins)))
     return path
 
 
@@ -126,19 +124,3 @@ def _cell(value: object) -> str:
     if isinstance(value, float):
         return "-" if math.isnan(value) else f"{value:,.4g}"
     return "-" if value is None else str(value)
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write beside the page first, then put it in place: a reader sees the old page or the new one."""
-    try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".report-", suffix=".html")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
-                file.write(text)
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise StoreError(f"The report {path} cannot be written: {error.strerror or error}.") from error

@@ -1,0 +1,101 @@
+"""The results of a run that is not over: a leaderboard, and which runs are there."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from nogd.bench.results import load_results
+from nogd.bench.store import Store
+from nogd.report.figure import Comparison
+from nogd.report.finals import FAILED, NOT_APPLICABLE
+from nogd.report.leaderboard import interval_text, number, score_text
+from nogd.report.names import short_name
+
+
+def interim(folder: Path) -> str:
+    """The results so far, as a part of the page: which runs are there, and a leaderboard of them."""
+    results = load_results(folder)
+    if results.runs.empty:
+        return ""
+    comparison = Comparison.of(results)
+    cells = coverage(comparison, _planned(folder))
+    unfinished = any(cell.missing for row in cells.values() for cell in row)
+    return _template().render(
+        rows=_rows(comparison), tasks=comparison.tasks, cells=cells, unfinished=unfinished
+    )
+
+
+def _planned(folder: Path) -> Mapping[tuple[str, str], int]:
+    """How many repetitions were asked for, by learner and task."""
+    store = Store(folder)
+    try:
+        cells = {(learner, task, repetition) for _, learner, task, repetition, _ in store.planned()}
+    finally:
+        store.close()
+    counts: dict[tuple[str, str], int] = {}
+    for learner, task, _ in cells:
+        counts[learner, task] = counts.get((learner, task), 0) + 1
+    return counts
+
+
+def _rows(comparison: Comparison) -> list[dict[str, Any]]:
+    table = comparison.board.table
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Runs of one learner on one task. able: whether the learner can do it at all."""
+
+    there: int
+    planned: int
+    failed: int
+    able: bool
+
+    @property
+    def text(self) -> str:
+        """What the page shows: n/a, "3 of 5", or "3 of 5, 1 failed"."""
+        if not self.able:
+            return "n/a"
+        failed = f", {self.failed} failed" if self.failed else ""
+        return f"{self.there} of {self.planned}{failed}"
+
+    @property
+    def missing(self) -> bool:
+        """Whether runs are still to come."""
+        return self.there < self.planned
+
+
+def coverage(comparison: Comparison, planned: Mapping[tuple[str, str], int]) -> dict[str, list[Cell]]:
+    """For each learner of the leaderboard, best first, its cells in the order of the comparison's tasks."""
+    statuses = comparison.runs.groupby(["learner", "task"])["status"].agg(list).to_dict()
+    found = {}
+    for learner in comparison.board.table["learner"]:
+        cells = []
+        for task in comparison.tasks:
+            ended = statuses.get((learner, task), [])
+            failed = sum(status in FAILED for status in ended)
+            total = max(planned.get((learner, task), 0), len(ended))
+            cells.append(Cell(len(ended), total, failed, NOT_APPLICABLE not in ended))
+        found[learner] = cells
+    return found
+
+
+@functools.cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("nogd.report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters.update(number=number, score=score_text, short=short_name)
+    environment.globals.update(interval=interval_text)
+    return environment.get_template("interim.html")
