@@ -29,28 +29,47 @@ def _go_to(folder: Path | None) -> None:
         os.chdir(folder)
 
 
-# What to read, and what to give it back to.
-_SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], object]], ...] = (
-    (torch.get_default_dtype, torch.set_default_dtype),
-    (torch.get_default_device, torch.set_default_device),
-    (torch.get_num_threads, torch.set_num_threads),
-    (torch.is_grad_enabled, torch.set_grad_enabled),
-    (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
-    (torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms),
-    (_folder, _go_to),
+Belonging = tuple[str, Callable[[], Any], Callable[[Any], object]]
+
+# What it is called, what to read, and what to give it back to.
+_SETTINGS: tuple[Belonging, ...] = (
+    ("torch's default type", torch.get_default_dtype, torch.set_default_dtype),
+    ("torch's default device", torch.get_default_device, torch.set_default_device),
+    ("torch's number of threads", torch.get_num_threads, torch.set_num_threads),
+    ("torch's grad mode", torch.is_grad_enabled, torch.set_grad_enabled),
+    (
+        "torch's precision of products",
+        torch.get_float32_matmul_precision,
+        torch.set_float32_matmul_precision,
+    ),
+    (
+        "torch's choice of deterministic algorithms",
+        torch.are_deterministic_algorithms_enabled,
+        torch.use_deterministic_algorithms,
+    ),
+    ("the working directory", _folder, _go_to),
 )
-_GENERATORS: tuple[tuple[Callable[[], Any], Callable[[Any], object]], ...] = (
-    (torch.get_rng_state, torch.set_rng_state),
-    (np.random.get_state, np.random.set_state),
-    (random.getstate, random.setstate),
+_GENERATORS: tuple[Belonging, ...] = (
+    ("torch's global generator", torch.get_rng_state, torch.set_rng_state),
+    ("numpy's global generator", np.random.get_state, np.random.set_state),
+    ("random's global generator", random.getstate, random.setstate),
 )
+
+
+def readings() -> dict[str, Any]:
+    """Everything as it is now, by name, in numbers and plain containers that can be compared."""
+    found = {name: read() for name, read, _ in (*_SETTINGS, *_GENERATORS)}
+    return {
+        name: value.tolist() if isinstance(value, torch.Tensor | np.ndarray) else value
+        for name, value in found.items()
+    }
 
 
 @contextmanager
 def given_back() -> Iterator[None]:
     """Afterwards, settings and random generators of the process are what they were."""
-    settings = [(read, write, read()) for read, write in _SETTINGS]
-    generators = [(write, read()) for read, write in _GENERATORS]
+    settings = [(read, write, read()) for _, read, write in _SETTINGS]
+    generators = [(write, read()) for _, read, write in _GENERATORS]
     try:
         yield
     finally:

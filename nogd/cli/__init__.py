@@ -12,6 +12,7 @@ COMMANDS = {  # name -> (where it is, what it does)
     "export": ("nogd.cli.export:export", "Write stored runs and curves as CSV or Parquet."),
     "rerun": ("nogd.cli.rerun:rerun", "Do a stored run again."),
     "new": ("nogd.cli.new:new", "Make a plugin package to start from: a learner or a task."),
+    "check": ("nogd.cli.check:check", "Check that a learner, task, figure or executor keeps nogd's rules."),
     "list": ("nogd.cli.list:list_names", "List learners, tasks, data sets, plugins and more."),
     "show": ("nogd.cli.show:show", "Describe a learner, a task or anything else that has a name."),
     "completion": ("nogd.cli.completion:completion", "Let the shell complete commands and names."),

@@ -1,0 +1,170 @@
+"""The budget: never exceeded, and a good recommendation whenever it ends."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from torch import Generator, Tensor
+
+from nogd.learner import Learner
+from nogd.objective.candidates import Candidates
+from nogd.objective.meter import BudgetSpent, Limit
+from nogd.objective.objective import Objective
+from nogd.recorder import Recorder
+from nogd.state import State
+from nogd.testing.check import broken, check
+from nogd.testing.toys import first_fit, start_of
+from nogd.testing.trial import SEED, Trial
+from nogd.training import train
+
+SMALL = (1, 2, 3, 5, 8, 13, 21, 34)
+# Of a run that only iterations limit: one of them may be a sweep over all parameters.
+PATIENCE = 1_000.0
+STOPS = 16
+
+
+class Counting(Objective):
+    """Counts by itself what is paid, and how often the run's own end was told."""
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
+        self.refused = 0
+        self.paid = Limit(0.0, 0.0, 0.0, 0.0)
+
+    def _pay(self, evaluations: int, forwarded: int, **more: Any) -> None:
+        try:
+            super()._pay(evaluations, forwarded, **more)
+        except BudgetSpent as end:
+            self.refused += end.limit is self._limits[0]
+            raise
+        work = forwarded + (self.meter.gradient_cost - 1) * more.get("backwarded", 0)
+        self.paid.forwards += work / self.N + more.get("declared", 0.0)
+        self.paid.evaluations += evaluations
+
+
+@check(
+    "Never catch BudgetSpent (no bare `except`, no `except BaseException`), and leave the meter and the limits alone."
+)
+def budget_is_never_exceeded(learner: Learner) -> None:
+    """What a run may spend is the same for all learners, and its end is final."""
+    for number in SMALL:
+        _spend(learner, Limit(forwards=number))
+        _spend(learner, Limit(evaluations=number))
+    for number in SMALL[:3]:
+        _spend(learner, Limit(forwards=PATIENCE, iterations=number))
+
+
+def _spend(learner: Learner, limit: Limit) -> None:
+    objective = first_fit(learner).objective(kind=Counting)
+    assert isinstance(objective, Counting)
+    before = Limit(limit.forwards, limit.evaluations, limit.seconds, limit.iterations)
+
+    def look(_state: State) -> None:
+        if objective.refused:
+            broken("it went on after the budget was spent.")
+        if objective.meter.iterations > 200:  # it may cost nothing at all
+            raise _Endless
+
+    theta, rng = start_of(objective), Generator().manual_seed(SEED)
+    recorder = Recorder(objective.measure)
+    with suppress(_Endless):
+        train(learner, objective, theta, rng, limit=limit, recorder=recorder, between_steps=look)
+    spent = {"forwards": objective.paid.forwards, "evaluations": objective.paid.evaluations}
+    for name, value in {**spent, "iterations": float(objective.meter.iterations)}.items():
+        if value > getattr(before, name) * (1 + 1e-9):
+            broken(f"it spent {value:g} {name} of a budget of {getattr(before, name):g}.")
+    if abs(objective.meter.forwards - objective.paid.forwards) > 1e-6 * max(1.0, objective.paid.forwards):
+        broken(
+            f"the meter shows {objective.meter.forwards:g} forwards, but {objective.paid.forwards:g} were paid."
+        )
+
+
+class _Endless(Exception):
+    """A learner that asks nothing never meets its budget."""
+
+
+class Stopping(Objective):
+    """Refuses the call number `stop`, and watches what is recommended meanwhile.
+
+    early: what is wrong with a recommendation that was made before it was scored.
+    """
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
+        self.calls, self.stop = 0, 0
+        self.early = ""
+        self.boundary: Tensor | None = None
+        self._scored: set[bytes] = set()
+
+    def losses(self, candidates: Candidates, rows: Tensor | None = None) -> Tensor:
+        losses = super().losses(candidates, rows)
+        asked = [_digest(theta) for theta in candidates.dense()]
+        if self.boundary is not None and not self.early:
+            self._judge(self.boundary, asked)
+        self._scored.update(asked)
+        return losses
+
+    def _judge(self, boundary: Tensor, asked: list[bytes]) -> None:
+        """Find a recommendation that is only now being tried, and is worse than what the step began with."""
+        now = _digest(self.recommendation)
+        if now == _digest(boundary) or now in self._scored or now not in asked:
+            return
+        before, after = (float(self._scorer.losses(theta[None])) for theta in (boundary, self.recommendation))
+        if not after <= before:
+            self.early = (
+                f"at call {self.calls} state.theta already was the candidate that was being tried, which is worse"
+                f" ({after:.4g}) than what the step began with ({before:.4g})."
+            )
+
+    def _pay(self, evaluations: int, forwarded: int, **more: Any) -> None:
+        self.calls += 1
+        if self.calls == self.stop:
+            self._limits[0].spent = True
+            raise BudgetSpent(self._limits[0])
+        super()._pay(evaluations, forwarded, **more)
+
+
+@check(
+    "Ask the objective first and change `state.theta` after; put back what was moved for a trial before asking."
+)
+def every_stop_leaves_a_valid_recommendation(learner: Learner) -> None:
+    """A run may end at any call of the objective, and what `state.theta` holds then is its result."""
+    watched = _stopped(learner, 0)
+    if watched.early:
+        broken(watched.early)
+    few = range(1, min(watched.calls, STOPS) + 1)
+    for stop in sorted({*few, *range(1, watched.calls + 1, max(1, watched.calls // STOPS))}):
+        theta: object = _stopped(learner, stop).recommendation
+        expected = (watched.D,), watched.dtype, watched.device
+        if not isinstance(theta, Tensor) or (theta.shape, theta.dtype, theta.device) != expected:
+            broken(
+                f"stopped at call {stop}, state.theta is {_described(theta)}, not {list(expected[0])} {expected[1]}."
+            )
+        if not theta.isfinite().all():
+            broken(f"stopped at call {stop}, state.theta is not finite.")
+
+
+def _stopped(learner: Learner, stop: int) -> Stopping:
+    trial = Trial(learner, first_fit(learner), recorded=False, kind=Stopping)
+    objective = trial.objective
+    assert isinstance(objective, Stopping)
+    objective.stop = stop
+
+    def look(state: State) -> None:
+        objective.boundary = state.theta.detach().clone()
+
+    trial.between = look
+    trial.run()
+    return objective
+
+
+def _digest(theta: Tensor) -> bytes:
+    return theta.detach().cpu().contiguous().numpy().tobytes()
+
+
+def _described(theta: object) -> str:
+    return f"{list(theta.shape)} {theta.dtype}" if isinstance(theta, Tensor) else repr(theta)[:60]
+
+
+CHECKS = (budget_is_never_exceeded, every_stop_leaves_a_valid_recommendation)

@@ -1,0 +1,104 @@
+"""Every forward is paid, and the test data are nobody's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Generator, Tensor, nn
+
+from nogd.bench.measure import SplitMeasure
+from nogd.learner import Learner
+from nogd.metrics import Metric
+from nogd.objective.objective import Objective
+from nogd.recorder import Measure
+from nogd.task import Split
+from nogd.testing.check import broken, check
+from nogd.testing.spy import Spy
+from nogd.testing.toys import first_fit
+from nogd.testing.trial import Trial
+
+_PAID = ("losses", "walk", "gradient", "directional", "_score_line", "_line_minimum")
+# What is charged may be this much less than what was seen: nobody counts to the last product.
+TOLERANCE = 0.95
+
+
+class Spied(Objective):
+    """Sees what is computed with its data and its module outside of its own methods."""
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
+        self.spy = Spy()
+        self.looks, self._rows = 0, 0
+        network = self._network()
+        self.spy.watch([network.inputs, network.targets, network.stack_inputs, network.stack_targets])
+        for name in _PAID:
+            setattr(self, name, self.spy.paid(getattr(self, name)))
+        network.module.register_forward_pre_hook(self._called)
+
+    def measure(self, theta: Tensor) -> dict[str, float]:
+        """As the objective's own, which counts nothing as it is for the record alone; a learner's look is counted."""
+        self.looks += not self.spy.is_inside
+        figures: dict[str, float] = self.spy.paid(super().measure)(theta)
+        return figures
+
+    def for_the_record(self) -> Measure:
+        """What the recorder measures with: the training loss, and that of test data that nobody else may see."""
+        network = self._network()
+        rng = Generator(self.device).manual_seed(2)
+        other = torch.empty_like(network.inputs).normal_(generator=rng)
+        test = Split(other, network.targets.clone())
+        self.spy.hide([test.inputs, test.targets])
+        splits = {"train": Split(network.inputs, network.targets), "test": test}
+        metric = Metric("loss", network.loss, greater_is_better=False)
+        measure: Measure = self.spy.paid(SplitMeasure)(network, network.loss, metric, splits)
+        return self.spy.measuring(measure)
+
+    @property
+    def unpaid(self) -> float:
+        """Forwards that were computed outside of the objective, less what was charged for them."""
+        by_products = self.spy.flops / (self._cost.flops * self.N)
+        return max(by_products, self._rows / self.N) * TOLERANCE + self.looks - self.meter.declared
+
+    def _called(self, _module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        if not self.spy.is_inside and inputs and isinstance(inputs[0], Tensor):
+            self._rows += len(inputs[0])
+
+
+@check(
+    "Ask the objective (`losses`, `walk`, `gradient`, `directional`); for what you compute yourself with its module"
+    " or data, `objective.charge(forwards)`, before you compute it."
+)
+def every_forward_is_counted(learner: Learner) -> None:
+    """Cost is what learners are compared on, so that all that looks at the data is paid."""
+    seen = _spied(learner)
+    if seen.looks:
+        broken(f"it called objective.measure, which is for the record alone, {seen.looks} times.")
+    if seen.unpaid > 1e-6:
+        broken(
+            f"it computed {seen.unpaid + seen.meter.declared:.3g} forwards by itself, and charged"
+            f" {seen.meter.declared:.3g}."
+        )
+    if seen.spy.left and not seen.meter.declared:
+        broken(
+            "it takes the data out of torch, where nobody sees what is done with them, and charges nothing."
+        )
+
+
+@check("Use what the objective offers, and nothing that belongs to the recorder, the task or the store.")
+def test_data_are_never_used(learner: Learner) -> None:
+    """The test split is read by who measures alone, or a test score would say nothing."""
+    if _spied(learner).spy.peeped:
+        broken("it used the test data.")
+
+
+def _spied(learner: Learner) -> Spied:
+    trial = Trial(learner, first_fit(learner), kind=Spied, measured=Spied.for_the_record)
+    objective = trial.objective
+    assert isinstance(objective, Spied)
+    with objective.spy.looking():
+        trial.run()
+    return objective
+
+
+CHECKS = (every_forward_is_counted, test_data_are_never_used)

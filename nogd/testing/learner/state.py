@@ -1,0 +1,99 @@
+"""What is kept between steps, and what is left alone."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from nogd.errors import InvalidSetting
+from nogd.learner import Learner
+from nogd.objective.meter import Limit
+from nogd.objective.objective import Objective
+from nogd.state import State, from_bytes, to_bytes
+from nogd.testing.check import NotApplicable, broken, check
+from nogd.testing.toys import first_fit
+from nogd.testing.trial import Trial, difference
+
+RESUMED = 8
+
+
+@check(
+    "In `init`, work on copies (`theta.clone()`); the first recommendation is the starting point, or a better one."
+)
+def init_leaves_theta_alone(learner: Learner) -> None:
+    """The starting point is the same for every learner, and is not moved before anything was scored."""
+    trial = Trial(learner, first_fit(learner))
+    theta = trial.start.clone()
+    trial.objective.begin(trial.start, Limit(), None, None)
+    learner.init(trial.objective, theta, trial.rng)
+    if not torch.equal(theta, trial.start):
+        broken("`init` changed the theta that it was given.")
+
+
+@check("Write into copies: `objective.inputs.clone()` and so on.")
+def data_and_network_are_left_alone(learner: Learner) -> None:
+    """Training data, box and network's mode are the same for every learner and at any moment of a run."""
+    trial = Trial(learner, first_fit(learner))
+    before = _surroundings(trial.objective)
+    trial.run()
+    for name, value in _surroundings(trial.objective).items():
+        if not _same(value, before[name]):
+            broken(f"it changed {name} of the objective.")
+
+
+@check(
+    "Keep only tensors, generators, numbers, strings, states, and lists, tuples and dicts of them in the State:"
+    " `int(...)` or `float(...)` around a number of numpy's."
+)
+def state_saves_and_loads(learner: Learner) -> None:
+    """A checkpoint can be taken at every boundary and read back without running any code of the file."""
+
+    def there_and_back(state: State) -> None:
+        try:
+            saved = to_bytes(state)
+            again = to_bytes(from_bytes(saved))
+        except (InvalidSetting, TypeError, RuntimeError) as error:
+            broken(f"at iteration {state.iteration}: {error}")
+        if saved != again:
+            broken(f"at iteration {state.iteration} the state comes back as another one.")
+
+    Trial(learner, first_fit(learner), recorded=False, between=there_and_back).run()
+
+
+@check("Keep all that changes in the State, nothing on the learner, in its class or in its module.")
+def resumed_run_ends_the_same(learner: Learner) -> None:
+    """A run that goes on from any checkpoint ends exactly as one that was never stopped."""
+    toy = first_fit(learner)
+    whole = Trial(learner, toy, keep=True)
+    try:
+        expected = whole.bits()
+    except InvalidSetting as error:
+        raise NotApplicable(f"its state cannot be saved: {error}") from None
+    if not whole.snapshots:
+        raise NotApplicable("it spends the whole budget before its first step")
+    every = max(1, len(whole.snapshots) // RESUMED)
+    for place in sorted({*range(0, len(whole.snapshots), every), len(whole.snapshots) - 1}):
+        resumed = Trial(learner, toy, forwards=whole.forwards, saved=whole.snapshots[place])
+        if (said := difference(resumed.bits(), expected)) is not None:
+            broken(f"a run that goes on before step {place + 1} ends differently: {said}.")
+
+
+def _surroundings(objective: Objective) -> dict[str, Tensor | bool]:
+    box = {"the box": torch.stack([objective.space.low, objective.space.high])}
+    data = {"the inputs": objective.inputs.clone(), "the targets": objective.targets.clone()}
+    buffers = {f"the buffer {name}": value.clone() for name, value in objective.module.named_buffers()}
+    return {**box, **data, **buffers, "the mode (train or eval)": objective.module.training}
+
+
+def _same(found: Tensor | bool, expected: Tensor | bool) -> bool:
+    if isinstance(found, Tensor) and isinstance(expected, Tensor):
+        return torch.equal(found, expected)
+    return found is expected
+
+
+CHECKS = (
+    init_leaves_theta_alone,
+    data_and_network_are_left_alone,
+    state_saves_and_loads,
+    resumed_run_ends_the_same,
+)

@@ -1,0 +1,137 @@
+"""Hard problems: a learner need not be good on them, but must end with a finite recommendation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from nogd.learner import Learner
+from nogd.testing.check import broken, check
+from nogd.testing.toys import ALL, CURVE, PLANE, SLOPE, Toy, first_fit
+from nogd.testing.trial import Trial
+from nogd.training import Outcome
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def _holed(value: float) -> list[Toy]:
+    """Squared error, but `value` wherever the outputs' mean is above the edge, which is just beyond the start's."""
+
+    def holed(edge: float) -> Loss:
+        def loss(outputs: Tensor, targets: Tensor) -> Tensor:
+            error = (outputs - targets).square().mean()
+            return torch.where(outputs.mean() > edge, torch.full_like(error, value), error)
+
+        return loss
+
+    return [replace(toy, loss=holed(edge)) for toy, edge in ((CURVE, 4.6), (PLANE, 0.4))]
+
+
+def _nowhere(outputs: Tensor, _targets: Tensor) -> Tensor:
+    return outputs.mean() * math.nan
+
+
+def _constant(outputs: Tensor, _targets: Tensor) -> Tensor:
+    return outputs.mean() * 0 + 1
+
+
+def _with(loss: Loss) -> list[Toy]:
+    return [replace(toy, loss=loss) for toy in (CURVE, PLANE)]
+
+
+@check(
+    "Rank by losses, which are infinite where they are not finite; take no mean, weight or difference of infinite ones."
+)
+def survives_losses_that_are_not_finite(learner: Learner) -> None:
+    """Networks diverge: a loss that is NaN or infinite ranks last, and never becomes the solution."""
+    for name, value in (("NaN", math.nan), ("infinity", math.inf)):
+        outcome = _survive(learner, first_fit(learner, _holed(value)), f"where some losses are {name}")
+        if outcome.status == "diverged" and "gradient" not in learner.needs:
+            broken(f"where some losses are {name}, its final recommendation is one of them.")
+    _survive(learner, first_fit(learner, _with(_nowhere)), "where every loss is NaN")
+
+
+@check(
+    "Divide by no spread of losses without asking whether it is 0, and end or go on where nothing gets better."
+)
+def survives_constant_losses(learner: Learner) -> None:
+    """A plateau is where many networks start, and gives no direction."""
+    outcome = _survive(learner, first_fit(learner, _with(_constant)), "where all losses are equal")
+    if outcome.status == "diverged":
+        broken("where all losses are equal, its recommendation is not finite.")
+
+
+@check(
+    "Let theta have a single number (no covariance of one column, no neighbours), or refuse it in `supports`."
+)
+def survives_one_parameter(learner: Learner) -> None:
+    """The smallest network has one parameter."""
+    _survive(learner, first_fit(learner, [SLOPE]), "with one parameter")
+
+
+@check("Divide by no width of the box, and draw from low to high with both ends allowed.")
+def survives_a_box_of_zero_width(learner: Learner) -> None:
+    """Where low is high a searcher has one place to look at."""
+    toys = [replace(toy, bounds=(0.5, 0.5)) for toy in ALL]
+    _survive(learner, first_fit(learner, toys), "in a box of width 0")
+
+
+@check("Size the last call by `objective.left`, and expect BudgetSpent from any call, the first one too.")
+def survives_a_budget_below_one_step(learner: Learner) -> None:
+    """Any budget may be given, one forward and less than a population too."""
+    for forwards in (0.5, 1, 2, 3, 7):
+        _survive(learner, first_fit(learner), f"with {forwards:g} forwards", forwards)
+
+
+@check(
+    "Take the number of parameters from theta or `objective.D`, and names and places from `objective.space`."
+)
+def survives_frozen_parameters(learner: Learner) -> None:
+    """Parameters without requires_grad are no part of theta and stay as they are."""
+    toy = first_fit(learner, [_half_frozen(toy) for toy in ALL])
+    trial = Trial(learner, toy)
+    fixed = _fixed(trial.objective.module)
+    trial.run()
+    for name, value in _fixed(trial.objective.module).items():
+        if not torch.equal(value, fixed[name]):
+            broken(f"it changed the parameter {name}, which is frozen.")
+
+
+def _survive(learner: Learner, toy: Toy, where: str, forwards: float | None = None) -> Outcome:
+    """Run; what is raised, and what is left behind, must be no accident."""
+    trial = Trial(learner, toy, forwards=forwards)
+    try:
+        outcome = trial.run()
+    except Exception as error:
+        raise RuntimeError(f"{where}: {type(error).__name__}: {error}") from error
+    if outcome.theta.shape != trial.start.shape or not outcome.theta.isfinite().all():
+        broken(f"{where}, its recommendation is not finite.")
+    return outcome
+
+
+def _half_frozen(toy: Toy) -> Toy:
+    def network() -> nn.Module:
+        module = toy.network()
+        first = next(module.parameters())
+        first.requires_grad_(False)
+        return module
+
+    return replace(toy, name=f"{toy.name}, half frozen", network=network)
+
+
+def _fixed(module: nn.Module) -> dict[str, Tensor]:
+    return {name: p.detach().clone() for name, p in module.named_parameters() if not p.requires_grad}
+
+
+CHECKS = (
+    survives_losses_that_are_not_finite,
+    survives_constant_losses,
+    survives_one_parameter,
+    survives_a_box_of_zero_width,
+    survives_a_budget_below_one_step,
+    survives_frozen_parameters,
+)
