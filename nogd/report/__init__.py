@@ -39,5 +39,15 @@ def nogd_figures() -> Sequence[Lazy]:
             f"{_FIGURES}.decision_boundaries:FIGURE",
             "what each learner's network says of every place, on tasks with two inputs",
         ),
+        Lazy(
+            "budget-leaders",
+            f"{_FIGURES}.budget_leaders:FIGURE",
+            "who leads a task at which budget, and whether clearly",
+        ),
+        Lazy(
+            "time-split",
+            f"{_FIGURES}.time_split:FIGURE",
+            "seconds of a run: scoring, the learner's own work, measuring",
+        ),
         Lazy("failures", f"{_FIGURES}.failures:FIGURE", "runs that failed or could not be asked for"),
     ]

@@ -1,0 +1,158 @@
+"""What the time of a run goes to: scoring candidates, the learner's own work, and measuring off the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Patch
+from pandas import DataFrame
+
+from nogd.errors import UserError
+from nogd.report.canvas import (
+    heading,
+    label_width,
+    legend_below,
+    legend_height,
+    linear_values,
+    name_rows,
+    new_canvas,
+    numbers_at_right,
+    place_axes,
+    plain,
+)
+from nogd.report.figure import Comparison, Drawn, Figure
+from nogd.report.finals import applicable, numbers
+from nogd.report.look import GREY, Look, looks_of
+from nogd.report.names import counted, short_name
+from nogd.report.svg import named
+
+ROW = 0.25
+_PARTS = {"scoring": "scoring", "own_work": "own work", "measuring": "measuring"}
+_PALE = 0.4
+
+
+def draw(comparison: Comparison) -> Drawn | None:
+    """A bar a learner, the quickest on top; None where no run knows its times."""
+    table = split(comparison)
+    if table.empty:
+        return None
+    look = looks_of(comparison)
+    labels = [look[learner].label for learner in table["learner"]]
+    handles = _handles()
+    below = legend_height([str(each.get_label()) for each in handles])
+    canvas = new_canvas(0.3 + ROW * len(table) + 0.26 + below)
+    _panel(place_axes(canvas, label_width(labels), 1.1, 0.3, 0.26 + below), table, look)
+    legend_below(canvas, handles)
+    return Drawn(canvas, table, _finding(comparison, table))
+
+
+def draw_on(axes: Axes, comparison: Comparison) -> None:
+    """The same on given axes."""
+    table = split(comparison)
+    if table.empty:
+        raise UserError("no run here knows how long it took.")
+    _panel(axes, table, looks_of(comparison))
+
+
+def split(comparison: Comparison) -> DataFrame:
+    """Mean seconds a run of each part, one row a learner, the quickest first.
+
+    Over the tasks that all compared learners can do, where there are such. `lost`: runs whose process is gone and
+    which are left out, since nobody knows how they spent their time.
+    """
+    runs = applicable(comparison.runs)
+    if comparison.board.common:
+        runs = runs[runs["task"].isin(comparison.board.tasks)]
+    seconds, own = numbers(runs, "seconds"), numbers(runs, "overhead_seconds")
+    runs = runs.assign(scoring=seconds - own, own_work=own, measuring=numbers(runs, "measure_seconds"))
+    known = np.isfinite(runs[list(_PARTS)].to_numpy(dtype=float)).all(axis=1)
+    lost = runs[~known].groupby("learner").size()
+    table = runs[known].groupby("learner")[list(_PARTS)].mean()
+    table = table.assign(total=table.sum(axis=1), runs=runs[known].groupby("learner").size())
+    table["lost"] = lost.reindex(table.index).fillna(0).astype(int)
+    ordered: DataFrame = table.reset_index().sort_values(["total", "learner"], kind="stable")
+    return ordered.reset_index(drop=True)
+
+
+def _panel(axes: Axes, table: DataFrame, look: Mapping[str, Look]) -> None:
+    for place, row in enumerate(table.to_dict("records")):
+        _bar(axes, place, {part: float(row[part]) for part in _PARTS}, look[row["learner"]])
+    name_rows(axes, [look[learner].label for learner in table["learner"]])
+    axes.set_xlim(0, float(table["total"].max()) * 1.02 or 1.0)
+    linear_values(axes, "x")
+    heading(axes, "seconds a run (shorter is quicker)")
+    totals = zip(table["total"].astype(float), _own_shares(table), strict=True)
+    numbers_at_right(axes, [f"{_seconds(total)}, own {share:.0%}" for total, share in totals])
+
+
+def _bar(axes: Axes, place: int, row: Mapping[str, float], look: Look) -> None:
+    """Scoring in full, own work pale, measuring as an outline: it is the harness's, and no learner pays for it."""
+    start = 0.0
+    styles: tuple[dict[str, Any], ...] = (
+        {"color": look.colour, "linewidth": 0},
+        {"color": look.colour, "linewidth": 0, "alpha": _PALE},
+        {"facecolor": "none", "edgecolor": GREY, "linewidth": 0.8},
+    )
+    for part, style in zip(_PARTS, styles, strict=True):
+        bars = axes.barh([place], [row[part]], left=[start], height=0.62, **style)
+        named(bars, f"{look.label}: {_PARTS[part]}, {_seconds(row[part])}")
+        start += row[part]
+
+
+def _handles() -> list[Patch]:
+    scoring, own, measuring = _PARTS.values()
+    return [
+        Patch(facecolor=GREY, linewidth=0, label=scoring),
+        Patch(facecolor=GREY, linewidth=0, alpha=_PALE, label=own),
+        Patch(facecolor="none", edgecolor=GREY, linewidth=0.8, label=measuring),
+    ]
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.2f} s" if value < 99.995 else f"{plain(round(value))} s"
+
+
+def _own_shares(table: DataFrame) -> list[float]:
+    """Of what a learner is charged with, what it spent on itself."""
+    clocked = (table["scoring"] + table["own_work"]).clip(lower=1e-12)
+    return [float(share) for share in table["own_work"] / clocked]
+
+
+def _finding(comparison: Comparison, table: DataFrame) -> str:
+    quickest, slowest = table.iloc[0], table.iloc[-1]
+    shares = _own_shares(table)
+    busiest = int(np.argmax(shares))
+    lost = int(table["lost"].sum())
+    scope = "the tasks that all can do" if comparison.board.common else "each learner's own tasks"
+    ends = f"{short_name(quickest['learner'])} is the quickest with {_seconds(quickest['total'])}"
+    if len(table) == 1:
+        ends = f"{short_name(quickest['learner'])} takes {_seconds(quickest['total'])}"
+    else:
+        ends += f", {short_name(slowest['learner'])} takes {_seconds(slowest['total'])}"
+    return (
+        f"Mean time of a run over {scope}: {ends}. {short_name(table['learner'][busiest])} spends the largest share "
+        f"on itself, {shares[busiest]:.0%}." + (f" {counted(lost, 'lost run')} left out." if lost else "")
+    )
+
+
+FIGURE = Figure(
+    name="time-split",
+    title="Where the time goes",
+    reading=(
+        (
+            "A bar is the mean wall-clock time of a run: full colour is scoring candidates, pale is what the learner "
+            "itself computes; the outlined end is measuring by the harness, which no learner is charged for."
+        ),
+        (
+            "At the right all of it together, and the learner's own share of scoring and own work. Seconds depend on "
+            "the machine and on what else it did; budgets are counted in forwards."
+        ),
+    ),
+    draw=draw,
+    summary="seconds of a run: scoring, the learner's own work, measuring",
+    order=70,
+    draw_on=draw_on,
+)
