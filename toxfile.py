@@ -39,6 +39,9 @@ def tox_add_core_config(core_conf: CoreConfigSet, state: State) -> None:
     loaders["lowest"].append(
         MemoryLoader(skip_install=True, commands_pre=[_install(ROOT, *_lowest_versions())])
     )
+    loaders["docs"].append(
+        MemoryLoader(skip_install=True, commands_pre=[_install(ROOT, *_plugins().values())])
+    )
     packages = ["nogd", *(str(folder / "src") for folder in _plugins().values())]
     loaders["types"].append(MemoryLoader(commands=[Command(["mypy", *packages])]))
     # Asking core_conf for env_list here would cache it without the plugins.

@@ -6,19 +6,25 @@ import os
 import platform
 import subprocess
 import sys
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from nogd.plugins import plugins
+from nogd.distributions import how_it_came
+from nogd.isolation import Failure, attempt
+from nogd.plugins import PluginInfo, plugins, source_version
 
 _PACKAGES = ("nogd", "torch", "numpy", "scikit-learn", "scipy", "pydantic", "pluggy")
 
 
 def environment() -> dict[str, Any]:
-    """Plain facts for JSON; packages include every distribution that a plugin came from."""
+    """Plain facts for JSON; packages include every distribution that a plugin came from.
+
+    plugins: every third-party plugin whose code this process has run, whether or not a run used what it offers.
+    """
     return {
         "machine": f"{platform.system()} {platform.release()} ({platform.machine()})",
         "cpu": _cpu(),
@@ -26,6 +32,9 @@ def environment() -> dict[str, Any]:
         "memory": f"{psutil.virtual_memory().total / 1024**3:.1f} GiB",
         "python": platform.python_version(),
         "packages": _versions(),
+        "plugins": [
+            _took_part(info) for info in plugins().infos if info.status not in ("builtin", "blocked")
+        ],
         "revision": _revision(),
         "command": " ".join(["nogd", *sys.argv[1:]])
         if Path(sys.argv[0]).stem in ("nogd", "__main__")
@@ -43,6 +52,18 @@ def _versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:  # a package used from its sources
             versions[name] = "not installed"
     return versions
+
+
+def _took_part(info: PluginInfo) -> dict[str, Any]:
+    """What a plugin is and how it came here; a broken one may not know, but its code has run as well."""
+    version, came = (attempt(partial(ask, info.source)) for ask in (source_version, how_it_came))
+    return {
+        "plugin": info.name,
+        "distribution": info.source.distribution,
+        "version": None if isinstance(version, Failure) else version,
+        "installed": "unknown" if isinstance(came, Failure) else came,
+        "status": info.status,
+    }
 
 
 def _cpu() -> str:

@@ -19,7 +19,16 @@ CURVE_COLUMNS = (
 )  # fmt: skip
 TRACE_COLUMNS = ("evaluations", "forwards", "flops", "seconds", "loss")
 
-STATUSES = ("ok", "target", "budget", "diverged", "error", "timeout", "killed", "not-applicable")
+STATUSES: Mapping[str, str] = {  # how a run can end, and what that means
+    "ok": "the learner says that it is finished",
+    "target": "a candidate reached the training loss that was asked for",
+    "budget": "the budget is spent: how most runs end",
+    "diverged": "the loss of the recommendation is NaN or infinite at the end",
+    "error": "the learner or the task raised an exception; the traceback is kept",
+    "timeout": "the run was killed as it took longer than its time limit",
+    "killed": "the run's process ended by itself, or was killed, as for memory",
+    "not-applicable": "the learner cannot work on this task, and says why",
+}
 FAILED = ("diverged", "error", "timeout", "killed")
 TRIED_AGAIN = ("error", "timeout", "killed")
 

@@ -39,7 +39,7 @@ class ParameterSpace:
     """The searched parameters of a module, in the order of `named_parameters()`, each row by row.
 
     Only parameters with `requires_grad` belong to it. bounds: one (low, high) for all, or patterns of parameter
-    names ("*.bias") to pairs, the first that matches counting, (-5, 5) for the rest.
+    names (`"*.bias"`) to pairs, the first that matches counting, (-5, 5) for the rest.
     Raises InvalidSetting for bounds that make no sense and for a module without anything to search.
     """
 

@@ -59,5 +59,5 @@ def _told(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_told(part)}" for key, part in value.items())
     if isinstance(value, list | tuple):
-        return " ".join(map(str, value))
+        return "; ".join(map(_told, value))
     return str(value)

@@ -1,0 +1,53 @@
+"""The directory of plugin packages: what lies under plugins/."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+from nogd.plugins import plugins
+from nogd.registry import KINDS
+from pages.markdown import block, code, page, table
+
+INTRO = """
+Packages beside the core, made and tested with it. Others are on the Python package index: search it for "nogd-". A
+plugin is code that runs as you; read [trust](../trust.md) before you install one that you do not know.
+"""
+MORE = """
+## Add yours
+
+[Write a learner](../tutorials/learner.md), [publish it](../tutorials/publish.md), and send a change that adds it here.
+"""
+
+
+def pages(folder: Path) -> dict[str, str]:
+    """One page with every package."""
+    parts = [_package(file) for file in sorted(folder.glob("*/pyproject.toml"))]
+    return {"reference/plugins.md": page("Plugin directory", INTRO, *parts, MORE)}
+
+
+def _package(file: Path) -> str:
+    project = tomllib.loads(file.read_text(encoding="utf-8"))["project"]
+    readme = f"[README](path:../../plugins/{file.parent.name}/README.md)"
+    return "\n\n".join(
+        [
+            f"## {project['name']}",
+            f"{project['description']} Version {project['version']}. {readme}.",
+            table(["name", "kind", "what it is"], _offers(project["name"])),
+            "From the folder of nogd's sources:",
+            block(f"pip install -c constraints.txt . ./plugins/{file.parent.name}", "sh"),
+        ]
+    )
+
+
+def _offers(distribution: str) -> list[tuple[str, str, str]]:
+    return [
+        (_linked(kind, entry.name), kind, entry.summary)
+        for kind in KINDS
+        for entry in plugins().registry(kind)
+        if entry.source.distribution == distribution
+    ]
+
+
+def _linked(kind: str, name: str) -> str:
+    return f"[{name}](learners/{name}.md)" if kind == "learner" else code(name)

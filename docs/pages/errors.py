@@ -1,0 +1,75 @@
+"""The reference of errors: every sentence that nogd may say to a user, read off its code."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import nogd
+from nogd import errors
+from nogd.errors import NogdWarning, UserError
+from pages.markdown import page, prose
+
+GAP = "…"
+PACKAGE = Path(nogd.__file__).parent
+
+
+def pages() -> dict[str, str]:
+    """One page with every class of errors and the messages that are raised with it."""
+    said = _messages()
+    kinds = [
+        kind
+        for kind in vars(errors).values()
+        if inspect.isclass(kind) and issubclass(kind, UserError | NogdWarning)
+    ]
+    parts = [_kind(kind, sorted(said.get(kind.__name__, ()))) for kind in kinds]
+    intro = (
+        "An error that you can put right is one sentence: what was wrong, and what would be right. The command line "
+        "prints it and exits with 2; Python raises one of these classes of `nogd.errors`. Search this page for the "
+        f"words that you saw; {GAP} stands for what differs."
+    )
+    return {"reference/errors.md": page("Errors and warnings", intro, *parts)}
+
+
+def _kind(kind: type[Exception], messages: list[str]) -> str:
+    base = f" A kind of `{kind.__bases__[0].__name__}`."
+    listed = "\n".join(f"- {_code(text)}" for text in messages)
+    return f"## {kind.__name__}\n\n{prose(inspect.getdoc(kind) or '')}{base}\n\n{listed}"
+
+
+def _code(text: str) -> str:
+    ticks = "``" if "`" in text else "`"
+    return f"{ticks} {text} {ticks}" if "`" in text else f"`{text}`"
+
+
+def _messages() -> dict[str, set[str]]:
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for file in sorted(PACKAGE.rglob("*.py")):
+        for name, text in _in(ast.parse(file.read_text(encoding="utf-8"))):
+            found[name].add(text)
+    return found
+
+
+def _in(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    for node in ast.walk(tree):
+        if not (isinstance(node, ast.Call) and node.args):
+            continue
+        called = getattr(node.func, "id", getattr(node.func, "attr", ""))
+        kinds = [called] if called != "warn" else [getattr(each, "id", "") for each in node.args[1:2]]
+        text = _template(node.args[0])
+        for kind in kinds:
+            if hasattr(errors, kind) and len(text.replace(GAP, "").split()) > 2:
+                yield kind, text
+
+
+def _template(node: ast.AST) -> str:
+    """A string as it will be said, with a gap for each value."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return " ".join(node.value.split())
+    if isinstance(node, ast.JoinedStr):
+        pieces = [str(v.value) if isinstance(v, ast.Constant) else GAP for v in node.values]
+        return " ".join("".join(pieces).split())
+    return ""

@@ -1,0 +1,88 @@
+"""The reference of learners: what `nogd show` says, a learning curve, and the code."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from dataclasses import replace
+
+from nogd.bench.results import Results
+from nogd.cli.description import Description, describe
+from nogd.plugins import plugins
+from nogd.registry import Entry
+from pages.comparison import FORWARDS, REPETITIONS, TASK
+from pages.drawing import curves
+from pages.markdown import block, code, folded, page, prose, table
+
+COMPANY = ("random-search", "adam")
+"""Beside whom a learner is drawn."""
+
+
+def pages(results: Results) -> dict[str, str]:
+    """A list of all learners, and one page each."""
+    entries = sorted(plugins().learners, key=lambda entry: (not entry.source.builtin, entry.name))
+    made = {f"reference/learners/{entry.name}.md": _learner(entry, results) for entry in entries}
+    return made | {"reference/learners/index.md": _overview(entries)}
+
+
+def _overview(entries: list[Entry]) -> str:
+    rows = [
+        (f"[{entry.name}]({entry.name}.md)", entry.summary, code(entry.source.package)) for entry in entries
+    ]
+    names = "\n".join(entry.name for entry in entries)
+    return page(
+        "Learners",
+        "Ways to train a network. `nogd list learners` shows those that you have.",
+        table(["name", "what it does", "package"], rows),
+        f"```{{toctree}}\n:hidden:\n\n{names}\n```",
+    )
+
+
+def _learner(entry: Entry, results: Results) -> str:
+    about = describe(entry)
+    return page(
+        entry.name,
+        prose(about.text),
+        _settings(about),
+        f"## Use it\n\n{_use(entry, about)}",
+        f"## A learning curve\n\n{_curve(entry.name, results)}",
+        f"## Code\n\n{_code(entry)}",
+    )
+
+
+def _settings(about: Description) -> str:
+    rows = [(code(s.name), s.type, code(s.default), s.range, s.meaning) for s in about.settings or ()]
+    header = ["name", "type", "default", "range", "meaning"]
+    return "## Hyper-parameters\n\n" + (table(header, rows) or "It has none.")
+
+
+def _use(entry: Entry, about: Description) -> str:
+    needs = about.facts.get("needs")
+    needed = f"It needs {', '.join(map(str, needs))}." if isinstance(needs, list) and needs else ""
+    package = (
+        "It comes with nogd." if entry.source.builtin else f"It is in the package `{entry.source.package}`."
+    )
+    first = next(
+        (f",{s.name}={s.default}" for s in about.settings or () if s.default not in ("", "None")), ""
+    )
+    line = f"nogd run -l {entry.name}{first.replace(chr(39), '')} -l {' -l '.join(COMPANY)} -t {TASK}"
+    return "\n\n".join(filter(None, [" ".join(filter(None, [package, needed])), block(line, "sh")]))
+
+
+def _curve(name: str, results: Results) -> str:
+    shown = sorted({name, *COMPANY})
+    chosen = replace(
+        results,
+        runs=results.runs[results.runs["learner"].isin(shown)],
+        curves=results.curves[results.curves["learner"].isin(shown)],
+    )
+    told = (
+        f"On `{TASK}`, {FORWARDS:,} forwards, {REPETITIONS} repetitions; the line is the mean of the middle half, the "
+        "band reaches from the lowest to the highest. Drawn by nogd as this page was built."
+    )
+    return f"{curves(chosen, TASK, name)}\n\n{told}"
+
+
+def _code(entry: Entry) -> str:
+    module = sys.modules[entry.load().__module__]
+    return folded(f"{module.__name__}, {entry.source.describe()}", block(inspect.getsource(module), "python"))

@@ -1,0 +1,48 @@
+"""The reference of the store: its tables as SQLite itself sees them."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+
+from nogd.bench.record import CURVE_COLUMNS, TRACE_COLUMNS
+from nogd.bench.schema import SCHEMA, VERSION
+from pages.markdown import code, page, table
+
+INTRO = f"""
+Everything that runs leave behind is in one file, `nogd-runs/runs.sqlite`: an ordinary SQLite database, schema version
+{VERSION}. Older ones are read as they are. Reading it runs no code of a plugin: rows are numbers and text, arrays are
+plain NumPy bytes, and nothing in it is pickled.
+
+Three ways in, from the easiest to the barest: `nogd runs --json`; `nogd export` for CSV and Parquet files; SQL.
+"""
+
+
+def pages() -> dict[str, str]:
+    """One page with every table."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(SCHEMA)
+        parts = [_table(connection, *each) for each in _tables()]
+    return {"reference/store.md": page("The store", INTRO, *parts, _arrays())}
+
+
+def _tables() -> Iterator[tuple[str, str]]:
+    """Each table's name with the comment that stands before it."""
+    for found in re.finditer(r"((?:^--.*\n)*)^create table (\w+)", SCHEMA, flags=re.MULTILINE):
+        comment = " ".join(line.removeprefix("--").strip() for line in found[1].splitlines())
+        yield found[2], comment
+
+
+def _table(connection: sqlite3.Connection, name: str, comment: str) -> str:
+    columns = connection.execute("select name, type, pk from pragma_table_info(?)", (name,)).fetchall()
+    rows = [(code(column), kind, "yes" if key else "") for column, kind, key in columns]
+    return f"## {name}\n\n{comment}\n\n{table(['column', 'type', 'key'], rows)}"
+
+
+def _arrays() -> str:
+    return (
+        f"## Columns of a curve\n\n{', '.join(map(code, CURVE_COLUMNS))}.\n\n"
+        f"## Columns of a trace\n\n{', '.join(map(code, TRACE_COLUMNS))}."
+    )
