@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pages import commands, directory, errors, hooks, learners, pictures, statuses, store, tasks
+from pages import checks, commands, directory, errors, hooks, learners, pictures, statuses, store, tasks
 from pages.comparison import compare
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,6 +18,7 @@ def write_pages(docs: Path) -> None:
         **learners.pages(results),
         **tasks.pages(),
         **commands.pages(),
+        **checks.pages(),
         **store.pages(),
         **statuses.pages(),
         **errors.pages(),

@@ -1,0 +1,28 @@
+"""The reference of the conformance kit: every check, what it guards, and what to do."""
+
+from __future__ import annotations
+
+from nogd.testing.catalogue import KINDS, checks_of
+from pages.markdown import code, page, prose, table
+
+INTRO = """
+Rules that nogd runs on what a plugin offers. From the shell, with what to do where one is broken:
+
+```sh
+nogd check grid-search
+nogd check ./my_learner.py
+nogd check my-package --json
+```
+
+Under pytest, the same: `nogd.testing.parametrize_with_checks`, as [a new package](../tutorials/publish.md) has it.
+"""
+
+
+def pages() -> dict[str, str]:
+    """One page with every check."""
+    return {"reference/checks.md": page("Checks", INTRO, *map(_kind, KINDS))}
+
+
+def _kind(kind: str) -> str:
+    rows = [(code(check.name), prose(check.guards), prose(check.cure)) for check in checks_of(kind)]
+    return f"## Of a {kind}\n\n{table(['check', 'what it guards', 'what to do where it fails'], rows)}"
