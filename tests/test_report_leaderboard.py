@@ -160,7 +160,9 @@ def test_the_text_fits_a_terminal_and_lines_up():
     assert "Unfinished: 4 planned runs still missing." in text
 
 
-@pytest.mark.parametrize(("width", "left"), [(100, "overhead"), (80, "n/a"), (60, "failed"), (44, "failed")])
+@pytest.mark.parametrize(
+    ("width", "left"), [(100, "overhead"), (80, "overhead"), (60, "failed"), (44, "failed")]
+)
 def test_a_narrow_terminal_gets_fewer_columns(width, left):
     results = make_results(["adam", "a-learner-with-a-long-name", "grid-search"], repetitions=2)
     lines = text_leaderboard(results, width).splitlines()

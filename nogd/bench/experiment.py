@@ -44,7 +44,8 @@ class Entry(BaseModel):
         return dict(self.model_extra or {})
 
 
-def _comparison() -> dict[str, Any]:
+def comparison() -> dict[str, Any]:
+    """Which learners measure and mark a comparison, a setting that comes with the tasks."""
     settings: dict[str, Any] = json.loads(
         files("nogd.tasks").joinpath("comparison.json").read_text(encoding="utf-8")
     )
@@ -70,8 +71,8 @@ class Experiment(BaseModel):
     timeout: float = Field(300.0, gt=0, allow_inf_nan=False)
     memory: float | None = Field(None, gt=0, allow_inf_nan=False)
     keep_thetas: bool = True
-    reference: str | None = Field(default_factory=lambda: _comparison()["reference"])
-    baselines: tuple[str, ...] = Field(default_factory=lambda: tuple(_comparison()["baselines"]))
+    reference: str | None = Field(default_factory=lambda: comparison()["reference"])
+    baselines: tuple[str, ...] = Field(default_factory=lambda: tuple(comparison()["baselines"]))
 
     @model_validator(mode="before")
     @classmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ import pandas as pd
 from nogd.bench.record import CURVE_COLUMNS, TRACE_COLUMNS, Arrays
 from nogd.bench.schema import SHOWN
 from nogd.bench.store import Store
+from nogd.bench.targets import REACHED_COLUMNS, reached_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,20 +28,22 @@ class Results:
 
     runs: one row a run. curves: one row a point. meta: sessions, settings (reference, baselines, ...) and `missing`,
     the number of cells that were asked for and have no run yet. The columns are those of the store and of `export`.
-    pictures: what pictures alone need, named arrays by kind and owner; see nogd.bench.schema.
+    pictures: what pictures alone need, named arrays by kind and owner; see nogd.bench.schema. reached: one row a run
+    and frozen target, with what the run paid until it reached it; see nogd.bench.targets.
     """
 
     runs: pd.DataFrame
     curves: pd.DataFrame
     meta: Mapping[str, Any] = field(default_factory=dict)
     pictures: Mapping[str, Mapping[str, Arrays]] = field(default_factory=dict)
+    reached: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(REACHED_COLUMNS)))
 
     @property
     def leaderboard(self) -> pd.DataFrame:
         """One row a learner, best first."""
         from nogd.report.leaderboard import leaderboard
 
-        return leaderboard(self.runs, self.curves, self.meta)
+        return leaderboard(self.runs, self.curves, self.meta, self.reached)
 
     def figures(self) -> dict[str, Canvas]:
         """The figures of the report, by name; matplotlib's, to show or save."""
@@ -90,13 +93,22 @@ def load_results(folder: str | Path, ids: Collection[str] | None = None, *, late
         if ids is not None:
             runs, planned = runs[runs["id"].isin(set(ids))], planned[planned["id"].isin(set(ids))]
         runs = (_latest(runs, planned) if latest else runs).reset_index(drop=True)
-        curves = _curves(runs, store.curves())
+        tables, frozen = store.curves(), _frozen(sessions)
+        reached = reached_table(runs, tables, store.traces(), frozen)
         pictures = {kind: store.pictures(kind) for kind in SHOWN}
     finally:
         store.close()
     settings = sessions[-1]["settings"] if sessions else {}
     meta = {"sessions": sessions, "settings": settings, "missing": _missing(planned, runs)}
-    return Results(runs, curves, meta, pictures)
+    return Results(runs, _curves(runs, tables), meta, pictures, reached)
+
+
+def _frozen(sessions: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The tasks' frozen entries that runs were measured by, taken out of the sessions; of two the newer one."""
+    found: dict[str, Any] = {}
+    for session in sessions:
+        found |= session["settings"].pop("frozen", {})
+    return found
 
 
 def load_traces(folder: str | Path) -> pd.DataFrame:

@@ -141,6 +141,8 @@ class _Work:
         self.ran = self.failed = 0
         self._experiment, self._store, self._progress = experiment, store, progress
         self._done_before = len(planned) - len(self.pending)
+        references = {item.cell.task: item.task.reference for item in planned}
+        self._frozen = {task: entry for task, entry in references.items() if entry is not None}
         self._checkpoint_seconds = checkpoint_seconds
         self._memory = experiment.memory or psutil.virtual_memory().total * _MEMORY_SHARE / 1024**3 / workers
         self._started: dict[str, str] = {}
@@ -151,7 +153,8 @@ class _Work:
 
     def run(self, executor: Executor) -> None:
         """Run all pending cells; claims are given up whatever happens."""
-        self._session = self._store.begin_session(_now(), environment(), _settings(self._experiment))
+        settings = _settings(self._experiment) | {"frozen": self._frozen}
+        self._session = self._store.begin_session(_now(), environment(), settings)
         self._progress.begin(self._done_before + len(self.pending), self._done_before)
         try:
             executor.run(self._jobs(), self._tell)

@@ -11,6 +11,7 @@ COMMANDS = {  # name -> (where it is, what it does)
     "report": ("nogd.cli.report:report", "Write the stored comparison as one HTML page."),
     "export": ("nogd.cli.export:export", "Write stored runs and curves as CSV or Parquet."),
     "rerun": ("nogd.cli.rerun:rerun", "Do a stored run again."),
+    "targets": ("nogd.cli.targets:targets", "Freeze what scores and targets of a task are measured by."),
     "new": ("nogd.cli.new:new", "Make a plugin package to start from: a learner or a task."),
     "check": ("nogd.cli.check:check", "Check that a learner, task, figure or executor keeps nogd's rules."),
     "list": ("nogd.cli.list:list_names", "List learners, tasks, data sets, plugins and more."),

@@ -7,47 +7,31 @@ from collections.abc import Sequence
 from nogd.hookspecs import hookimpl
 from nogd.registry import Lazy
 
-_FIGURES = "nogd.report.figures"
-
 
 @hookimpl
 def nogd_figures() -> Sequence[Lazy]:
     """The figures and tables that every report has."""
     return [
-        Lazy("scores", f"{_FIGURES}.scores:FIGURE", "normalised score of every learner, with its interval"),
-        Lazy("task-table", f"{_FIGURES}.task_table:FIGURE", "final metric of every learner on every task"),
-        Lazy(
-            "learning-curves",
-            f"{_FIGURES}.learning_curves:FIGURE",
-            "loss and metric against forwards, per task",
+        _lazy("scores", "normalised score of every learner, with its interval"),
+        _lazy("task-table", "final metric of every learner on every task"),
+        _lazy("data-profile", "share of frozen targets reached against forwards, seconds and flops"),
+        _lazy("learning-curves", "loss and metric against forwards, per task"),
+        _lazy("histories", "training loss after each iteration, where the budget counts iterations"),
+        _lazy("final-losses", "training loss that every learner ended with"),
+        _lazy("performance-profile", "expected running times relative to the fastest learner"),
+        _lazy("rank-heat-map", "mean rank of every learner on every task"),
+        _lazy("critical-differences", "mean ranks with Friedman's test and critical differences"),
+        _lazy("improvement", "how often a run of one learner beats a run of another"),
+        _lazy("train-test", "metric on training data against test data, per task"),
+        _lazy("sensitivity", "score against a hyper-parameter that was varied"),
+        _lazy(
+            "decision-boundaries", "what each learner's network says of every place, on tasks with two inputs"
         ),
-        Lazy(
-            "histories",
-            f"{_FIGURES}.histories:FIGURE",
-            "training loss after each iteration, where the budget counts iterations",
-        ),
-        Lazy(
-            "rank-heat-map",
-            f"{_FIGURES}.rank_heat_map:FIGURE",
-            "mean rank of every learner on every task",
-        ),
-        Lazy(
-            "final-losses", f"{_FIGURES}.final_losses:FIGURE", "training loss that every learner ended with"
-        ),
-        Lazy(
-            "decision-boundaries",
-            f"{_FIGURES}.decision_boundaries:FIGURE",
-            "what each learner's network says of every place, on tasks with two inputs",
-        ),
-        Lazy(
-            "budget-leaders",
-            f"{_FIGURES}.budget_leaders:FIGURE",
-            "who leads a task at which budget, and whether clearly",
-        ),
-        Lazy(
-            "time-split",
-            f"{_FIGURES}.time_split:FIGURE",
-            "seconds of a run: scoring, the learner's own work, measuring",
-        ),
-        Lazy("failures", f"{_FIGURES}.failures:FIGURE", "runs that failed or could not be asked for"),
+        _lazy("budget-leaders", "who leads a task at which budget, and whether clearly"),
+        _lazy("time-split", "seconds of a run: scoring, the learner's own work, measuring"),
+        _lazy("failures", "runs that failed or could not be asked for"),
     ]
+
+
+def _lazy(name: str, summary: str) -> Lazy:
+    return Lazy(name, f"nogd.report.figures.{name.replace('-', '_')}:FIGURE", summary)

@@ -43,13 +43,17 @@ _IF_NOBODY_KNOWS = {"metric_name": "metric", "metric_greater": 1, "has_split": 0
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """The tables that a report is made of; figures read them and change nothing in them."""
+    """The tables that a report is made of; figures read them and change nothing in them.
+
+    reached: what each run paid until it reached each frozen target (`nogd.bench.targets`), None where nobody knows.
+    """
 
     runs: DataFrame
     curves: DataFrame
     meta: Mapping[str, Any] = field(default_factory=dict)
     pictures: Pictures = field(default_factory=dict)
     """What runs left for pictures alone; see `nogd.bench.schema` for the kinds."""
+    reached: DataFrame | None = None
 
     def __post_init__(self) -> None:
         """A run that was lost could not write down its task's facts: they are taken from the task's other runs."""
@@ -63,7 +67,8 @@ class Comparison:
         """The same tables as a Comparison, which remembers what it computed."""
         if isinstance(results, cls):
             return results
-        return cls(results.runs, results.curves, results.meta, getattr(results, "pictures", {}))
+        pictures, reached = getattr(results, "pictures", {}), getattr(results, "reached", None)
+        return cls(results.runs, results.curves, results.meta, pictures, reached)
 
     def pictures_of(self, kind: str) -> Mapping[str, Arrays]:
         """The named arrays of one kind by the run's id or the task's name that they belong to; empty where none are."""
@@ -119,14 +124,15 @@ class Drawn:
 class Figure:
     """A figure or table of the report, as `nogd_figures` offers it.
 
-    `draw` gets the Comparison and gives one drawing, several (small multiples, one a task), or None where there is
-    nothing to show. `reading` says in two lines how to read it. Lower `order` comes first on the page.
+    `draw` gets the Comparison and gives one drawing, several (small multiples, one a task), a sentence why there is
+    none, or None where there is nothing to say either. `reading` says in two lines how to read it. Lower `order` comes
+    first on the page.
     """
 
     name: str
     title: str
     reading: tuple[str, str]
-    draw: Callable[[Comparison], Drawn | Sequence[Drawn] | None]
+    draw: Callable[[Comparison], Drawn | Sequence[Drawn] | str | None]
     summary: str = ""
     order: int = 50
     draw_on: Callable[..., None] | None = None

@@ -18,6 +18,8 @@ from nogd.report.figure import Comparison, ResultsLike
 from nogd.report.finals import FAILED, applicable, numbers
 from nogd.report.groups import Group, compared_learners, groups, unequal_budgets
 from nogd.report.names import clean, counted, short_names
+from nogd.report.pairs import pairs_of
+from nogd.report.running_time import CAP, MOST, profile_score, ratios_to_best, relative_time, share_reached
 from nogd.report.statistics import ENOUGH_FOR_BOOTSTRAP, mean_ranks, pooled_interquartile_mean, score_interval
 
 COLUMNS = [
@@ -26,6 +28,10 @@ COLUMNS = [
     "score_low",
     "score_high",
     "mean_rank",
+    "targets_hit",
+    "relative_time",
+    "unsolved",
+    "profile",
     "failures",
     "not_applicable",
     "forwards",
@@ -70,17 +76,24 @@ class Board:
 
 
 def leaderboard(
-    runs: DataFrame, curves: DataFrame | None = None, meta: Mapping[str, Any] | None = None
+    runs: DataFrame,
+    curves: DataFrame | None = None,
+    meta: Mapping[str, Any] | None = None,
+    reached: DataFrame | None = None,
 ) -> DataFrame:
     """One row a learner, best first; see COLUMNS.
 
     `score` (interquartile mean of the normalised final metric, pooled over tasks and repetitions) and `mean_rank` are
     taken over the tasks that all compared learners can do; failures, costs and the number of runs over all tasks.
+    `targets_hit` (share of frozen targets that runs reached), `relative_time` (geometric mean of the expected running
+    time to a target, 1 = the frozen reference, one that is never reached counting as 10 budgets), `unsolved` (how many
+    (task, target) pairs no run reached) and `profile` (mean height of the performance profile up to 4 times the best)
+    are over the same tasks, and unknown where budgets differ.
     `forwards` and `seconds` are means over runs, `overhead` is the share of `seconds` outside the objective.
     """
     if curves is None:
         curves = DataFrame(columns=["id", "task", "repetition", "forwards", "loss", "metric", "test_metric"])
-    return Comparison(runs, curves, meta or {}).board.table
+    return Comparison(runs, curves, meta or {}, reached=reached).board.table
 
 
 def main_board(comparison: Comparison) -> Board:
@@ -151,21 +164,27 @@ def _wrapped(notes: list[str], width: int) -> list[str]:
 
 def _part(comparison: Comparison, group: Group) -> Comparison:
     """The comparison on a group's tasks alone."""
-    runs, curves = comparison.runs, comparison.curves
-    return Comparison(
-        runs[runs["task"].isin(group.tasks)], curves[curves["task"].isin(group.tasks)], comparison.meta
+    tables = (comparison.runs, comparison.curves, comparison.reached)
+    runs, curves, reached = (
+        None if table is None else table[table["task"].isin(group.tasks)] for table in tables
     )
+    assert runs is not None
+    assert curves is not None
+    return Comparison(runs, curves, comparison.meta, reached=reached)
 
 
 def _board(comparison: Comparison, group: Group, learners: tuple[str, ...], *, common: bool) -> Board:
     finals = comparison.finals[comparison.finals["task"].isin(group.tasks)]
     unequal = unequal_budgets(comparison.runs, comparison.settings)
-    rank = {} if unequal or not common else _mean_ranks(finals, group.learners)
+    comparable = common and not unequal
+    rank = _mean_ranks(finals, group.learners) if comparable else {}
+    times = _times(comparison, group) if comparable else {}
     rows = [
         {
             "learner": learner,
             **_score(finals[finals["learner"] == learner]),
             "mean_rank": rank.get(learner, np.nan),
+            **times.get(learner, {}),
             **_costs(comparison.runs[comparison.runs["learner"] == learner]),
         }
         for learner in learners
@@ -209,6 +228,24 @@ def _mean_ranks(finals: DataFrame, learners: tuple[str, ...]) -> dict[str, float
     complete = present.reindex(columns=learners).notna().all(axis=1)
     means = mean_ranks(ranked.reindex(columns=learners)[complete].to_numpy(dtype=float))
     return dict(zip(learners, map(float, means), strict=True))
+
+
+def _times(comparison: Comparison, group: Group) -> dict[str, dict[str, float]]:
+    """How soon each learner reached the frozen targets; nothing where none is frozen."""
+    pairs = pairs_of(comparison, group.tasks, group.learners)
+    if pairs is None:
+        return {}
+    times = pairs.times
+    columns = {
+        "targets_hit": share_reached(pairs.paid, pairs.spent),
+        "relative_time": relative_time(times, pairs.reference, pairs.caps),
+        "unsolved": np.isinf(times).sum(axis=0),
+        "profile": profile_score(ratios_to_best(times)),
+    }
+    return {
+        learner: {name: float(values[place]) for name, values in columns.items()}
+        for place, learner in enumerate(group.learners)
+    }
 
 
 def _costs(runs: DataFrame) -> dict[str, float]:
@@ -258,21 +295,26 @@ _WIDTHS = {
     "score": 7,
     "interval": 16,
     "rank": 5,
+    "hit": 5,
+    "time": 6,
+    "profile": 7,
     "failed": 6,
     "n/a": 4,
     "forwards": 9,
     "seconds": 8,
     "overhead": 8,
 }
+_OF_TARGETS = ("hit", "time", "profile")
 _NAME = 24
-_DISPENSABLE = ("overhead", "seconds", "forwards", "n/a", "interval")
+_DISPENSABLE = ("seconds", "forwards", "n/a", "overhead", "profile", "time", "hit", "interval")
 """Columns that a narrow terminal goes without, the least important first."""
 
 
 def _lines(board: Board, width: int) -> list[str]:
-    columns, name = list(_WIDTHS), _NAME
+    targets = board.table["targets_hit"].notna().any()
+    columns, name = [column for column in _WIDTHS if targets or column not in _OF_TARGETS], _NAME
     for column in _DISPENSABLE:
-        if _length(columns, name) > width:
+        if column in columns and _length(columns, name) > width:
             columns.remove(column)
     name = max(min(name, name - _length(columns, name) + width), 12)
     rows = board.table.to_dict("records")
@@ -300,6 +342,9 @@ def _cells(row: Mapping[str, Any]) -> dict[str, str]:
         "score": score_text(row["score"]),
         "interval": interval_text(row["score_low"], row["score_high"]),
         "rank": number(row["mean_rank"], ".2f"),
+        "hit": number(row["targets_hit"], ".0%"),
+        "time": time_text(row["relative_time"], row["unsolved"]),
+        "profile": number(row["profile"], ".2f"),
         "failed": str(row["failures"]),
         "n/a": str(row["not_applicable"]),
         "forwards": number(row["forwards"], ",.0f"),
@@ -319,6 +364,12 @@ def score_text(score: float) -> str:
     return number(score, ".2f" if size < 99.995 or math.isnan(score) else ".0f" if size < 99_999.5 else ".0e")
 
 
+def time_text(relative: float, unsolved: float) -> str:
+    """A running time relative to the reference: 0.85, or >12 where some targets were never reached; a dash for none."""
+    told = number(relative, ".2f" if relative < 9.995 else ".0f" if relative < 9_999.5 else ".0e")
+    return f">{told}" if unsolved > 0 else told
+
+
 def interval_text(low: float, high: float) -> str:
     """An interval of scores, or a dash where there is none."""
     return "-" if math.isnan(low) or math.isnan(high) else f"{score_text(low)} to {score_text(high)}"
@@ -331,6 +382,7 @@ def _notes(comparison: Comparison, board: Board) -> list[str]:
     return [
         f"Score: 0 = best constant predictor, 1 = frozen reference; interquartile mean, {_scope(comparison, board)}.",
         f"Interval: {board.interval}.",
+        _targets_told(board),
         without_scale(comparison, board),
         "UNEQUAL COST: learners had different budgets, so nobody is ranked." if board.unequal else "",
         f"Unfinished: {counted(missing, 'planned run')} still missing." if missing else "",
@@ -339,6 +391,21 @@ def _notes(comparison: Comparison, board: Board) -> list[str]:
         else "",
         f"Not better than {board.floor}: {named}." if named else "",
     ]
+
+
+def _targets_told(board: Board) -> str:
+    """How to read the columns on targets; empty where there are none."""
+    if board.table["targets_hit"].isna().all():
+        return ""
+    marked = (
+        f"; > some target was never reached and counts as {CAP:.0f} budgets"
+        if (board.table["unsolved"] > 0).any()
+        else ""
+    )
+    return (
+        f"Hit: share of frozen targets reached. Time to a target: 1 = the frozen reference, less is faster{marked}. "
+        f"Profile: 1 = always the fastest, 0 = never within {MOST:.0f} times the fastest."
+    )
 
 
 def without_scale(comparison: Comparison, board: Board) -> str:

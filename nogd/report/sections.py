@@ -57,7 +57,7 @@ def draw_canvases(comparison: Comparison, entries: Iterable[Entry]) -> dict[str,
     with house_style():
         for entry in entries if len(comparison.runs) else ():
             try:
-                figure, several = _drawn(comparison, entry)
+                figure, several, _ = _drawn(comparison, entry)
             except Exception as error:  # a third party's code, as in a page
                 _broken(entry, error)
                 continue
@@ -75,19 +75,24 @@ def draw_sections(comparison: Comparison, entries: Iterable[Entry]) -> list[Sect
 def _section(comparison: Comparison, entry: Entry, prefix: str) -> Section | None:
     """One figure's section; None where it has nothing to show. A figure that raises costs itself only."""
     try:
-        figure, several = _drawn(comparison, entry)
+        figure, several, why_none = _drawn(comparison, entry)
         shown = [_shown(figure, each, f"{prefix}-{place}") for place, each in enumerate(several)]
     except Exception as error:  # a third party's code: whatever it raises is its own section's matter
         return _broken(entry, error)
+    if why_none:
+        return Section(figure.name, figure.title, ("", ""), figure.order, problem=why_none)
     if not shown:
         return None
     return Section(figure.name, figure.title, figure.reading, figure.order, shown)
 
 
-def _drawn(comparison: Comparison, entry: Entry) -> tuple[Figure, list[Drawn]]:
+def _drawn(comparison: Comparison, entry: Entry) -> tuple[Figure, list[Drawn], str]:
+    """A figure with its drawings, or with the sentence why there are none."""
     figure = loaded(entry)
     drawn = figure.draw(comparison)
-    return figure, [drawn] if isinstance(drawn, Drawn) else list(drawn or ())
+    if isinstance(drawn, str):
+        return figure, [], drawn
+    return figure, [drawn] if isinstance(drawn, Drawn) else list(drawn or ()), ""
 
 
 def loaded(entry: Entry) -> Figure:

@@ -129,5 +129,5 @@ FIGURE = Figure(
     ),
     draw=draw,
     summary="training loss that every learner ended with",
-    order=30,
+    order=25,
 )

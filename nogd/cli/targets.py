@@ -1,0 +1,104 @@
+"""`nogd targets`: the frozen yardsticks of tasks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from nogd.cli import complete
+
+if TYPE_CHECKING:
+    from nogd.task import Task
+
+EPILOG = """\b
+Examples:
+  nogd targets freeze -t my-task
+  nogd targets freeze -t my-task --reference adam,lr=0.01 --repetitions 30
+  nogd targets freeze --all --again
+"""
+
+
+@click.group()
+def targets() -> None:
+    """What scores and targets of a task are measured by: the frozen runs of a reference learner."""
+
+
+@targets.command(epilog=EPILOG)
+@click.option("--all", "everything", is_flag=True, help="Every registered task.")
+@click.option(
+    "-t",
+    "--task",
+    "tasks",
+    multiple=True,
+    shell_complete=complete.names_of("task"),
+    help="A task; may be repeated.",
+)
+@click.option(
+    "--reference",
+    shell_complete=complete.learners,
+    help="Learner to measure by.  [default: that of the built-in tasks]",
+)
+@click.option(
+    "--repetitions", type=click.IntRange(min=5), default=15, show_default=True, help="Runs for each task."
+)
+@click.option(
+    "--again", is_flag=True, help="Freeze anew what is frozen already: it moves all old scores and targets."
+)
+@click.option("--jobs", type=int, help="Cells at once; 0 for this process.  [default: number of cores]")
+def freeze(
+    everything: bool,
+    tasks: tuple[str, ...],
+    reference: str | None,
+    repetitions: int,
+    again: bool,
+    jobs: int | None,
+) -> None:
+    """Run the reference learner on tasks, and freeze what it reaches.
+
+    Its test metric is the 1 of every score, and what it reaches after 0.1, 1, 10, 30 and 100 % of the task's budget are
+    the targets. They are written into reference.json beside the file that defines the task, whose path is printed, and
+    belong to the task's version: commit the file with the task.
+    """
+    from nogd.bench.freeze import file_of, freeze, write_frozen
+    from nogd.bench.progress import terminal
+
+    chosen = _chosen(everything, tasks, again)
+    for learner, names in _references(chosen, reference).items():
+        frozen = freeze(names, learner=learner, repetitions=repetitions, jobs=jobs, progress=terminal())
+        for path in dict.fromkeys(file_of(chosen[name]) for name in names):
+            write_frozen(path, {name: frozen[name] for name in names if file_of(chosen[name]) == path})
+            click.echo(path)
+
+
+def _chosen(everything: bool, names: tuple[str, ...], again: bool) -> dict[str, type[Task]]:
+    """The tasks to freeze; raises InvalidSetting where nothing is chosen, or something is frozen already."""
+    from nogd.bench.plan import usable
+    from nogd.errors import InvalidSetting
+    from nogd.plugins import plugins
+
+    if everything == bool(names):
+        raise InvalidSetting("give either tasks (-t) or --all.")
+    registry = plugins().tasks
+    chosen: dict[str, type[Task]] = {
+        name: registry.find(name).load()
+        for name in (usable(registry) if everything else dict.fromkeys(names))
+    }
+    known = [name for name, task in chosen.items() if task.reference is not None]
+    if known and not again:
+        raise InvalidSetting(
+            f"frozen already: {', '.join(known)}; raise the version, or give --again, which moves all old scores."
+        )
+    return chosen
+
+
+def _references(chosen: dict[str, type[Task]], reference: str | None) -> dict[str, list[str]]:
+    """Which reference learner measures which tasks."""
+    from nogd.bench.experiment import comparison
+
+    names = comparison()
+    found: dict[str, list[str]] = {}
+    for name, task in chosen.items():
+        standard = names["reference" if task.differentiable else "reference_without_gradient"]
+        found.setdefault(reference or standard, []).append(name)
+    return found

@@ -1,0 +1,192 @@
+"""Mean ranks over tasks, and which of them are too close to be told apart: a critical-difference diagram."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from pandas import DataFrame
+
+from nogd.errors import UserError
+from nogd.report.canvas import heading, label_width, name_rows, new_canvas, numbers_at_right, place_axes
+from nogd.report.comparing import critical_difference, friedman, not_told_apart
+from nogd.report.figure import Comparison, Drawn, Figure
+from nogd.report.groups import unequal_budgets
+from nogd.report.look import INK, Look, looks_of
+from nogd.report.names import counted, short_name
+from nogd.report.ranking import common_group, group_blocks
+from nogd.report.statistics import FloatArray, ranks
+from nogd.report.svg import named
+
+ROW, LANE = 0.24, 0.13
+LEAST_TASKS, LEAST_LEARNERS = 5, 3
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Diagram:
+    """Learners by mean rank, first and last place of those not told apart, Friedman's p and the difference."""
+
+    learners: tuple[str, ...]
+    ranks: FloatArray
+    tasks: int
+    p: float
+    difference: float
+
+    @property
+    def differ(self) -> bool:
+        """Whether Friedman's test says that learners differ at all."""
+        return self.p < ALPHA
+
+    @property
+    def bars(self) -> list[tuple[int, int]]:
+        """Groups that are not told apart; all together where Friedman's test finds nothing."""
+        return (
+            not_told_apart(list(self.ranks), self.difference)
+            if self.differ
+            else [(0, len(self.learners) - 1)]
+        )
+
+
+def draw(comparison: Comparison) -> Drawn | str:
+    """The diagram, or why there is none."""
+    diagram = diagram_of(comparison)
+    if isinstance(diagram, str):
+        return diagram
+    look = looks_of(comparison)
+    labels = [look[learner].label for learner in diagram.learners]
+    canvas = new_canvas(0.8 + ROW * len(labels))
+    axes = place_axes(canvas, label_width(labels), 0.45 + LANE * len(diagram.bars), 0.32, 0.42)
+    _plot(axes, diagram, look)
+    axes.set_xlabel("mean rank over tasks (further left is better)", labelpad=3)
+    return Drawn(canvas, _data(diagram), _finding(diagram))
+
+
+def draw_on(axes: Axes, comparison: Comparison) -> None:
+    """The same on given axes."""
+    diagram = diagram_of(comparison)
+    if isinstance(diagram, str):
+        raise UserError(diagram)
+    _plot(axes, diagram, looks_of(comparison))
+    axes.set_xlabel("mean rank over tasks")
+
+
+def diagram_of(comparison: Comparison) -> Diagram | str:
+    """What is drawn; a sentence where there are too few tasks or learners, or budgets differ."""
+    if unequal_budgets(comparison.runs, comparison.settings):
+        return "Budgets differ, so nobody is ranked, and there are no rank differences to test."
+    group = common_group(comparison)
+    tasks = 0 if group is None else len(group.tasks)
+    if group is None or tasks < LEAST_TASKS:
+        return (
+            f"Tests of rank differences need at least {LEAST_TASKS} tasks that all compared learners have runs on; "
+            f"there {'is' if tasks == 1 else 'are'} {tasks}."
+        )
+    if len(group.learners) < LEAST_LEARNERS:
+        return (
+            f"Friedman's test needs at least {LEAST_LEARNERS} learners; see the probability of improvement for "
+            f"{counted(len(group.learners), 'learner')}."
+        )
+    by_task = _ranks_by_task(group_blocks(comparison, group))
+    if len(by_task) < LEAST_TASKS:
+        return f"Only {counted(len(by_task), 'task')} have a repetition that all learners have run."
+    means = ranks(by_task).mean(axis=0)
+    order = np.argsort(means, kind="stable")
+    return Diagram(
+        tuple(group.learners[int(place)] for place in order),
+        means[order],
+        len(by_task),
+        friedman(by_task).p,
+        critical_difference(len(means), len(by_task), ALPHA),
+    )
+
+
+def _ranks_by_task(blocks: DataFrame) -> FloatArray:
+    """Mean ranks over repetitions, shape (tasks, learners): a task is one block, however often it was repeated."""
+    ranked = DataFrame(ranks(blocks.to_numpy(dtype=float)), index=blocks.index)
+    return ranked.groupby(level="task").mean().to_numpy(dtype=float)
+
+
+def _plot(axes: Axes, diagram: Diagram, look: Mapping[str, Look]) -> None:
+    name_rows(axes, [look[learner].label for learner in diagram.learners])
+    for place, (learner, rank) in enumerate(zip(diagram.learners, diagram.ranks, strict=True)):
+        style = look[learner]
+        named(axes.plot([rank], [place], color=style.colour, marker=style.marker, markersize=6.5), learner)
+    numbers_at_right(axes, [f"{rank:.2f}" for rank in diagram.ranks])
+    axes.set_xlim(0.8, len(diagram.learners) + 0.2)
+    _bars(axes, diagram)
+    differ = f"critical difference {diagram.difference:.2f}" if diagram.differ else "no difference shown"
+    heading(axes, f"Friedman's test over {diagram.tasks} tasks: p {p_text(diagram.p)}, {differ}")
+
+
+def _bars(axes: Axes, diagram: Diagram) -> None:
+    """Vertical bars right of the numbers, each from the first to the last learner that it cannot tell apart."""
+    width = float(axes.get_window_extent().width / axes.figure.dpi)
+    for lane, (first, last) in enumerate(diagram.bars):
+        x = 1 + (0.42 + LANE * lane) / width
+        axes.plot(
+            [x, x],
+            [first - 0.28, last + 0.28],
+            transform=axes.get_yaxis_transform(),
+            color=INK,
+            linewidth=3,
+            solid_capstyle="butt",
+            clip_on=False,
+        )
+
+
+def p_text(p: float) -> str:
+    """A p-value with its relation: = 0.031, < 0.0001."""
+    return "< 0.0001" if p < 1e-4 else f"= {p:.2g}"
+
+
+def _data(diagram: Diagram) -> DataFrame:
+    together = [
+        " ".join(str(place + 1) for place, (first, last) in enumerate(diagram.bars) if first <= row <= last)
+        for row in range(len(diagram.learners))
+    ]
+    return DataFrame(
+        {
+            "learner": diagram.learners,
+            "mean_rank": diagram.ranks,
+            "not_told_apart_in_group": together,
+            "tasks": diagram.tasks,
+            "friedman_p": diagram.p,
+            "critical_difference": diagram.difference,
+        }
+    )
+
+
+def _finding(diagram: Diagram) -> str:
+    said = f"Friedman's test over {diagram.tasks} tasks: p {p_text(diagram.p)}. "
+    if not diagram.differ:
+        return f"{said}It shows no difference between the {len(diagram.learners)} learners."
+    first = diagram.bars[0] if diagram.bars and diagram.bars[0][0] == 0 else (0, 0)
+    close = ", ".join(short_name(learner) for learner in diagram.learners[1 : first[1] + 1])
+    best = short_name(diagram.learners[0])
+    return (
+        f"{said}{best} has the lowest mean rank, {diagram.ranks[0]:.2f}; not told apart from it: {close or 'nobody'} "
+        f"(critical difference {diagram.difference:.2f})."
+    )
+
+
+FIGURE = Figure(
+    name="critical-differences",
+    title="Which ranks differ",
+    reading=(
+        (
+            "A point is a learner's mean rank, each task counting once (1 would be first on every task). Learners that "
+            "a bar spans are not told apart: their ranks lie within the critical difference (Nemenyi's test, 5 %)."
+        ),
+        (
+            "The bars mean something only where Friedman's p is below 0.05; otherwise one bar spans all. With few "
+            "tasks only large differences can be shown: no difference shown is not the same as no difference."
+        ),
+    ),
+    draw=draw,
+    summary="mean ranks with Friedman's test and critical differences",
+    order=45,
+    draw_on=draw_on,
+)

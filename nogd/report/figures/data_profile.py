@@ -1,0 +1,198 @@
+"""How many targets were reached by what cost: over all tasks and targets, against forwards, seconds and flops."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
+from pandas import DataFrame
+
+from nogd.errors import UserError
+from nogd.report.canvas import (
+    handles,
+    heading,
+    legend_below,
+    legend_height,
+    log_cost,
+    new_canvas,
+    place_axes,
+    short_number,
+    stroke,
+)
+from nogd.report.curves import budget_grid
+from nogd.report.figure import Comparison, Drawn, Figure, choice
+from nogd.report.finals import applicable, numbers
+from nogd.report.groups import Group, groups, unequal_budgets
+from nogd.report.look import Look, looks_of
+from nogd.report.names import counted, short_name, short_names
+from nogd.report.pairs import NO_TARGETS, reached
+from nogd.report.running_time import share_within
+from nogd.report.statistics import FloatArray
+from nogd.report.svg import named
+
+LEDGERS = ("forwards", "seconds", "flops")
+HEIGHT = 2.2
+_POINTS_A_DECADE = 60
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Shares of targets reached, by learner, on a grid of one ledger; `asked` is how many a learner was asked for."""
+
+    ledger: str
+    title: str
+    grid: FloatArray
+    shares: Mapping[str, FloatArray]
+    asked: Mapping[str, int]
+    pairs: int
+    never: int
+    unequal: bool
+
+
+def draw(comparison: Comparison) -> list[Drawn] | str:
+    """One drawing a ledger for the tasks that all can do, and one in forwards for each further group of tasks."""
+    panels = [_panel(comparison, group, ledger) for group, ledger in _wanted(comparison)]
+    look = looks_of(comparison)
+    return [_drawn(panel, look) for panel in panels if panel is not None] or NO_TARGETS
+
+
+def draw_on(axes: Axes, comparison: Comparison, *, ledger: str = "forwards") -> None:
+    """The first panel of a ledger on given axes."""
+    choice("ledger", ledger, LEDGERS)
+    group = next(iter(groups(comparison.runs)), None)
+    panel = None if group is None else _panel(comparison, group, ledger)
+    if panel is None:
+        raise UserError(NO_TARGETS)
+    _plot(axes, panel, looks_of(comparison))
+    axes.set_xlabel(ledger)
+
+
+def _wanted(comparison: Comparison) -> list[tuple[Group, str]]:
+    found = groups(comparison.runs)
+    return [
+        (group, ledger)
+        for place, group in enumerate(found)
+        for ledger in (LEDGERS if place == 0 else LEDGERS[:1])
+    ]
+
+
+def _panel(comparison: Comparison, group: Group, ledger: str) -> Panel | None:
+    rows = reached(comparison, group.tasks, group.learners)
+    if rows.empty:
+        return None
+    paid, limits = numbers(rows, ledger), _spent(comparison, group, ledger)
+    positive = paid[paid > 0]
+    most = max(limits.values(), default=1.0)
+    grid = budget_grid(float(positive.min()) if positive.size else 1.0, most, _POINTS_A_DECADE)
+    shares, asked = {}, {}
+    for learner, part in rows.groupby("learner"):
+        cost = numbers(part, ledger)
+        share = share_within(cost[np.isfinite(cost)], len(part), grid)
+        # Beyond what a learner was given nothing is known of it.
+        shares[str(learner)] = np.where(grid <= limits[str(learner)] * 1.02, share, np.nan)
+        asked[str(learner)] = len(part)
+    solved = (
+        rows.assign(solved=np.isfinite(numbers(rows, "forwards"))).groupby(["task", "target"])["solved"].any()
+    )
+    unequal = unequal_budgets(comparison.runs, comparison.settings)
+    return Panel(
+        ledger,
+        _title(comparison, group, ledger),
+        grid,
+        shares,
+        asked,
+        len(solved),
+        int((~solved).sum()),
+        unequal,
+    )
+
+
+def _spent(comparison: Comparison, group: Group, ledger: str) -> dict[str, float]:
+    """The most that any run of each learner spent; of all learners together where their budgets are equal."""
+    runs = applicable(comparison.runs)
+    rows = runs[runs["task"].isin(group.tasks)].assign(spent=lambda table: numbers(table, ledger))
+    most = rows.groupby("learner")["spent"].max().fillna(0.0)
+    equal = ledger == "forwards" and not unequal_budgets(comparison.runs, comparison.settings)
+    return {str(name): float(most.max() if equal else value) for name, value in most.items()}
+
+
+def _title(comparison: Comparison, group: Group, ledger: str) -> str:
+    some = len(group.tasks) < len(comparison.tasks) and len(group.learners) < len(set(comparison.learners))
+    return f"{ledger}: {', '.join(short_names(group.tasks, 30))}" if some else ledger
+
+
+def _drawn(panel: Panel, look: Mapping[str, Look]) -> Drawn:
+    entries = handles([look[learner] for learner in panel.shares])
+    below = legend_height([str(each.get_label()) for each in entries])
+    canvas = new_canvas(0.3 + HEIGHT + 0.4 + below)
+    axes = place_axes(canvas, 0.52, 0.16, 0.3, below + 0.4)
+    _plot(axes, panel, look)
+    axes.set_xlabel(f"{panel.ledger}, log scale", labelpad=1)
+    legend_below(canvas, entries)
+    return Drawn(canvas, _data(panel), _finding(panel), title=panel.title)
+
+
+def _plot(axes: Axes, panel: Panel, look: Mapping[str, Look]) -> None:
+    log_cost(axes)
+    gap = max(len(panel.grid) // 5, 1)
+    for order, (learner, share) in enumerate(panel.shares.items()):
+        every, style = (order * gap // len(panel.shares), gap), stroke(look[learner])
+        label = look[learner].label
+        lines = axes.plot(panel.grid, share, drawstyle="steps-post", markevery=every, label=label, **style)
+        named(lines, learner)
+    axes.set_ylim(0, 1.02)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    if len(panel.grid) > 1:
+        axes.set_xlim(panel.grid[0], panel.grid[-1] * 1.05)
+    unequal = ", unequal cost" if panel.unequal else ""
+    heading(axes, f"share of {counted(panel.pairs, 'target')} reached{unequal} (higher is better)")
+
+
+def _data(panel: Panel) -> DataFrame:
+    points = len(panel.grid)
+    learners = list(panel.shares)
+    return DataFrame(
+        {
+            "learner": np.repeat(np.array(learners, dtype=object), points),
+            panel.ledger: np.tile(panel.grid, len(learners)),
+            "share_reached": np.concatenate([panel.shares[learner] for learner in learners]),
+            "asked": np.repeat([panel.asked[learner] for learner in learners], points),
+        }
+    )
+
+
+def _finding(panel: Panel) -> str:
+    ends = {learner: float(np.nanmax(share)) for learner, share in panel.shares.items()}
+    order = sorted(ends, key=lambda learner: (-ends[learner], learner))
+    listed = ", ".join(f"{short_name(learner)} {ends[learner]:.0%}" for learner in _some(order))
+    never = f" {panel.never} of {panel.pairs} were reached by nobody." if panel.never else ""
+    within = f"{short_number(panel.grid[-1])} {panel.ledger}"
+    pairs = counted(panel.pairs, "pair")
+    return f"Share of targets reached within {within}, over {pairs} of task and target: {listed}.{never}"
+
+
+def _some(names: Sequence[str]) -> Sequence[str]:
+    return names if len(names) <= 8 else names[:8]
+
+
+FIGURE = Figure(
+    name="data-profile",
+    title="Targets reached against cost",
+    reading=(
+        (
+            "A line is the share of all frozen targets, over tasks and repetitions, whose training loss a learner had "
+            "reached by that cost; further left and higher is better, and what nobody reached still counts below."
+        ),
+        (
+            "Targets are training losses that the frozen reference reached with 0.1 to 100 % of the budget, and parts "
+            "of the way to its last one. Seconds depend on the machine and how busy it was; forwards and flops do not."
+        ),
+    ),
+    draw=draw,
+    summary="share of frozen targets reached against forwards, seconds and flops",
+    order=15,
+    draw_on=draw_on,
+)

@@ -1,0 +1,158 @@
+"""Probability of improvement: how likely a run of one learner beats a run of another, pair by pair."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+from matplotlib.axes import Axes
+from pandas import DataFrame
+
+from nogd.errors import UserError
+from nogd.report.canvas import WIDTH, label_width, new_canvas, place_axes
+from nogd.report.cells import WIN_LOSE, draw_cells, name_cells
+from nogd.report.comparing import holm, improvement_interval, improvement_p, probability_of_improvement
+from nogd.report.figure import Comparison, Drawn, Figure
+from nogd.report.groups import Group, unequal_budgets
+from nogd.report.look import Look, looks_of
+from nogd.report.names import counted, short_name, short_names
+from nogd.report.ranking import common_group
+from nogd.report.statistics import ENOUGH_FOR_BOOTSTRAP, FloatArray
+
+ROW, COLUMN = 0.23, 0.37
+_NAME = 20
+_MOST_COLUMNS = 12
+ALPHA = 0.05
+
+
+def draw(comparison: Comparison) -> Drawn | str:
+    """A heat map of all pairs, or why there is none."""
+    table = improvement_table(comparison)
+    if isinstance(table, str):
+        return table
+    look = looks_of(comparison, _NAME)
+    rows = [learner for learner in comparison.board.table["learner"] if learner in set(table["learner"])]
+    columns = _columns(rows, look)
+    names = [look[learner].label for learner in columns]
+    above = 0.12 + math.sin(math.radians(40)) * label_width(names)
+    left, right = label_width([look[learner].label for learner in rows]), 0.1 + 0.55 * label_width(names[-1:])
+    canvas = new_canvas(above + ROW * len(rows) + 0.05, max(WIDTH, left + right + COLUMN * len(columns)))
+    _panel(place_axes(canvas, left, right, above, 0.05), table, rows, columns, look)
+    return Drawn(canvas, table, _finding(table, rows))
+
+
+def draw_on(axes: Axes, comparison: Comparison) -> None:
+    """The same on given axes."""
+    table = improvement_table(comparison)
+    if isinstance(table, str):
+        raise UserError(table)
+    look = looks_of(comparison, _NAME)
+    rows = [learner for learner in comparison.board.table["learner"] if learner in set(table["learner"])]
+    _panel(axes, table, rows, _columns(rows, look), look)
+
+
+def improvement_table(comparison: Comparison) -> DataFrame | str:
+    """Both directions of each pair: probability, interval, p, and p by Holm's rule; a sentence if none compare."""
+    if unequal_budgets(comparison.runs, comparison.settings):
+        return "Budgets differ, so that a better run need not be a better learner: no pairs are compared."
+    group = common_group(comparison)
+    if group is None or len(group.learners) < 2:
+        return "There are no two learners with runs on a common set of tasks to compare pair by pair."
+    losses = _losses(comparison, group)
+    pairs = list(combinations(group.learners, 2))
+    p_values = np.array([float(improvement_p(losses[ours], losses[theirs])) for ours, theirs in pairs])
+    rows = []
+    for (ours, theirs), p, adjusted in zip(pairs, p_values, holm(p_values), strict=True):
+        share = probability_of_improvement(losses[ours], losses[theirs])
+        low, high = _interval(ours, theirs, losses)
+        rows.append((ours, theirs, share, low, high, p, adjusted))
+        rows.append((theirs, ours, 1 - share, 1 - high, 1 - low, p, adjusted))
+    return DataFrame(rows, columns=["learner", "against", "probability", "low", "high", "p", "p_holm"])
+
+
+def _interval(ours: str, theirs: str, losses: Mapping[str, Sequence[FloatArray]]) -> tuple[float, float]:
+    """A bootstrap interval; none where a task has too few repetitions to be resampled."""
+    if min(len(runs) for name in (ours, theirs) for runs in losses[name]) < ENOUGH_FOR_BOOTSTRAP:
+        return np.nan, np.nan
+    rng = np.random.default_rng(zlib.crc32(f"{ours}/{theirs}".encode()))
+    return improvement_interval(losses[ours], losses[theirs], rng=rng, draws=1000)
+
+
+def _losses(comparison: Comparison, group: Group) -> dict[str, list[FloatArray]]:
+    """Final losses of each learner's runs, one array a task, infinite for a failure."""
+    finals = comparison.finals
+    rows = finals[finals["task"].isin(group.tasks)].drop_duplicates(
+        ["learner", "task", "repetition"], keep="last"
+    )
+    found = {
+        (str(learner), str(task)): part.to_numpy(dtype=float)
+        for (learner, task), part in rows.groupby(["learner", "task"])["ranked"]
+    }
+    return {learner: [found[learner, task] for task in group.tasks] for learner in group.learners}
+
+
+def _columns(rows: Sequence[str], look: Mapping[str, Look]) -> list[str]:
+    """Whom to compare with: everybody, or of many those in colour."""
+    return (
+        list(rows) if len(rows) <= _MOST_COLUMNS else [learner for learner in rows if not look[learner].quiet]
+    )
+
+
+def _panel(
+    axes: Axes, table: DataFrame, rows: list[str], columns: list[str], look: Mapping[str, Look]
+) -> None:
+    shares = table.pivot(index="learner", columns="against", values="probability").reindex(
+        index=rows, columns=columns
+    )
+    p = table.pivot(index="learner", columns="against", values="p_holm").reindex(index=rows, columns=columns)
+    values = shares.to_numpy(dtype=float)
+    texts = [
+        [_text(share, adjusted) for share, adjusted in zip(line, p_line, strict=True)]
+        for line, p_line in zip(values, p.to_numpy(dtype=float), strict=True)
+    ]
+    draw_cells(axes, values, texts, WIN_LOSE)
+    labels = [[look[learner].label for learner in names] for names in (rows, columns)]
+    name_cells(axes, labels[0], short_names(labels[1], _NAME))
+
+
+def _text(share: float, adjusted: float) -> str:
+    if math.isnan(share):
+        return ""
+    return f"{share:.0%}{'*' if adjusted < ALPHA else ''}"
+
+
+def _finding(table: DataFrame, rows: Sequence[str]) -> str:
+    sure = table[(table["p_holm"] < ALPHA) & (table["probability"] > 0.5)]
+    said = f"{len(sure)} of {counted(len(table) // 2, 'pair')} differ beyond chance (Holm-corrected p below 0.05)."
+    if len(rows) < 2:
+        return said
+    row = table[(table["learner"] == rows[0]) & (table["against"] == rows[1])].iloc[0]
+    how = "beyond chance" if row["p_holm"] < ALPHA else "not beyond chance"
+    interval = "" if math.isnan(row["low"]) else f" (95 % interval {row['low']:.0%} to {row['high']:.0%})"
+    return (
+        f"A run of {short_name(rows[0])} beats one of {short_name(rows[1])} with probability {row['probability']:.0%}"
+        f"{interval}, {how}. {said}"
+    )
+
+
+FIGURE = Figure(
+    name="improvement",
+    title="Probability of improvement",
+    reading=(
+        (
+            "A number says how often a run of the learner at the left ends better than one of the learner above, on "
+            "test data, averaged over tasks; blue wins, orange loses, a failed run loses to any other."
+        ),
+        (
+            "* marks pairs that differ beyond chance: Mann-Whitney's test over the runs of all tasks, corrected for "
+            "the number of pairs by Holm's rule, 5 %. It says how often, not how much, and speaks of these tasks only."
+        ),
+    ),
+    draw=draw,
+    summary="how often a run of one learner beats a run of another",
+    order=50,
+    draw_on=draw_on,
+)

@@ -1,0 +1,149 @@
+"""Performance profile: on how many targets a learner is within so many times the fastest one's running time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import PercentFormatter
+from pandas import DataFrame
+
+from nogd.errors import UserError
+from nogd.report.canvas import (
+    handles,
+    heading,
+    legend_below,
+    legend_height,
+    log_cost,
+    new_canvas,
+    place_axes,
+    stroke,
+)
+from nogd.report.figure import Comparison, Drawn, Figure
+from nogd.report.groups import Group, groups, unequal_budgets
+from nogd.report.look import MUTED, Look, looks_of
+from nogd.report.names import counted, short_name, short_names
+from nogd.report.pairs import NO_TARGETS, Pairs, pairs_of
+from nogd.report.ranking import common_group
+from nogd.report.running_time import MOST, performance_profile, profile_score, ratios_to_best
+from nogd.report.statistics import FloatArray
+from nogd.report.svg import named
+
+HEIGHT = 2.2
+FARTHEST = 100.0
+DASHED = (0, (4, 3))
+UNEQUAL = "Budgets differ: who failed on a target may only have had less to spend, so running times are not compared."
+ALONE = "No two learners have runs on the same task, so there is nobody to be faster than."
+
+
+def draw(comparison: Comparison) -> list[Drawn] | str:
+    """One drawing a group of tasks that the same learners can do."""
+    if unequal_budgets(comparison.runs, comparison.settings):
+        return UNEQUAL
+    compared = [group for group in groups(comparison.runs) if len(group.learners) > 1]
+    if not compared:
+        return ALONE
+    look = looks_of(comparison)
+    found = [(group, pairs_of(comparison, group.tasks, group.learners)) for group in compared]
+    return [_drawn(pairs, look, _title(comparison, group)) for group, pairs in found if pairs] or NO_TARGETS
+
+
+def draw_on(axes: Axes, comparison: Comparison) -> None:
+    """The first group's on given axes."""
+    if unequal_budgets(comparison.runs, comparison.settings):
+        raise UserError(UNEQUAL)
+    group = next((group for group in groups(comparison.runs) if len(group.learners) > 1), None)
+    if group is None:
+        raise UserError(ALONE)
+    pairs = pairs_of(comparison, group.tasks, group.learners)
+    if pairs is None:
+        raise UserError(NO_TARGETS)
+    _plot(axes, pairs, ratios_to_best(pairs.times), looks_of(comparison))
+    axes.set_xlabel("times the fastest learner's running time")
+
+
+def _title(comparison: Comparison, group: Group) -> str:
+    everyone = group == common_group(comparison)
+    return "" if everyone else ", ".join(short_names(group.tasks, 30))
+
+
+def _drawn(pairs: Pairs, look: Mapping[str, Look], title: str) -> Drawn:
+    ratios = ratios_to_best(pairs.times)
+    end = Line2D([], [], color=MUTED, linewidth=0.9, linestyle=DASHED, label="end of score")
+    entries = [*handles([look[learner] for learner in pairs.learners]), end]
+    below = legend_height([str(each.get_label()) for each in entries])
+    canvas = new_canvas(0.3 + HEIGHT + 0.4 + below)
+    axes = place_axes(canvas, 0.52, 0.16, 0.3, below + 0.4)
+    _plot(axes, pairs, ratios, look)
+    axes.set_xlabel("times the fastest learner's running time, log scale", labelpad=1)
+    legend_below(canvas, entries)
+    return Drawn(canvas, _data(pairs, ratios), _finding(pairs, ratios), title=title)
+
+
+def _plot(axes: Axes, pairs: Pairs, ratios: FloatArray, look: Mapping[str, Look]) -> None:
+    factors = np.geomspace(1, FARTHEST, 241)
+    heights = performance_profile(ratios, factors)
+    log_cost(axes)
+    axes.axvline(MOST, color=MUTED, linewidth=0.9, linestyle=DASHED, zorder=1)
+    gap = len(factors) // 5
+    for place, learner in enumerate(pairs.learners):
+        every, style = (place * gap // len(pairs.learners), gap), stroke(look[learner])
+        label = look[learner].label
+        lines = axes.plot(
+            factors, heights[:, place], drawstyle="steps-post", markevery=every, label=label, **style
+        )
+        named(lines, learner)
+    axes.set_xlim(1, FARTHEST)
+    axes.set_ylim(0, 1.02)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    heading(axes, f"share of {counted(len(pairs), 'target')} (higher is better)")
+
+
+def _data(pairs: Pairs, ratios: FloatArray) -> DataFrame:
+    """Expected running times in forwards and their ratios, one row a pair and learner; infinite: never reached."""
+    count = len(pairs.learners)
+    return DataFrame(
+        {
+            "task": np.repeat(np.array(pairs.tasks, dtype=object), count),
+            "target": np.repeat(np.array(pairs.targets, dtype=object), count),
+            "learner": np.tile(np.array(pairs.learners, dtype=object), len(pairs)),
+            "expected_forwards": pairs.times.ravel(),
+            "times_the_fastest": ratios.ravel(),
+            "reference_forwards": np.repeat(pairs.reference, count),
+        }
+    )
+
+
+def _finding(pairs: Pairs, ratios: FloatArray) -> str:
+    scores, fastest = profile_score(ratios), (ratios <= 1 + 1e-12).sum(axis=0)
+    listed = _listed(pairs.learners, scores, np.argsort(-scores, kind="stable").tolist())
+    return (
+        f"Profile scores over {counted(len(pairs), 'pair')} of task and target: {listed}. "
+        f"Fastest most often: {short_name(pairs.learners[int(np.argmax(fastest))])}, on {int(fastest.max())}."
+    )
+
+
+def _listed(learners: Sequence[str], scores: FloatArray, order: Sequence[int]) -> str:
+    return ", ".join(f"{short_name(learners[place])} {scores[place]:.2f}" for place in order[:8])
+
+
+FIGURE = Figure(
+    name="performance-profile",
+    title="Performance profile of running times",
+    reading=(
+        (
+            "A line at x is the share of targets on which a learner's expected running time (in forwards, failed runs "
+            "counted) is at most x times that of the fastest here; at the left edge: how often it is the fastest."
+        ),
+        (
+            "A line that stays low never reaches the rest. The leaderboard's profile score is the mean height up to 4. "
+            "All of it depends on who takes part: another learner can push the others to the right."
+        ),
+    ),
+    draw=draw,
+    summary="expected running times relative to the fastest learner",
+    order=35,
+    draw_on=draw_on,
+)
