@@ -5,8 +5,11 @@ from __future__ import annotations
 import functools
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from nogd.errors import StoreError
 
 FILE = "reference.json"
 
@@ -27,12 +30,20 @@ class FrozenReference:
         return entry if entry is not None and entry.get("version") == owner.version else None
 
 
-def entries(path: Path) -> dict[str, dict[str, Any]]:
+def write_entries(path: Path, frozen: Mapping[str, Mapping[str, Any]]) -> None:
+    """Put entries into a file of them, in place of those of the same tasks. Raises StoreError if that cannot be."""
+    kept = dict(_entries(path))
+    try:
+        path.write_text(json.dumps(kept | dict(frozen), indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written: {error.strerror or error}.") from None
+    _entries.cache_clear()
+
+
+@functools.cache
+def _entries(path: Path) -> dict[str, dict[str, Any]]:
     """All entries of a file, by task name; none where there is no such file."""
     if not path.is_file():
         return {}
     found: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
     return found
-
-
-_entries = functools.cache(entries)

@@ -28,8 +28,8 @@ from nogd.bench.results import Results, load_results
 from nogd.bench.run import Progress, execute
 from nogd.bench.store import Store
 from nogd.bench.targets import descent, freeze_targets
-from nogd.errors import InvalidSetting, StoreError
-from nogd.reference import FILE, entries
+from nogd.errors import InvalidSetting
+from nogd.reference import FILE
 from nogd.task import Task
 
 REPETITIONS = 15
@@ -68,15 +68,6 @@ def file_of(task: type[Task]) -> Path:
             f"the task {task.name!r} is defined in no file, so there is nothing to freeze beside it."
         )
     return Path(source).with_name(FILE)
-
-
-def write_frozen(path: Path, frozen: Mapping[str, Mapping[str, Any]]) -> None:
-    """Put entries into a file of them, in place of those of the same tasks. Raises StoreError if that cannot be."""
-    kept = dict(entries(path))
-    try:
-        path.write_text(json.dumps(kept | dict(frozen), indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"{path} cannot be written: {error.strerror or error}.") from None
 
 
 def _entry(

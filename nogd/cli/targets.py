@@ -60,14 +60,15 @@ def freeze(
     the targets. They are written into reference.json beside the file that defines the task, whose path is printed, and
     belong to the task's version: commit the file with the task.
     """
-    from nogd.bench.freeze import file_of, freeze, write_frozen
+    from nogd.bench.freeze import file_of, freeze
     from nogd.bench.progress import terminal
+    from nogd.reference import write_entries
 
     chosen = _chosen(everything, tasks, again)
     for learner, names in _references(chosen, reference).items():
         frozen = freeze(names, learner=learner, repetitions=repetitions, jobs=jobs, progress=terminal())
         for path in dict.fromkeys(file_of(chosen[name]) for name in names):
-            write_frozen(path, {name: frozen[name] for name in names if file_of(chosen[name]) == path})
+            write_entries(path, {name: frozen[name] for name in names if file_of(chosen[name]) == path})
             click.echo(path)
 
 

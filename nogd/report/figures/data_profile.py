@@ -40,13 +40,14 @@ _POINTS_A_DECADE = 60
 
 @dataclass(frozen=True)
 class Panel:
-    """Shares of targets reached, by learner, on a grid of one ledger; `asked` is how many a learner was asked for."""
+    """Shares of targets reached, by learner, on a grid of one ledger; of how many asked for, how many in the end."""
 
     ledger: str
     title: str
     grid: FloatArray
     shares: Mapping[str, FloatArray]
     asked: Mapping[str, int]
+    reached: Mapping[str, int]
     pairs: int
     never: int
     unequal: bool
@@ -85,15 +86,18 @@ def _panel(comparison: Comparison, group: Group, ledger: str) -> Panel | None:
         return None
     paid, limits = numbers(rows, ledger), _spent(comparison, group, ledger)
     positive = paid[paid > 0]
+    if positive.size == 0 and ledger != LEDGERS[0]:
+        return None
     most = max(limits.values(), default=1.0)
     grid = budget_grid(float(positive.min()) if positive.size else 1.0, most, _POINTS_A_DECADE)
-    shares, asked = {}, {}
+    shares, asked, ends = {}, {}, {}
     for learner, part in rows.groupby("learner"):
         cost = numbers(part, ledger)
-        share = share_within(cost[np.isfinite(cost)], len(part), grid)
+        cost = cost[np.isfinite(cost)]
+        share = share_within(cost, len(part), grid)
         # Beyond what a learner was given nothing is known of it.
         shares[str(learner)] = np.where(grid <= limits[str(learner)] * 1.02, share, np.nan)
-        asked[str(learner)] = len(part)
+        asked[str(learner)], ends[str(learner)] = len(part), len(cost)
     solved = (
         rows.assign(solved=np.isfinite(numbers(rows, "forwards"))).groupby(["task", "target"])["solved"].any()
     )
@@ -104,6 +108,7 @@ def _panel(comparison: Comparison, group: Group, ledger: str) -> Panel | None:
         grid,
         shares,
         asked,
+        ends,
         len(solved),
         int((~solved).sum()),
         unequal,
@@ -165,7 +170,7 @@ def _data(panel: Panel) -> DataFrame:
 
 
 def _finding(panel: Panel) -> str:
-    ends = {learner: float(np.nanmax(share)) for learner, share in panel.shares.items()}
+    ends = {learner: panel.reached[learner] / panel.asked[learner] for learner in panel.shares}
     order = sorted(ends, key=lambda learner: (-ends[learner], learner))
     listed = ", ".join(f"{short_name(learner)} {ends[learner]:.0%}" for learner in _some(order))
     never = f" {panel.never} of {panel.pairs} were reached by nobody." if panel.never else ""

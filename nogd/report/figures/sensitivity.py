@@ -218,6 +218,6 @@ FIGURE = Figure(
     ),
     draw=draw,
     summary="score against a hyper-parameter that was varied",
-    order=65,
+    order=55,
     draw_on=draw_on,
 )

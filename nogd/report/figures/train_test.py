@@ -149,6 +149,6 @@ FIGURE = Figure(
     ),
     draw=draw,
     summary="metric on training data against test data, per task",
-    order=60,
+    order=52,
     draw_on=draw_on,
 )
