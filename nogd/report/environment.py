@@ -21,6 +21,13 @@ _TITLES = {
     "device": "device",
 }
 
+_LEARNER_TITLES = {
+    "learner": "learner",
+    "package": "package",
+    "version": "version",
+    "hyper": "hyper-parameters",
+}
+
 
 def task_facts(runs: DataFrame) -> DataFrame:
     """One row a task: version, metric, data that it is scored on, levels, price of a gradient, budget."""
@@ -41,6 +48,61 @@ def sessions(meta: Mapping[str, Any]) -> list[list[tuple[str, str]]]:
         ]
         for session in reversed(meta.get("sessions") or ())
     ]
+
+
+def learner_facts(runs: DataFrame) -> DataFrame:
+    """One row a learner and version: where it comes from, and the hyper-parameters that were set."""
+    first = runs.sort_values(["learner", "version"], kind="stable").drop_duplicates(["learner", "version"])
+    facts = first.assign(hyper=first["hyper"].map(_settings))
+    return facts[list(_LEARNER_TITLES)].rename(columns=_LEARNER_TITLES)
+
+
+def budgets_told(runs: DataFrame) -> str:
+    """The budget of a run in words; where runs had several, how many."""
+    budgets = sorted(set(runs["budget"].map(_budget)))
+    return budgets[0] if len(budgets) == 1 else f"{len(budgets)} different budgets"
+
+
+def run_list(runs: DataFrame) -> DataFrame:
+    """All runs in brief, with the ids that `nogd rerun` takes."""
+    columns = [
+        "id",
+        "learner",
+        "task",
+        "repetition",
+        "status",
+        "loss",
+        "metric",
+        "test_metric",
+        "forwards",
+        "seconds",
+    ]
+    return runs.sort_values(["learner", "task", "repetition"], kind="stable")[columns]
+
+
+def commands(meta: Mapping[str, Any], runs: DataFrame) -> list[tuple[str, str]]:
+    """What to type to get these results again, each with what it does."""
+    session: Mapping[str, Any] = next(reversed(meta.get("sessions") or ()), {})
+    typed = str(session.get("command") or "")
+    found = [(typed, "the whole comparison; runs that are stored already are kept")] if typed else []
+    if len(runs):
+        example = str(runs.sort_values(["learner", "task", "repetition"])["id"].iloc[0])
+        found.append((f"nogd rerun {example}", "one run, by its id"))
+        found.append(("nogd export --format csv", "all runs and curves as tables"))
+    return found
+
+
+def _settings(text: object) -> str:
+    """{"lr": 0.01} as "lr=0.01"; anything else as it is."""
+    try:
+        settings = json.loads(str(text))
+    except ValueError:
+        return str(text)
+    return (
+        ", ".join(f"{name}={value}" for name, value in settings.items())
+        if isinstance(settings, dict)
+        else str(text)
+    )
 
 
 def _budget(text: object) -> str:

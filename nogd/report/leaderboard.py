@@ -124,6 +124,13 @@ def other_boards(comparison: Comparison) -> list[Board]:
     ]
 
 
+def task_board(comparison: Comparison, task: str) -> Board:
+    """The leaderboard on one task alone, of the learners that can do it."""
+    alone = Group((task,), ())
+    group = replace(alone, learners=tuple(compared_learners(_part(comparison, alone).runs)))
+    return _board(_part(comparison, group), group, group.learners, common=True)
+
+
 def _why_not_all(runs: DataFrame, group: Group) -> str:
     """Which tasks these are, and what keeps the other learners from them: they cannot, or have no run yet."""
     others = set(compared_learners(runs)) - set(group.learners)

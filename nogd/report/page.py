@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import math
 from collections.abc import Iterable, Mapping
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +16,21 @@ from pandas import DataFrame
 
 from nogd.registry import Entry
 from nogd.report import verdict
-from nogd.report.environment import sessions, task_facts
+from nogd.report.answers import answers
+from nogd.report.board_view import cells, columns_of, task_rows
+from nogd.report.chapters import chapters
+from nogd.report.environment import commands, learner_facts, run_list, sessions, task_facts
 from nogd.report.figure import Comparison, ResultsLike
 from nogd.report.finals import FAILED
-from nogd.report.leaderboard import Board, interval_text, number, other_boards, score_text
+from nogd.report.leaderboard import other_boards
 from nogd.report.look import DARK, LIGHT, looks_of
-from nogd.report.names import clean, short_name
+from nogd.report.names import clean, counted, short_name
 from nogd.report.sections import HasFigures, csv_link, draw_canvases, draw_sections
 from nogd.report.whole import write_whole
 
 PAGE = "report.html"
+SHOWN_AT_ONCE = 6
+"""Drawings of one figure that are seen at first; the others are folded."""
 
 
 def write_report(folder: Path, results: ResultsLike | None = None, plugins: HasFigures | None = None) -> Path:
@@ -47,31 +55,59 @@ def drawings(results: ResultsLike, plugins: HasFigures | None = None) -> dict[st
 
 def render(comparison: Comparison, entries: Iterable[Entry]) -> str:
     """The page as text."""
-    drawn = [] if comparison.runs.empty else draw_sections(comparison, entries)
-    first = [section for section in drawn if section.order <= 0]
+    some = len(comparison.runs) > 0
+    drawn = draw_sections(comparison, entries) if some else []
+    none_won = verdict.nothing_succeeded(comparison)
+    script = files("nogd.report").joinpath("templates/page.js").read_text(encoding="utf-8")
     return (
         _environment()
         .get_template("page.html")
         .render(
-            headline=verdict.headline(comparison),
-            details=verdict.details(comparison),
-            cautions=verdict.warnings(comparison),
-            empty=comparison.runs.empty,
-            board=None if comparison.runs.empty else comparison.board,
-            others=[] if comparison.runs.empty else other_boards(comparison),
-            board_csv=csv_link(comparison.board.table) if len(comparison.runs) else "",
-            looks=looks_of(comparison, width=300),
-            roles=_roles(comparison),
-            first=first,
-            sections=[section for section in drawn if section not in first],
+            **_first_screen(comparison),
+            **(_numbers(comparison) if some else {"board": None}),
+            first=[section for section in drawn if section.order <= 0 and not none_won],
+            chapters=chapters(drawn),
+            shown_at_once=SHOWN_AT_ONCE,
             tracebacks=_tracebacks(comparison.runs),
-            tasks=task_facts(comparison.runs),
             sessions=sessions(comparison.meta),
-            example=_example_run(comparison.runs),
+            commands=commands(comparison.meta, comparison.runs),
+            footer=counted(len(comparison.runs), "run"),
             light=LIGHT,
             dark=DARK,
+            script=script,
+            script_hash=_hash(script),
         )
     )
+
+
+def _first_screen(comparison: Comparison) -> dict[str, Any]:
+    return {
+        "headline": verdict.headline(comparison),
+        "cautions": verdict.warnings(comparison),
+        "answers": answers(comparison),
+        "notes": verdict.notes(comparison),
+    }
+
+
+def _numbers(comparison: Comparison) -> dict[str, Any]:
+    """Leaderboards and facts, of which a comparison without runs has none."""
+    board, runs = comparison.board, comparison.runs
+    return {
+        "board": board,
+        "others": other_boards(comparison),
+        "by_task": task_rows(comparison, board),
+        "board_csv": csv_link(board.table),
+        "runs_csv": csv_link(run_list(runs)),
+        "looks": looks_of(comparison, width=300),
+        "roles": _roles(comparison),
+        "tasks": task_facts(runs),
+        "learners": learner_facts(runs),
+    }
+
+
+def _hash(script: str) -> str:
+    """The one script that a browser may run in this page, whatever a plugin's name or text contains."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
 
 
 def _figures(plugins: HasFigures | None) -> Iterable[Entry]:
@@ -84,12 +120,10 @@ def _figures(plugins: HasFigures | None) -> Iterable[Entry]:
 
 def _roles(comparison: Comparison) -> dict[str, str]:
     """What a learner is in this comparison beside itself: the reference, a baseline, below the floor."""
-    board = comparison.board if len(comparison.runs) else None
     roles = {str(name): "baseline" for name in comparison.settings.get("baselines") or ()}
     roles[str(comparison.settings.get("reference"))] = "reference"
-    if board is not None:
-        roles |= {name: f"not better than {clean(board.floor)}" for name in board.beaten_by_floor}
-    return roles
+    board = comparison.board
+    return roles | {name: f"not better than {clean(board.floor)}" for name in board.beaten_by_floor}
 
 
 def _tracebacks(runs: DataFrame) -> list[Mapping[str, Any]]:
@@ -97,10 +131,6 @@ def _tracebacks(runs: DataFrame) -> list[Mapping[str, Any]]:
     told = runs[runs["status"].isin(FAILED) & runs["traceback"].fillna("").astype(bool)]
     ordered = told.sort_values(["learner", "task", "repetition"], kind="stable").head(100)
     return [{str(key): value for key, value in row.items()} for row in ordered.to_dict("records")]
-
-
-def _example_run(runs: DataFrame) -> str:
-    return "" if runs.empty else str(runs.sort_values(["learner", "task", "repetition"])["id"].iloc[0])
 
 
 def _environment() -> jinja2.Environment:
@@ -111,9 +141,8 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters.update(number=number, score=score_text, short=short_name, cell=_cell)
-    environment.globals.update(interval=interval_text)
-    environment.tests["board"] = lambda value: isinstance(value, Board)
+    environment.filters.update(short=short_name, cell=_cell)
+    environment.globals.update(columns_of=columns_of, cells=cells)
     return environment
 
 

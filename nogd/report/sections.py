@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,6 +18,11 @@ from nogd.report.canvas import house_style
 from nogd.report.figure import Comparison, Drawn, Figure
 from nogd.report.names import clean
 from nogd.report.svg import inline_svg
+
+_LAST = 79
+"""The order of a figure that failed: after those that have something to show, before the runs that failed."""
+_COLUMN = 5.0
+"""Inches: a wider drawing takes the page's whole width."""
 
 
 class HasFigures(Protocol):
@@ -37,6 +43,8 @@ class Shown:
     table: DataFrame | None
     csv: str
     file: str
+    wide: bool = False
+    """Too wide for a column of the page."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +55,10 @@ class Section:
     title: str
     reading: tuple[str, str]
     order: int
+    anchor: str
     drawings: Sequence[Shown] = ()
     problem: str = ""
+    why_none: str = ""
 
 
 def draw_canvases(comparison: Comparison, entries: Iterable[Entry]) -> dict[str, Canvas]:
@@ -59,7 +69,7 @@ def draw_canvases(comparison: Comparison, entries: Iterable[Entry]) -> dict[str,
             try:
                 figure, several, _ = _drawn(comparison, entry)
             except Exception as error:  # a third party's code, as in a page
-                _broken(entry, error)
+                _broken(entry, error, "")
                 continue
             canvases |= {file_name(figure, each): each.figure for each in several if each.figure is not None}
     return canvases
@@ -67,23 +77,29 @@ def draw_canvases(comparison: Comparison, entries: Iterable[Entry]) -> dict[str,
 
 def draw_sections(comparison: Comparison, entries: Iterable[Entry]) -> list[Section]:
     """All figures that have something to show, in the order of the page."""
+    entries = list(entries)
+    names = Counter(entry.name for entry in entries)
+    anchors = [_plain(entry.name if names[entry.name] == 1 else entry.qualified_name) for entry in entries]
     with house_style():
-        sections = [_section(comparison, entry, f"f{place}") for place, entry in enumerate(entries)]
+        sections = [
+            _section(comparison, entry, anchor, f"f{place}")
+            for place, (entry, anchor) in enumerate(zip(entries, anchors, strict=True))
+        ]
     return sorted(filter(None, sections), key=lambda section: section.order)
 
 
-def _section(comparison: Comparison, entry: Entry, prefix: str) -> Section | None:
+def _section(comparison: Comparison, entry: Entry, anchor: str, prefix: str) -> Section | None:
     """One figure's section; None where it has nothing to show. A figure that raises costs itself only."""
     try:
         figure, several, why_none = _drawn(comparison, entry)
         shown = [_shown(figure, each, f"{prefix}-{place}") for place, each in enumerate(several)]
     except Exception as error:  # a third party's code: whatever it raises is its own section's matter
-        return _broken(entry, error)
+        return _broken(entry, error, anchor)
     if why_none:
-        return Section(figure.name, figure.title, ("", ""), figure.order, problem=why_none)
+        return Section(figure.name, figure.title, ("", ""), figure.order, anchor, why_none=why_none)
     if not shown:
         return None
-    return Section(figure.name, figure.title, figure.reading, figure.order, shown)
+    return Section(figure.name, figure.title, figure.reading, figure.order, anchor, shown)
 
 
 def _drawn(comparison: Comparison, entry: Entry) -> tuple[Figure, list[Drawn], str]:
@@ -103,16 +119,17 @@ def loaded(entry: Entry) -> Figure:
     return figure
 
 
-def _broken(entry: Entry, error: Exception) -> Section:
+def _broken(entry: Entry, error: Exception, anchor: str) -> Section:
     said = f"The figure {entry.name!r} of {entry.source.describe()} failed: {type(error).__name__}: {error}"
     warnings.warn(said, PluginWarning, stacklevel=2)
-    return Section(entry.name, entry.name, ("", ""), 80, problem=said)
+    return Section(entry.name, entry.name, ("", ""), _LAST, anchor, problem=said)
 
 
 def _shown(figure: Figure, drawn: Drawn, prefix: str) -> Shown:
     svg = "" if drawn.figure is None else inline_svg(drawn.figure, prefix, drawn.alt)
     table = drawn.table if drawn.table is not None else drawn.data if drawn.figure is None else None
-    return Shown(drawn.title, drawn.alt, svg, table, csv_link(drawn.data), f"{file_name(figure, drawn)}.csv")
+    wide = drawn.figure is None or drawn.figure.get_size_inches()[0] > _COLUMN
+    return Shown(drawn.title, drawn.alt, svg, table, csv_link(drawn.data), file_name(figure, drawn), wide)
 
 
 def csv_link(data: DataFrame) -> str:

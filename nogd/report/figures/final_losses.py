@@ -123,11 +123,11 @@ FIGURE = Figure(
             "training loss that a learner's recommendation ended with; the number stands at the right."
         ),
         (
-            "The dark line is the smallest and the largest run below 10 repetitions, a 95 % bootstrap interval from 10 "
+            "The thin line is the smallest and the largest run below 10 repetitions, a 95 % bootstrap interval from 10 "
             "on. A low training loss is not yet a good score on test data: compare with the tables above."
         ),
     ),
     draw=draw,
     summary="training loss that every learner ended with",
-    order=25,
+    order=56,
 )

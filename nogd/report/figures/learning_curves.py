@@ -221,9 +221,7 @@ def _plot(axes: Axes, grid: FloatArray, curves: Mapping[str, Curve], look: Mappi
         drawn: list[Artist] = [*axes.plot(grid, curve.middle, markevery=every, **stroke(look[learner]))]
         if not look[learner].quiet:  # thirty bands would hide each other
             colour = look[learner].colour
-            drawn.append(
-                axes.fill_between(grid, curve.low, curve.high, color=colour, alpha=0.13, linewidth=0)
-            )
+            drawn.append(axes.fill_between(grid, curve.low, curve.high, color=colour, alpha=0.1, linewidth=0))
         named(drawn, learner)
     if len(grid) > 1:
         axes.set_xlim(grid[0], grid[-1] * 1.05)

@@ -89,8 +89,8 @@ def _label(axes: Axes, table: DataFrame, labels: list[str]) -> None:
 
 def view(table: DataFrame) -> tuple[float, float]:
     """Limits around all scores and both levels; a learner far below 0 is drawn at the edge."""
-    low = min(0.0, *table["score_low"].clip(lower=-1.0))
-    high = max(1.0, *table["score_high"].clip(upper=3.0))
+    shown = table[["score", "score_low", "score_high"]].clip(lower=-1.0, upper=3.0)
+    low, high = min(0.0, float(shown.min(axis=None))), max(1.0, float(shown.max(axis=None)))
     margin = 0.05 * (high - low)
     return low - margin, high + margin
 

@@ -1,0 +1,37 @@
+"""The order of the page: figures gathered into chapters, for headings and for the index at the side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from nogd.report.sections import Section
+
+_CHAPTERS = (  # the last order of a chapter, its anchor, its heading
+    (14, "results", "Results by task"),
+    (34, "against-cost", "Quality against cost"),
+    (54, "who-beats-whom", "Who beats whom"),
+    (79, "closer-look", "A closer look"),
+    (10**9, "what-failed", "What failed"),
+)
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """Figures under one heading."""
+
+    anchor: str
+    title: str
+    sections: Sequence[Section]
+
+
+def chapters(sections: Iterable[Section]) -> list[Chapter]:
+    """The figures after the first screen, in chapters by their `order`; a chapter without figures is left out."""
+    rest = [section for section in sections if section.order > 0]
+    found = []
+    for last, anchor, title in _CHAPTERS:
+        part = [section for section in rest if section.order <= last]
+        rest = [section for section in rest if section.order > last]
+        if part:
+            found.append(Chapter(anchor, title, part))
+    return found

@@ -1,0 +1,293 @@
+"""The page in a real Chromium, offline: axe-core, keyboard, narrow and wide screens, downloads, print, hostile names.
+
+Needs the dependency group `browser` and a Chromium: the one that NOGD_BROWSER names, else whichever is on PATH.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pandas as pd
+import pytest
+from report_data import SKILL, Results, make_results
+
+from nogd.report.figure import Comparison
+from nogd.report.leaderboard import task_board
+
+sync_api = pytest.importorskip(
+    "playwright.sync_api", reason="the group 'browser' of pyproject.toml is not installed"
+)
+axe = pytest.importorskip(
+    "axe_playwright_python.base", reason="the group 'browser' of pyproject.toml is not installed"
+)
+
+IMAGE = '<img src=x onerror="window.hit=1">'
+HOSTILE = [
+    "<script>window.hit = 1</script>",
+    "x" * 200,
+    "\u0645\u0631\u062d\u0628\u0627 \u202eabc",
+    f'">{IMAGE}',
+    "_a$b$",
+]
+CHROMIUMS = ["chromium", "chromium-browser", "google-chrome"]
+FAILURES = {("sgd", "wine", 1): "error", ("adam", "iris", 0): "timeout"}
+STATES: dict[str, Results] = {
+    "full": make_results(failures=FAILURES),
+    "ten repetitions": make_results(["adam", "sgd", "random-search"], ["iris", "wine"], 10),
+    "hostile": make_results(HOSTILE, HOSTILE[:4], 2, {(HOSTILE[0], HOSTILE[1], 0): "error"}),
+    "thirty learners": make_results(
+        [*SKILL, *(f"learner-{place:02}" for place in range(24))], ["iris", "wine"], 2
+    ),
+    "empty": make_results(repetitions=0),
+    "one run": make_results(["adam"], ["diabetes"], 1),
+    "all failed": make_results(
+        ["adam", "sgd"], ["iris"], 1, {(name, "iris", 0): "error" for name in ("adam", "sgd")}
+    ),
+    "unfinished": make_results(["adam", "sgd"], ["iris"], 2, meta={"missing": 7}),
+    "unequal": make_results(["adam", "sgd"], ["iris"], 2, meta={"settings": {"unequal_cost": True}}),
+}
+
+
+def chromium() -> str:
+    """The browser's path; skips where there is none and nobody asked for one."""
+    asked = os.environ.get("NOGD_BROWSER")
+    found = next(filter(None, map(shutil.which, [asked] if asked else CHROMIUMS)), None)
+    if asked and not found:
+        pytest.fail(f"NOGD_BROWSER is {asked!r}, and there is no such program")
+    if not found:
+        pytest.skip("no Chromium on PATH: install one, or name it in NOGD_BROWSER")
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_api.sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    from test_report_page import page_of
+
+    written: dict[str, str] = {}
+
+    def write(state: str) -> str:
+        if state not in written:
+            folder = tmp_path_factory.mktemp("page")
+            page_of(folder, STATES[state])
+            written[state] = (folder / "report.html").as_uri()
+        return written[state]
+
+    return write
+
+
+def leaves(url: str) -> bool:
+    """Whether a request goes beyond the file itself."""
+    return not url.startswith(("file:", "blob:", "data:"))
+
+
+@pytest.fixture
+def shown(browser, pages):
+    """Open a state's page; a request, a message on the console or a dialog is a failure."""
+    contexts, wrong = [], []
+
+    def show(state: str, width: int = 1600, **options):
+        context = browser.new_context(viewport={"width": width, "height": 900}, offline=True, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: wrong.append(message.text))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("dialog", lambda dialog: wrong.append(dialog.message))
+        page.on("request", lambda request: wrong.append(request.url) if leaves(request.url) else None)
+        page.goto(pages(state))
+        return page
+
+    yield show
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+def violations(page) -> list[str]:
+    """What axe-core finds; inside of drawings it judges no contrast, and takes long to look (test_report_look does)."""
+    page.evaluate(axe.AXE_SCRIPT)
+    found = page.evaluate("axe.run({ exclude: [['svg']] })")["violations"]
+    return [f"{each['id']}: {node['html'][:200]}" for each in found for node in each["nodes"]]
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1600, "light")])
+def test_axe_finds_nothing(shown, state, width, scheme):
+    assert violations(shown(state, width, color_scheme=scheme)) == []
+
+
+def test_axe_finds_nothing_with_all_opened_sorted_and_filtered(shown):
+    page = shown("full", 390)
+    page.locator(".index summary").click()
+    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true })")
+    page.get_by_role("button", name="seconds").first.click()
+    page.get_by_label("Task").select_option("iris")
+    assert violations(page) == []
+
+
+def test_axe_would_find_something(shown):
+    page = shown("one run")
+    page.evaluate("document.querySelector('main').append(document.createElement('button'))")
+    assert any(found.startswith("button-name") for found in violations(page))
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("width", [390, 1000, 2000])
+def test_the_page_never_scrolls_sideways(shown, state, width):
+    page = shown(state, width)
+    page.evaluate("document.querySelectorAll('main details').forEach((each) => { each.open = true })")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_hostile_names_run_nothing_even_if_they_were_not_escaped(shown):
+    page = shown("hostile")
+    assert page.evaluate("window.hit") is None
+    assert page.locator("main img").count() == 0
+    assert page.locator("#board .leaders tbody tr").count() == len(HOSTILE)
+
+
+def test_the_policy_stops_what_would_slip_through(browser, pages):
+    page = browser.new_page()
+    page.goto(pages("hostile"))
+    page.evaluate("(html) => document.querySelector('main').insertAdjacentHTML('beforeend', html)", IMAGE)
+    page.wait_for_timeout(100)
+    assert page.evaluate("window.hit") is None
+    page.close()
+
+
+def names(page) -> list[str]:
+    rows = page.locator("#board tbody tr:not([hidden]) .name bdi")
+    return rows.all_inner_texts()
+
+
+def test_the_leaderboard_sorts_by_keyboard_and_says_so(shown):
+    page = shown("full")
+    table = Comparison.of(STATES["full"]).board.table
+    assert names(page) == list(table["learner"])
+    heading = page.locator("#board thead th", has_text="seconds")
+    for way, ascending in (("ascending", True), ("descending", False)):
+        heading.get_by_role("button").focus()
+        page.keyboard.press("Enter")
+        assert heading.get_attribute("aria-sort") == way
+        assert names(page) == list(table.sort_values("seconds", ascending=ascending)["learner"])
+    assert page.locator("#board [aria-sort]").count() == 1
+
+
+def test_the_leaderboard_shows_some_learners_and_one_task(shown):
+    page = shown("full")
+    page.get_by_label("Learner", exact=False).first.fill("SEARCH")
+    assert sorted(names(page)) == ["grid-search", "pattern-search", "random-search"]
+    page.get_by_label("Task").select_option("breast-cancer-sign")
+    board = task_board(Comparison.of(STATES["full"]), "breast-cancer-sign").table
+    assert names(page) == list(board["learner"])
+    scores = page.locator("#board tbody tr:not([hidden]) td:nth-child(3)").all_inner_texts()
+    assert scores == [f"{score:.2f}" for score in board["score"]]
+    assert page.locator(".filter output").inner_text() == "3 of 6 learners, on breast-cancer-sign alone"
+    page.get_by_label("Learner", exact=False).first.fill("")
+    adam = (
+        page.locator("#board tbody tr", has=page.locator("bdi", has_text="adam"))
+        .locator("td")
+        .all_inner_texts()
+    )
+    assert set(adam) == {"n/a"}
+    page.get_by_label("Task").select_option("")
+    assert names(page) == list(Comparison.of(STATES["full"]).board.table["learner"])
+
+
+def test_without_script_all_is_there_and_nothing_is_dead(shown):
+    page = shown("full", 390, java_script_enabled=False)
+    assert page.locator("#board tbody tr").count() == len(SKILL)
+    assert page.locator("button:visible, input:visible, select:visible").count() == 0
+    assert not page.get_by_role("link", name="Learning curves").is_visible()
+    page.locator(".index summary").click()
+    assert page.get_by_role("link", name="Learning curves").is_visible()
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_the_index_is_open_at_the_side_of_a_wide_screen(shown, script):
+    page = shown("full", 1600, java_script_enabled=script)
+    assert page.get_by_role("link", name="Learning curves").is_visible()
+
+
+def test_the_index_folds_away_on_a_phone_and_marks_where_one_is(shown):
+    page = shown("full", 390)
+    page.locator(".index summary").click()
+    link = page.get_by_role("link", name="Learning curves")
+    link.click()
+    page.wait_for_function(
+        "document.querySelector('.index a[aria-current]').textContent === 'Learning curves'"
+    )
+    assert not link.is_visible()
+    assert page.locator("h3", has_text="Learning curves").is_visible()
+
+
+def test_the_keyboard_finds_its_way_and_is_seen(shown):
+    page = shown("full")
+    page.keyboard.press("Tab")
+    skip = page.locator(".skip")
+    assert skip.evaluate("(link) => link === document.activeElement")
+    assert skip.bounding_box()["y"] >= 0
+    assert skip.evaluate("(link) => getComputedStyle(link).outlineStyle") == "solid"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.querySelector('main').contains(document.activeElement)")
+
+
+def downloaded(page, target) -> Path:
+    with page.expect_download() as begun:
+        target.click()
+    assert begun.value.failure() is None
+    return begun.value
+
+
+def test_the_data_and_the_picture_are_one_click_away(shown, tmp_path):
+    page = shown("full", accept_downloads=True)
+    figure = page.locator(".picture figure")
+    table = downloaded(page, figure.get_by_role("link", name="CSV"))
+    assert table.suggested_filename == "scores.csv"
+    assert set(pd.read_csv(table.path())["learner"]) == set(SKILL)
+    drawn = downloaded(page, figure.get_by_role("button", name="SVG"))
+    assert drawn.suggested_filename == "scores.svg"
+    text = Path(drawn.path()).read_text(encoding="utf-8")
+    assert ET.fromstring(text).tag.endswith("}svg")
+    assert "var(" not in text
+    picture = downloaded(page, figure.get_by_role("button", name="PNG"))
+    assert picture.suggested_filename == "scores.png"
+    from PIL import Image
+
+    with Image.open(io.BytesIO(Path(picture.path()).read_bytes())) as image:
+        assert image.width == 3 * 384
+        colours = image.convert("RGB").getcolors(maxcolors=10**6)
+    assert max(colours)[1] == (255, 255, 255)
+    assert len(colours) > 50
+
+
+def test_on_paper_there_is_no_index_and_nothing_is_folded_or_cut(shown, tmp_path):
+    page = shown("full", color_scheme="dark")
+    page.emulate_media(media="print")
+    assert not page.locator(".index").is_visible()
+    assert page.locator(".more figure svg").first.is_visible()
+    assert page.locator("pre").first.is_visible()
+    assert (
+        page.locator("figure").first.evaluate("(figure) => getComputedStyle(figure).breakInside") == "avoid"
+    )
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(254, 254, 254)"
+    page.emulate_media(media="screen")
+    assert page.pdf(format="A4").startswith(b"%PDF")
+
+
+def test_many_learners_are_named_on_hover(shown):
+    page = shown("thirty learners")
+    titles = page.locator("#figure-learning-curves svg").first.locator("title").all_text_contents()
+    assert set(titles) == {*SKILL, *(f"learner-{place:02}" for place in range(24))}
