@@ -132,7 +132,7 @@ def test_axe_finds_nothing_with_all_opened_sorted_and_filtered(shown):
     page.locator(".index summary").click()
     page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true })")
     page.get_by_role("button", name="seconds").first.click()
-    page.get_by_label("Task").select_option("iris")
+    page.get_by_role("combobox", name="Task").select_option("iris")
     assert violations(page) == []
 
 
@@ -186,22 +186,22 @@ def test_the_leaderboard_sorts_by_keyboard_and_says_so(shown):
 
 def test_the_leaderboard_shows_some_learners_and_one_task(shown):
     page = shown("full")
-    page.get_by_label("Learner", exact=False).first.fill("SEARCH")
+    page.get_by_role("searchbox", name="Learner").fill("SEARCH")
     assert sorted(names(page)) == ["grid-search", "pattern-search", "random-search"]
-    page.get_by_label("Task").select_option("breast-cancer-sign")
+    page.get_by_role("combobox", name="Task").select_option("breast-cancer-sign")
     board = task_board(Comparison.of(STATES["full"]), "breast-cancer-sign").table
     assert names(page) == list(board["learner"])
     scores = page.locator("#board tbody tr:not([hidden]) td:nth-child(3)").all_inner_texts()
     assert scores == [f"{score:.2f}" for score in board["score"]]
     assert page.locator(".filter output").inner_text() == "3 of 6 learners, on breast-cancer-sign alone"
-    page.get_by_label("Learner", exact=False).first.fill("")
+    page.get_by_role("searchbox", name="Learner").fill("")
     adam = (
         page.locator("#board tbody tr", has=page.locator("bdi", has_text="adam"))
         .locator("td")
         .all_inner_texts()
     )
     assert set(adam) == {"n/a"}
-    page.get_by_label("Task").select_option("")
+    page.get_by_role("combobox", name="Task").select_option("")
     assert names(page) == list(Comparison.of(STATES["full"]).board.table["learner"])
 
 
@@ -209,21 +209,21 @@ def test_without_script_all_is_there_and_nothing_is_dead(shown):
     page = shown("full", 390, java_script_enabled=False)
     assert page.locator("#board tbody tr").count() == len(SKILL)
     assert page.locator("button:visible, input:visible, select:visible").count() == 0
-    assert not page.get_by_role("link", name="Learning curves").is_visible()
+    assert not page.get_by_role("link", name="Learning curves", exact=True).is_visible()
     page.locator(".index summary").click()
-    assert page.get_by_role("link", name="Learning curves").is_visible()
+    assert page.get_by_role("link", name="Learning curves", exact=True).is_visible()
 
 
 @pytest.mark.parametrize("script", [True, False])
 def test_the_index_is_open_at_the_side_of_a_wide_screen(shown, script):
     page = shown("full", 1600, java_script_enabled=script)
-    assert page.get_by_role("link", name="Learning curves").is_visible()
+    assert page.get_by_role("link", name="Learning curves", exact=True).is_visible()
 
 
 def test_the_index_folds_away_on_a_phone_and_marks_where_one_is(shown):
     page = shown("full", 390)
     page.locator(".index summary").click()
-    link = page.get_by_role("link", name="Learning curves")
+    link = page.get_by_role("link", name="Learning curves", exact=True)
     link.click()
     page.wait_for_function(
         "document.querySelector('.index a[aria-current]').textContent === 'Learning curves'"
