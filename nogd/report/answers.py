@@ -10,7 +10,7 @@ from pandas import DataFrame
 from nogd.report.environment import budgets_told
 from nogd.report.figure import Comparison
 from nogd.report.figures.task_table import summary
-from nogd.report.leaderboard import Board, number, score_text
+from nogd.report.leaderboard import Board, number, score_text, time_text
 from nogd.report.names import counted
 from nogd.report.statistics import ENOUGH_FOR_BOOTSTRAP
 from nogd.report.verdict import called, nothing_succeeded
@@ -103,7 +103,16 @@ def _cost(comparison: Comparison, board: Board) -> Answer:
     outside = (
         "" if pd.isna(first["overhead"]) else f", {first['overhead']:.0%} of the time outside of scoring"
     )
-    return Answer("At what cost", budget, f"The budget of each run. {who} spent {spent} a run{outside}.")
+    told = f"The budget of each run. {who} spent {spent} a run{outside}.{_targets(first)}"
+    return Answer("At what cost", budget, told)
+
+
+def _targets(row: pd.Series) -> str:
+    """How many of the frozen targets it reached, and how soon; empty where none is frozen."""
+    if pd.isna(row["targets_hit"]) or pd.isna(row["relative_time"]):
+        return ""
+    soon = f"{time_text(row['relative_time'], row['unsolved'])} times the forwards of the reference"
+    return f" It reached {row['targets_hit']:.0%} of the targets, in {soon}."
 
 
 def _sure(board: Board) -> Answer:

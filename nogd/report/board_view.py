@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nogd.report.figure import Comparison
-from nogd.report.leaderboard import Board, interval_text, number, score_text, task_board
+from nogd.report.leaderboard import Board, interval_text, number, score_text, task_board, time_text
 from nogd.report.names import short_name
 
 Row = Mapping[Any, Any]
@@ -44,8 +44,7 @@ def _interval(row: Row) -> str:
 
 
 def _relative_time(row: Row) -> str:
-    told = number(float(row["relative_time"]), ",.3g")
-    return f">{told}" if row.get("unsolved", 0) > 0 else told
+    return time_text(row["relative_time"], row["unsolved"])
 
 
 COLUMNS: tuple[Column, ...] = (

@@ -9,8 +9,8 @@ from nogd.report.sections import Section
 
 _CHAPTERS = (  # the last order of a chapter, its anchor, its heading
     (14, "results", "Results by task"),
-    (34, "against-cost", "Quality against cost"),
-    (54, "who-beats-whom", "Who beats whom"),
+    (39, "against-cost", "Quality against cost"),
+    (51, "who-beats-whom", "Who beats whom"),
     (79, "closer-look", "A closer look"),
     (10**9, "what-failed", "What failed"),
 )
