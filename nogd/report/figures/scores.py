@@ -90,7 +90,7 @@ def _label(axes: Axes, table: DataFrame, labels: list[str]) -> None:
 def view(table: DataFrame) -> tuple[float, float]:
     """Limits around all scores and both levels; a learner far below 0 is drawn at the edge."""
     shown = table[["score", "score_low", "score_high"]].clip(lower=-1.0, upper=3.0)
-    low, high = min(0.0, float(shown.min(axis=None))), max(1.0, float(shown.max(axis=None)))
+    low, high = min(0.0, *shown.min().dropna()), max(1.0, *shown.max().dropna())
     margin = 0.05 * (high - low)
     return low - margin, high + margin
 
