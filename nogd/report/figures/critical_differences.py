@@ -20,7 +20,8 @@ from nogd.report.ranking import common_group, group_blocks
 from nogd.report.statistics import FloatArray, ranks
 from nogd.report.svg import named
 
-ROW, LANE = 0.24, 0.13
+ROW, NARROW_ROW, LANE = 0.24, 0.19, 0.13
+MANY = 14
 LEAST_TASKS, LEAST_LEARNERS = 5, 3
 ALPHA = 0.05
 
@@ -57,7 +58,7 @@ def draw(comparison: Comparison) -> Drawn | str:
         return diagram
     look = looks_of(comparison)
     labels = [look[learner].label for learner in diagram.learners]
-    canvas = new_canvas(0.8 + ROW * len(labels))
+    canvas = new_canvas(0.8 + (ROW if len(labels) <= MANY else NARROW_ROW) * len(labels))
     axes = place_axes(canvas, label_width(labels), 0.45 + LANE * len(diagram.bars), 0.32, 0.42)
     _plot(axes, diagram, look)
     axes.set_xlabel("mean rank over tasks (further left is better)", labelpad=3)
@@ -115,7 +116,8 @@ def _plot(axes: Axes, diagram: Diagram, look: Mapping[str, Look]) -> None:
         style = look[learner]
         named(axes.plot([rank], [place], color=style.colour, marker=style.marker, markersize=6.5), learner)
     numbers_at_right(axes, [f"{rank:.2f}" for rank in diagram.ranks])
-    axes.set_xlim(0.8, len(diagram.learners) + 0.2)
+    margin = 0.035 * len(diagram.learners)
+    axes.set_xlim(1 - margin, len(diagram.learners) + margin)
     _bars(axes, diagram)
     differ = f"critical difference {diagram.difference:.2f}" if diagram.differ else "no difference shown"
     heading(axes, f"Friedman's test over {diagram.tasks} tasks: p {p_text(diagram.p)}, {differ}")

@@ -12,6 +12,7 @@ from pandas import DataFrame
 
 from nogd.errors import UserError
 from nogd.report.canvas import (
+    WIDTH,
     heading,
     label_width,
     linear_values,
@@ -28,7 +29,8 @@ from nogd.report.names import short_name
 from nogd.report.statistics import FloatArray, interquartile_mean
 from nogd.report.svg import named
 
-ROW = 0.25
+ROW, NARROW_ROW, NARROWEST = 0.25, 0.19, 1.7
+MANY = 14
 NONE = "No task here has test data apart from the training data, so over-fitting cannot be seen."
 
 
@@ -74,8 +76,9 @@ def gaps(comparison: Comparison) -> DataFrame:
 
 def _drawn(task: str, table: DataFrame, look: Mapping[str, Look]) -> Drawn:
     labels = [look[learner].label for learner in table["learner"]]
-    canvas = new_canvas(0.62 + ROW * len(table))
-    _plot(place_axes(canvas, label_width(labels), 1.02, 0.3, 0.28), table, look)
+    left, row = label_width(labels), ROW if len(table) <= MANY else NARROW_ROW
+    canvas = new_canvas(0.62 + row * len(table), max(WIDTH, left + NARROWEST + 1.02))
+    _plot(place_axes(canvas, left, 1.02, 0.3, 0.28), table, look)
     return Drawn(canvas, table, _finding(task, table), title=task)
 
 
