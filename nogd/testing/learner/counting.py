@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
-from nogd.bench.measure import SplitMeasure
 from nogd.learner import Learner
-from nogd.metrics import Metric
 from nogd.objective.objective import Objective
 from nogd.recorder import Measure
-from nogd.task import Split
 from nogd.testing.check import broken, check
+from nogd.testing.measuring import as_the_bench, hidden_split
 from nogd.testing.spy import Spy
 from nogd.testing.toys import first_fit
 from nogd.testing.trial import Trial
@@ -44,14 +41,9 @@ class Spied(Objective):
 
     def for_the_record(self) -> Measure:
         """What the recorder measures with: the training loss, and that of test data that nobody else may see."""
-        network = self._network()
-        rng = Generator(self.device).manual_seed(2)
-        other = torch.empty_like(network.inputs).normal_(generator=rng)
-        test = Split(other, network.targets.clone())
+        test = hidden_split(self)
         self.spy.hide([test.inputs, test.targets])
-        splits = {"train": Split(network.inputs, network.targets), "test": test}
-        metric = Metric("loss", network.loss, greater_is_better=False)
-        measure: Measure = self.spy.paid(SplitMeasure)(network, network.loss, metric, splits)
+        measure: Measure = self.spy.paid(as_the_bench)(self, test)
         return self.spy.measuring(measure)
 
     @property

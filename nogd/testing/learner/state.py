@@ -11,6 +11,7 @@ from nogd.objective.meter import Limit
 from nogd.objective.objective import Objective
 from nogd.state import State, from_bytes, to_bytes
 from nogd.testing.check import NotApplicable, broken, check
+from nogd.testing.measuring import as_the_bench
 from nogd.testing.toys import first_fit
 from nogd.testing.trial import Trial, difference
 
@@ -78,6 +79,17 @@ def resumed_run_ends_the_same(learner: Learner) -> None:
             broken(f"a run that goes on before step {place + 1} ends differently: {said}.")
 
 
+@check("Keep theta in the State: the module's parameters are scratch paper that the recorder writes on too.")
+def recorder_changes_nothing(learner: Learner) -> None:
+    """A run is the same to the last bit whether its curve is written down or not."""
+    toy, runs = first_fit(learner), []
+    for recorded in (False, True):
+        trial = Trial(learner, toy, recorded=recorded, measured=as_the_bench)
+        runs.append(trial.deciding_bits(trial.run()))
+    if (said := difference(runs[1], runs[0])) is not None:
+        broken(f"a run whose curve is recorded goes another way: {said}.")
+
+
 def _surroundings(objective: Objective) -> dict[str, Tensor | bool]:
     box = {"the box": torch.stack([objective.space.low, objective.space.high])}
     data = {"the inputs": objective.inputs.clone(), "the targets": objective.targets.clone()}
@@ -96,4 +108,5 @@ CHECKS = (
     data_and_network_are_left_alone,
     state_saves_and_loads,
     resumed_run_ends_the_same,
+    recorder_changes_nothing,
 )

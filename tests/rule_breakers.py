@@ -1,0 +1,479 @@
+"""A learner that keeps all of nogd's rules, and many that break exactly one each."""
+
+from __future__ import annotations
+
+import gc
+import os
+import random
+import time
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from pydantic import ConfigDict, Field
+from torch import Generator, Tensor
+
+from nogd import Learner, Objective, Population, Split, State
+
+
+@dataclass(kw_only=True)
+class GoodState(State):
+    """loss: of theta."""
+
+    rng: Generator
+    loss: float
+
+
+class Good(Learner):
+    """Try random steps from the best point and keep the best one, if it is better (Matyas 1965)."""
+
+    name: ClassVar[str] = "good"
+    sigma: float = Field(0.1, gt=0, description="standard deviation of a step")
+    population: int = Field(8, ge=1, description="candidates a step")
+
+    def init(self, objective: Objective, theta: Tensor, rng: Generator) -> State:
+        return GoodState(theta=theta, rng=rng, loss=float(objective.losses(Population(theta[None]))[0]))
+
+    def step(self, objective: Objective, state: State) -> None:
+        assert isinstance(state, GoodState)
+        count = int(max(1, min(self.population, objective.left.forwards, objective.left.evaluations)))
+        candidates = state.theta + self.sigma * self.noise(count, state)
+        losses = objective.losses(Population(candidates))
+        best = int(losses.argmin())
+        if losses[best] < state.loss:
+            state.theta, state.loss = candidates[best].clone(), float(losses[best])
+        state.iteration += 1
+
+    def noise(self, count: int, state: GoodState) -> Tensor:
+        empty = torch.empty(count, len(state.theta), dtype=state.theta.dtype, device=state.theta.device)
+        return empty.normal_(generator=state.rng)
+
+
+class Thawed(Good):
+    """Its settings can be changed (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "hyper-parameters-are-frozen"
+    model_config = ConfigDict(frozen=False)
+
+    def __hash__(self) -> int:
+        return hash((self.sigma, self.population))
+
+
+class Unchecked(Good):
+    """Takes anything for a setting (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "hyper-parameters-are-validated"
+    sigma: Any = 0.1
+
+
+class Unlimited(Good):
+    """Takes NaN for a setting (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "hyper-parameters-are-validated"
+    sigma: float = 0.1
+
+
+class Lenient(Good):
+    """Takes settings that do not exist (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "hyper-parameters-are-validated"
+    model_config = ConfigDict(extra="ignore")
+
+
+class BadDefault(Good):
+    """Has a default outside of its own range (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "hyper-parameters-are-validated"
+    population: int = Field(0, ge=1)
+
+
+class Listed(Good):
+    """Has a list for a setting (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "hyper-parameters-can-be-hashed-and-stored"
+    sizes: list[int] = Field(default_factory=list)
+
+
+class Anonymous(Good):
+    """Try random steps from the best point."""
+
+    breaks: ClassVar[str] = "docstring-names-a-source"
+
+
+class Silent(Good):
+    breaks: ClassVar[str] = "docstring-names-a-source"
+
+
+class Unseeded(Good):
+    """Draws from a generator that the system seeds (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "same-seed-same-curve"
+
+    def noise(self, count, state):
+        drawn = np.random.default_rng().standard_normal((count, len(state.theta)))
+        return super().noise(count, state) + torch.as_tensor(drawn).to(state.theta)
+
+
+class Global(Good):
+    """Draws from torch's own generator (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "global-seed-changes-nothing"
+
+    def noise(self, count, state):
+        return super().noise(count, state) + torch.randn(count, len(state.theta)).to(state.theta)
+
+
+class Constant(Good):
+    """Seeds its generator by a constant (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "different-seeds-differ"
+
+    def init(self, objective, theta, rng):
+        return super().init(objective, theta, rng.manual_seed(42))
+
+
+class Restarting(Good):
+    """Starts from zeros, whatever it is given (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "init-leaves-theta-alone"
+
+    def init(self, objective, theta, rng):
+        return super().init(objective, theta.mul_(0.5), rng)
+
+
+class Scribbler(Good):
+    """Writes into the training data (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "data-and-network-are-left-alone"
+
+    def step(self, objective, state):
+        super().step(objective, state)
+        objective.inputs.mul_(1.01)
+
+
+class Switcher(Good):
+    """Switches the network's mode (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "data-and-network-are-left-alone"
+
+    def init(self, objective, theta, rng):
+        objective.module.eval()
+        return super().init(objective, theta, rng)
+
+
+class Unsaved(Good):
+    """Keeps a number of numpy's (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "state-saves-and-loads"
+
+    def step(self, objective, state):
+        super().step(objective, state)
+        state.phase = np.int64(0)
+
+
+class Forgetful(Good):
+    """Keeps something that is no field of its state (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "resumed-run-ends-the-same"
+
+    def step(self, objective, state):
+        super().step(objective, state)
+        state.seen = getattr(state, "seen", 0) + 1
+        if state.seen % 3 == 0:
+            state.rng.manual_seed(state.seen + state.rng.initial_seed() % 1000)
+
+
+class Elsewhere(Good):
+    """Keeps where it stands in the module's parameters (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "recorder-changes-nothing"
+
+    def step(self, objective, state):
+        where = objective.space.read(objective.module)
+        candidates = where + self.sigma * self.noise(4, state)
+        losses = objective.losses(Population(candidates))
+        if losses.min() < state.loss:
+            state.theta, state.loss = candidates[losses.argmin()].clone(), float(losses.min())
+        state.iteration += 1
+
+
+class Undying(Good):
+    """Goes on when the budget is spent (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "budget-is-never-exceeded"
+
+    def step(self, objective, state):
+        try:
+            super().step(objective, state)
+        except BaseException:
+            state.iteration += 1
+            if state.iteration > 100:
+                state.finished = "tired"
+
+
+class Forger(Good):
+    """Sets the meter back (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "budget-is-never-exceeded"
+
+    def step(self, objective, state):
+        super().step(objective, state)
+        if state.iteration == 3:
+            objective.meter.forwarded = objective.meter.forwarded // 2
+
+
+class InPlace(Good):
+    """Moves theta itself for a trial, and moves it back (Kiefer and Wolfowitz 1952)."""
+
+    breaks: ClassVar[str] = "every-stop-leaves-a-valid-recommendation"
+
+    def step(self, objective, state):
+        noise = self.noise(1, state)[0]
+        state.theta += noise
+        loss = float(objective.losses(Population(state.theta[None]))[0])
+        if loss < state.loss:
+            state.loss = loss
+        else:
+            state.theta -= noise
+        state.iteration += 1
+
+
+class Empty(Good):
+    """Has no recommendation while it asks (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "every-stop-leaves-a-valid-recommendation"
+
+    def step(self, objective, state):
+        candidates = torch.cat([state.theta[None], state.theta + self.sigma * self.noise(4, state)])
+        state.theta = state.theta[:0]
+        losses = objective.losses(Population(candidates))
+        state.theta = candidates[losses.argmin()].clone()
+        state.iteration += 1
+
+
+class Peeping(Good):
+    """Calls the module with the data by itself (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "every-forward-is-counted"
+
+    def step(self, objective, state):
+        objective.space.write(state.theta, objective.module)
+        objective.module(objective.inputs)
+        super().step(objective, state)
+
+
+class Copying(Good):
+    """Computes the first layer by itself (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "every-forward-is-counted"
+
+    def step(self, objective, state):
+        first = next(objective.module.parameters()).detach()
+        _ = objective.inputs.clone() @ first.T
+        super().step(objective, state)
+
+
+class Exporting(Good):
+    """Takes the data to numpy (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "every-forward-is-counted"
+
+    def step(self, objective, state):
+        objective.inputs.numpy()
+        super().step(objective, state)
+
+
+class Measuring(Good):
+    """Asks what is for the record alone (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "every-forward-is-counted"
+
+    def step(self, objective, state):
+        objective.measure(state.theta)
+        super().step(objective, state)
+
+
+class Undercharging(Good):
+    """Pays half of what it computes (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "every-forward-is-counted"
+
+    def step(self, objective, state):
+        objective.charge(0.5)
+        objective.module(objective.inputs)
+        super().step(objective, state)
+
+
+class Cheating(Good):
+    """Looks for the test data (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "test-data-are-never-used"
+
+    def init(self, objective, theta, rng):
+        for found in gc.get_objects():
+            if isinstance(found, Split) and found.inputs is not objective.inputs:
+                found.inputs.sum()
+        return super().init(objective, theta, rng)
+
+
+class Weighing(Good):
+    """Moves by the mean of all losses (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "survives-losses-that-are-not-finite"
+
+    def step(self, objective, state):
+        super().step(objective, state)
+        candidates = state.theta + self.noise(4, state)
+        losses = objective.losses(Population(candidates))
+        if not losses.isfinite().all():
+            state.theta = state.theta + losses.mean()
+
+
+class Dividing(Good):
+    """Divides by the spread of the losses (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "survives-constant-losses"
+
+    def step(self, objective, state):
+        super().step(objective, state)
+        losses = objective.losses(Population(state.theta + self.noise(4, state)))
+        if losses.isfinite().all() and not losses.std() > 0:
+            state.theta = state.theta * (losses[0] / losses.std()).sin()
+
+
+class Neighbourly(Good):
+    """Looks at the second parameter (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "survives-one-parameter"
+
+    def init(self, objective, theta, rng):
+        theta[1].item()
+        return super().init(objective, theta, rng)
+
+
+class Scaling(Good):
+    """Divides by the width of the box (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "survives-a-box-of-zero-width"
+
+    def init(self, objective, theta, rng):
+        if not (1 / (objective.space.high - objective.space.low)).isfinite().all():
+            raise ZeroDivisionError("the box has no width")
+        return super().init(objective, theta, rng)
+
+
+class Choosy(Good):
+    """Takes the best four of however many it could afford (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "survives-a-budget-below-one-step"
+
+    def init(self, objective, theta, rng):
+        count = int(min(8, objective.left.forwards, objective.left.evaluations))
+        torch.randn(count, generator=rng).topk(4)
+        return super().init(objective, theta, rng)
+
+
+class Everything(Good):
+    """Counts frozen parameters too (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "survives-frozen-parameters"
+
+    def init(self, objective, theta, rng):
+        parameters = torch.cat([p.detach().flatten() for p in objective.module.parameters()])
+        assert (theta - parameters).shape == theta.shape
+        return super().init(objective, theta, rng)
+
+
+class Thawing(Good):
+    """Moves frozen parameters too (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "survives-frozen-parameters"
+
+    def step(self, objective, state):
+        for parameter in objective.module.parameters():
+            if not parameter.requires_grad:
+                parameter.data.mul_(1.1)
+        super().step(objective, state)
+
+
+class Uphill(Good):
+    """Keeps the worst candidate (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "improves-on-the-start"
+
+    def step(self, objective, state):
+        candidates = state.theta + self.sigma * self.noise(4, state)
+        losses = objective.losses(Population(candidates))
+        if losses.isfinite().all():
+            state.theta = candidates[losses.argmax()].clone()
+        state.iteration += 1
+
+
+class Doubling(Good):
+    """Recommends float64 whatever theta was (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "works-in-float32"
+
+    def step(self, objective, state):
+        super().step(objective, state)
+        state.theta = state.theta.double()
+
+
+class Halving(Good):
+    """Recommends float32 whatever theta was (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "works-in-float64"
+
+    def step(self, objective, state):
+        super().step(objective, state)
+        state.theta = state.theta.float()
+
+
+class Grounded(Good):
+    """Makes its noise on the CPU (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "works-on-the-gpu"
+
+    def noise(self, count, state):
+        return torch.empty(count, len(state.theta)).normal_(generator=state.rng).to(state.theta.dtype)
+
+
+class Slow(Good):
+    """Takes its time (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "overhead-is-small"
+    population: int = Field(32, ge=1)
+
+    def step(self, objective, state):
+        super().step(objective, state)
+        time.sleep(0.15)
+
+
+class Meddler(Good):
+    """Changes what belongs to the process (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "process-is-left-as-it-was"
+    what: str = "threads"
+
+    def init(self, objective, theta, rng):
+        MEDDLING[self.what]()
+        return super().init(objective, theta, rng)
+
+
+MEDDLING = {
+    "threads": lambda: torch.set_num_threads(2),
+    "type": lambda: torch.set_default_dtype(torch.float64),
+    "grad": lambda: torch.set_grad_enabled(False),
+    "torch": lambda: torch.manual_seed(7),
+    "numpy": lambda: np.random.seed(7),  # noqa: NPY002  # the global generator is what is meddled with
+    "random": random.random,
+    "folder": lambda: os.chdir("/"),
+}
+ALONE = (
+    Thawed, Unchecked, Unlimited, Lenient, BadDefault, Listed, Anonymous, Silent, Unseeded, Global, Constant,
+    Restarting, Scribbler, Switcher, Unsaved, Forgetful, Elsewhere, Undying, Forger, InPlace, Empty, Peeping, Copying,
+    Exporting, Measuring, Undercharging, Cheating, Weighing, Dividing, Neighbourly, Scaling, Choosy, Everything,
+    Thawing, Uphill, Doubling, Halving, Grounded, Slow,
+)  # fmt: skip
+BREAKERS = [*(kind() for kind in ALONE), *(Meddler(what=what) for what in MEDDLING)]
