@@ -29,6 +29,7 @@ class Good(Learner):
     """Try random steps from the best point and keep the best one, if it is better (Matyas 1965)."""
 
     name: ClassVar[str] = "good"
+    raises: ClassVar[bool] = False
     sigma: float = Field(0.1, gt=0, description="standard deviation of a step")
     population: int = Field(8, ge=1, description="candidates a step")
 
@@ -240,13 +241,13 @@ class InPlace(Good):
 
 
 class Empty(Good):
-    """Has no recommendation while it asks (Matyas 1965)."""
+    """Has no recommendation to give while it asks (Matyas 1965)."""
 
     breaks: ClassVar[str] = "every-stop-leaves-a-valid-recommendation"
 
     def step(self, objective, state):
         candidates = torch.cat([state.theta[None], state.theta + self.sigma * self.noise(4, state)])
-        state.theta = state.theta[:0]
+        state.theta = torch.full_like(state.theta, torch.nan)
         losses = objective.losses(Population(candidates))
         state.theta = candidates[losses.argmin()].clone()
         state.iteration += 1
@@ -312,7 +313,7 @@ class Cheating(Good):
 
     def init(self, objective, theta, rng):
         for found in gc.get_objects():
-            if isinstance(found, Split) and found.inputs is not objective.inputs:
+            if type(found) is Split and found.inputs is not objective.inputs:
                 found.inputs.sum()
         return super().init(objective, theta, rng)
 
@@ -346,6 +347,7 @@ class Neighbourly(Good):
     """Looks at the second parameter (Matyas 1965)."""
 
     breaks: ClassVar[str] = "survives-one-parameter"
+    raises: ClassVar[bool] = True
 
     def init(self, objective, theta, rng):
         theta[1].item()
@@ -356,6 +358,7 @@ class Scaling(Good):
     """Divides by the width of the box (Matyas 1965)."""
 
     breaks: ClassVar[str] = "survives-a-box-of-zero-width"
+    raises: ClassVar[bool] = True
 
     def init(self, objective, theta, rng):
         if not (1 / (objective.space.high - objective.space.low)).isfinite().all():
@@ -367,6 +370,7 @@ class Choosy(Good):
     """Takes the best four of however many it could afford (Matyas 1965)."""
 
     breaks: ClassVar[str] = "survives-a-budget-below-one-step"
+    raises: ClassVar[bool] = True
 
     def init(self, objective, theta, rng):
         count = int(min(8, objective.left.forwards, objective.left.evaluations))
@@ -378,6 +382,7 @@ class Everything(Good):
     """Counts frozen parameters too (Matyas 1965)."""
 
     breaks: ClassVar[str] = "survives-frozen-parameters"
+    raises: ClassVar[bool] = True
 
     def init(self, objective, theta, rng):
         parameters = torch.cat([p.detach().flatten() for p in objective.module.parameters()])
@@ -434,6 +439,7 @@ class Grounded(Good):
     """Makes its noise on the CPU (Matyas 1965)."""
 
     breaks: ClassVar[str] = "works-on-the-gpu"
+    raises: ClassVar[bool] = True
 
     def noise(self, count, state):
         return torch.empty(count, len(state.theta)).normal_(generator=state.rng).to(state.theta.dtype)

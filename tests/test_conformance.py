@@ -35,6 +35,18 @@ def test_task(task, check):
     check(task)
 
 
+@parametrize_with_checks([entry.load() for entry in BUILT_IN.figures])
+def test_figure(figure, check):
+    check(figure)
+
+
+@parametrize_with_checks([entry.load() for entry in BUILT_IN.executors])
+def test_executor(executor, check):
+    check(executor)
+
+
 def test_none_was_left_out():
     assert len(BUILT_IN.learners) >= 6
     assert len(BUILT_IN.tasks) >= 10
+    assert len(BUILT_IN.figures) >= 6
+    assert len(BUILT_IN.executors) >= 2

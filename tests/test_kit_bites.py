@@ -3,32 +3,112 @@
 from __future__ import annotations
 
 import pytest
-import rule_breakers
 import torch
+from rule_breakers import BREAKERS, Good
+from rule_breakers_elsewhere import EXECUTORS, FIGURES, GOOD_FIGURE, TASKS, GoodTask, Plain, Wrapped
 
-from nogd.testing import CheckFailed, checks_for, parametrize_with_checks
+from nogd.testing import CheckFailed, NotApplicable, checks_for, parametrize_with_checks
 
-NO_GPU = not torch.cuda.is_available()
+# Who draws from elsewhere cannot be repeated, resumed or left alone by others; a default type is what most checks use.
+ALSO = {
+    "Unseeded": {"global-seed-changes-nothing", "resumed-run-ends-the-same", "recorder-changes-nothing"},
+    "Global": {"resumed-run-ends-the-same", "recorder-changes-nothing", "process-is-left-as-it-was"},
+    "InPlace": {"improves-on-the-start"},
+    "Choosy": {"budget-is-never-exceeded"},
+    "Drifting": {
+        "data-do-not-depend-on-the-seed",
+        "each-run-gets-its-own-data",
+        "making-it-leaves-the-process-alone",
+    },
+}
+EVERYWHERE = {"Doubling", "Empty", "Meddler"}
 
 
-def named(subject, name):
+def check_of(subject, name):
     return next(check for check in checks_for(subject) if check.name == name)
 
 
-@parametrize_with_checks([rule_breakers.Good()])
+def assert_told(subject, name, raises=False):
+    """The failure is the rule's own, not an accident on the way, unless an exception is how the rule is broken."""
+    with pytest.raises(CheckFailed) as failed:
+        check_of(subject, name)(subject)
+    assert "What to do: " in str(failed.value)
+    assert (failed.value.__cause__ is not None) == raises
+
+
+def is_told(subject, check):
+    try:
+        check(subject)
+    except CheckFailed:
+        return True
+    except NotApplicable:
+        pass
+    return False
+
+
+@parametrize_with_checks([Good()])
 def test_a_learner_that_keeps_all_rules_passes(learner, check):
     check(learner)
 
 
-@pytest.mark.parametrize("learner", rule_breakers.BREAKERS, ids=lambda each: f"{type(each).__name__}-{each}")
+@pytest.mark.parametrize("learner", BREAKERS, ids=lambda each: f"{type(each).__name__}-{each}")
 def test_a_learner_that_breaks_a_rule_is_told_of_it(learner):
-    if learner.breaks == "works-on-the-gpu" and NO_GPU:
+    if learner.breaks == "works-on-the-gpu" and not torch.cuda.is_available():
         pytest.skip("there is no GPU here")
-    with pytest.raises(CheckFailed) as failed:
-        named(learner, learner.breaks)(learner)
-    assert "What to do: " in str(failed.value)
+    assert_told(learner, learner.breaks, learner.raises)
 
 
-def test_each_rule_for_learners_has_somebody_who_breaks_it():
-    broken = {learner.breaks for learner in rule_breakers.BREAKERS}
-    assert broken == {check.name for check in checks_for(rule_breakers.Good())}
+@pytest.mark.slow
+@pytest.mark.parametrize("learner", BREAKERS, ids=lambda each: f"{type(each).__name__}-{each}")
+def test_and_of_no_other(learner):
+    kind = type(learner).__name__
+    if kind in EVERYWHERE:
+        pytest.skip("what it breaks is used by all other checks")
+    told = {check.name for check in checks_for(learner) if is_told(learner, check)}
+    assert told - {learner.breaks} <= ALSO.get(kind, set())
+
+
+@parametrize_with_checks([GoodTask, Wrapped])
+def test_a_task_that_keeps_all_rules_passes(task, check):
+    check(task)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_task_that_breaks_a_rule_is_told_of_it(task):
+    assert_told(task, task.breaks)
+    others = [check for check in checks_for(task) if check.name != task.breaks]
+    assert {check.name for check in others if is_told(task, check)} <= ALSO.get(task.__name__, set())
+
+
+@parametrize_with_checks([GOOD_FIGURE])
+def test_a_figure_that_keeps_all_rules_passes(figure, check):
+    check(figure)
+
+
+@pytest.mark.parametrize(("breaks", "figure"), FIGURES)
+def test_a_figure_that_breaks_a_rule_is_told_of_it(breaks, figure):
+    assert_told(figure, breaks, raises=breaks == "figure-survives-hard-results")
+
+
+@parametrize_with_checks([Plain])
+def test_an_executor_that_keeps_all_rules_passes(executor, check):
+    check(executor)
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_an_executor_that_breaks_a_rule_is_told_of_it(executor):
+    assert_told(executor, executor.breaks)
+
+
+@pytest.mark.parametrize(
+    ("subject", "broken"),
+    [
+        (Good(), {learner.breaks for learner in BREAKERS}),
+        (GoodTask, {task.breaks for task in TASKS}),
+        (GOOD_FIGURE, {name for name, _ in FIGURES}),
+        (Plain, {executor.breaks for executor in EXECUTORS}),
+    ],
+    ids=["learners", "tasks", "figures", "executors"],
+)
+def test_each_rule_has_somebody_who_breaks_it(subject, broken):
+    assert broken == {check.name for check in checks_for(subject)}

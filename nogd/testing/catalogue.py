@@ -7,8 +7,10 @@ from importlib import import_module
 from inspect import isabstract
 from typing import Any
 
+from nogd.bench.events import Executor
 from nogd.errors import InvalidSetting, UnknownName, did_you_mean
 from nogd.learner import Learner
+from nogd.report.figure import Figure
 from nogd.task import Task
 from nogd.testing.check import Check
 
@@ -24,6 +26,8 @@ _MODULES = {
         "learner.conduct",
     ),
     "task": ("task",),
+    "figure": ("figure",),
+    "executor": ("executor",),
 }
 KINDS = tuple(_MODULES)
 
@@ -34,11 +38,17 @@ def kind_of(subject: object) -> str:
         return "learner"
     if isinstance(subject, Task) or _is_made_of(subject, Task):
         return "task"
+    if isinstance(subject, Figure):
+        return "figure"
+    if _is_made_of(subject, Executor):
+        return "executor"
     if isinstance(subject, type) and issubclass(subject, Learner) and not isabstract(subject):
         raise InvalidSetting(
             f"{subject.__name__} is a class of learners; make one of it: {subject.__name__}()."
         )
-    raise InvalidSetting(f"{subject!r:.60} cannot be checked; give learners (as objects) or tasks.")
+    raise InvalidSetting(
+        f"{subject!r:.60} cannot be checked; give learners as objects, tasks, figures, or classes of executors."
+    )
 
 
 def checks_of(kind: str) -> Sequence[Check]:

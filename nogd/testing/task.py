@@ -182,6 +182,7 @@ def task_describes_itself(task: AnyTask) -> None:
 def making_it_leaves_the_process_alone(task: AnyTask) -> None:
     """Random state, threads, default type, grad mode and folder belong to whoever runs the task."""
     _problem(task)  # a data set may be read, once
+    seed_generators(SEED)
     before = readings()
     _problem(task)
     changed = [name for name, value in readings().items() if difference(value, before[name]) is not None]

@@ -98,7 +98,7 @@ def overhead_is_small(learner: Learner) -> str:
 
 
 def _works(learner: Learner, dtype: torch.dtype, device: str) -> None:
-    trial = Trial(learner, first_fit(learner), dtype=dtype, device=device)
+    trial = Trial(learner, first_fit(learner), recorded=False, dtype=dtype, device=device)
 
     def look(state: State) -> None:
         found = state.theta.dtype, state.theta.device.type
