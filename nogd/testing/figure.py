@@ -63,7 +63,7 @@ def figure_survives_hard_results(figure: Figure) -> None:
 
 
 @check(
-    "Return a Drawn, a sequence of them with a title each, or None; give the numbers behind the picture as a DataFrame."
+    "Return a Drawn, several with a title each, a sentence why there is none, or None; give the numbers as a DataFrame."
 )
 def figure_gives_drawings_with_their_numbers(figure: Figure) -> str:
     """The numbers behind every picture are one click away."""
@@ -117,6 +117,8 @@ def figure_leaves_the_process_alone(figure: Figure) -> None:
 def _drawings(figure: Figure, comparison: Comparison) -> list[Drawn]:
     with house_style():
         drawn = figure.draw(comparison)
+    if isinstance(drawn, str):  # a sentence why there is none
+        return []
     return [drawn] if isinstance(drawn, Drawn) else list(drawn or ())
 
 

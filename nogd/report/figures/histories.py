@@ -60,7 +60,7 @@ def draw_on(
 def histories(comparison: Comparison) -> list[History]:
     """The histories of all learners with a budget of iterations, in the order of tasks, then of learners."""
     runs = applicable(comparison.runs)
-    counted_runs = runs[runs["budget"].map(_counts_iterations)]
+    counted_runs = runs[runs["budget"].map(_counts_iterations).astype(bool)]
     curves = comparison.curves[np.isfinite(numbers(comparison.curves, "loss"))]
     points = dict(iter(curves.groupby("id", sort=False)))
     found = []
