@@ -11,8 +11,43 @@ def nogd_learners() -> list[Lazy]:
     """Offer this package's learners to nogd."""
     return [
         Lazy(
+            "guess-and-check",
+            "nogd_local.guess_and_check:GuessAndCheck",
+            "draw whole networks until one fits perfectly",
+        ),
+        Lazy(
+            "refining-grid-search",
+            "nogd_local.refining_grid_search:RefiningGridSearch",
+            "a grid about each parameter's present value, over a range that adapts",
+        ),
+        Lazy(
             "pattern-search",
             "nogd_local.pattern_search:PatternSearch",
             "a step up and down in each parameter, then a leap on in the direction that paid off",
+        ),
+        Lazy(
+            "shuffled-pattern-search",
+            "nogd_local.shuffled_pattern_search:ShuffledPatternSearch",
+            "steps in single parameters in random order, the first that helps is taken",
+        ),
+        Lazy(
+            "simulated-annealing",
+            "nogd_local.simulated_annealing:SimulatedAnnealing",
+            "random steps, uphill too, the more seldom the colder it is",
+        ),
+        Lazy(
+            "one-plus-one-es",
+            "nogd_local.one_plus_one_es:OnePlusOne",
+            "one random child a step, and a step size that one success in five keeps",
+        ),
+        Lazy(
+            "nelder-mead",
+            "nogd_local.nelder_mead:NelderMead",
+            "a simplex whose worst corner moves through the middle of the others",
+        ),
+        Lazy(
+            "powell",
+            "nogd_local.powell:Powell",
+            "line searches along directions, of which the useful ones are learnt",
         ),
     ]
