@@ -2,40 +2,14 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
-import torch
+from driving import begin, fit, sweep
 from pydantic import ValidationError
-from valleys import Landscape, Point, as_loss, data, ellipsoid, objective, rosenbrock, table
+from valleys import ellipsoid, rosenbrock, table
 
-import nogd
-from nogd.state import from_bytes, to_bytes
-from nogd_local.pattern_search import PatternSearch, PatternState
+from nogd_local.pattern_search import PatternSearch
 
 START = (0.0, 0.0)
-
-
-def begin(learner: PatternSearch, landscape: Landscape, *start: float) -> tuple[nogd.Objective, PatternState]:
-    """An objective and the learner's first state on it."""
-    the_objective = objective(landscape, *start)
-    theta = torch.tensor(start, dtype=torch.float64)
-    return the_objective, learner.init(the_objective, theta, torch.Generator())
-
-
-def sweep(learner: PatternSearch, the_objective: nogd.Objective, state: PatternState) -> None:
-    """Step until the next iteration has ended."""
-    before = state.iteration
-    while state.iteration == before and not state.finished:
-        learner.step(the_objective, state)
-
-
-def fit(landscape: Landscape, start: tuple[float, ...], forwards: int, **hyper: float) -> nogd.Run:
-    budget = nogd.Budget(forwards=forwards)
-    loss = as_loss(landscape)
-    return nogd.fit(
-        Point(*start), *data(), learner="pattern-search", loss=loss, budget=budget, seed=0, **hyper
-    )
 
 
 @pytest.mark.parametrize(
@@ -48,7 +22,7 @@ def fit(landscape: Landscape, start: tuple[float, ...], forwards: int, **hyper: 
     ],
 )
 def test_finds_the_floor(landscape, start, forwards, floor):
-    run = fit(landscape, start, forwards)
+    run = fit("pattern-search", landscape, start, forwards)
     assert run.loss < 1e-6
     assert run.theta.tolist() == pytest.approx(floor, abs=1e-2)
 
@@ -60,11 +34,11 @@ def test_the_leap_follows_a_valley_faster_than_sweeps_alone():
         return (theta[0] - theta[1]) ** 2 + 1e-3 * (theta.sum() - 1000) ** 2
 
     # Sweeps of 4 forwards that gain 1 in each coordinate would come to a sum of 200, and a loss of 640.
-    assert fit(diagonal, START, 400).loss < 1.0
+    assert fit("pattern-search,sigma=1", diagonal, START, 400).loss < 1.0
 
 
 def test_a_sweep_costs_two_forwards_a_coordinate_and_a_leap_one():
-    learner = PatternSearch()
+    learner = PatternSearch(sigma=1.0)
     the_objective, state = begin(learner, ellipsoid, 0.0, 0.0, 0.0)
     assert the_objective.meter.forwards == 1
     sweep(learner, the_objective, state)
@@ -74,7 +48,7 @@ def test_a_sweep_costs_two_forwards_a_coordinate_and_a_leap_one():
 
 
 def test_both_signs_are_tried_and_the_better_one_is_taken():
-    learner = PatternSearch()
+    learner = PatternSearch(sigma=1.0)
     the_objective, state = begin(learner, table({(0, 0): 9, (1, 0): 8, (-1, 0): 7, (-1, 1): 7}), *START)
     sweep(learner, the_objective, state)
     assert state.theta.tolist() == [-1.0, 0.0]  # (-1, 1) is a tie: only what is lower is taken
@@ -154,76 +128,12 @@ def test_a_second_leap_goes_on_from_the_first():
 
 
 def test_the_search_ends_when_the_step_is_below_the_tolerance():
-    run = fit(ellipsoid, START, 10_000, tolerance=0.1)
+    run = fit("pattern-search", ellipsoid, START, 10_000, tolerance=0.1)
     assert run.status == "ok"
     assert run.meter.forwards < 10_000
-
-
-def test_losses_that_are_not_finite_are_never_taken():
-    def cliff(theta):
-        return torch.where(theta[0] > 2.5, math.nan, -theta.sum()) + theta[1] ** 2
-
-    run = fit(cliff, START, 300)
-    assert math.isfinite(run.loss)
-    assert run.theta.tolist() == pytest.approx([2.5, 0.5], abs=1e-2)
-
-
-def test_it_leaves_a_start_whose_loss_is_not_finite():
-    def hole(theta):
-        return torch.where(theta[0].abs() < 0.5, math.inf, ellipsoid(theta))
-
-    assert fit(hole, START, 500).loss < 1e-6
-
-
-@pytest.mark.parametrize("forwards", range(1, 24))
-def test_no_budget_is_exceeded_and_the_start_never_worsened(forwards):
-    run = fit(rosenbrock, (-1.2, 1.0), forwards)
-    assert run.meter.forwards <= forwards
-    assert run.loss <= rosenbrock(torch.tensor([-1.2, 1.0], dtype=torch.float64)).item()
-
-
-def test_at_every_step_theta_is_the_best_point_so_far():
-    learner = PatternSearch()
-    the_objective, state = begin(learner, rosenbrock, -1.2, 1.0)
-    best = rosenbrock(state.theta).item()
-    for _ in range(300):
-        learner.step(the_objective, state)
-        assert rosenbrock(state.theta).item() <= best
-        best = rosenbrock(state.theta).item()
-    assert best < 1.0
-
-
-def test_the_same_seed_gives_the_same_run():
-    first, second = (fit(rosenbrock, (-1.2, 1.0), 300) for _ in range(2))
-    deterministic = ["iteration", "forwards", "evaluations", "loss"]
-    assert first.curve[deterministic].equals(second.curve[deterministic])
-    assert first.theta.equal(second.theta)
-
-
-@pytest.mark.parametrize("stop", range(1, 40, 3))
-def test_a_run_resumed_from_a_checkpoint_ends_as_one_never_stopped(stop):
-    learner = PatternSearch()
-    unbroken, expected = begin(learner, rosenbrock, -1.2, 1.0)
-    for _ in range(stop):
-        learner.step(unbroken, expected)
-    saved = to_bytes(expected), to_bytes(unbroken.save())
-    resumed, state = objective(rosenbrock, -1.2, 1.0), from_bytes(saved[0])
-    resumed.restore(from_bytes(saved[1]))
-    for _ in range(60):
-        learner.step(unbroken, expected)
-        learner.step(resumed, state)
-    assert to_bytes(state) == to_bytes(expected)
-    assert resumed.meter.forwards == unbroken.meter.forwards
 
 
 @pytest.mark.parametrize("wrong", [{"sigma": 0.0}, {"shrink": 1.0}, {"tolerance": -1.0}, {"points": 3}])
 def test_hyper_parameters_are_validated(wrong):
     with pytest.raises(ValidationError, match=next(iter(wrong))):
         PatternSearch(**wrong)
-
-
-def test_the_plugin_offers_it_without_importing_it():
-    import nogd_local
-
-    [lazy] = nogd_local.nogd_learners()
-    assert lazy.name == PatternSearch.name

@@ -61,3 +61,14 @@ def ellipsoid(theta: Tensor) -> Tensor:
 def rosenbrock(theta: Tensor) -> Tensor:
     """A curved valley; 0 at (1, ..., 1)."""
     return (100 * (theta[1:] - theta[:-1] ** 2) ** 2 + (1 - theta[:-1]) ** 2).sum()
+
+
+def sphere(theta: Tensor) -> Tensor:
+    """Equal squares; 0 at the origin."""
+    return theta.square().sum()
+
+
+def stretched(theta: Tensor) -> Tensor:
+    """Squares about the origin, the last one 1,000 times as steep as the first; 0 there."""
+    axes = torch.arange(len(theta), dtype=theta.dtype)
+    return (1000 ** (axes / (len(theta) - 1)) * theta.square()).sum()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar, cast
 
@@ -10,6 +11,7 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from nogd import Learner, Objective, State
+from nogd_local.affordable import affordable
 
 
 @dataclass(kw_only=True)
@@ -39,7 +41,7 @@ class PatternSearch(Learner):
     """
 
     name: ClassVar[str] = "pattern-search"
-    sigma: float = Field(1.0, gt=0, description="first step size, in theta's units")
+    sigma: float = Field(0.25, gt=0, allow_inf_nan=False, description="first step size, in theta's units")
     shrink: float = Field(
         0.5, gt=0, lt=1, description="factor of the step size after a sweep that helped nowhere"
     )
@@ -67,7 +69,7 @@ class PatternSearch(Learner):
         walk = objective.walk(state.trial)
         here = state.trial[state.coordinate]
         values = torch.stack([here + state.sigma, here - state.sigma])
-        losses = walk.losses(state.coordinate, values)
+        losses = walk.losses(state.coordinate, values[: affordable(objective, 2)])
         best = int(losses.argmin())
         if losses[best] < state.trial_loss:
             walk.move(state.coordinate, values[best])
@@ -83,7 +85,8 @@ class PatternSearch(Learner):
         elif state.leapt:
             state.trial, state.trial_loss, state.leapt = state.base.clone(), state.base_loss, False
         else:
-            state.sigma *= self.shrink
+            # Where no loss is finite there is nothing to refine: the way out lies further away.
+            state.sigma *= self.shrink if math.isfinite(state.trial_loss) else 1 / self.shrink
             if state.sigma < self.tolerance:
                 state.finished = f"the step size fell below {self.tolerance:g}"
         state.coordinate = 0

@@ -22,8 +22,8 @@ WORST = 1e300  # what a line search is told instead of infinity, with which it c
 class PowellState(State):
     """theta is the best point of all, best its loss; here [D] is where the sweep stands, loss its loss.
 
-    directions [D, D], one a row; place: the next one. start, start_loss: where the sweep began. gain: the largest of the
-    sweep so far, made along direction `gainer`.
+    directions [D, D], one a row; place: the next one. start, start_loss: where the sweep began. gain: the largest of
+    the sweep so far, made along direction `gainer`.
     """
 
     here: Tensor

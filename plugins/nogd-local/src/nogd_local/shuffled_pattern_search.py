@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar, cast
 
@@ -30,13 +31,14 @@ class ShuffledPatternSearch(Learner):
     """Try steps up and down in single weights in random order, and take the first that lowers the loss.
 
     After each success all 2 D trials are shuffled anew; only when all of them have failed in one place the step is
-    halved. A step is one trial and costs 1 forward; an iteration is one list of trials, ended by a success or by its
-    last failure. Source: Chiang et al., "Loss landscapes are all you need", ICLR 2023 (openreview QC10RmRbZy9), where
-    the first step is 1; unlike in Hooke and Jeeves' `pattern-search` there are no leaps.
+    halved. Unlike in Hooke and Jeeves' `pattern-search` there are no leaps. A step is one trial and costs 1 forward; an
+    iteration is one list of trials, ended by a success or by its last failure. Source: Chiang et al., "Loss landscapes
+    are all you need", ICLR 2023 (openreview QC10RmRbZy9); there the first step is 1, which suits the weights that
+    PyTorch starts with less.
     """
 
     name: ClassVar[str] = "shuffled-pattern-search"
-    sigma: float = Field(1.0, gt=0, allow_inf_nan=False, description="first step size, in theta's units")
+    sigma: float = Field(0.25, gt=0, allow_inf_nan=False, description="first step size, in theta's units")
     shrink: float = Field(0.5, gt=0, lt=1, description="factor of the step size once all trials have failed")
     tolerance: float = Field(1e-6, ge=0, description="the search ends when the step size falls below it")
 
@@ -62,7 +64,8 @@ class ShuffledPatternSearch(Learner):
         state.iteration += 1
 
     def _shrink(self, state: ShuffledState) -> None:
-        state.sigma *= self.shrink
+        # Where no loss is finite there is nothing to refine: the way out lies further away.
+        state.sigma *= self.shrink if math.isfinite(state.loss) else 1 / self.shrink
         if state.sigma < self.tolerance:
             state.finished = f"the step size fell below {self.tolerance:g}"
 

@@ -14,6 +14,7 @@ from nogd import Learner, Objective, State
 
 # The share of proposals to accept that tells most in one dimension (Roberts, Gelman and Gilks 1997).
 ACCEPTED = 0.44
+LARGEST_GROWTH = 1e6
 
 
 @dataclass(kw_only=True)
@@ -48,7 +49,7 @@ class SimulatedAnnealing(Learner):
     name: ClassVar[str] = "simulated-annealing"
     sigma: float = Field(0.5, gt=0, allow_inf_nan=False, description="first step size, in theta's units")
     heat: float = Field(
-        1.0, ge=0, allow_inf_nan=False, description="first temperature, in mean differences of the loss"
+        0.3, ge=0, allow_inf_nan=False, description="first temperature, in mean differences of the loss"
     )
     cooling: float = Field(0.85, gt=0, lt=1, description="factor of the temperature")
     moves: int = Field(100, ge=1, description="proposals at each temperature")
@@ -75,11 +76,15 @@ class SimulatedAnnealing(Learner):
             state.theta.copy_(state.here)
 
     def _learn(self, state: AnnealingState, loss: float, taken: bool) -> None:
-        if state.iteration == 0 and math.isfinite(loss - state.loss):
-            state.differences += abs(loss - state.loss)
-            state.counted += 1
-        bound = 1e6 * self.sigma  # where all losses are equal each proposal is taken
-        state.sigma = min(state.sigma * math.exp(((1 if taken else 0) - ACCEPTED) / 10), bound)
+        if (
+            state.iteration == 0
+        ):  # with steps of one size, or a search that settles would find it cold everywhere
+            if math.isfinite(loss - state.loss):
+                state.differences += abs(loss - state.loss)
+                state.counted += 1
+        else:
+            bound = LARGEST_GROWTH * self.sigma  # where all losses are equal each proposal is taken
+            state.sigma = min(state.sigma * math.exp(((1 if taken else 0) - ACCEPTED) / 10), bound)
         state.moves += 1
         if state.moves == self.moves:
             self._cool(state)
