@@ -68,15 +68,14 @@ class NelderMead(Learner):
     def init(self, objective: Objective, theta: Tensor, rng: Generator) -> SimplexState:
         corners = theta.repeat(len(theta) + 1, 1)
         corners[1:].diagonal().add_(self.sigma)
-        none, total = theta.new_empty(0), corners.sum(0)
         return SimplexState(
             theta=theta,
             corners=corners,
-            losses=none,
-            total=total,
+            losses=theta.new_empty(0),
+            total=corners.sum(0),
             move="simplex",
-            asked=corners,
-            answers=none,
+            asked=corners.clone(),
+            answers=theta.new_empty(0),
         )
 
     def step(self, objective: Objective, state: State) -> None:
