@@ -51,6 +51,12 @@ class Results:
 
         return drawings(self)
 
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """The leaderboard and the data behind each figure, by the figure's name."""
+        from nogd.report.notebook import tables
+
+        return tables(self)
+
     def plot(self, name: str, *, ax: Axes | None = None, **options: Any) -> Axes:
         """Draw one figure of the report, such as `results.plot("learning-curves", task="diabetes")`.
 
@@ -63,13 +69,18 @@ class Results:
         return plot(self, name, ax, options)
 
     def save(self, folder: str | Path) -> Path:
-        """Write runs, curves and leaderboard as CSV and the figures as SVG and PNG; returns the folder."""
+        """Write runs, curves, leaderboard and the data of each figure as CSV, and the figures as SVG and PNG.
+
+        Returns the folder.
+        """
         from nogd.report.files import save
 
         return save(self, Path(folder))
 
     def _repr_html_(self) -> str:
-        return str(self.leaderboard.to_html(index=False, float_format="{:.3g}".format))
+        from nogd.report.notebook import notebook
+
+        return notebook(self)
 
     def __repr__(self) -> str:
         from nogd.report.leaderboard import text_leaderboard

@@ -19,7 +19,7 @@ PERIOD = 5.0
 """Seconds between two writings of the page."""
 SHARE = 0.008
 """Of the run's time, what reading its results for the page may take."""
-_FIRST_READING = 0.6
+_FIRST_READING = 1.2
 """Seconds of the processor that the first reading is expected to take, the import of pandas with it."""
 _COMPLAINTS = 20
 

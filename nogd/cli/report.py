@@ -1,4 +1,4 @@
-"""`nogd report`: the page again, from a folder of results."""
+"""`nogd report`: the comparison again from a folder of results, in one of several forms; or two side by side."""
 
 from __future__ import annotations
 
@@ -6,17 +6,46 @@ from pathlib import Path
 
 import click
 
+EPILOG = """\b
+Examples:
+  nogd report
+  nogd report nogd-runs --format md
+  nogd report before after
+"""
 
-@click.command()
+
+@click.command(epilog=EPILOG)
 @click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), default=Path("nogd-runs"))
-def report(folder: Path) -> None:
-    """Write the comparison stored in DIR (nogd-runs if not given) as one HTML page and print its path."""
+@click.argument("other", metavar="[DIR]", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["html", "pdf", "md", "csv"]),
+    default="html",
+    show_default=True,
+    help="A page, a PDF, Markdown for a pull request, or a folder of tables.",
+)
+def report(folder: Path, other: Path | None, kind: str) -> None:
+    """Write the comparison stored in DIR (nogd-runs if not given), and print the path of what was written.
+
+    With two folders: what changed from the first to the second, and whether that is beyond chance; it is written into
+    the second.
+    """
+    from nogd.report.forms import write_form, write_versus  # heavy: only when the command runs
+
+    if other is None:
+        click.echo(write_form(_checked(folder), kind))
+        return
+    path, summary = write_versus(_checked(folder), _checked(other), kind)
+    click.echo(summary)
+    click.echo(path)
+
+
+def _checked(folder: Path) -> Path:
     from nogd.errors import StoreError
 
     if not folder.is_dir():
         raise StoreError(f"There is no folder {str(folder)!r}: name one that 'nogd run' has filled.")
     if not (folder / "runs.sqlite").is_file():
         raise StoreError(f"There are no results in {str(folder)!r}: fill it with 'nogd run --out {folder}'.")
-    from nogd.report.page import write_report  # heavy: only when the command runs
-
-    click.echo(write_report(folder))
+    return folder

@@ -44,13 +44,13 @@ def write_report(folder: Path, results: ResultsLike | None = None, plugins: HasF
 
         results = load_results(folder)
     path = Path(folder) / PAGE
-    write_whole(path, render(Comparison.of(results), _figures(plugins)))
+    write_whole(path, render(Comparison.of(results), figure_entries(plugins)))
     return path
 
 
 def drawings(results: ResultsLike, plugins: HasFigures | None = None) -> dict[str, Canvas]:
     """The pictures of the report by name; matplotlib's figures, unknown to pyplot."""
-    return draw_canvases(Comparison.of(results), _figures(plugins))
+    return draw_canvases(Comparison.of(results), figure_entries(plugins))
 
 
 def render(comparison: Comparison, entries: Iterable[Entry]) -> str:
@@ -110,7 +110,8 @@ def _hash(script: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
 
 
-def _figures(plugins: HasFigures | None) -> Iterable[Entry]:
+def figure_entries(plugins: HasFigures | None) -> Iterable[Entry]:
+    """The figures of these plugins, or of the process's own."""
     if plugins is not None:
         return plugins.figures
     from nogd.plugins import plugins as installed

@@ -13,6 +13,7 @@ from nogd.errors import UserError, did_you_mean
 from nogd.registry import Entry
 from nogd.report.canvas import house_style
 from nogd.report.figure import Comparison, Figure, ResultsLike
+from nogd.report.page import figure_entries
 from nogd.report.sections import HasFigures, loaded
 
 _ROW = 0.27
@@ -30,7 +31,7 @@ def plot(
 
     Raises UserError where no figure has that name, it offers no axes, or an option does not fit.
     """
-    figure = _figure(name, _figures(plugins))
+    figure = _figure(name, figure_entries(plugins))
     _check_options(figure, options)
     comparison = Comparison.of(results)
     if comparison.runs.empty:
@@ -62,14 +63,6 @@ def _on_new_axes(figure: Figure, comparison: Comparison, options: Mapping[str, A
             axes.legend(handles, labels, loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
         canvas.set_figheight(max(_HEIGHT, 0.9 + _ROW * max(len(handles), len(axes.get_yticks()))))
     return axes
-
-
-def _figures(plugins: HasFigures | None) -> Iterable[Entry]:
-    if plugins is not None:
-        return plugins.figures
-    from nogd.plugins import plugins as installed
-
-    return installed().figures
 
 
 def _figure(name: str, entries: Iterable[Entry]) -> Figure:

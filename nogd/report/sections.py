@@ -61,18 +61,27 @@ class Section:
     why_none: str = ""
 
 
-def draw_canvases(comparison: Comparison, entries: Iterable[Entry]) -> dict[str, Canvas]:
-    """All pictures by name, such as "scores" and "learning-curves-iris"; tables have none."""
-    canvases: dict[str, Canvas] = {}
+def draw_figures(comparison: Comparison, entries: Iterable[Entry]) -> list[tuple[Figure, list[Drawn]]]:
+    """All figures with their drawings, in the order of the page; one that fails is warned of and left out."""
+    found = []
     with house_style():
         for entry in entries if len(comparison.runs) else ():
             try:
                 figure, several, _ = _drawn(comparison, entry)
+                found.append((figure, several))
             except Exception as error:  # a third party's code, as in a page
                 _broken(entry, error, "")
-                continue
-            canvases |= {file_name(figure, each): each.figure for each in several if each.figure is not None}
-    return canvases
+    return sorted(found, key=lambda pair: pair[0].order)
+
+
+def draw_canvases(comparison: Comparison, entries: Iterable[Entry]) -> dict[str, Canvas]:
+    """All pictures by name, such as "scores" and "learning-curves-iris"; tables have none."""
+    return {
+        file_name(figure, each): each.figure
+        for figure, several in draw_figures(comparison, entries)
+        for each in several
+        if each.figure is not None
+    }
 
 
 def draw_sections(comparison: Comparison, entries: Iterable[Entry]) -> list[Section]:

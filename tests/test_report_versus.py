@@ -1,0 +1,118 @@
+"""Two comparisons side by side."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from bench_help import command
+from report_data import make_results
+from scipy.stats import mannwhitneyu
+
+from nogd.report import versus_forms
+from nogd.report.figure import Comparison
+from nogd.report.versus import APART, BETTER, OPEN, SAME, WORSE, compare
+
+LEARNERS, TASKS = ["adam", "sgd"], ["iris", "wine"]
+
+
+def comparison(change=None, learners=LEARNERS, tasks=TASKS, repetitions=10, **columns):
+    """change: from the test metric of a run, by learner."""
+    made = make_results(learners, tasks, repetitions)
+    runs = made.runs.assign(**columns)
+    for learner, function in (change or {}).items():
+        mine = runs["learner"] == learner
+        runs.loc[mine, "test_metric"] = function(runs.loc[mine, "test_metric"])
+    return Comparison(runs, made.curves, made.meta)
+
+
+def test_equal_runs_are_called_identical():
+    found = compare(comparison(), comparison())
+    assert set(found.cells["verdict"]) == {SAME}
+    assert set(found.learners["verdict"]) == {SAME}
+    assert found.differences == ()
+    assert "4 identical" in found.headline
+
+
+def test_a_change_in_one_learner_is_found_there_alone_and_in_its_direction():
+    found = compare(comparison(), comparison({"sgd": lambda value: value - 0.3}))
+    verdicts = found.cells.set_index(["learner", "task"])["verdict"]
+    assert verdicts["adam"].tolist() == [SAME, SAME]
+    assert verdicts["sgd"].tolist() == [WORSE, WORSE]
+    assert found.learners.set_index("learner")["verdict"].to_dict() == {"adam": SAME, "sgd": WORSE}
+    back = compare(comparison({"sgd": lambda value: value - 0.3}), comparison())
+    assert back.learners.set_index("learner")["verdict"]["sgd"] == BETTER
+
+
+def test_p_is_mann_whitneys_and_corrected_for_all_rows():
+    def jitter(value):
+        return value + np.resize([0.01, -0.02, 0.015], len(value))
+
+    first, second = comparison(), comparison({"adam": jitter, "sgd": jitter})
+    found = compare(first, second).cells
+    row = found[(found["learner"] == "sgd") & (found["task"] == "wine")].iloc[0]
+    values = [
+        each.finals.query("learner == 'sgd' and task == 'wine'")["value"].to_numpy()
+        for each in (first, second)
+    ]
+    assert row["p"] == pytest.approx(mannwhitneyu(values[1], values[0], method="asymptotic").pvalue)
+    assert row["p_holm"] >= row["p"]
+    assert set(found["verdict"]) == {OPEN}
+
+
+def test_other_budgets_or_task_versions_are_never_called_better():
+    for columns in ({"budget": '{"forwards": 9}'}, {"task_version": 7}):
+        found = compare(comparison(), comparison({"sgd": lambda value: value + 1}, **columns))
+        assert set(found.cells["verdict"]) == {APART}
+        assert found.learners.empty
+        assert all(found.cells["why"])
+
+
+def test_what_else_differs_is_said_plainly():
+    second = comparison(learners=["adam", "mine"], tasks=["iris", "digits"], repetitions=5, version="9")
+    told = " ".join(compare(comparison(), second).differences)
+    for part in (
+        "Only the first has the learner sgd.",
+        "Only the second has the learner mine.",
+        "Only the first has the task wine.",
+        "the version of the code of adam",
+        "10 repetitions, the second 5",
+    ):
+        assert part in told
+
+
+def test_nothing_in_common_is_a_sentence():
+    found = compare(comparison(learners=["adam"]), comparison(learners=["sgd"]))
+    assert "nothing can be compared" in found.headline
+    page = versus_forms.page(found, ("a", "b"))
+    assert "<svg" not in page
+
+
+def test_names_are_escaped_in_every_form():
+    hostile = "<script>alert(1)</script>"
+    found = compare(
+        comparison(learners=[hostile]), comparison({hostile: lambda v: v - 0.2}, learners=[hostile])
+    )
+    assert "<script>" not in versus_forms.page(found, (hostile, "b"))
+    assert "| <script>" not in versus_forms.markdown(found, ("a", "b"))
+
+
+def test_two_stores_on_the_command_line(tmp_path):
+    words = ("-l", "adam", "-t", "iris", "--repetitions", 2, "--jobs", 0)
+    for name, forwards in (("a", 30), ("b", 60)):
+        assert command("run", *words, "--forwards", forwards, "--out", tmp_path / name).exit_code == 0
+    for kind, written in (("html", "versus.html"), ("md", "versus.md"), ("csv", "versus")):
+        result = command("report", tmp_path / "a", tmp_path / "b", "--format", kind)
+        assert result.exit_code == 0, result.output
+        assert result.stdout.splitlines()[-1] == str(tmp_path / "b" / written)
+        assert "1 not comparable" in result.stdout
+        assert "forwards 30 / 60" in result.stdout
+    cells = pd.read_csv(tmp_path / "b" / "versus" / "cells.csv")
+    assert cells["verdict"].tolist() == [APART]
+    for words, said in (
+        ((tmp_path / "a",), "given twice"),
+        ((tmp_path / "b", "--format", "pdf"), "not as pdf"),
+    ):
+        result = command("report", tmp_path / "a", *words)
+        assert result.exit_code == 2
+        assert said in result.stderr
