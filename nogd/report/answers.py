@@ -13,7 +13,7 @@ from nogd.report.figures.task_table import summary
 from nogd.report.leaderboard import Board, number, score_text, time_text
 from nogd.report.names import counted
 from nogd.report.statistics import ENOUGH_FOR_BOOTSTRAP
-from nogd.report.verdict import called, nothing_succeeded
+from nogd.report.verdict import called, notes, nothing_succeeded
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,14 @@ def answers(comparison: Comparison) -> list[Answer]:
     board = comparison.board
     found = [_who(comparison, board), _what(comparison, board), _cost(comparison, board), _sure(board)]
     return [answer for answer in found if answer is not None]
+
+
+def sentences(comparison: Comparison) -> list[str]:
+    """The answers and what else a reader should know, a sentence or two each: for forms without a first screen."""
+    told = [
+        f"{each.question}: {each.answer.rstrip('.')}. {each.behind}".strip() for each in answers(comparison)
+    ]
+    return told + notes(comparison)
 
 
 def _who(comparison: Comparison, board: Board) -> Answer | None:

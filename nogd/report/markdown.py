@@ -9,6 +9,7 @@ from pandas import DataFrame
 
 from nogd import __version__
 from nogd.report import verdict
+from nogd.report.answers import sentences
 from nogd.report.figure import Comparison, ResultsLike
 from nogd.report.figures import failures, task_table
 from nogd.report.leaderboard import Board, interval_text, number, other_boards, score_text
@@ -26,7 +27,7 @@ def markdown(results: ResultsLike) -> str:
         lines += [f"> **{plain_text(caution)}**", ""]
     if not comparison.runs.empty:
         lines += [*_board(comparison.board), ""]
-        lines += [f"- {plain_text(sentence)}" for sentence in verdict.details(comparison)]
+        lines += [f"- {plain_text(sentence)}" for sentence in sentences(comparison)]
         for board in other_boards(comparison):
             lines += ["", f"### {plain_text(board.why)}", "", *_board(board)]
         lines += _folded("Task by task", task_table.draw(comparison))

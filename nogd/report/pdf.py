@@ -13,6 +13,7 @@ from matplotlib.figure import Figure as Canvas
 from nogd import __version__
 from nogd.errors import InvalidSetting
 from nogd.report import verdict
+from nogd.report.answers import sentences
 from nogd.report.canvas import house_style
 from nogd.report.figure import Comparison, Drawn, ResultsLike
 from nogd.report.leaderboard import text_leaderboard
@@ -95,7 +96,7 @@ def _page(canvas: Canvas) -> PageObject:
 def _front(comparison: Comparison) -> Canvas:
     """Headline, what goes with it, and the leaderboard."""
     headline = textwrap.fill(clean(verdict.headline(comparison)), 62)
-    said = [*verdict.warnings(comparison), *verdict.details(comparison)]
+    said = [*verdict.warnings(comparison), *sentences(comparison)]
     body = [line for sentence in said for line in textwrap.wrap(f"- {clean(sentence)}", 116)]
     board = [] if comparison.runs.empty else text_leaderboard(comparison, 100).splitlines()
     height = max(HEIGHT, 2 * MARGIN + 0.8 + 0.15 * len(body) + 0.131 * len(board))
