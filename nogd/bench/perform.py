@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from traceback import format_exception
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
@@ -19,6 +20,7 @@ from nogd.bench.cell import Cell
 from nogd.bench.measure import ScoreMeasure, SplitMeasure, measure_for
 from nogd.bench.memory import peak_megabytes, reset_peak
 from nogd.bench.path import Path, is_small
+from nogd.bench.plane import Survey
 from nogd.bench.portrait import portrait
 from nogd.bench.record import Arrays, Record, cell_columns, curve_table, lost_record
 from nogd.device import find_device
@@ -26,6 +28,7 @@ from nogd.doors import make_network
 from nogd.errors import InvalidSetting, NogdWarning, UserError
 from nogd.learner import Learner, refusal
 from nogd.objective.black_box import BlackBox
+from nogd.objective.candidates import Population
 from nogd.objective.meter import Budget
 from nogd.objective.network import Network
 from nogd.objective.objective import Objective
@@ -41,7 +44,8 @@ from nogd.training import Outcome, snapshot, train
 class Job:
     """A cell with all that a process needs to run it. checkpoint: where an interrupted run goes on from.
 
-    keep_thetas: whether to keep where the run went, if its parameters are few; it changes nothing else.
+    keep_thetas: whether to keep where the run went, if its parameters are few; it changes nothing else. survey: in
+    place of a run, the task's loss is looked at there.
     """
 
     cell: Cell
@@ -52,6 +56,7 @@ class Job:
     checkpoint: bytes | None = None
     checkpoint_seconds: float = 5.0
     keep_thetas: bool = True
+    survey: Survey | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,8 @@ def perform(job: Job, listener: Listener) -> Record:
             # By the task alone: data that a task draws are kept for the process's next cells.
             seed_generators(derive("global", job.cell.task))
             desk = _desk(job, listener)
+            if job.survey is not None:
+                return _surveyed(job.cell, desk.objective, job.survey)
             return _performed(job, desk, listener)
         except (Exception, SystemExit) as error:
             points: Sequence[Point] = () if desk is None else desk.recorder.points
@@ -213,6 +220,14 @@ def _pictures(desk: _Desk, theta: Tensor) -> dict[str, Arrays]:
     with suppress(Exception):  # a module need not work on other data than its own
         pictures |= portrait(desk.problem, desk.network, theta)
     return pictures
+
+
+def _surveyed(cell: Cell, objective: Objective, survey: Survey) -> Record:
+    """The losses `[G, G]` on a plane as a picture, float32; y goes down the rows."""
+    thetas = torch.from_numpy(survey.thetas).to(objective.device, objective.dtype)
+    losses = objective.losses(Population(thetas)).numpy(force=True).astype(np.float32)
+    plane = {"grid": losses.reshape(len(survey.y), len(survey.x))}
+    return Record(cell.id, cell_columns(cell) | {"status": "ok"}, curve_table([]), pictures={"plane": plane})
 
 
 def _common(cell: Cell, desk: _Desk) -> dict[str, Any]:

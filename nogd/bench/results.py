@@ -97,9 +97,7 @@ def load_results(folder: str | Path, ids: Collection[str] | None = None, *, late
     """
     store = Store(Path(folder))
     try:
-        columns, rows = store.runs()
-        runs = _numbers(pd.DataFrame(rows, columns=columns))
-        planned = pd.DataFrame(store.planned(), columns=["id", "learner", "task", "repetition", "asked"])
+        runs, planned = _runs(store), _planned(store)
         sessions = store.sessions()
         if ids is not None:
             runs, planned = runs[runs["id"].isin(set(ids))], planned[planned["id"].isin(set(ids))]
@@ -120,6 +118,20 @@ def _frozen(sessions: Sequence[dict[str, Any]]) -> dict[str, Any]:
     for session in sessions:
         found |= session["settings"].pop("frozen", {})
     return found
+
+
+def current_runs(store: Store) -> pd.DataFrame:
+    """The runs that count: of each learner, task and repetition the one that was last asked for."""
+    return _latest(_runs(store), _planned(store)).reset_index(drop=True)
+
+
+def _runs(store: Store) -> pd.DataFrame:
+    columns, rows = store.runs()
+    return _numbers(pd.DataFrame(rows, columns=columns))
+
+
+def _planned(store: Store) -> pd.DataFrame:
+    return pd.DataFrame(store.planned(), columns=["id", "learner", "task", "repetition", "asked"])
 
 
 def load_traces(folder: str | Path) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from nogd.bench.perform import Job
 from nogd.bench.plan import Planned, plan
 from nogd.bench.record import TRIED_AGAIN
 from nogd.bench.store import Store
+from nogd.bench.survey import survey_planes
 from nogd.device import find_device
 from nogd.errors import InvalidSetting, PluginError
 from nogd.plugins import plugins
@@ -107,6 +108,8 @@ def execute(
         work = _Work(experiment, planned, store, progress, executor.workers, checkpoint_seconds)
         if work.pending:
             work.run(executor)
+        if experiment.keep_thetas:
+            survey_planes(store, planned, executor, experiment.timeout)
         return Summary(tuple(ids), work.ran, work.failed)
     finally:
         store.close()

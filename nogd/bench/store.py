@@ -187,6 +187,25 @@ class Store:
             )
             return {owner: _loaded(blob) for owner, blob in rows}
 
+    def owners(self, kind: str) -> list[str]:
+        """What has something of one kind kept for pictures: ids of runs, or names of tasks."""
+        if not self._has_pictures:
+            return []
+        with self._explained():
+            rows = self._connection.execute(
+                "select owner from pictures where kind = ? order by owner", (kind,)
+            )
+            return [owner for (owner,) in rows]
+
+    def picture(self, kind: str, owner: str) -> Arrays | None:
+        """What is kept of one kind for one run or task, or None."""
+        if not self._has_pictures:
+            return None
+        with self._explained():
+            query = "select arrays from pictures where kind = ? and owner = ?"
+            row = self._connection.execute(query, (kind, owner)).fetchone()
+        return None if row is None else _loaded(row[0])
+
     def add_picture(self, kind: str, owner: str, arrays: Arrays) -> None:
         """Keep what a picture of this run or task needs, in place of what was there."""
         with self._explained(), self._writing():

@@ -28,6 +28,7 @@ def nogd_figures() -> Sequence[Lazy]:
             "decision-boundaries", "what each learner's network says of every place, on tasks with two inputs"
         ),
         _lazy("budget-leaders", "who leads a task at which budget, and whether clearly"),
+        _lazy("paths", "paths of all learners on a plane through the loss surface"),
         _lazy("time-split", "seconds of a run: scoring, the learner's own work, measuring"),
         _lazy("failures", "runs that failed or could not be asked for"),
     ]

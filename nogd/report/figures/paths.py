@@ -1,0 +1,225 @@
+"""Where each learner went: the paths of one repetition on a plane through the space of all parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+from pandas import DataFrame, concat
+
+from nogd.errors import UserError
+from nogd.report.canvas import (
+    WIDTH,
+    handles,
+    heading,
+    legend_below,
+    legend_height,
+    new_canvas,
+    place_axes,
+    plain,
+    stroke,
+)
+from nogd.report.figure import Comparison, Drawn, Figure, choice
+from nogd.report.look import GRID, INK, PAPER, Look, looks_of
+from nogd.report.names import counted, short_name
+from nogd.report.svg import named
+
+SIDE = 3.5
+_NAME = 17
+_LEVELS = 9
+_DEEPEST = 0.34
+_LITTLE = 0.2  # of a path's movement: with less than that on the plane it is dotted
+
+
+@dataclass(frozen=True)
+class Walk:
+    """One learner's path on the plane. share: of its squared distances from the start what lies in the plane."""
+
+    learner: str
+    id: str
+    share: float
+    at: NDArray[Any]
+    forwards: NDArray[Any]
+    losses: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One task's plane with all paths, x and y of its picture, and the loss there (None where nobody has looked)."""
+
+    task: str
+    repetition: int
+    explained: float
+    walks: Sequence[Walk]
+    x: NDArray[Any]
+    y: NDArray[Any]
+    grid: NDArray[Any] | None
+
+    def leaves(self, walk: Walk) -> bool:
+        """Whether a path goes on beyond the picture."""
+        inside = (walk.at >= [self.x[0], self.y[0]]) & (walk.at <= [self.x[-1], self.y[-1]])
+        return not bool(inside.all())
+
+
+def draw(comparison: Comparison) -> list[Drawn]:
+    """One drawing a task whose runs kept their paths."""
+    look = looks_of(comparison, _NAME)
+    return [_drawn(chart, look) for chart in charts(comparison)]
+
+
+def draw_on(axes: Axes, comparison: Comparison, *, task: str | None = None) -> None:
+    """One task's on given axes."""
+    found = {chart.task: chart for chart in charts(comparison)}
+    if not found:
+        raise UserError(
+            "no task here has paths; 'nogd run --keep-thetas' keeps them where parameters are few."
+        )
+    chart = found[choice("task", task, list(found))]
+    look = looks_of(comparison, _NAME)
+    _paint(axes, chart, look)
+    for walk in chart.walks:
+        axes.plot([], [], **stroke(look[walk.learner]), label=_label(walk, look[walk.learner]))
+
+
+def charts(comparison: Comparison) -> Iterator[Chart]:
+    """What there is to draw, task by task; a plane that was made of other runs than these is left out."""
+    learners = dict(zip(comparison.runs["id"], comparison.runs["learner"], strict=True))
+    for task, plane in sorted(comparison.pictures_of("plane").items()):
+        if task in comparison.tasks and all(str(id_) in learners for id_ in plane["ids"]):
+            ends = np.cumsum(plane["lengths"])[:-1]
+            parts = [np.split(plane[name], ends) for name in ("coordinates", "forwards", "losses")]
+            facts = zip(plane["ids"], plane["shares"], *parts, strict=True)
+            walks = [
+                Walk(str(learners[str(id_)]), str(id_), float(share), *part) for id_, share, *part in facts
+            ]
+            spot = (int(plane["repetition"]), float(plane["explained"]))
+            yield Chart(task, *spot, walks, plane["x"], plane["y"], plane.get("grid"))
+
+
+def _drawn(chart: Chart, look: Mapping[str, Look]) -> Drawn:
+    entries = handles(
+        [replace(look[walk.learner], label=_label(walk, look[walk.learner])) for walk in chart.walks]
+    )
+    below = legend_height([str(each.get_label()) for each in entries])
+    canvas = new_canvas(0.3 + SIDE + 0.12 + below)
+    axes = place_axes(canvas, (WIDTH - SIDE) / 2, (WIDTH - SIDE) / 2, 0.3, 0.12 + below)
+    _paint(axes, chart, look)
+    heading(axes, f"paths from one start; the plane holds {chart.explained:.0%} of the movement")
+    legend_below(canvas, entries)
+    return Drawn(canvas, _data(chart), _finding(chart), title=chart.task)
+
+
+def _label(walk: Walk, look: Look) -> str:
+    return look.label if np.isnan(walk.share) else f"{look.label} {walk.share:.0%}"
+
+
+def _paint(axes: Axes, chart: Chart, look: Mapping[str, Look]) -> None:
+    axes.grid(visible=False)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set(visible=True, color=GRID, linewidth=0.8)
+    if chart.grid is not None:
+        _shade(axes, chart, chart.grid)
+    for walk in chart.walks:
+        _path(axes, walk, look[walk.learner])
+    axes.plot(
+        [0], [0], marker="o", markersize=7, color="none", markeredgecolor=INK, markeredgewidth=1.3, zorder=4
+    )
+    axes.annotate(
+        "start", (0, 0), xytext=(6, -9), textcoords="offset points", color=INK, fontsize=7.5, zorder=5
+    )
+    axes.set_xlim(chart.x[0], chart.x[-1])
+    axes.set_ylim(chart.y[0], chart.y[-1])
+
+
+def _shade(axes: Axes, chart: Chart, grid: NDArray[Any]) -> None:
+    """Nine shades that each cover as much of the picture, whatever the losses' scale."""
+    known = grid[np.isfinite(grid)]
+    levels = np.unique(np.quantile(known, np.linspace(0, 1, _LEVELS + 1))) if known.size else known
+    if len(levels) < 3:
+        return
+    shown = np.where(np.isfinite(grid), grid, levels[-1])
+    for place, (low, high) in enumerate(pairwise(levels)):
+        if place:
+            ink = _DEEPEST * place / (len(levels) - 2)
+            axes.contourf(chart.x, chart.y, shown, levels=[low, high], colors=[INK], alpha=ink, zorder=0.5)
+
+
+def _path(axes: Axes, walk: Walk, look: Look) -> None:
+    style = stroke(look) | {"marker": None}
+    if walk.share < _LITTLE:
+        style |= {"linestyle": (0, (1, 1.5))}
+    lines = axes.plot(walk.at[:, 0], walk.at[:, 1], **style, solid_joinstyle="round")
+    end: dict[str, Any] = {
+        "marker": look.marker,
+        "markersize": 4.5 if look.quiet else 7,
+        "markeredgecolor": PAPER,
+    }
+    lines += axes.plot(*walk.at[-1:].T, color=look.colour, zorder=2.5 if look.quiet else 3.5, **end)
+    named(
+        lines, f"{look.label}: {walk.share:.0%} on the plane, ends with loss {plain(float(walk.losses[-1]))}"
+    )
+
+
+def _data(chart: Chart) -> DataFrame:
+    """First the points of the paths, with the loss that the run had; then the loss on the plane itself."""
+    points = [
+        DataFrame(
+            {
+                "task": chart.task,
+                "learner": walk.learner,
+                "run": walk.id,
+                "share_on_plane": walk.share,
+                "forwards": walk.forwards,
+                "x": walk.at[:, 0],
+                "y": walk.at[:, 1],
+                "loss": walk.losses,
+            }
+        )
+        for walk in chart.walks
+    ]
+    if chart.grid is not None:
+        y, x = np.meshgrid(chart.y, chart.x, indexing="ij")
+        plane = {"learner": "(plane)", "x": x.ravel(), "y": y.ravel(), "loss": chart.grid.ravel()}
+        points.append(DataFrame({"task": chart.task, **plane}))
+    return concat(points, ignore_index=True)
+
+
+def _finding(chart: Chart) -> str:
+    ends = {walk.learner: float(walk.losses[-1]) for walk in chart.walks if np.isfinite(walk.losses[-1])}
+    best = min(ends, key=lambda name: (ends[name], name), default="")
+    led = f"{short_name(best)} ended with the lowest training loss, {plain(ends[best])}. " if best else ""
+    beyond = [short_name(walk.learner) for walk in chart.walks if chart.leaves(walk)]
+    return (
+        f"Where {counted(len(chart.walks), 'learner')} went on {short_name(chart.task)} in repetition "
+        f"{chart.repetition}. {led}The plane holds {chart.explained:.0%} of the movement."
+        + (f" Paths that go on beyond the picture: {', '.join(beyond)}." if beyond else "")
+        + ("" if chart.grid is not None else " Nobody has looked at the loss on the plane.")
+    )
+
+
+FIGURE = Figure(
+    name="paths",
+    title="Where each learner went",
+    reading=(
+        (
+            "All start at the ring; a line is the shadow of a learner's recommendations on the plane of the two "
+            "principal directions of all paths of a repetition, each path counting alike; its marker is the end. The "
+            "more ink, the higher the training loss on the plane."
+        ),
+        (
+            "Percentages say how much of a path (of its squared distances from the start) lies in the plane: the rest "
+            "leads away from it, so the shade under a line is not the loss that the learner had. Dotted: below 20 %."
+        ),
+    ),
+    draw=draw,
+    summary="paths of all learners on a plane through the loss surface",
+    order=62,
+    draw_on=draw_on,
+)
