@@ -140,8 +140,8 @@ def objective(
 ) -> Objective:
     """What `fit` minimises, for people who score candidates themselves: `objective(...).losses(Population(thetas))`.
 
-    engine: how to score candidates ("stack", "chain", "vmap" or "loop"); left out, the fastest that is right is chosen,
-    which the objective's own `engine` tells with the reason. Raises InvalidSetting if that one cannot.
+    engine: how to score candidates ("compiled", "stack", "chain", "vmap" or "loop"); left out, the fastest that is
+    right is chosen, which the objective's own `engine` tells with the reason. Raises InvalidSetting if that one cannot.
     """
     if batch_size is not None and not (_is_whole(batch_size) and batch_size >= 1):
         raise InvalidSetting(f"batch_size must be a whole number of at least 1, not {batch_size!r:.60}.")

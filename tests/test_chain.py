@@ -97,7 +97,7 @@ def agree(
     y = plain.classes(len(x), outputs) if loss == "cross-entropy" else plain.data(len(x), 1, outputs)[1]
     y = (y > 0).to(D) if loss == "binary-cross-entropy" else y
     objective = nogd.objective(module, x, y.to(x.dtype) if y.is_floating_point() else y, loss=loss)
-    assert engine(objective) in (name, "stack")
+    assert engine(objective) in (name, "stack", "compiled")
     candidates = plain.thetas(count, objective.D, dtype=x.dtype)
     if wild is not None:
         candidates[:1, objective.D // 2] = wild
@@ -346,7 +346,9 @@ def test_an_engine_that_cannot_score_the_module():
     norm = nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.Linear(4, 1)).double()
     with pytest.raises(InvalidSetting, match="no stack of linear layers"):
         nogd.objective(norm, *data, engine="stack")
-    with pytest.raises(InvalidSetting, match="engine must be one of stack, chain, vmap, loop, not 'fast'"):
+    with pytest.raises(
+        InvalidSetting, match="engine must be one of compiled, stack, chain, vmap, loop, not 'fast'"
+    ):
         nogd.objective(norm, *data, engine="fast")
 
 

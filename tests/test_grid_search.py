@@ -20,8 +20,26 @@ from torch import Generator, Tensor, nn
 
 import nogd
 from nogd.learners.grid_search import GridSearch
+from nogd.objective import compiled
+from nogd.objective.parts import NotUnderstood
 
 LOSS = Callable[[Tensor, Tensor], Tensor]
+
+
+def no_numba() -> None:
+    raise NotUnderstood("it is left out here")
+
+
+@pytest.fixture(autouse=True, params=["compiled", "torch alone"], scope="module")
+def engine(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Everything here holds with the compiled loops as without them."""
+    if request.param == "compiled":
+        pytest.importorskip("numba")
+        yield
+    else:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(compiled, "kernels", no_numba)
+            yield
 
 
 @dataclass

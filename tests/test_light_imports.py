@@ -9,6 +9,7 @@ import sys
 import pytest
 
 HEAVY = {
+    "numba",
     "torch",
     "pandas",
     "seaborn",

@@ -17,7 +17,7 @@ from nogd.distributions import how_it_came
 from nogd.isolation import Failure, attempt
 from nogd.plugins import PluginInfo, plugins, source_version
 
-_PACKAGES = ("nogd", "torch", "numpy", "scikit-learn", "scipy", "pydantic", "pluggy")
+_PACKAGES = ("nogd", "torch", "numpy", "numba", "scikit-learn", "scipy", "pydantic", "pluggy")
 
 
 def environment() -> dict[str, Any]:

@@ -17,9 +17,12 @@ from nogd.state import State
 
 
 @functools.lru_cache(maxsize=64)
-def _grid(low: float, high: float, points: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """The values to try; made once, as it would be a twentieth of a step's time. Never written to."""
-    return torch.linspace(low, high, points, dtype=dtype, device=device)
+def _grid(
+    low: float, high: float, points: int, dtype: torch.dtype, device: torch.device
+) -> tuple[Tensor, list[float]]:
+    """The values to try, as a tensor and as numbers; made once, as it would be a good part of a step's time."""
+    values = torch.linspace(low, high, points, dtype=dtype, device=device)
+    return values, values.tolist()
 
 
 @dataclass(kw_only=True)
@@ -61,18 +64,16 @@ class GridSearch(Learner):
         walk = objective.walk(state.theta)
         if state.index == 0 and state.iteration == 0:
             state.loss = state.loss_before_sweep = walk.loss
-        values = self._values(objective, state.index)
-        losses = walk.losses(state.index, values)
-        lowest = int(losses.argmin())  # the first one on ties
-        loss = float(losses[lowest])
+        values, numbers = self._values(objective, state.index)
+        lowest, loss = walk.lowest(state.index, values)
         if math.isfinite(loss):
-            walk.move(state.index, values[lowest])
+            walk.move(state.index, numbers[lowest])
             state.loss = loss
         state.index += 1
         if state.index == objective.D:
             self._end_sweep(state)
 
-    def _values(self, objective: Objective, index: int) -> Tensor:
+    def _values(self, objective: Objective, index: int) -> tuple[Tensor, list[float]]:
         tensor = objective.space.at(index)
         points = self.bias_points if tensor.is_bias and self.bias_points is not None else self.points
         return _grid(tensor.low, tensor.high, points, objective.dtype, objective.device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -130,6 +131,11 @@ def _zero_one_batched(z: Tensor, y: Tensor) -> Tensor:
         return 1 - torch.where(y > 0, z > 0, z <= 0).to(z.dtype).mean((1, 2))
     right = (z.argmax(1) == y) & ~z.isnan().any(1)
     return 1 - right.to(z.dtype).mean(1)
+
+
+def ranked(losses: Tensor) -> Tensor:
+    """Whatever is not finite becomes plus infinity, so that it ranks last."""
+    return torch.nan_to_num(losses, nan=math.inf, posinf=math.inf, neginf=math.inf)
 
 
 mse = Loss("mse", F.mse_loss, _mse_batched)

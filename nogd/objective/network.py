@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from nogd.errors import InvalidSetting, NogdWarning
 from nogd.objective.chain import Chain
+from nogd.objective.compiled import Compiled
 from nogd.objective.cost import Cost, measured_cost, stack_cost
 from nogd.objective.footprint import Footprint, footprint
 from nogd.objective.forward_mode import agrees, tangents
@@ -22,7 +23,7 @@ from nogd.objective.stack import CHUNK_ELEMENTS, Stack, as_stack
 from nogd.objective.stack_tangents import stack_tangents
 from nogd.objective.vmapped import Functional, Vmapped
 
-Engine = Literal["stack", "chain", "vmap", "loop"]
+Engine = Literal["compiled", "stack", "chain", "vmap", "loop"]
 # For how many examples a chain is compared with its module, and up to how many parameters at a second theta too.
 FEW_EXAMPLES = 8
 FEW_PARAMETERS = 1_000_000
@@ -33,8 +34,9 @@ class Network:
 
     module: a private copy whose parameters are views of one flat vector. inputs `[N, ...]`, targets as the loss
     compares them. `engine` says how a population is scored and `why` explains it: "chain" where the module is
-    understood layer by layer, "stack" where it is nothing but linear layers and activations, "vmap" and "loop" for
-    the rest. engine: the one to use, whatever would be chosen; InvalidSetting if it cannot be.
+    understood layer by layer, "stack" where it is nothing but linear layers and activations, "compiled" where such a
+    stack is small and numba is installed, "vmap" and "loop" for the rest. engine: the one to use, whatever would be
+    chosen; InvalidSetting if it cannot be.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Network:
         self._flat = space.read(module)
         self._parameters = _point_at(module, space, self._flat)
         self.stack: Stack | None = None
+        self.compiled: Compiled | None = None
         self._chain: Chain | None = None
         self._vmapped: Vmapped | None = None
         self._functional = Functional(module, space)
@@ -65,6 +68,8 @@ class Network:
         chained = self._chain is not None
         self.stack_inputs = inputs.movedim(0, -1).contiguous() if chained else inputs
         self.stack_targets = targets.T.contiguous() if chained and targets.ndim == 2 else targets
+        if self.compiled is not None:
+            self.compiled.hold(self.stack_inputs, self.stack_targets)
 
     def _choose(self, forced: Engine | None) -> tuple[Engine, str]:
         if forced is not None and forced not in get_args(Engine):
@@ -84,15 +89,30 @@ class Network:
                 raise InvalidSetting(f"engine {forced!r} cannot score this module, as {reason}.") from None
             return self._by_calls(str(reason))
         stack = as_stack(chain, self.space)
-        if forced == "stack" and stack is None:
+        if forced in ("compiled", "stack") and stack is None:
             raise InvalidSetting(
-                "engine 'stack' cannot score this module, as it is no stack of linear layers and elementwise"
+                f"engine {forced!r} cannot score this module, as it is no stack of linear layers and elementwise"
                 " activations; 'chain' can."
             )
         self._chain, self.stack = chain, None if forced == "chain" else stack
-        if self.stack is not None:
-            return "stack", "it is a stack of linear layers and elementwise activations"
-        return "chain", "it is a chain of layers that are all known"
+        if self.stack is None:
+            return "chain", "it is a chain of layers that are all known"
+        return self._as_stack(self.stack, forced)
+
+    def _as_stack(self, stack: Stack, forced: Engine | None) -> tuple[Engine, str]:
+        """By compiled loops where they fit, else by torch."""
+        what = "it is a stack of linear layers and elementwise activations"
+        if forced == "stack":
+            return "stack", what
+        try:
+            self.compiled = Compiled(stack, self.loss, self._flat, self.examples)
+        except NotUnderstood as reason:
+            if forced is not None:
+                raise InvalidSetting(
+                    f"engine 'compiled' cannot score this module, as {reason}; 'stack' can."
+                ) from None
+            return "stack", f"{what}; not compiled, as {reason}"
+        return "compiled", f"{what}, small enough to gain from compiled loops"
 
     def _by_calls(self, reason: str) -> tuple[Engine, str]:
         """How to call a module that is not understood: by the work that one pass is, never by the clock."""
@@ -139,6 +159,8 @@ class Network:
     def losses(self, thetas: Tensor, rows: Tensor | None = None) -> Tensor:
         """Losses of thetas `[P, D]`, as `[P]`; rows: numbers of the examples to use."""
         with torch.no_grad():
+            if self.compiled is not None:
+                return self.compiled.losses(thetas, rows)
             if self._chain is not None:
                 return self._chain_losses(self._chain, thetas, rows)
             examples = self.examples if rows is None else len(rows)

@@ -11,10 +11,12 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import increment_version
 
 from nogd.errors import InvalidSetting, NogdWarning, NotDifferentiable
 from nogd.objective.black_box import BlackBox
 from nogd.objective.candidates import Candidates, Line, Population
+from nogd.objective.losses import ranked
 from nogd.objective.meter import BudgetSpent, Limit, Meter, TargetReached
 from nogd.objective.minimum import Course, exact_minimum, searched_minimum
 from nogd.objective.network import Network
@@ -22,7 +24,8 @@ from nogd.objective.scoring import Described, described, score
 from nogd.objective.space import ParameterSpace
 from nogd.objective.stream import Stream
 from nogd.objective.trace import Trace
-from nogd.objective.walk import DenseTracks, Tracks, tracks_for
+from nogd.objective.tracks import tracks_for
+from nogd.objective.walk import DenseTracks, Tracks
 from nogd.state import State
 
 
@@ -126,7 +129,7 @@ class Objective:
         if count == 0:
             return torch.empty(0, dtype=self.dtype, device=self.device)
         started = time.perf_counter()
-        losses = _ranked(self._score(known, rows))
+        losses = ranked(self._score(known, rows))
         self.meter.inside += time.perf_counter() - started
         if rows is None:
             self._note(losses, known)
@@ -147,11 +150,14 @@ class Objective:
         if not paid:
             self._pay(1, self.N, flops=self._cost.flops * self.N)
         started = time.perf_counter()
-        losses = _ranked(self._scorer.losses(theta[None]))
+        losses = ranked(self._scorer.losses(theta[None]))
         tracks = self._tracks(theta)
         self.meter.inside += time.perf_counter() - started
         if not paid:
             self._note(losses, Population(theta[None]))
+        started = time.perf_counter()
+        tracks.warm_up()
+        self.meter.pause(time.perf_counter() - started)
         self._walk = Walk(self, theta, tracks, float(losses[0]))
         return self._walk
 
@@ -172,7 +178,7 @@ class Objective:
             self._gradient_seen = True
             _warn_if_zero(gradient)
         if rows is None:
-            self._note(_ranked(loss.reshape(1)), Population(theta[None]))
+            self._note(ranked(loss.reshape(1)), Population(theta[None]))
         return loss, gradient
 
     def directional(
@@ -198,7 +204,7 @@ class Objective:
         loss, derivatives = scorer.directional(theta, directions, rows)
         self.meter.inside += time.perf_counter() - started
         if rows is None:
-            self._note(_ranked(loss.reshape(1)), Population(theta[None]))
+            self._note(ranked(loss.reshape(1)), Population(theta[None]))
         return loss, derivatives
 
     def charge(self, forwards: float, *, flops: float = 0.0) -> None:
@@ -355,17 +361,19 @@ class Objective:
         if theta.shape != (self.D,):
             raise InvalidSetting(f"theta has shape {list(theta.shape)}, but this objective needs [{self.D}].")
 
-    def _score_line(self, walk: Walk, tracks: Tracks, index: int, values: Tensor) -> Tensor:
+    def _score_line(
+        self, walk: Walk, tracks: Tracks, index: int, values: Tensor
+    ) -> tuple[Tensor, int, float]:
         count = len(values)
         self._pay(count, count * self.N, flops=tracks.flops(index, count))
         if count == 0:
-            return values.new_empty(0)
+            return values.new_empty(0), -1, math.inf
         started = time.perf_counter()
-        with torch.no_grad():
-            losses = _ranked(tracks.losses(index, values))
+        losses, place, lowest = tracks.lowest(index, values)
         self.meter.inside += time.perf_counter() - started
-        self._note(losses, Line(walk.theta, index, values))
-        return losses
+        if lowest < self.trace.best:
+            self._note(losses, Line(walk.theta, index, values))
+        return losses, place, lowest
 
     def _line_minimum(
         self, walk: Walk, tracks: Tracks, index: int, low: float, high: float
@@ -376,7 +384,7 @@ class Objective:
         if found is not None:
             return found
         return searched_minimum(
-            lambda values: self._score_line(walk, tracks, index, values), low, high, walk.theta
+            lambda values: self._score_line(walk, tracks, index, values)[0], low, high, walk.theta
         )
 
     def _exact_minimum(
@@ -387,7 +395,7 @@ class Objective:
         started = time.perf_counter()
         with torch.no_grad():
             found = exact_minimum(
-                lambda values: _ranked(tracks.losses(index, values)), course, low, high, walk.theta
+                lambda values: ranked(tracks.losses(index, values)), course, low, high, walk.theta
             )
         self.meter.inside += time.perf_counter() - started
         if found is None:
@@ -433,6 +441,9 @@ class Objective:
         raise InvalidSetting(f"{held}, so a learner cannot look at them.")
 
 
+_OF_NUMPY = (torch.float32, torch.float64)
+
+
 class Walk:
     """A walk along coordinates: `losses(index, values)` tries, `move(index, value)` goes; from `Objective.walk`.
 
@@ -444,6 +455,10 @@ class Walk:
         self.loss = loss
         self._objective, self._tracks = objective, tracks
         self._version = theta._version
+        # As an array, as setting a single number of a tensor takes as long as scoring some lines.
+        self._cells = (
+            theta.detach().numpy() if theta.device.type == "cpu" and theta.dtype in _OF_NUMPY else theta
+        )
 
     @property
     def is_live(self) -> bool:
@@ -452,10 +467,14 @@ class Walk:
 
     def losses(self, index: int, values: Tensor) -> Tensor:
         """Losses `[G]` with coordinate `index` at each of the values `[G]`; counts G forwards and G evaluations."""
-        self._check_live()
-        self._check(index)
-        values = values.to(self.theta.device, self.theta.dtype)
-        return self._objective._score_line(self, self._tracks, index, values)
+        return self._score(index, values)[0].clone()
+
+    def lowest(self, index: int, values: Tensor) -> tuple[int, float]:
+        """The place of the value with the lowest loss, the first one on ties, and that loss; costs what `losses` does.
+
+        The quickest way along a coordinate. Where no loss is finite it is infinite.
+        """
+        return self._score(index, values)[1:]
 
     def minimum(self, index: int, low: float, high: float) -> tuple[float, float]:
         """The value of the coordinate from low to high with the lowest loss, and that loss.
@@ -475,9 +494,18 @@ class Walk:
     def move(self, index: int, value: float | Tensor) -> None:
         """Set the coordinate in theta, in place; counts nothing."""
         self._check(index)
-        self.theta[index] = value
+        self._cells[index] = value
+        if self._cells is not self.theta:  # written to behind torch's back
+            increment_version(self.theta)
         self._tracks.moved(index)
         self._version = self.theta._version
+
+    def _score(self, index: int, values: Tensor) -> tuple[Tensor, int, float]:
+        self._check_live()
+        self._check(index)
+        if values.dtype != self.theta.dtype or values.device != self.theta.device:
+            values = values.to(self.theta.device, self.theta.dtype)
+        return self._objective._score_line(self, self._tracks, index, values)
 
     def _check_live(self) -> None:
         if not self.is_live:
@@ -495,11 +523,6 @@ def _features(scorer: Network | Stream | BlackBox, differentiable: bool) -> froz
     if not isinstance(scorer, BlackBox) and differentiable and scorer.loss.differentiable:
         features.add("gradient")
     return frozenset(features)
-
-
-def _ranked(losses: Tensor) -> Tensor:
-    """Whatever is not finite becomes plus infinity."""
-    return torch.nan_to_num(losses, nan=math.inf, posinf=math.inf, neginf=math.inf)
 
 
 def _warn_if_zero(gradient: Tensor) -> None:

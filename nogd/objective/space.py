@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -59,6 +60,7 @@ class ParameterSpace:
         boxes = _boxes([name for name, _ in searched], bounds)
         self.tensors: tuple[Tensors, ...] = tuple(_placed(searched, boxes))
         self.dimension = self.tensors[-1].stop
+        self._stops = [t.stop for t in self.tensors]
 
     def __iter__(self) -> Iterator[Tensors]:
         return iter(self.tensors)
@@ -75,7 +77,7 @@ class ParameterSpace:
 
     def at(self, index: int) -> Tensors:
         """The tensor that coordinate `index` lies in."""
-        return next(t for t in self.tensors if index < t.stop)
+        return self.tensors[bisect_right(self._stops, index)]
 
     def read(self, module: nn.Module) -> Tensor:
         """The module's present parameters as theta, `[D]`."""

@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from nogd.objective.losses import Loss, mse
+from nogd.objective.losses import Loss, mse, ranked
 from nogd.objective.minimum import Course, Link, kinks_of
-from nogd.objective.network import Network
 from nogd.objective.stack import CHUNK_ELEMENTS, Layer, Stack
 
 
-class Tracks(Protocol):
+class Tracks(ABC):
     """What a walk keeps about its theta; a pure function of theta, so that a rebuilt one gives the same bits."""
 
+    @abstractmethod
     def losses(self, index: int, values: Tensor) -> Tensor:
         """Losses `[G]` with coordinate `index` at each of the values `[G]`."""
 
+    def lowest(self, index: int, values: Tensor) -> tuple[Tensor, int, float]:
+        """The losses, infinite where not finite, the place of the lowest (the first on ties), and it.
+
+        The losses are good until the next call.
+        """
+        with torch.no_grad():
+            losses = ranked(self.losses(index, values))
+        place = int(losses.argmin())
+        return losses, place, float(losses[place])
+
+    def warm_up(self) -> None:  # noqa: B027  # most have nothing to do
+        """Do what costs more the first time in a process."""
+
+    @abstractmethod
     def moved(self, index: int) -> None:
         """Coordinate `index` of theta has been changed."""
 
+    @abstractmethod
     def flops(self, index: int, count: int) -> float:
         """Arithmetic of scoring that many values of the coordinate."""
 
+    @abstractmethod
     def course(self, index: int) -> Course | None:
         """What the coordinate does to the residuals where the loss is piecewise a parabola in it, else None."""
 
@@ -37,7 +54,7 @@ class Scorer(Protocol):
         """Losses of thetas `[P, D]`, as `[P]`."""
 
 
-class DenseTracks:
+class DenseTracks(Tracks):
     """Keeps nothing: every value is a whole forward pass."""
 
     def __init__(self, theta: Tensor, scorer: Scorer, flops_of_forward: float) -> None:
@@ -58,7 +75,7 @@ class DenseTracks:
         return None
 
 
-class StackTracks:
+class StackTracks(Tracks):
     """Keeps each layer's pre-activations and activations, features first, as far down as they were asked for.
 
     Every unit's row is computed by one and the same product of its inputs, at the start as after a move: the tracks
@@ -74,7 +91,7 @@ class StackTracks:
         self._weights = [layer.weights(theta) for layer in stack.layers]
         self._biases = [layer.biases(theta) for layer in stack.layers]
         self._chunks = [_chunk(stack.layers[k + 1 :], inputs.shape[1]) for k in range(len(stack.layers))]
-        self._flops = [_flops(stack.layers[k + 1 :], inputs.shape[1]) for k in range(len(stack.layers))]
+        self._flops = [flops_of(stack.layers[k + 1 :], inputs.shape[1]) for k in range(len(stack.layers))]
         self._valid = 0  # layers whose rows are those of the present theta
         self._others: tuple[int, int, Tensor] | None = (
             None  # layer, unit, and what the next layer gets without it
@@ -198,14 +215,7 @@ def _chunk(later: Sequence[Layer], examples: int) -> int:
     return max(1, CHUNK_ELEMENTS // max(1, width))
 
 
-def _flops(later: Sequence[Layer], examples: int) -> float:
+def flops_of(later: Sequence[Layer], examples: int) -> float:
     """Arithmetic of scoring one value of a coordinate, for the layers behind its own."""
     next_one = later[0].outputs if later else 0
     return 2.0 * (1 + next_one + sum(layer.inputs * layer.outputs for layer in later[1:])) * examples
-
-
-def tracks_for(network: Network, theta: Tensor, flops_of_forward: float) -> Tracks:
-    """The cheapest tracks that this network allows."""
-    if network.stack is None or network.loss.batched is None:
-        return DenseTracks(theta, network, flops_of_forward)
-    return StackTracks(theta, network.stack, network.stack_inputs, network.stack_targets, network.loss)
