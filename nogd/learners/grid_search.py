@@ -75,7 +75,7 @@ class GridSearch(Learner):
 
     def _values(self, objective: Objective, index: int) -> tuple[Tensor, list[float]]:
         tensor = objective.space.at(index)
-        points = self.bias_points if tensor.is_bias and self.bias_points is not None else self.points
+        points = self.bias_points if self.bias_points is not None and tensor.is_bias else self.points
         return _grid(tensor.low, tensor.high, points, objective.dtype, objective.device)
 
     def _end_sweep(self, state: GridState) -> None:

@@ -371,7 +371,7 @@ class Objective:
         started = time.perf_counter()
         losses, place, lowest = tracks.lowest(index, values)
         self.meter.inside += time.perf_counter() - started
-        if lowest < self.trace.best:
+        if lowest < self.trace.best:  # else there is nothing to note
             self._note(losses, Line(walk.theta, index, values))
         return losses, place, lowest
 
@@ -454,7 +454,7 @@ class Walk:
         self.theta = theta
         self.loss = loss
         self._objective, self._tracks = objective, tracks
-        self._version = theta._version
+        self._version, self._dimension = theta._version, len(theta)
         # As an array, as setting a single number of a tensor takes as long as scoring some lines.
         self._cells = (
             theta.detach().numpy() if theta.device.type == "cpu" and theta.dtype in _OF_NUMPY else theta
@@ -514,8 +514,8 @@ class Walk:
             )
 
     def _check(self, index: int) -> None:
-        if not 0 <= index < len(self.theta):
-            raise InvalidSetting(f"coordinate {index} is none of the {len(self.theta)}, which count from 0.")
+        if not 0 <= index < self._dimension:
+            raise InvalidSetting(f"coordinate {index} is none of the {self._dimension}, which count from 0.")
 
 
 def _features(scorer: Network | Stream | BlackBox, differentiable: bool) -> frozenset[str]:
