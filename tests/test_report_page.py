@@ -24,6 +24,7 @@ from nogd.cli.report import report
 from nogd.errors import PluginWarning, StoreError
 from nogd.registry import Entry, Lazy, Source
 from nogd.report import nogd_figures
+from nogd.report.answers import answers
 from nogd.report.canvas import log_ticks, short_number
 from nogd.report.figure import Comparison, Drawn, Figure
 from nogd.report.files import save
@@ -156,7 +157,7 @@ def test_the_first_screen_says_who_won_and_how_sure(full):
     said = re.search(r'<dl class="answers">.*?</dl>', full, re.DOTALL)
     assert said
     assert re.findall(r"<strong><bdi>(.*?)</bdi>", said[0]) == [
-        "adam",
+        "adam, not clearly",
         "10 tasks, 6 learners",
         "3,000 forwards",
         "intervals overlap",
@@ -171,6 +172,22 @@ def test_the_headline_claims_no_more_than_the_intervals_bear():
     assert re.fullmatch(
         r"twin-. leads twin-., but not clearly .*; their intervals overlap\)\.", headline(close)
     )
+
+
+@pytest.mark.parametrize(
+    ("results", "said"),
+    [
+        (make_results(["adam", "random-search"], ["iris"], 10), "adam"),
+        (make_results(["twin-a", "twin-b"], ["iris", "wine"], 5), "twin-a, not clearly"),
+        (make_results(["adam", "sgd"], ["iris"], 1), "adam, in one repetition"),
+        (
+            make_results(["adam", "sgd"], ["iris"], 2, meta={"settings": {"unequal_cost": True}}),
+            "adam, at unequal cost",
+        ),
+    ],
+)
+def test_who_won_is_said_with_its_doubts(results, said):
+    assert answers(Comparison.of(results))[0].answer == said
 
 
 def test_failures_have_reason_traceback_and_a_place(full):

@@ -48,12 +48,13 @@ def _who(comparison: Comparison, board: Board) -> Answer | None:
     if first is None or len(board.table) < 2:
         return None
     name = first["learner"]
+    winner = f"{called(name)}{_doubt(board)}"
     wins = f"{_wins(comparison, name)}{_other_by_rank(board, name)}"
     if pd.isna(first["score"]):
-        return Answer("Who won", called(name), f"Mean rank {number(first['mean_rank'], '.2f')}. {wins}")
+        return Answer("Who won", winner, f"Mean rank {number(first['mean_rank'], '.2f')}. {wins}")
     second = board.table.iloc[1]
     told = f"Score {score_text(first['score'])}; next is {called(second['learner'])} with "
-    return Answer("Who won", called(name), f"{told}{score_text(second['score'])}. {wins}")
+    return Answer("Who won", winner, f"{told}{score_text(second['score'])}. {wins}")
 
 
 def _first(board: Board) -> pd.Series | None:
@@ -63,6 +64,15 @@ def _first(board: Board) -> pd.Series | None:
         return table.iloc[0]
     ranked = table.dropna(subset=["mean_rank"]).sort_values(["mean_rank", "learner"])
     return None if ranked.empty else ranked.iloc[0]
+
+
+def _doubt(board: Board) -> str:
+    """What keeps the first from being the winner; empty where nothing does."""
+    if board.unequal:
+        return ", at unequal cost"
+    if board.repetitions < 2:
+        return ", in one repetition"
+    return ", not clearly" if _rivals(board.table.dropna(subset=["score_low", "score_high"])) else ""
 
 
 def _other_by_rank(board: Board, first: str) -> str:
@@ -148,6 +158,8 @@ def _sure(board: Board) -> Answer:
 
 def _rivals(compared: DataFrame) -> list[str]:
     """Learners whose interval overlaps that of the first."""
+    if len(compared) < 2:
+        return []
     low = compared["score_low"].iloc[0]
     others = compared.iloc[1:]
     return list(map(str, others.loc[others["score_high"] >= low, "learner"]))
