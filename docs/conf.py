@@ -29,7 +29,7 @@ myst_links_external_new_tab = True
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
-autodoc_class_signature = "separated"
+autodoc_class_signature = "mixed"
 
 html_theme = "furo"
 html_title = f"nogd {release}"

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -89,6 +91,30 @@ def test_nogd_runs_it(made):
     assert (made.name if made.kind == "learner" else "adam") in output
     (run,) = json.loads(made.call("nogd", "runs", "--json"))
     assert (run[made.kind], run["status"]) == (made.name, "budget")
+
+
+def test_the_documented_tox_ini_tests_against_a_release_and_the_main_branch(
+    tmp_path, monkeypatch, nogd_wheel
+):
+    tutorial = (ROOT / "docs" / "tutorials" / "publish.md").read_text(encoding="utf-8")
+    (settings,) = re.findall(r"^```ini\n# tox.ini\n(.*?)^```$", tutorial, re.MULTILINE | re.DOTALL)
+    assert len([line for line in settings.splitlines() if line]) <= 10
+    call("nogd", "new", "learner", "coin-toss", "--dir", tmp_path, cwd=tmp_path)
+    folder = tmp_path / "nogd-coin-toss"
+    (folder / "tox.ini").write_text(settings)
+    places = [os.environ.get("UV_FIND_LINKS", ""), str(nogd_wheel.parent)]
+    monkeypatch.setenv("UV_FIND_LINKS", ",".join(filter(None, places)))
+    monkeypatch.setenv("NOGD_MAIN", str(ROOT))
+    told = call("tox", "run", "--", "-k", "fits_a_line", cwd=folder)
+    assert re.search(r"release: OK.*main: OK", told, re.DOTALL)
+    assert _origin(folder, "release") is None  # from an index, as a release is
+    assert _origin(folder, "main")["url"] == ROOT.as_uri()
+
+
+def _origin(folder: Path, environment: str) -> Any:
+    """Where nogd came from in one of tox's environments (PEP 610); None from an index."""
+    ask = "from importlib.metadata import distribution as d; print(d('nogd').read_text('direct_url.json') or 'null')"
+    return json.loads(call(folder / ".tox" / environment / "bin" / "python", "-c", ask, cwd=folder))
 
 
 def test_it_draws_its_picture(made):

@@ -36,7 +36,7 @@ def bars(labels: Sequence[str], values: Sequence[float], texts: Sequence[str]) -
     canvas = new_canvas(0.34 * len(labels) + 0.55, width=left + 3.2)
     axes = place_axes(canvas, left, 0.75, 0.12, 0.42)
     name_rows(axes, labels)
-    axes.barh(range(len(labels)), values, height=0.55, color=LIGHT[0])
+    axes.barh(range(len(labels)), values, height=0.55, color=LIGHT[0], linewidth=0)
     numbers_at_right(axes, texts)
     return canvas, axes
 

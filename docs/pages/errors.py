@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,15 +55,38 @@ def _messages() -> dict[str, set[str]]:
 
 
 def _in(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    composed = _returned(tree)
     for node in ast.walk(tree):
         if not (isinstance(node, ast.Call) and node.args):
             continue
-        called = getattr(node.func, "id", getattr(node.func, "attr", ""))
+        called = _called(node)
         kinds = [called] if called != "warn" else [getattr(each, "id", "") for each in node.args[1:2]]
-        text = _template(node.args[0])
-        for kind in kinds:
-            if hasattr(errors, kind) and len(text.replace(GAP, "").split()) > 2:
-                yield kind, text
+        said = composed.get(_called(node.args[0]), [_template(node.args[0])])
+        yield from (
+            (kind, text) for kind in kinds if hasattr(errors, kind) for text in said if _says_enough(text)
+        )
+
+
+def _says_enough(text: str) -> bool:
+    return len(text.replace(GAP, "").split()) > 2
+
+
+def _called(node: ast.AST) -> str:
+    """The name of the function that a call calls."""
+    function = getattr(node, "func", None)
+    return getattr(function, "id", getattr(function, "attr", ""))
+
+
+def _returned(tree: ast.AST) -> dict[str, list[str]]:
+    """What functions that compose a message return, by their names."""
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    returned = {
+        each.name: [
+            _template(node.value) for node in ast.walk(each) if isinstance(node, ast.Return) and node.value
+        ]
+        for each in functions
+    }
+    return {name: texts for name, texts in returned.items() if any(texts)}
 
 
 def _template(node: ast.AST) -> str:
@@ -71,5 +95,5 @@ def _template(node: ast.AST) -> str:
         return " ".join(node.value.split())
     if isinstance(node, ast.JoinedStr):
         pieces = [str(v.value) if isinstance(v, ast.Constant) else GAP for v in node.values]
-        return " ".join("".join(pieces).split())
+        return re.sub(f"{GAP}+", GAP, " ".join("".join(pieces).split()))
     return ""

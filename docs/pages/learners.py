@@ -51,21 +51,24 @@ def _learner(entry: Entry, results: Results) -> str:
 
 
 def _settings(about: Description) -> str:
-    rows = [(code(s.name), s.type, code(s.default), s.range, s.meaning) for s in about.settings or ()]
+    rows = [
+        (code(s.name), code(s.type), code(s.default), code(s.range), s.meaning) for s in about.settings or ()
+    ]
     header = ["name", "type", "default", "range", "meaning"]
     return "## Hyper-parameters\n\n" + (table(header, rows) or "It has none.")
 
 
 def _use(entry: Entry, about: Description) -> str:
     needs = about.facts.get("needs")
-    needed = f"It needs {', '.join(map(str, needs))}." if isinstance(needs, list) and needs else ""
+    needed = f"Needs: {', '.join(map(str, needs))}." if isinstance(needs, list) and needs else ""
     package = (
         "It comes with nogd." if entry.source.builtin else f"It is in the package `{entry.source.package}`."
     )
     first = next(
         (f",{s.name}={s.default}" for s in about.settings or () if s.default not in ("", "None")), ""
     )
-    line = f"nogd run -l {entry.name}{first.replace(chr(39), '')} -l {' -l '.join(COMPANY)} -t {TASK}"
+    chosen = [f"{entry.name}{first}".replace("'", ""), *(name for name in COMPANY if name != entry.name)]
+    line = f"nogd run -l {' -l '.join(chosen)} -t {TASK}"
     return "\n\n".join(filter(None, [" ".join(filter(None, [package, needed])), block(line, "sh")]))
 
 
