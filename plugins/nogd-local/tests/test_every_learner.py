@@ -130,6 +130,16 @@ def test_float32_is_enough(name):
     assert run.loss < before
 
 
+@every_learner
+@pytest.mark.parametrize("loss", ["falls", "nan"])
+def test_it_stays_finite_in_float32_where_the_loss_falls_for_ever_or_is_nowhere_finite(name, loss):
+    def score(module):
+        return math.nan if loss == "nan" else -float(module.weight.sum())
+
+    run = nogd.minimize(torch.nn.Linear(2, 1, bias=False), score, learner=name, budget=1_500)
+    assert run.theta.isfinite().all()
+
+
 @pytest.fixture(scope="module")
 def diabetes(tmp_path_factory):
     """Every learner of the package, and random search, for a fifth of the task's budget."""

@@ -69,11 +69,11 @@ class PatternSearch(Learner):
         walk = objective.walk(state.trial)
         here = state.trial[state.coordinate]
         values = torch.stack([here + state.sigma, here - state.sigma])
-        losses = walk.losses(state.coordinate, values[: affordable(objective, 2)])
-        best = int(losses.argmin())
-        if losses[best] < state.trial_loss:
-            walk.move(state.coordinate, values[best])
-            state.trial_loss = float(losses[best])
+        losses = walk.losses(state.coordinate, values[: affordable(objective, 2)]).tolist()
+        loss = min(losses)
+        if loss < state.trial_loss:
+            walk.move(state.coordinate, values[losses.index(loss)])
+            state.trial_loss = loss
             _recommend(state)
         state.coordinate += 1
         if state.coordinate == len(state.trial):

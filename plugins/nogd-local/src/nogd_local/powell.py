@@ -15,6 +15,9 @@ from torch import Generator, Tensor
 from nogd import Learner, Objective, Population, State
 
 LARGEST_SET = 2**30  # bytes
+FURTHEST = (
+    1e15  # times a direction; where a loss falls for ever, a bracket would go on to where no number is finite
+)
 WORST = 1e300  # what a line search is told instead of infinity, with which it could not reckon
 
 
@@ -135,6 +138,8 @@ class _Line:
         times = float(times)
         if times == 0.0:
             return min(self._state.loss, WORST)
+        if not abs(times) <= FURTHEST:
+            return WORST
         point = self._at(times)
         loss = self._score(point)
         if loss < self._loss:

@@ -16,9 +16,9 @@ from nogd_local.affordable import affordable
 
 @dataclass(kw_only=True)
 class RefiningState(State):
-    """ranges [D]: how far each parameter's grid reaches up and down. index: the next parameter. loss: of theta."""
+    """ranges: how far each parameter's grid reaches up and down. index: the next parameter. loss: of theta."""
 
-    ranges: Tensor
+    ranges: list[float]
     loss: float
     index: int = 0
 
@@ -47,21 +47,21 @@ class RefiningGridSearch(Learner):
     tolerance: float = Field(1e-6, ge=0, description="the search ends when all ranges have fallen below it")
 
     def init(self, objective: Objective, theta: Tensor, rng: Generator) -> RefiningState:
-        ranges = torch.full_like(theta, self.sigma)
+        ranges = [self.sigma] * len(theta)
         return RefiningState(theta=theta, ranges=ranges, loss=objective.walk(theta).loss)
 
     def step(self, objective: Objective, state: State) -> None:
         state = cast(RefiningState, state)
         walk, index = objective.walk(state.theta), state.index
         offsets = _offsets(self.points, objective.dtype, objective.device)
-        values = torch.addcmul(state.theta[index], state.ranges[index], offsets)
-        losses = walk.losses(index, values[: affordable(objective, self.points)])
-        best = int(losses.argmin())
-        lower, at_an_end = float(losses[best]) < state.loss, best in (0, self.points - 1)
+        values = state.theta[index] + state.ranges[index] * offsets
+        losses = walk.losses(index, values[: affordable(objective, self.points)]).tolist()
+        loss = min(losses)
+        best, lower = losses.index(loss), loss < state.loss
         if lower:
             walk.move(index, values[best])
-            state.loss = float(losses[best])
-        state.ranges[index] *= self.grow if lower and at_an_end else self.shrink
+            state.loss = loss
+        state.ranges[index] *= self.grow if lower and best in (0, self.points - 1) else self.shrink
         state.index += 1
         if state.index == objective.D:
             self._end_sweep(state)
@@ -69,7 +69,7 @@ class RefiningGridSearch(Learner):
     def _end_sweep(self, state: RefiningState) -> None:
         state.index = 0
         state.iteration += 1
-        if float(state.ranges.max()) < self.tolerance:
+        if max(state.ranges) < self.tolerance:
             state.finished = f"all ranges fell below {self.tolerance:g}"
 
 
