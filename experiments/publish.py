@@ -1,26 +1,86 @@
 """Run an experiment and publish it beside its file: `python experiments/publish.py original`.
 
-It runs what is not done yet in experiments/NAME.toml, in the store nogd-runs/NAME, and writes experiments/NAME/: the
-page (report.html), the figures (figures/*.svg) and the data behind them (data/). `--only-report` runs nothing.
+It runs what is not done yet of experiments/NAME.toml, in the store nogd-runs/NAME, and writes experiments/NAME/: the
+page (report.html), the figures (figures/*.svg) and the data behind them (data/). `--only-report` runs nothing and
+publishes what the store holds. `--redraw` needs no store either: it draws the same from the published data, all but the
+pictures that need more than runs and curves. `--repetitions 5` runs, or publishes, the first five of them.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import shutil
 from pathlib import Path
 
+import pandas as pd
+
 import nogd
+from nogd.bench.results import load_results
+from nogd.bench.schema import TEXT
+from nogd.report.canvas import house_style
+from nogd.report.page import write_report
 
 HERE = Path(__file__).parent
+TABLES = ("runs", "curves", "reached")
 
 
 def main() -> None:
     """Run and publish the experiments that are named."""
     options = _options()
     for name in options.names:
-        store = options.stores / name
-        if not options.only_report:
-            nogd.run(HERE / f"{name}.toml", out=store, jobs=options.jobs)
+        results = _results(name, options)
+        folder = HERE / name
+        if not options.redraw:
+            write_data(results, folder / "data")
+        write_figures(results, folder / "figures")
+        print(write_report(folder, results))
+
+
+def _results(name: str, options: argparse.Namespace) -> nogd.Results:
+    if options.redraw:
+        return read_data(HERE / name / "data")
+    store, repetitions = options.stores / name, options.repetitions
+    if not options.only_report:
+        return nogd.run(HERE / f"{name}.toml", out=store, jobs=options.jobs, repetitions=repetitions)
+    results = load_results(store)
+    return results if repetitions is None else first_repetitions(results, repetitions)
+
+
+def first_repetitions(results: nogd.Results, number: int) -> nogd.Results:
+    """Of a store that is not finished, the repetitions that are; all the others count as missing."""
+    tables = {table: getattr(results, table) for table in TABLES}
+    kept = {table: frame[frame["repetition"] < number] for table, frame in tables.items()}
+    missing = results.meta["missing"] + len(results.runs) - len(kept["runs"])
+    return nogd.Results(**kept, meta={**results.meta, "missing": missing}, pictures=results.pictures)
+
+
+def write_data(results: nogd.Results, folder: Path) -> None:
+    """The tables as compressed CSV, the leaderboard as plain CSV, and the sessions as JSON."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for table in TABLES:
+        compression = {"method": "gzip", "mtime": 0}  # equal data are equal bytes
+        frame = getattr(results, table)
+        frame.to_csv(folder / f"{table}.csv.gz", index=False, float_format="%.7g", compression=compression)
+    results.leaderboard.to_csv(folder / "leaderboard.csv", index=False, float_format="%.6g")
+    (folder / "meta.json").write_text(json.dumps(results.meta, indent=1) + "\n", encoding="utf-8")
+
+
+def read_data(folder: Path) -> nogd.Results:
+    """What `write_data` wrote, as results."""
+    runs, curves, reached = (pd.read_csv(folder / f"{table}.csv.gz") for table in TABLES)
+    runs = runs.assign(**{column: runs[column].fillna("").astype(str) for column in TEXT})
+    meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+    return nogd.Results(runs, curves, meta, reached=reached)
+
+
+def write_figures(results: nogd.Results, folder: Path) -> None:
+    """Each picture as SVG; those of an earlier publication go."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    with house_style():
+        for name, canvas in results.figures().items():
+            canvas.savefig(folder / f"{name}.svg", facecolor="white", metadata={"Date": None})
 
 
 def _options() -> argparse.Namespace:
@@ -30,7 +90,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("names", nargs="+", help="names of experiments, such as original")
     parser.add_argument("--stores", type=Path, default=Path("nogd-runs"), help="the folder of the stores")
     parser.add_argument("--jobs", type=int, help="cells at once; the number of cores if not given")
+    parser.add_argument("--repetitions", type=int, help="only the first so many repetitions")
     parser.add_argument("--only-report", action="store_true", help="publish what the store holds")
+    parser.add_argument("--redraw", action="store_true", help="draw again from the published data")
     return parser.parse_args()
 
 

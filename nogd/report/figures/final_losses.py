@@ -17,7 +17,6 @@ from nogd.report.canvas import (
     new_canvas,
     place_axes,
     plain,
-    short_number,
 )
 from nogd.report.figure import Comparison, Drawn, Figure
 from nogd.report.look import INK, Look, looks_of
@@ -53,7 +52,7 @@ def summary(task: str, finals: DataFrame) -> DataFrame:
 def _drawn(task: str, table: DataFrame, look: Mapping[str, Look]) -> Drawn:
     labels = [look[learner].label for learner in table["learner"]]
     canvas = new_canvas(0.62 + ROW * len(table))
-    longest = max(len(short_number(loss)) for loss in table["loss"])
+    longest = max(len(plain(loss)) for loss in table["loss"])
     axes = place_axes(canvas, label_width(labels), 0.16 + 0.078 * longest, 0.3, 0.28)
     if table["low"].min() > 0 and table["high"].max() / table["low"].min() > 20:
         _points(axes, table, look)
@@ -99,7 +98,7 @@ def _label(axes: Axes, table: DataFrame, labels: list[str]) -> None:
         axes.text(
             1.02,
             place,
-            short_number(loss),
+            plain(loss),
             transform=axes.get_yaxis_transform(),
             va="center",
             color=INK,
