@@ -244,9 +244,13 @@ def test_the_gap_is_training_minus_test_in_the_direction_of_the_metric():
     table = train_test.gaps(Comparison.of(Results(better, made.curves, made.meta)))
     assert set(table["task"]) == {"diabetes"}  # parity has no split
     assert table["gap"].to_numpy() == pytest.approx(0.25)
+    (drawn,) = train_test.draw(Comparison.of(Results(better, made.curves, made.meta)))
+    assert drawn.alt.endswith("has the widest gap, 0.25 better on training data.")
     errors = better.assign(metric_greater=0)
     table = train_test.gaps(Comparison.of(Results(errors, made.curves, made.meta)))
     assert table["gap"].to_numpy() == pytest.approx(-0.25)
+    (drawn,) = train_test.draw(Comparison.of(Results(errors, made.curves, made.meta)))
+    assert drawn.alt.endswith("Nobody does better on training data than on test data.")
 
 
 def test_a_learner_far_below_the_constant_predictor_does_not_flatten_the_others():

@@ -130,11 +130,13 @@ def _finding(task: str, table: DataFrame) -> str:
     widest = table.iloc[int(table["gap"].to_numpy().argmax())]
     best = table.iloc[0]
     metric = short_name(best["metric"])
-    return (
+    said = (
         f"{metric} on {short_name(task)}: {short_name(best['learner'])} is best on test data, {plain(best['test'])}, "
-        f"against {plain(best['train'])} on training data. The widest gap has {short_name(widest['learner'])}: "
-        f"{plain(abs(widest['gap']))} {'better' if widest['gap'] >= 0 else 'worse'} on training data."
+        f"against {plain(best['train'])} on training data."
     )
+    if widest["gap"] <= 0:
+        return f"{said} Nobody does better on training data than on test data."
+    return f"{said} {short_name(widest['learner'])} has the widest gap, {plain(widest['gap'])} better on training data."
 
 
 FIGURE = Figure(
