@@ -228,6 +228,15 @@ def test_a_reference_no_better_than_a_constant_is_no_scale(tmp_path):
     assert not (tmp_path / "reference.json").exists()
 
 
+def test_what_cannot_be_written_is_said_before_anything_runs(tmp_path, monkeypatch):
+    (tmp_path / "line_task.py").write_text(dedent(TASK))
+    monkeypatch.setattr("nogd.bench.freeze.os.access", lambda *_: False)  # root may write anywhere
+    refused = freeze(tmp_path)
+    assert refused.exit_code == 2
+    assert "reference.json cannot be written; copy the task into a folder of yours." in refused.stderr
+    assert "cells done" not in refused.stderr
+
+
 def test_a_task_of_another_version_is_not_measured_by_old_targets(mine, tmp_path):
     changed = dedent(TASK).replace(
         "budget: ClassVar[float] = 300", "budget: ClassVar[float] = 300\n    version = 2"

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -28,7 +29,7 @@ from nogd.bench.results import Results, load_results
 from nogd.bench.run import Progress, execute
 from nogd.bench.store import Store
 from nogd.bench.targets import descent, freeze_targets
-from nogd.errors import InvalidSetting
+from nogd.errors import InvalidSetting, StoreError
 from nogd.reference import FILE
 from nogd.task import Task
 
@@ -61,13 +62,19 @@ def freeze(
 
 
 def file_of(task: type[Task]) -> Path:
-    """The file beside a task's own that holds its frozen entry. Raises InvalidSetting for a class of no file."""
+    """The file beside a task's own that holds its frozen entry.
+
+    Raises InvalidSetting for a class of no file, StoreError where nothing can be written there.
+    """
     source = getattr(sys.modules.get(task.__module__), "__file__", None)
     if source is None:
         raise InvalidSetting(
             f"the task {task.name!r} is defined in no file, so there is nothing to freeze beside it."
         )
-    return Path(source).with_name(FILE)
+    path = Path(source).with_name(FILE)
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise StoreError(f"{path} cannot be written; copy the task into a folder of yours.")
+    return path
 
 
 def _entry(

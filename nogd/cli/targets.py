@@ -65,10 +65,11 @@ def freeze(
     from nogd.reference import write_entries
 
     chosen = _chosen(everything, tasks, again)
+    files = {name: file_of(task) for name, task in chosen.items()}  # before hours of work, not after
     for learner, names in _references(chosen, reference).items():
         frozen = freeze(names, learner=learner, repetitions=repetitions, jobs=jobs, progress=terminal())
-        for path in dict.fromkeys(file_of(chosen[name]) for name in names):
-            write_entries(path, {name: frozen[name] for name in names if file_of(chosen[name]) == path})
+        for path in dict.fromkeys(files[name] for name in names):
+            write_entries(path, {name: frozen[name] for name in names if files[name] == path})
             click.echo(path)
 
 
