@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
+from numpy.typing import NDArray
 from pandas import DataFrame
 
 from nogd.report.canvas import (
@@ -24,6 +25,7 @@ from nogd.report.names import short_name
 from nogd.report.statistics import band, interquartile_mean
 from nogd.report.svg import named
 
+BoolArray = NDArray[np.bool_]
 ROW = 0.25
 
 
@@ -44,8 +46,18 @@ def summary(task: str, finals: DataFrame) -> DataFrame:
         values = part["loss"].to_numpy(dtype=float)
         rng = np.random.default_rng(zlib.crc32(f"{task}/{learner}".encode()))
         low, high = band(values[:, None], rng=rng)
-        rows.append((task, learner, float(interquartile_mean(values)), low[0], high[0], len(values)))
-    columns = ["task", "learner", "loss", "low", "high", "runs"]
+        rows.append(
+            (
+                task,
+                learner,
+                float(interquartile_mean(values)),
+                low[0],
+                high[0],
+                len(values),
+                int(part["failed"].sum()),
+            )
+        )
+    columns = ["task", "learner", "loss", "low", "high", "runs", "failures"]
     return DataFrame(rows, columns=columns).sort_values(["loss", "learner"]).reset_index(drop=True)
 
 
@@ -54,17 +66,37 @@ def _drawn(task: str, table: DataFrame, look: Mapping[str, Look]) -> Drawn:
     canvas = new_canvas(0.62 + ROW * len(table))
     longest = max(len(plain(loss)) for loss in table["loss"])
     axes = place_axes(canvas, label_width(labels), 0.16 + 0.078 * longest, 0.3, 0.28)
-    if table["low"].min() > 0 and table["high"].max() / table["low"].min() > 20:
-        _points(axes, table, look)
+    beyond = _beyond(table)
+    shown = table[~beyond]
+    if shown["low"].min() > 0 and shown["high"].max() / shown["low"].min() > 20:
+        _points(axes, shown, look)
     else:
-        _bars(axes, table, look)
+        _bars(axes, shown, look)
     _label(axes, table, labels)
+    for place in np.flatnonzero(beyond):
+        axes.text(
+            0.99,
+            float(place),
+            "off the axis \u2192",
+            transform=axes.get_yaxis_transform(),
+            ha="right",
+            va="center",
+            color=INK,
+            fontsize=8,
+        )
     return Drawn(canvas, table, _finding(task, table), title=task)
+
+
+def _beyond(table: DataFrame) -> BoolArray:
+    """Which learners have failed runs that would flatten all the others: they get their number alone."""
+    sound = table.loc[table["failures"] == 0, "high"]
+    ceiling = 20 * sound.max() if len(sound) else np.inf
+    return np.asarray((table["failures"] > 0) & (table["loss"] > ceiling), dtype=bool)
 
 
 def _bars(axes: Axes, table: DataFrame, look: Mapping[str, Look]) -> None:
     colours = [look[learner].colour for learner in table["learner"]]
-    bars = axes.barh(range(len(table)), table["loss"], height=0.62, color=colours)
+    bars = axes.barh(table.index, table["loss"], height=0.62, color=colours)
     for bar, learner in zip(bars, table["learner"], strict=True):
         named([bar], learner)
     _intervals(axes, table)
@@ -74,7 +106,7 @@ def _bars(axes: Axes, table: DataFrame, look: Mapping[str, Look]) -> None:
 
 def _points(axes: Axes, table: DataFrame, look: Mapping[str, Look]) -> None:
     """Decades apart a bar's length means nothing, since a log axis has no zero: points instead."""
-    for place, row in enumerate(table.to_dict("records")):
+    for place, row in zip(table.index, table.to_dict("records"), strict=True):
         style = look[row["learner"]]
         named(
             axes.plot([row["loss"]], [place], color=style.colour, marker=style.marker, markersize=6.5),
@@ -86,7 +118,7 @@ def _points(axes: Axes, table: DataFrame, look: Mapping[str, Look]) -> None:
 
 
 def _intervals(axes: Axes, table: DataFrame) -> None:
-    axes.hlines(range(len(table)), table["low"], table["high"], color=INK, linewidth=1.1, zorder=3)
+    axes.hlines(table.index, table["low"], table["high"], color=INK, linewidth=1.1, zorder=3)
 
 
 def _label(axes: Axes, table: DataFrame, labels: list[str]) -> None:
