@@ -129,7 +129,8 @@ def _targets(row: pd.Series) -> str:
     """How many of the frozen targets it reached, and how soon; empty where none is frozen."""
     if pd.isna(row["targets_hit"]) or pd.isna(row["relative_time"]):
         return ""
-    soon = f"{time_text(row['relative_time'], row['unsolved'])} times the forwards of the reference"
+    time = time_text(row["relative_time"], row["unsolved"]).replace(">", "more than ")
+    soon = f"{time} times the forwards of the reference"
     return f" It reached {row['targets_hit']:.0%} of the targets, in {soon}."
 
 
