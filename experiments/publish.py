@@ -61,7 +61,7 @@ def write_data(results: nogd.Results, folder: Path) -> None:
     for table in TABLES:
         compression = {"method": "gzip", "mtime": 0}  # equal data are equal bytes
         frame = getattr(results, table)
-        frame.to_csv(folder / f"{table}.csv.gz", index=False, float_format="%.7g", compression=compression)
+        frame.to_csv(folder / f"{table}.csv.gz", index=False, compression=compression)
     results.leaderboard.to_csv(folder / "leaderboard.csv", index=False, float_format="%.6g")
     (folder / "meta.json").write_text(json.dumps(results.meta, indent=1) + "\n", encoding="utf-8")
 
@@ -69,7 +69,7 @@ def write_data(results: nogd.Results, folder: Path) -> None:
 def read_data(folder: Path) -> nogd.Results:
     """What `write_data` wrote, as results."""
     runs, curves, reached = (pd.read_csv(folder / f"{table}.csv.gz") for table in TABLES)
-    runs = runs.assign(**{column: runs[column].fillna("").astype(str) for column in TEXT})
+    runs = runs.assign(**{column: runs[column].astype(object).fillna("").astype(str) for column in TEXT})
     meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
     return nogd.Results(runs, curves, meta, reached=reached)
 
