@@ -25,6 +25,8 @@ from sybil.parsers.myst import CodeBlockParser, SkipParser
 
 _FILE = re.compile(r"# ([\w./-]+\.\w+)\n")
 _COMMANDS = ("nogd", "pip", "pytest")
+PATIENCE = 600
+"""Seconds, for loaded machines: no block takes a tenth of it on a free one."""
 _run_python = PythonEvaluator()
 
 
@@ -82,7 +84,12 @@ def run_shell(example: Example) -> None:
     }
     script = f"set -euo pipefail\n{example.parsed}\npwd > {place}/where"
     done = subprocess.run(
-        ["bash", "-c", script], env=surroundings, capture_output=True, text=True, timeout=300, check=False
+        ["bash", "-c", script],
+        env=surroundings,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
     )
     assert done.returncode == 0, f"{example.parsed}\n{done.stdout}\n{done.stderr}"
     os.chdir((place / "where").read_text().strip())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nogd.testing.catalogue import KINDS, checks_of
-from pages.markdown import code, page, prose, table
+from pages.markdown import page, prose
 
 INTRO = """
 Rules that nogd runs on what a plugin offers. From the shell, with what to do where one is broken:
@@ -24,5 +24,8 @@ def pages() -> dict[str, str]:
 
 
 def _kind(kind: str) -> str:
-    rows = [(code(check.name), prose(check.guards), prose(check.cure)) for check in checks_of(kind)]
-    return f"## Of a {kind}\n\n{table(['check', 'what it guards', 'what to do where it fails'], rows)}"
+    rules = [
+        f"### {check.name}\n\n{prose(check.guards)}\n\n*Where it fails:* {prose(check.cure)}"
+        for check in checks_of(kind)
+    ]
+    return "\n\n".join([f"## Of a {kind}", *rules])
