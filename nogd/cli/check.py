@@ -44,9 +44,10 @@ def check(name: str, only: tuple[str, ...], expect: tuple[str, ...], as_json: bo
     Of a PACKAGE or plugin, a .py FILE or a folder all that it offers is checked. The same checks run under pytest by
     nogd.testing.parametrize_with_checks. Exits with 1 if a check fails.
     """
-    from nogd.testing.subjects import expectations, find_subjects
+    from nogd.testing.subjects import check_names, expectations, find_subjects
 
     subjects, expected = find_subjects(name), expectations(expect)
+    check_names([*only, *expected], subjects)
     verdicts = [
         (subject, verdict) for subject in subjects for verdict in _run(subject, only, expected, as_json)
     ]
@@ -59,12 +60,18 @@ def check(name: str, only: tuple[str, ...], expect: tuple[str, ...], as_json: bo
 
 
 def _run(subject: Subject, only: tuple[str, ...], expected: dict[str, str], quiet: bool) -> list[Verdict]:
+    from nogd.testing.catalogue import checks_for
     from nogd.testing.running import run_checks
 
     if not quiet:
         click.echo(subject.title)
     verdicts = []
-    for verdict in run_checks(subject.target, expected, only):
+    own = {each.name for each in checks_for(subject.target)}
+    chosen = [name for name in only if name in own]
+    if only and not chosen:
+        return []
+    mine = {name: reason for name, reason in expected.items() if name in own}
+    for verdict in run_checks(subject.target, mine, chosen):
         verdicts.append(verdict)
         if not quiet:
             click.echo(_as_text(verdict, terminal_width()))
@@ -78,7 +85,9 @@ def _as_text(verdict: Verdict, width: int) -> str:
     line = f"  {mark}  {verdict.check.name}"
     if verdict.status != "failed":
         return f"{line}  ({verdict.text})" if verdict.text else line
-    told = [verdict.text, verdict.check.guards, f"What to do: {verdict.check.cure}"]
+    told = [verdict.text]
+    if verdict.error is not None:  # else it passes, though it is expected to fail
+        told += [verdict.check.guards, f"What to do: {verdict.check.cure}"]
     return "\n".join([line, *(paragraph(text, width, _MARGIN) for text in told)])
 
 

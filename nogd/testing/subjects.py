@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nogd.errors import InvalidSetting, UnknownName, UserError, did_you_mean
+from nogd.errors import InvalidSetting, PluginWarning, UnknownName, UserError, did_you_mean
 from nogd.given import absolute
 from nogd.names import build
 from nogd.plugins import Plugins, configure, plugins
 from nogd.registry import Entry
-from nogd.testing.catalogue import KINDS, kind_of, name_of
+from nogd.testing.catalogue import KINDS, checks_of, kind_of, known, name_of
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,12 @@ def find_subjects(given: str) -> list[Subject]:
     raise UnknownName(_unknown(given, known))
 
 
+def check_names(names: Iterable[str], subjects: Iterable[Subject]) -> None:
+    """Raise UnknownName for a check that none of the subjects has."""
+    checks = [check for kind in {subject.kind: None for subject in subjects} for check in checks_of(kind)]
+    known(dict.fromkeys(names, "asked for"), checks)
+
+
 def expectations(pairs: Iterable[str]) -> dict[str, str]:
     """Pairs of CHECK=REASON as a mapping. Raises InvalidSetting for others."""
     found = {}
@@ -70,13 +77,15 @@ def _is_path(given: str) -> bool:
 
 def _of_path(given: str) -> list[Subject]:
     """All that a file or folder offers, loaded beside the plugins that are loaded already."""
-    settings = plugins().settings
-    path = absolute(given)
-    loaded = configure(replace(settings, extra=(*settings.extra, path)))
-    found = [entry for entry in _entries(loaded) if entry.source.location == path]
+    settings, path = plugins().settings, absolute(given)
+    if not Path(path).exists():
+        raise InvalidSetting(f"There is no file or folder {given!r} to check.")
+    with warnings.catch_warnings(action="ignore", category=PluginWarning):  # it is said below, as an error
+        loaded = configure(replace(settings, extra=(*settings.extra, path)))
+        found = [entry for entry in _entries(loaded) if entry.source.location == path]
     broken = [info.error for info in loaded.infos if info.source.location == path and info.error]
     if broken:
-        raise UserError(f"{given} cannot be checked: {broken[0]}")
+        raise UserError(f"{given} cannot be checked: {broken[0].rstrip('.')}.")
     if not found:
         raise UserError(f"{given} offers nothing to check: no learner, task, figure or executor.")
     return [_subject(entry) for entry in found]
