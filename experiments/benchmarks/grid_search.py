@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from unittest import mock
 
 import torch
 from common import REPETITIONS, row, write
@@ -13,40 +14,51 @@ from sklearn.datasets import load_diabetes
 from torch import Tensor, nn
 
 import nogd
+from nogd.objective import compiled
+from nogd.objective.parts import NotUnderstood
 
-POINTS, SWEEPS = 100, 1
+Job = Callable[[nn.Module, Tensor, Tensor, int], None]
+POINTS = 100
+SWEEPS = 30  # of nogd, as in the study; the loop's sweeps all cost the same, so that one of them will do
+TORCH_SWEEPS = 3
+AGAINST = "the study's loop over the user's module"
 
 
 def main() -> None:
-    """Run both in turns, in both precisions, and check that they end at the same place."""
+    """Run all in turns, in both precisions, and check that they end at the same place."""
     torch.set_num_threads(1)
     rows = []
     for dtype in (torch.float32, torch.float64):
         name = str(dtype).removeprefix("torch.")
-        plain, fast = zip(*(_both(dtype, seed) for seed in range(REPETITIONS)), strict=True)
-        ratio = [p / f for p, f in zip(plain, fast, strict=True)]
-        rows.append(row(f"plain loop, {name}", plain, "s a sweep"))
-        rows.append(row(f"nogd.fit, {name}", fast, "s a sweep"))
-        rows.append(
-            row(f"times faster, {name}", ratio, "x", ">= 20", "the study's loop over the user's module")
-        )
+        figures = zip(*(_seconds(dtype, seed) for seed in range(REPETITIONS)), strict=True)
+        plain, fast, alone, first = (list(each) for each in figures)
+        rows += [
+            row(f"plain loop, {name}", plain, "s a sweep"),
+            row(f"nogd.fit, {name}", fast, "s a sweep"),
+            row(f"times faster, {name}", _ratios(plain, fast), "x", ">= 100", AGAINST),
+            row(f"times faster with all that fit does before, one sweep, {name}", _ratios(plain, first), "x"),
+            row(f"times faster by torch alone, {name}", _ratios(plain, alone), "x", "", AGAINST),
+        ]
     write("grid_search", rows)
 
 
-def _both(dtype: torch.dtype, seed: int) -> tuple[float, float]:
-    """Seconds of a sweep of the plain loop and of nogd from one start, the least of 3 and of 9 in turns."""
+def _ratios(these: Sequence[float], those: Sequence[float]) -> list[float]:
+    return [a / b for a, b in zip(these, those, strict=True)]
+
+
+def _seconds(dtype: torch.dtype, seed: int) -> tuple[float, float, float, float]:
+    """Seconds of a sweep, the least of 3 in turns: the plain loop, nogd, nogd without numba, and nogd's first."""
     inputs, targets = (torch.as_tensor(array).to(dtype) for array in load_diabetes(return_X_y=True))
-    targets = targets[:, None]
-    module = _network(seed).to(dtype)
-    plain, fast = [], []
+    module, data = _network(seed).to(dtype), (inputs, targets[:, None])
+    jobs = [(_plain_sweeps, 1), (_fit, SWEEPS), (_fit_by_torch, TORCH_SWEEPS), (_fit, 1)]
+    _fit(copy.deepcopy(module), *data, 1)  # the first use of a machine compiles
+    best = [math.inf] * len(jobs)
     for _ in range(3):
-        by_loop = copy.deepcopy(module)
-        plain.append(_timed(_plain_sweeps, by_loop, inputs, targets))
-        for _ in range(3):
-            by_nogd = copy.deepcopy(module)
-            fast.append(_timed(_fit, by_nogd, inputs, targets))
-    _check(by_loop, by_nogd, inputs, targets)
-    return min(plain), min(fast)
+        for k, (job, sweeps) in enumerate(jobs):
+            best[k] = min(best[k], _timed(job, copy.deepcopy(module), data, sweeps) / sweeps)
+    for job in (_fit, _fit_by_torch):
+        _check(module, data, job)
+    return best[0], best[1], best[2], best[3]
 
 
 def _network(seed: int) -> nn.Module:
@@ -58,11 +70,11 @@ def _network(seed: int) -> nn.Module:
     return network
 
 
-def _plain_sweeps(module: nn.Module, inputs: Tensor, targets: Tensor) -> None:
+def _plain_sweeps(module: nn.Module, inputs: Tensor, targets: Tensor, sweeps: int) -> None:
     """The study's search, as it was: one forward pass for every value of every parameter."""
     loss_of = nn.MSELoss()
     with torch.no_grad():
-        for _ in range(SWEEPS):
+        for _ in range(sweeps):
             for parameter in module.parameters():
                 flat = parameter.view(-1)
                 for index in range(len(flat)):
@@ -75,26 +87,37 @@ def _plain_sweeps(module: nn.Module, inputs: Tensor, targets: Tensor) -> None:
                     flat[index] = best
 
 
-def _fit(module: nn.Module, inputs: Tensor, targets: Tensor) -> None:
-    budget = nogd.Budget(iterations=SWEEPS)
-    nogd.fit(module, inputs, targets, learner="grid-search", points=POINTS, budget=budget)
+def _fit(module: nn.Module, inputs: Tensor, targets: Tensor, sweeps: int) -> None:
+    budget = nogd.Budget(iterations=sweeps)
+    nogd.fit(
+        module, inputs, targets, learner="grid-search", points=POINTS, early_stopping=False, budget=budget
+    )
 
 
-def _check(by_loop: nn.Module, by_nogd: nn.Module, inputs: Tensor, targets: Tensor) -> None:
+def _fit_by_torch(module: nn.Module, inputs: Tensor, targets: Tensor, sweeps: int) -> None:
+    with mock.patch.object(compiled, "kernels", side_effect=NotUnderstood("it is left out here")):
+        _fit(module, inputs, targets, sweeps)
+
+
+def _check(module: nn.Module, data: tuple[Tensor, Tensor], job: Job) -> None:
     """Same solution: to rounding in float64; in float32 near-ties may fall out differently, the losses agree."""
+    by_loop, by_nogd = copy.deepcopy(module), copy.deepcopy(module)
+    _plain_sweeps(by_loop, *data, 1)
+    job(by_nogd, *data, 1)
+    inputs, targets = data
     with torch.no_grad():
         losses = [float(nn.functional.mse_loss(module(inputs), targets)) for module in (by_loop, by_nogd)]
         thetas = [nn.utils.parameters_to_vector(module.parameters()) for module in (by_loop, by_nogd)]
-    tolerance = 1e-9 if inputs.dtype == torch.float64 else 1e-3
+    tolerance = 1e-9 if inputs.dtype == torch.float64 else 1e-2
     if not math.isclose(*losses, rel_tol=tolerance):
         raise AssertionError(f"the plain loop ends at a loss of {losses[0]}, nogd at {losses[1]}")
     if inputs.dtype == torch.float64 and not torch.allclose(*thetas, rtol=1e-9):
         raise AssertionError("the plain loop and nogd end at different parameters")
 
 
-def _timed(job: Callable[[nn.Module, Tensor, Tensor], None], module: nn.Module, *data: Tensor) -> float:
+def _timed(job: Job, module: nn.Module, data: tuple[Tensor, Tensor], sweeps: int) -> float:
     started = time.perf_counter()
-    job(module, *data)
+    job(module, *data, sweeps)
     return time.perf_counter() - started
 
 

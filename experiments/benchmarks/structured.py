@@ -1,13 +1,13 @@
-"""Candidates with a structure: LowRank, Perturbed, and what losses() itself costs: `python structured.py`, minutes."""
+"""Candidates with a structure, and what losses() itself costs: `python structured.py`, some minutes."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 from operator import itemgetter
 from pathlib import Path
 from statistics import median
@@ -25,7 +25,7 @@ from nogd.objective.scoring import score
 from nogd.objective.space import ParameterSpace
 
 MICROSECONDS, GIGA, MEGA = 1e6, 1e9, 1e6
-WIDE, ROWS_WIDE, POPULATION = (784, 256, 10), 1_024, 64
+WIDE, ROWS_WIDE, POPULATION, VALUES = (784, 256, 10), 1_024, 64, 100
 LARGE, ROWS_LARGE = (784, 3_072, 2_464, 10), 4_096  # D = 10,008,042
 SEEDS = (1,)  # a mirrored pair
 
@@ -50,13 +50,13 @@ def main() -> None:
 def _work(widths: tuple[int, ...], rows: int) -> tuple[nn.Module, Tensor, Tensor]:
     torch.manual_seed(0)
     layers: list[nn.Module] = []
-    for inputs, outputs in pairwise(widths):
+    for inputs, outputs in itertools.pairwise(widths):
         layers += [nn.Linear(inputs, outputs), nn.ReLU()]
     return nn.Sequential(*layers[:-1]), torch.randn(rows, widths[0]), torch.randint(widths[-1], (rows,))
 
 
 def _forward_flops(widths: tuple[int, ...], rows: int) -> float:
-    return 2.0 * rows * sum(a * b for a, b in pairwise(widths))
+    return 2.0 * rows * sum(a * b for a, b in itertools.pairwise(widths))
 
 
 def _product() -> Callable[[], object]:
@@ -82,7 +82,8 @@ def low_rank() -> list[Row]:
     if not torch.allclose(objective.losses(thin), objective.losses(dense), rtol=1e-4):
         raise AssertionError("LowRank and the same written out have other losses")
     jobs = {"Population": lambda: objective.losses(dense), "LowRank, rank 1": lambda: objective.losses(thin)}
-    wide, narrow, product = in_turns(*jobs.values(), _product(), calls=10)
+    lines = _lines(objective, theta)
+    wide, narrow, line, product = in_turns(*jobs.values(), lines, _product(), calls=10)
     peaks = _peaks(product)
     flops = POPULATION * _forward_flops(WIDE, ROWS_WIDE)
     shares = [100 * flops / s / GIGA / peak for s, peak in zip(wide, peaks, strict=True)]
@@ -93,8 +94,36 @@ def low_rank() -> list[Row]:
         row(f"{work}: Population's share of the GEMM peak", shares, "%", ">= 75", "torch.mm in the same run"),
         row(f"{work}, P {POPULATION}: LowRank, rank 1", [POPULATION / s for s in narrow], "candidates/s"),
         row(f"{work}: LowRank, times as fast", _ratios(wide, narrow), "x", ">= 8", "Population"),
-        *(line for name, job in jobs.items() for line in _parts(f"{work}: {name}", job, 8)),
+        row(f"{work}: values of a line in a walk, G {VALUES}", [VALUES / s for s in line], "values/s"),
+        row(
+            f"{work}: a line, times as fast",
+            _ratios(_each(wide, POPULATION), _each(line, VALUES)),
+            "x",
+            ">= 100",
+            "Population",
+        ),
+        *(part for name, job in jobs.items() for part in _parts(f"{work}: {name}", job, 8)),
     ]
+
+
+def _lines(objective: Objective, theta: Tensor) -> Callable[[], object]:
+    """The next coordinate of the first layer at each call, with a move, as a coordinate search would have it."""
+    walk, values = objective.walk(theta.clone()), torch.linspace(-1, 1, VALUES)
+    coordinates = itertools.cycle(range(WIDE[0] * WIDE[1]))
+    dense = nogd.Line(walk.theta, 1, values).dense()
+    if not torch.allclose(walk.losses(1, values), objective.losses(nogd.Population(dense)), rtol=1e-4):
+        raise AssertionError("a line of a walk and the same written out have other losses")
+
+    def one() -> None:
+        index = next(coordinates)
+        place, _ = walk.lowest(index, values)
+        walk.move(index, values[place])
+
+    return one
+
+
+def _each(seconds: list[float], count: int) -> list[float]:
+    return [each / count for each in seconds]
 
 
 def _ratios(these: list[float], those: list[float]) -> list[float]:

@@ -677,7 +677,7 @@ def _by_pieces(theta, layers, slopes, loss, data, sizes, kept, place, unit, sour
 @_inner
 def _add_up(sizes, kept, parabola, low, high, values, totals):
     start, product, change = _sum(kept, parabola), _sum(kept, parabola + ROWS), _sum(kept, parabola + ROWS2)
-    trusted = (1e-5 if _is_double(kept) else 3e-2) * (start + change)
+    trusted = (1e-5 if _is_double(kept) else 0.25) * (start + change)
     if not np.isfinite(trusted + product):
         return False
     for g in range(U(len(values))):
