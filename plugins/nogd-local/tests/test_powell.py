@@ -9,32 +9,65 @@ import numpy as np
 import pytest
 import torch
 from driving import begin, evaluations, fit, sweep, uniform
+from powell_reference import powell
 from pydantic import ValidationError
-from scipy_count import evaluations_of_scipy
+from scipy_count import evaluations_of_scipy, evaluations_until_reached
 from valleys import rosenbrock, sphere, stretched
 
 import nogd
 from nogd_local.powell import Powell, _promises
 
+IN_THE_PLANE = [(sphere, 2), (stretched, 2), (rosenbrock, 2)]
+IN_TEN = [
+    pytest.param(landscape, 10, marks=pytest.mark.slow) for landscape in (sphere, stretched, rosenbrock)
+]
 
-@pytest.mark.parametrize("D", [2, pytest.param(10, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("landscape", [sphere, stretched, rosenbrock])
-def test_it_takes_no_more_evaluations_than_scipy(landscape, D):
-    """Within 15 % of scipy's or fewer, at the same precision of the line search and from the same directions.
 
-    Fewer, as the loss at a line's origin is known and not asked for again; and on Rosenbrock's valley in the plane, as
-    a sweep is counted from where the search along the last new direction ended, as in Powell's paper.
+@pytest.mark.parametrize(("landscape", "D"), [*IN_THE_PLANE, *IN_TEN])
+def test_it_takes_as_many_evaluations_as_scipy_but_for_one_rule(landscape, D):
+    """Within 15 % of scipy's median, from the same directions and at the same precision of the line search.
+
+    In Rosenbrock's valley in the plane it takes hardly more than half: the rule of the next two tests counts there.
     """
-    ours, theirs = [], []
-    for seed in range(15):
-        start = uniform(D, 2.0, seed)
-        ours.append(evaluations("powell,sigma=0.5,tolerance=1e-14", landscape, start, 7_000))
-        options = {"direc": 0.5 * np.eye(D), "xtol": 1e-4, "ftol": 1e-14, "maxiter": 100_000}
-        theirs.append(evaluations_of_scipy("Powell", landscape, start, 7_000, options))
-    ratio = statistics.median(ours) / statistics.median(theirs)
-    assert statistics.median(ours) < math.inf
-    assert ratio <= 1.15
-    assert ratio >= 0.85 or landscape is rosenbrock
+    starts = [uniform(D, 2.0, seed) for seed in range(15)]
+    ours = statistics.median(_ours(landscape, start) for start in starts)
+    ratio = ours / statistics.median(_scipys(landscape, start) for start in starts)
+    if (landscape, D) == (rosenbrock, 2):
+        assert 0.5 < ratio < 0.65
+    else:
+        assert 0.85 < ratio < 1.15
+
+
+@pytest.mark.parametrize(("landscape", "D"), IN_THE_PLANE)
+def test_scipy_measures_a_sweep_from_before_the_last_search(landscape, D):
+    """The plain reference with that rule asks exactly as often as scipy, from every start."""
+    for start in (uniform(D, 2.0, seed) for seed in range(15)):
+        assert _of_reference(landscape, start, as_scipy=True) == _scipys(landscape, start)
+
+
+@pytest.mark.parametrize(("landscape", "D"), IN_THE_PLANE)
+def test_it_measures_a_sweep_from_where_the_last_search_ended(landscape, D):
+    """Within 15 % of the plain reference with the rule of Powell's paper; fewer, as a line's origin is known."""
+    starts = [uniform(D, 2.0, seed) for seed in range(15)]
+    ours = statistics.median(_ours(landscape, start) for start in starts)
+    theirs = statistics.median(_of_reference(landscape, start, as_scipy=False) for start in starts)
+    assert 0.85 < ours / theirs < 1
+
+
+def _ours(landscape, start):
+    return evaluations("powell,sigma=0.5,tolerance=1e-14", landscape, start, 7_000)
+
+
+def _scipys(landscape, start):
+    options = {"direc": 0.5 * np.eye(len(start)), "xtol": 1e-4, "ftol": 1e-14, "maxiter": 100_000}
+    return evaluations_of_scipy("Powell", landscape, start, 7_000, options)
+
+
+def _of_reference(landscape, start, *, as_scipy):
+    def search(ask):
+        powell(ask, np.array(start), sigma=0.5, as_scipy=as_scipy)
+
+    return evaluations_until_reached(search, landscape)
 
 
 def test_a_quadratic_valley_aslant_needs_the_directions_that_are_learnt():

@@ -47,8 +47,10 @@ class Powell(Learner):
     scipy's bracket and Brent's method. The outer loop is nogd's own: a step is one line search, so that a run can be
     stopped and resumed between any two, and scores lines along a weight as such, which a library that asks for whole
     points could not. A step costs 10 to 40 forwards, the last of a sweep 1 to 40; an iteration is a sweep of D + 1
-    steps. Sources: Powell, Computer Journal 7(2), 1964, doi 10.1093/comjnl/7.2.155; when to replace a direction, and
-    which: Acton 1970, in Press et al., Numerical Recipes, section 10.7.
+    steps. As in the paper, a sweep is measured from where the search along the last new direction ended; scipy and
+    Numerical Recipes measure it from where that search began, and take nearly twice as long in Rosenbrock's valley in
+    the plane. Sources: Powell, Computer Journal 7(2), 1964, doi 10.1093/comjnl/7.2.155; when to replace a direction,
+    and which: Acton 1970, in Press et al., Numerical Recipes, section 10.7.
     """
 
     name: ClassVar[str] = "powell"
