@@ -301,6 +301,15 @@ def test_without_numba_torch_does_it_all(monkeypatch):
         nogd.objective(module, x, y, engine="compiled")
 
 
+def test_what_is_compiled_beforehand_is_what_is_used():
+    found = compiled.kernels()
+    found.ready()
+    for dtype in (torch.float32, D):
+        module, (x, y) = plain.network(3, 4, 1).to(dtype), plain.data(20, 3, dtype=dtype)
+        nogd.fit(module, x, y, learner="grid-search", points=5, budget=200)
+    assert len(found.population.signatures) == len(found.line.signatures) == 2
+
+
 # -- threads and forks
 
 

@@ -34,8 +34,10 @@ def main(descriptor: int) -> None:
     adopt_orphans()
     for module in _PRELOADED:
         importlib.import_module(module)
-    with suppress(ImportError):  # what the fastest engine needs, where it is installed
-        importlib.import_module("nogd.objective.kernels")
+    with suppress(
+        ImportError
+    ):  # what the fastest engine needs, where it is installed; no run waits for its compiler
+        importlib.import_module("nogd.objective.kernels").ready()
     gc.freeze()  # else a worker's garbage collector looks through all of this, and copies it: 0.2 s of some cell
     line = socket.socket(fileno=descriptor)
     workers: set[int] = set()

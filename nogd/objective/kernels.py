@@ -12,7 +12,7 @@ All in one file, as numba's cache of compiled code looks only at the file of the
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from numba import njit, types
 
 from nogd.objective import plan
 
@@ -743,3 +743,25 @@ def line(
         losses[g] = value if np.isfinite(value) else np.inf
         lowest = g if losses[g] < losses[lowest] else lowest
     return lowest
+
+
+def ready() -> None:
+    """Compile all for both types of numbers, or load what was compiled before."""
+    for real in (types.float32, types.float64):
+        numbers, places, table = real[::1], types.uintp[::1], types.uintp[:, ::1]
+        network = (table, types.float64[:, ::1], types.intp, numbers, places)
+        population.compile((real[:, ::1], *network, numbers, numbers))
+        line.compile(
+            (
+                numbers,
+                *network,
+                numbers,
+                places,
+                table,
+                types.intp,
+                types.intp,
+                numbers,
+                types.float64[::1],
+                numbers,
+            )
+        )
