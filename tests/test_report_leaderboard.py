@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 from report_data import NO_GRADIENT, SETTINGS, TASKS, Results, make_results
 
+from nogd.report.board_text import text_leaderboard
 from nogd.report.figure import Comparison
 from nogd.report.finals import final_values
 from nogd.report.groups import groups, unequal_budgets
-from nogd.report.leaderboard import COLUMNS, leaderboard, main_board, other_boards, text_leaderboard
+from nogd.report.leaderboard import COLUMNS, leaderboard, main_board, other_boards
 from nogd.report.names import clean, short_name, short_names
 
 

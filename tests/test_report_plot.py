@@ -9,7 +9,10 @@ from report_data import make_results
 
 from nogd.bench.results import Results
 from nogd.errors import UserError
+from nogd.plugins import Plugins, PluginSettings
 from nogd.report.figure import choice
+
+BUILT_IN = Plugins(PluginSettings(thirdparty=False))
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +38,47 @@ def test_without_axes_new_ones_are_made_that_a_notebook_shows(results):
     axes = results.plot("scores")
     assert axes.has_data()
     assert plt.get_fignums() == [axes.figure.number]
+
+
+OPTIONS: dict[str, dict[str, str]] = {
+    "learning-curves": {"task": "iris"},
+    "final-losses": {"task": "iris"},
+    "train-test": {"task": "iris"},
+}
+TABLES = {"task-table", "failures"}
+NOT_HERE = {  # what these results have nothing for, and how that is said
+    "data-profile": "target",
+    "performance-profile": "target",
+    "sensitivity": "several values",
+    "histories": "nothing|no task",
+    "decision-boundaries": "portrait",
+    "paths": "keep-thetas",
+}
+
+
+@pytest.mark.parametrize("name", sorted(entry.name for entry in BUILT_IN.figures))
+def test_every_figure_goes_onto_one_of_several_axes_or_says_why_not(results, name):
+    canvas = Canvas(figsize=(12, 4), layout="constrained")
+    left, right = canvas.subplots(1, 2)
+    if name in TABLES or name in NOT_HERE:
+        with pytest.raises(
+            UserError, match=NOT_HERE.get(name, "cannot be drawn on axes; its numbers are in")
+        ):
+            results.plot(name, ax=right, **OPTIONS.get(name, {}))
+        return
+    results.plot(name, ax=right, **OPTIONS.get(name, {}))
+    assert right.has_data() or right.patches
+    canvas.draw_without_rendering()
+    assert right.get_tightbbox().x0 >= left.get_window_extent().x1 - 1, "its heading lies on its neighbour"
+
+
+def test_curves_by_loss_are_other_curves(results):
+    axes = Canvas().subplots(1, 2)
+    for each, by in zip(axes, ("metric", "loss"), strict=True):
+        results.plot("learning-curves", ax=each, task="iris", by=by)
+    assert axes[0].get_title("left") != axes[1].get_title("left")
+    assert axes[1].get_title("left").startswith("training loss")
+    assert "adam" in axes[0].get_legend_handles_labels()[1]
 
 
 def test_settings_of_matplotlib_stay_as_they_were(results):

@@ -11,6 +11,7 @@ from report_data import NO_GRADIENT, SKILL, TASKS, Results, make_results
 from target_data import frozen_of, make_measured
 
 from nogd.errors import UserError
+from nogd.report.board_text import text_leaderboard, time_text
 from nogd.report.comparing import critical_difference, friedman
 from nogd.report.figure import Comparison, Drawn
 from nogd.report.figures import (
@@ -21,7 +22,6 @@ from nogd.report.figures import (
     sensitivity,
     train_test,
 )
-from nogd.report.leaderboard import text_leaderboard, time_text
 from nogd.report.pairs import NO_TARGETS, pairs_of
 from nogd.report.ranking import task_ranks
 from nogd.report.sections import draw_sections

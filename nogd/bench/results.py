@@ -62,7 +62,7 @@ class Results:
 
         ax: matplotlib's Axes to draw into, new ones if not given. Returns the Axes; lines have labels, so that
         `ax.legend()` works. options: what the figure can be asked for, such as `task`. Raises UserError for a name or
-        option that does not exist.
+        option that does not exist, and for a table, which has no picture.
         """
         from nogd.report.plotting import plot
 
@@ -83,7 +83,7 @@ class Results:
         return notebook(self)
 
     def __repr__(self) -> str:
-        from nogd.report.leaderboard import text_leaderboard
+        from nogd.report.board_text import text_leaderboard
 
         return text_leaderboard(self)
 

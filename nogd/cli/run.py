@@ -130,7 +130,7 @@ def _progress(out: Path, watch: bool) -> Progress:
 
 def _report(out: Path, ran: int) -> None:
     from nogd.bench.results import load_results
-    from nogd.report.leaderboard import text_leaderboard
+    from nogd.report.board_text import text_leaderboard
     from nogd.report.page import write_report
 
     results = load_results(out)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import pandas as pd
 from pandas import DataFrame
 
+from nogd.report.board_text import number, score_text, time_text
 from nogd.report.environment import budgets_told
 from nogd.report.figure import Comparison
 from nogd.report.figures.task_table import summary
-from nogd.report.leaderboard import Board, number, score_text, time_text
+from nogd.report.leaderboard import Board
 from nogd.report.names import counted
 from nogd.report.statistics import ENOUGH_FOR_BOOTSTRAP
 from nogd.report.verdict import called, notes, nothing_succeeded

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nogd.report.board_text import interval_text, number, score_text, time_text
 from nogd.report.figure import Comparison
-from nogd.report.leaderboard import Board, interval_text, number, score_text, task_board, time_text
+from nogd.report.leaderboard import Board, task_board
 from nogd.report.names import short_name
 
 Row = Mapping[Any, Any]

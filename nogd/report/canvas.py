@@ -20,6 +20,8 @@ from nogd.report.look import GREY, GRID, INK, MUTED, Look
 WIDTH = 4.0
 """Inches: three canvases fit side by side on a desk, and one is still legible on a phone."""
 LEGEND_ROW = 0.19
+_OURS = "nogd"
+"""The label of a canvas whose margins are laid out here; on any other one, neighbours are not known."""
 _SETTINGS: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
@@ -58,7 +60,9 @@ def house_style() -> Iterator[None]:
 
 def new_canvas(height: float, width: float = WIDTH) -> Canvas:
     """An empty canvas, in inches, that no global state knows of."""
-    return Canvas(figsize=(width, height))
+    canvas = Canvas(figsize=(width, height))
+    canvas.set_label(_OURS)
+    return canvas
 
 
 def place_axes(canvas: Canvas, left: float, right: float, top: float, bottom: float) -> Axes:
@@ -73,7 +77,13 @@ def place_axes(canvas: Canvas, left: float, right: float, top: float, bottom: fl
 
 
 def heading(axes: Axes, text: str) -> None:
-    """What the values are, written above the axes, where it can be read without turning the head."""
+    """What the values are, written above the axes, where it can be read without turning the head.
+
+    On a canvas of the report it begins at the left edge; among axes of somebody else it stays above its own.
+    """
+    if axes.figure.get_label() != _OURS:
+        axes.set_title(text, loc="left", fontsize="medium")
+        return
     axes.annotate(
         text,
         (0.02, 1.0),

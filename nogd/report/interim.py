@@ -12,9 +12,9 @@ import jinja2
 
 from nogd.bench.results import load_results
 from nogd.bench.store import Store
+from nogd.report.board_text import interval_text, number, score_text
 from nogd.report.figure import Comparison
 from nogd.report.finals import FAILED, NOT_APPLICABLE
-from nogd.report.leaderboard import interval_text, number, score_text
 from nogd.report.names import short_name
 
 

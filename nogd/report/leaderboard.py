@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import shutil
-import sys
-import textwrap
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,12 +10,12 @@ from typing import Any
 import numpy as np
 from pandas import DataFrame
 
-from nogd.report.figure import Comparison, ResultsLike
+from nogd.report.figure import Comparison
 from nogd.report.finals import FAILED, applicable, numbers
 from nogd.report.groups import Group, compared_learners, groups, unequal_budgets
-from nogd.report.names import clean, counted, short_names
+from nogd.report.names import short_names
 from nogd.report.pairs import pairs_of
-from nogd.report.running_time import CAP, MOST, profile_score, ratios_to_best, relative_time, share_reached
+from nogd.report.running_time import profile_score, ratios_to_best, relative_time, share_reached
 from nogd.report.statistics import ENOUGH_FOR_BOOTSTRAP, mean_ranks, pooled_interquartile_mean, score_interval
 
 COLUMNS = [
@@ -145,28 +141,6 @@ def _why_not_all(runs: DataFrame, group: Group) -> str:
     if asked == 0:
         return f"Tasks that only some learners have runs on yet: {named}"
     return f"Tasks that only some learners can do, or have runs on yet: {named}"
-
-
-def text_leaderboard(results: ResultsLike, width: int | None = None) -> str:
-    """The leaderboard as aligned plain text of at most `width` columns, and how to read it.
-
-    width: that of the terminal where standard output is one, and never above 100. Where there is too little room
-    the least important columns are left out.
-    """
-    comparison = Comparison.of(results)
-    if comparison.runs.empty:
-        return "No runs yet."
-    if width is None:
-        width = shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 100
-    width = max(min(width, 100), 40)
-    lines = [*_lines(comparison.board, width), "", *_wrapped(_notes(comparison, comparison.board), width)]
-    for board in other_boards(comparison):
-        lines += ["", *_wrapped([f"{board.why}."], width), *_lines(board, width)]
-    return "\n".join(lines)
-
-
-def _wrapped(notes: list[str], width: int) -> list[str]:
-    return [line for note in notes for line in textwrap.wrap(note, width - 2)]
 
 
 def _part(comparison: Comparison, group: Group) -> Comparison:
@@ -296,142 +270,3 @@ def _not_better(table: DataFrame, floor: str | None) -> tuple[str, ...]:
     level = float(table.loc[table["learner"] == floor, "score"].iloc[0])
     low = table[(table["learner"] != floor) & (table["score"] <= level)]
     return tuple(map(str, low["learner"]))
-
-
-_WIDTHS = {
-    "score": 7,
-    "interval": 16,
-    "rank": 5,
-    "hit": 5,
-    "time": 6,
-    "profile": 7,
-    "failed": 6,
-    "n/a": 4,
-    "forwards": 9,
-    "seconds": 8,
-    "overhead": 8,
-}
-_OF_TARGETS = ("hit", "time", "profile")
-_NAME = 24
-_DISPENSABLE = ("seconds", "forwards", "n/a", "overhead", "profile", "time", "hit", "interval")
-"""Columns that a narrow terminal goes without, the least important first."""
-
-
-def _lines(board: Board, width: int) -> list[str]:
-    targets = board.table["targets_hit"].notna().any()
-    columns, name = [column for column in _WIDTHS if targets or column not in _OF_TARGETS], _NAME
-    for column in _DISPENSABLE:
-        if column in columns and _length(columns, name) > width:
-            columns.remove(column)
-    name = max(min(name, name - _length(columns, name) + width), 12)
-    rows = board.table.to_dict("records")
-    names = short_names(board.table["learner"], name)
-    lines = [_line("", "learner", {column: column for column in columns}, name)]
-    for place, (row, shown) in enumerate(zip(rows, names, strict=True), start=1):
-        cells = _cells({str(key): value for key, value in row.items()})
-        lines.append(_line(str(place), shown, {column: cells[column] for column in columns}, name))
-    return lines
-
-
-def _length(columns: list[str], name: int) -> int:
-    return len(_line("", "", dict.fromkeys(columns, ""), name))
-
-
-def _line(place: str, learner: str, cells: Mapping[str, str], name: int) -> str:
-    told = f"{place:>2}  {learner:<{name}}"
-    for column, cell in cells.items():
-        told += f"  {cell:<{_WIDTHS[column]}}" if column == "interval" else f" {cell:>{_WIDTHS[column]}}"
-    return told
-
-
-def _cells(row: Mapping[str, Any]) -> dict[str, str]:
-    return {
-        "score": score_text(row["score"]),
-        "interval": interval_text(row["score_low"], row["score_high"]),
-        "rank": number(row["mean_rank"], ".2f"),
-        "hit": number(row["targets_hit"], ".0%"),
-        "time": time_text(row["relative_time"], row["unsolved"]),
-        "profile": number(row["profile"], ".2f"),
-        "failed": str(row["failures"]),
-        "n/a": str(row["not_applicable"]),
-        "forwards": number(row["forwards"], ",.0f"),
-        "seconds": number(row["seconds"], ".3g"),
-        "overhead": number(row["overhead"], ".0%"),
-    }
-
-
-def number(value: float, form: str) -> str:
-    """A number in a given format, or a dash where there is none."""
-    return "-" if math.isnan(value) else format(value, form)
-
-
-def score_text(score: float) -> str:
-    """A score in at most six characters: 0.97, -12.40, -4531, -2e+07."""
-    size = abs(score)
-    return number(score, ".2f" if size < 99.995 or math.isnan(score) else ".0f" if size < 99_999.5 else ".0e")
-
-
-def time_text(relative: float, unsolved: float) -> str:
-    """A running time relative to the reference: 0.85, or >12 where some targets were never reached; a dash for none."""
-    told = number(relative, ".2f" if relative < 9.995 else ".0f" if relative < 9_999.5 else ".0e")
-    return f">{told}" if unsolved > 0 else told
-
-
-def interval_text(low: float, high: float) -> str:
-    """An interval of scores, or a dash where there is none."""
-    return "-" if math.isnan(low) or math.isnan(high) else f"{score_text(low)} to {score_text(high)}"
-
-
-def _notes(comparison: Comparison, board: Board) -> list[str]:
-    missing = int(comparison.meta.get("missing") or 0)
-    failures = int(board.table["failures"].sum())
-    named = ", ".join(map(clean, board.beaten_by_floor))
-    return [
-        f"Score: 0 = best constant predictor, 1 = frozen reference; interquartile mean, {_scope(comparison, board)}.",
-        f"Interval: {board.interval}.",
-        _targets_told(board),
-        without_scale(comparison, board),
-        "UNEQUAL COST: learners had different budgets, so nobody is ranked." if board.unequal else "",
-        f"Unfinished: {counted(missing, 'planned run')} still missing." if missing else "",
-        f"{failures} of {counted(len(comparison.runs), 'run')} failed; each takes the last place in its rank."
-        if failures
-        else "",
-        f"Not better than {board.floor}: {named}." if named else "",
-    ]
-
-
-def _targets_told(board: Board) -> str:
-    """How to read the columns on targets; empty where there are none."""
-    if board.table["targets_hit"].isna().all():
-        return ""
-    marked = (
-        f"; > some target was never reached and counts as {CAP:.0f} budgets"
-        if (board.table["unsolved"] > 0).any()
-        else ""
-    )
-    return (
-        f"Hit: share of frozen targets reached. Time to a target: 1 = the frozen reference, less is faster{marked}. "
-        f"Profile: 1 = always the fastest, 0 = never within {MOST:.0f} times the fastest."
-    )
-
-
-def without_scale(comparison: Comparison, board: Board) -> str:
-    """A sentence on the tasks that count in ranks but not in scores; empty where there is none."""
-    finals = comparison.finals[comparison.finals["task"].isin(board.tasks)]
-    scaled = set(finals.loc[finals["score"].notna(), "task"])
-    without = [task for task in board.tasks if task not in scaled]
-    if not without:
-        return ""
-    if not scaled:
-        return "No score: no task here has a frozen reference that beats the constant predictor."
-    named = ", ".join(short_names(without, 40))
-    return f"Not in the score: {named}, without a frozen reference that beats the constant predictor."
-
-
-def _scope(comparison: Comparison, board: Board) -> str:
-    able = (
-        f"{len(board.tasks)} of {len(comparison.tasks)} tasks that all have runs on"
-        if board.common
-        else "own tasks"
-    )
-    return f"over {able} x {board.repetitions} repetitions"

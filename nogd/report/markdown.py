@@ -10,9 +10,10 @@ from pandas import DataFrame
 from nogd import __version__
 from nogd.report import verdict
 from nogd.report.answers import sentences
+from nogd.report.board_text import interval_text, number, score_text
 from nogd.report.figure import Comparison, ResultsLike
 from nogd.report.figures import failures, task_table
-from nogd.report.leaderboard import Board, interval_text, number, other_boards, score_text
+from nogd.report.leaderboard import Board, other_boards
 from nogd.report.names import clean, short_name
 
 _HEADER = ("#", "learner", "score", "interval", "rank", "failed", "n/a", "forwards", "seconds")

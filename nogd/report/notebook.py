@@ -7,10 +7,10 @@ from html import escape
 from pandas import DataFrame
 
 from nogd.report import verdict
+from nogd.report.board_text import interval_text, number, score_text
 from nogd.report.canvas import house_style
 from nogd.report.figure import Comparison, ResultsLike
 from nogd.report.figures import scores
-from nogd.report.leaderboard import interval_text, number, score_text
 from nogd.report.names import short_name
 from nogd.report.page import figure_entries
 from nogd.report.sections import HasFigures, draw_figures, file_name

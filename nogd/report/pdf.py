@@ -14,9 +14,9 @@ from nogd import __version__
 from nogd.errors import InvalidSetting
 from nogd.report import verdict
 from nogd.report.answers import sentences
+from nogd.report.board_text import text_leaderboard
 from nogd.report.canvas import house_style
 from nogd.report.figure import Comparison, Drawn, ResultsLike
-from nogd.report.leaderboard import text_leaderboard
 from nogd.report.look import INK, MUTED
 from nogd.report.names import clean
 from nogd.report.page import figure_entries

@@ -73,7 +73,8 @@ def _figure(name: str, entries: Iterable[Entry]) -> Figure:
     figure = loaded(by_name[name])
     if figure.draw_on is None:
         raise UserError(
-            f"the figure {name!r} cannot be drawn on axes; results.figures() has it if it is a picture."
+            f"the figure {name!r} cannot be drawn on axes; its numbers are in results.tables(), and its picture, "
+            "if it is one, in results.figures()."
         )
     return figure
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
+from nogd.report.board_text import score_text, without_scale
 from nogd.report.figure import Comparison
 from nogd.report.finals import FAILED, NOT_APPLICABLE
-from nogd.report.leaderboard import Board, score_text, without_scale
+from nogd.report.leaderboard import Board
 from nogd.report.names import counted, short_name
 
 

@@ -23,8 +23,7 @@ from nogd.report.canvas import (
     place_axes,
 )
 from nogd.report.figure import Comparison, Drawn, Figure, choice
-from nogd.report.figures.learning_curves import Panel, panel_of
-from nogd.report.finals import applicable
+from nogd.report.figures.learning_curves import Panel, panels_of
 from nogd.report.leading import TIE, Lead, leads
 from nogd.report.look import GRID, PAPER, Look, looks_of
 from nogd.report.names import counted, short_name, short_names
@@ -50,28 +49,19 @@ class Strip:
 def draw(comparison: Comparison) -> list[Drawn]:
     """Two drawings, by the metric that counts and by training loss; none where nobody has a rival."""
     look = looks_of(comparison)
-    panels = _panels(comparison)
+    panels = panels_of(comparison)
     views = [(view, strips_of(panels, view)) for view in _VIEWS]
     return [_drawn(view, strips, look) for view, strips in views if strips]
 
 
 def draw_on(axes: Axes, comparison: Comparison, *, by: str = "metric") -> None:
     """One of them on given axes; by: "metric" or "loss"."""
-    strips = strips_of(_panels(comparison), choice("by", by, list(_VIEWS)))
+    strips = strips_of(panels_of(comparison), choice("by", by, list(_VIEWS)))
     if not strips:
         raise UserError("no task here has curves of two learners.")
     _paint(axes, strips, looks_of(comparison))
     for look in _leading(strips, looks_of(comparison)):
         axes.plot([], [], color=look.colour, marker=look.marker, label=look.label)
-
-
-def _panels(comparison: Comparison) -> list[Panel]:
-    by_task = dict(iter(comparison.curves.groupby("task", sort=False)))
-    return [
-        panel_of(str(task), applicable(runs), by_task[task])
-        for task, runs in comparison.runs.groupby("task", sort=True)
-        if task in by_task
-    ]
 
 
 def strips_of(panels: Sequence[Panel], view: str) -> list[Strip]:

@@ -15,11 +15,13 @@ from nogd.report.canvas import (
     label_width,
     linear_values,
     log_values,
+    name_rows,
     new_canvas,
+    numbers_at_right,
     place_axes,
     plain,
 )
-from nogd.report.figure import Comparison, Drawn, Figure
+from nogd.report.figure import Comparison, Drawn, Figure, choice
 from nogd.report.look import INK, Look, looks_of
 from nogd.report.names import short_name
 from nogd.report.statistics import band, interquartile_mean
@@ -32,11 +34,19 @@ ROW = 0.25
 def draw(comparison: Comparison) -> list[Drawn]:
     """One drawing a task, the lowest loss on top."""
     look = looks_of(comparison)
+    return [_drawn(task, table, look) for task, table in _tables(comparison).items()]
+
+
+def draw_on(axes: Axes, comparison: Comparison, *, task: str | None = None) -> None:
+    """One task's on given axes."""
+    tables = _tables(comparison)
+    _plot(axes, tables[choice("task", task, list(tables))], looks_of(comparison))
+
+
+def _tables(comparison: Comparison) -> dict[str, DataFrame]:
     finals = comparison.finals
     finals = finals[np.isfinite(finals["loss"].to_numpy(dtype=float))]
-    return [
-        _drawn(str(task), summary(str(task), rows), look) for task, rows in finals.groupby("task", sort=True)
-    ]
+    return {str(task): summary(str(task), rows) for task, rows in finals.groupby("task", sort=True)}
 
 
 def summary(task: str, finals: DataFrame) -> DataFrame:
@@ -66,13 +76,19 @@ def _drawn(task: str, table: DataFrame, look: Mapping[str, Look]) -> Drawn:
     canvas = new_canvas(0.62 + ROW * len(table))
     longest = max(len(plain(loss)) for loss in table["loss"])
     axes = place_axes(canvas, label_width(labels), 0.16 + 0.078 * longest, 0.3, 0.28)
+    _plot(axes, table, look)
+    return Drawn(canvas, table, _finding(task, table), title=task)
+
+
+def _plot(axes: Axes, table: DataFrame, look: Mapping[str, Look]) -> None:
     beyond = _beyond(table)
     shown = table[~beyond]
     if shown["low"].min() > 0 and shown["high"].max() / shown["low"].min() > 20:
         _points(axes, shown, look)
     else:
         _bars(axes, shown, look)
-    _label(axes, table, labels)
+    name_rows(axes, [look[learner].label for learner in table["learner"]])
+    numbers_at_right(axes, [plain(loss) for loss in table["loss"]])
     for place in np.flatnonzero(beyond):
         axes.text(
             0.99,
@@ -84,7 +100,6 @@ def _drawn(task: str, table: DataFrame, look: Mapping[str, Look]) -> Drawn:
             color=INK,
             fontsize=8,
         )
-    return Drawn(canvas, table, _finding(task, table), title=task)
 
 
 def _beyond(table: DataFrame) -> BoolArray:
@@ -121,23 +136,6 @@ def _intervals(axes: Axes, table: DataFrame) -> None:
     axes.hlines(table.index, table["low"], table["high"], color=INK, linewidth=1.1, zorder=3)
 
 
-def _label(axes: Axes, table: DataFrame, labels: list[str]) -> None:
-    axes.set_ylim(len(table) - 0.5, -0.5)
-    axes.set_yticks(range(len(table)), labels, color=INK)
-    axes.grid(visible=False, axis="y")
-    axes.grid(visible=True, axis="x")
-    for place, loss in enumerate(table["loss"]):
-        axes.text(
-            1.02,
-            place,
-            plain(loss),
-            transform=axes.get_yaxis_transform(),
-            va="center",
-            color=INK,
-            fontsize=8,
-        )
-
-
 def _finding(task: str, table: DataFrame) -> str:
     listed = ", ".join(
         f"{short_name(row['learner'])} {plain(row['loss'])}" for _, row in table.head(5).iterrows()
@@ -161,4 +159,5 @@ FIGURE = Figure(
     draw=draw,
     summary="training loss that every learner ended with",
     order=56,
+    draw_on=draw_on,
 )

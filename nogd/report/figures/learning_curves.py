@@ -12,6 +12,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from pandas import DataFrame
 
+from nogd.errors import UserError
 from nogd.report.canvas import (
     handles,
     heading,
@@ -27,7 +28,7 @@ from nogd.report.canvas import (
     stroke,
 )
 from nogd.report.curves import budget_grid, resampled
-from nogd.report.figure import Comparison, Drawn, Figure
+from nogd.report.figure import Comparison, Drawn, Figure, choice
 from nogd.report.finals import applicable, numbers
 from nogd.report.look import INK, MUTED, PAPER, Look, looks_of
 from nogd.report.names import counted, short_name
@@ -76,13 +77,30 @@ def _highest(curve: Curve) -> float:
 def draw(comparison: Comparison) -> list[Drawn]:
     """One drawing a task."""
     look = looks_of(comparison)
+    return [_drawn(panel, look) for panel in panels_of(comparison) if panel.loss]
+
+
+def draw_on(axes: Axes, comparison: Comparison, *, task: str | None = None, by: str = "metric") -> None:
+    """One task's curves on given axes; by: "metric" or "loss"."""
+    found = {panel.task: panel for panel in panels_of(comparison) if panel.loss}
+    panel = found[choice("task", task, list(found))]
+    if choice("by", by, ("metric", "loss")) == "loss":
+        _plot_loss(axes, panel, looks_of(comparison))
+    elif panel.metric:
+        _plot_metric(axes, panel, looks_of(comparison))
+    else:
+        raise UserError(f"no run on {short_name(panel.task)} measured its metric; give by='loss'.")
+    axes.set_xlabel("forwards")
+
+
+def panels_of(comparison: Comparison) -> list[Panel]:
+    """The curves of every task that has some, by the tasks' names."""
     by_task = dict(iter(comparison.curves.groupby("task", sort=False)))
-    panels = [
+    return [
         panel_of(str(task), applicable(runs), by_task[task])
         for task, runs in comparison.runs.groupby("task", sort=True)
         if task in by_task
     ]
-    return [_drawn(panel, look) for panel in panels if panel.loss]
 
 
 def panel_of(task: str, runs: DataFrame, curves: DataFrame) -> Panel:
@@ -218,7 +236,8 @@ def _plot(axes: Axes, grid: FloatArray, curves: Mapping[str, Curve], look: Mappi
     gap = max(len(grid) // 5, 1)
     for order, (learner, curve) in enumerate(curves.items()):
         every = (order * gap // max(len(curves), 1), gap) if len(grid) > 1 else None
-        drawn: list[Artist] = [*axes.plot(grid, curve.middle, markevery=every, **stroke(look[learner]))]
+        style = {**stroke(look[learner]), "label": look[learner].label}
+        drawn: list[Artist] = [*axes.plot(grid, curve.middle, markevery=every, **style)]
         if not look[learner].quiet:  # thirty bands would hide each other
             colour = look[learner].colour
             drawn.append(axes.fill_between(grid, curve.low, curve.high, color=colour, alpha=0.1, linewidth=0))
@@ -287,4 +306,5 @@ FIGURE = Figure(
     draw=draw,
     summary="loss and metric against forwards, per task",
     order=20,
+    draw_on=draw_on,
 )

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from pandas import DataFrame
 
 from nogd.errors import UserError
+from nogd.report.board_text import interval_text, score_text
 from nogd.report.canvas import heading, label_width, linear_values, new_canvas, place_axes
 from nogd.report.figure import Comparison, Drawn, Figure
-from nogd.report.leaderboard import interval_text, score_text
 from nogd.report.look import INK, MUTED, Look, looks_of
 from nogd.report.names import short_name
 from nogd.report.svg import named
