@@ -85,7 +85,7 @@ def test_why_there_is_no_figure_is_said_on_the_page(comparison):
             return sensitivity.FIGURE
 
     (section,) = draw_sections(comparison, [Plain()])
-    assert section.problem == sensitivity.NOT_VARIED
+    assert section.why_none == sensitivity.NOT_VARIED
     assert section.drawings == ()
 
 
