@@ -35,8 +35,11 @@ class Made:
 
 def call(*command: str | Path, cwd: Path) -> str:
     # Outside of tox's own environment, as an author would be.
+    # The tox that runs these tests sets TOX_WORK_DIR, which one inside it would put its environments into.
     surroundings = {
-        name: value for name, value in os.environ.items() if name not in {"VIRTUAL_ENV", "PYTHONPATH"}
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"VIRTUAL_ENV", "PYTHONPATH"} and not name.startswith("TOX_")
     }
     done = subprocess.run(
         command, cwd=cwd, env=surroundings, capture_output=True, text=True, timeout=PATIENCE, check=False
