@@ -16,6 +16,7 @@ from nogd.report.board_text import interval_text, number, score_text
 from nogd.report.figure import Comparison
 from nogd.report.finals import FAILED, NOT_APPLICABLE
 from nogd.report.names import short_name
+from nogd.report.templating import environment
 
 
 def interim(folder: Path) -> str:
@@ -89,13 +90,6 @@ def coverage(comparison: Comparison, planned: Mapping[tuple[str, str], int]) -> 
 
 @functools.cache
 def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("nogd.report"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters.update(number=number, score=score_text, short=short_name)
-    environment.globals.update(interval=interval_text)
-    return environment.get_template("interim.html")
+    made = environment(number=number, score=score_text, short=short_name)
+    made.globals.update(interval=interval_text)
+    return made.get_template("interim.html")

@@ -26,6 +26,7 @@ from nogd.report.leaderboard import other_boards
 from nogd.report.look import DARK, LIGHT, looks_of
 from nogd.report.names import clean, counted, short_name
 from nogd.report.sections import HasFigures, csv_link, draw_canvases, draw_sections
+from nogd.report.templating import environment
 from nogd.report.whole import write_whole
 
 PAGE = "report.html"
@@ -135,16 +136,9 @@ def _tracebacks(runs: DataFrame) -> list[Mapping[str, Any]]:
 
 
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("nogd.report"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters.update(short=short_name, cell=_cell)
-    environment.globals.update(columns_of=columns_of, cells=cells)
-    return environment
+    made = environment(short=short_name, cell=_cell)
+    made.globals.update(columns_of=columns_of, cells=cells)
+    return made
 
 
 def _cell(value: object) -> str:

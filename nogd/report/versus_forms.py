@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-import jinja2
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from pandas import DataFrame
@@ -16,6 +15,7 @@ from nogd.report.markdown import frame, plain_text
 from nogd.report.names import short_names
 from nogd.report.sections import csv_link
 from nogd.report.svg import inline_svg
+from nogd.report.templating import environment
 from nogd.report.versus import BETTER, WORSE, Versus
 from nogd.report.whole import write_whole
 
@@ -29,26 +29,22 @@ _COLOURS = {BETTER: LIGHT[4], WORSE: LIGHT[1]}
 
 def page(versus: Versus, names: tuple[str, str]) -> str:
     """One self-contained page."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("nogd.report"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters["cell"] = _cell
     with house_style():
         picture = "" if versus.learners.empty else inline_svg(_canvas(versus.learners), "v", finding(versus))
     tables = [("Learners, over all tasks", versus.learners), ("Learner by task", versus.cells)]
-    return environment.get_template("versus.html").render(
-        versus=versus,
-        names=names,
-        reading=READING,
-        picture=picture,
-        finding=finding(versus),
-        tables=[(title, table, csv_link(table)) for title, table in tables if len(table)],
-        light=LIGHT,
-        dark=DARK,
+    return (
+        environment(cell=_cell)
+        .get_template("versus.html")
+        .render(
+            versus=versus,
+            names=names,
+            reading=READING,
+            picture=picture,
+            finding=finding(versus),
+            tables=[(title, table, csv_link(table)) for title, table in tables if len(table)],
+            light=LIGHT,
+            dark=DARK,
+        )
     )
 
 

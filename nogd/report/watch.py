@@ -12,6 +12,7 @@ import jinja2
 from nogd.bench.standing import Standing
 from nogd.report.look import DARK, LIGHT
 from nogd.report.names import counted, short_name
+from nogd.report.templating import environment
 from nogd.report.whole import write_whole
 
 PAGE = "watch.html"
@@ -87,12 +88,4 @@ def duration(seconds: float) -> str:
 
 @functools.cache
 def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("nogd.report"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters.update(short=short_name, duration=duration)
-    return environment.get_template("watch.html")
+    return environment(short=short_name, duration=duration).get_template("watch.html")
