@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from matplotlib import pyplot as plt
 from rule_breakers import BREAKERS, Good
 from rule_breakers_elsewhere import EXECUTORS, FIGURES, GOOD_FIGURE, TASKS, GoodTask, Plain, Wrapped
 
@@ -87,7 +88,9 @@ def test_a_figure_that_keeps_all_rules_passes(figure, check):
 
 @pytest.mark.parametrize(("breaks", "figure"), FIGURES)
 def test_a_figure_that_breaks_a_rule_is_told_of_it(breaks, figure):
+    opened = plt.get_fignums()
     assert_told(figure, breaks, raises=breaks == "figure-survives-hard-results")
+    assert plt.get_fignums() == opened, "a check leaves the next one a figure of pyplot's"
 
 
 @parametrize_with_checks([Plain])

@@ -22,22 +22,25 @@ def results():
 
 
 @pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
+def opened():
+    """Gives the new figures of pyplot's, whatever other tests left open; closes them afterwards."""
+    before = set(plt.get_fignums())
+    yield lambda: sorted(set(plt.get_fignums()) - before)
+    for number in set(plt.get_fignums()) - before:
+        plt.close(number)
 
 
-def test_a_figure_is_drawn_into_the_axes_given_and_nowhere_else(results):
+def test_a_figure_is_drawn_into_the_axes_given_and_nowhere_else(results, opened):
     axes = Canvas().add_subplot()
     assert results.plot("scores", ax=axes) is axes
     assert axes.has_data()
-    assert plt.get_fignums() == []
+    assert opened() == []
 
 
-def test_without_axes_new_ones_are_made_that_a_notebook_shows(results):
+def test_without_axes_new_ones_are_made_that_a_notebook_shows(results, opened):
     axes = results.plot("scores")
     assert axes.has_data()
-    assert plt.get_fignums() == [axes.figure.number]
+    assert opened() == [axes.figure.number]
 
 
 OPTIONS: dict[str, dict[str, str]] = {
@@ -95,17 +98,17 @@ def test_settings_of_matplotlib_stay_as_they_were(results):
         ("task-table", {}, "the figure 'task-table' cannot be drawn on axes"),
     ],
 )
-def test_what_cannot_be_drawn_is_said_in_a_sentence(results, name, options, said):
+def test_what_cannot_be_drawn_is_said_in_a_sentence(results, opened, name, options, said):
     with pytest.raises(UserError, match="^" + said.replace("?", r"\?").replace("(", r"\(")):
         results.plot(name, **options)
-    assert plt.get_fignums() == []
+    assert opened() == []
 
 
-def test_nothing_to_draw_is_said_and_leaves_no_empty_figure():
+def test_nothing_to_draw_is_said_and_leaves_no_empty_figure(opened):
     made = make_results(["adam"], [], 1)
     with pytest.raises(UserError, match="no runs to draw"):
         Results(made.runs, made.curves, made.meta).plot("scores")
-    assert plt.get_fignums() == []
+    assert opened() == []
 
 
 def test_a_choice_is_checked_and_may_be_left_out_where_there_is_only_one():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 import matplotlib as mpl
 from matplotlib import pyplot as plt
@@ -26,8 +26,7 @@ def figure_changes_nothing(figure: Figure) -> None:
     """All figures of a report are drawn from the same tables, in any order."""
     for case, comparison in all_cases():
         runs, curves = comparison.runs.copy(deep=True), comparison.curves.copy(deep=True)
-        with house_style():
-            figure.draw(comparison)
+        _draw(figure, comparison)
         for name, found, before in (("runs", comparison.runs, runs), ("curves", comparison.curves, curves)):
             if not found.equals(before):
                 broken(f"with {case.what}, it changed the table of {name}.")
@@ -107,16 +106,32 @@ def figure_leaves_the_process_alone(figure: Figure) -> None:
         changed = [name for name, value in readings().items() if difference(value, before[name]) is not None]
         if dict(mpl.rcParams) != settings:
             changed.append("matplotlib's settings")
-        for number in set(plt.get_fignums()) - set(opened):
-            plt.close(number)
+        if _close_since(opened):
             changed.append("pyplot's open figures")
     if changed:
         broken(f"it changed {', '.join(changed)}.")
 
 
+def _draw(figure: Figure, comparison: Comparison) -> Drawn | Sequence[Drawn] | str | None:
+    """What it draws, in the report's style; what it leaves open in pyplot is closed, so that no check hands it on."""
+    opened = plt.get_fignums()
+    try:
+        with house_style():
+            return figure.draw(comparison)
+    finally:
+        _close_since(opened)
+
+
+def _close_since(opened: Collection[int]) -> bool:
+    """Close the figures of pyplot's that were not open then; whether there were any."""
+    new = set(plt.get_fignums()).difference(opened)
+    for number in new:
+        plt.close(number)
+    return bool(new)
+
+
 def _drawings(figure: Figure, comparison: Comparison) -> list[Drawn]:
-    with house_style():
-        drawn = figure.draw(comparison)
+    drawn = _draw(figure, comparison)
     if isinstance(drawn, str):  # a sentence why there is none
         return []
     return [drawn] if isinstance(drawn, Drawn) else list(drawn or ())
