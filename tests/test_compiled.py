@@ -6,6 +6,7 @@ import copy
 import itertools
 import os
 import threading
+from unittest import mock
 
 import plain
 import pytest
@@ -17,7 +18,7 @@ from torch import Generator, Tensor, nn
 import nogd
 from nogd.errors import InvalidSetting
 from nogd.learners.grid_search import GridSearch
-from nogd.objective import compiled
+from nogd.objective import compiled, plan
 from nogd.objective.objective import Objective
 from nogd.objective.parts import NotUnderstood
 
@@ -37,7 +38,8 @@ ANY = {
     "widths": st.lists(st.integers(1, 12), min_size=2, max_size=5),
     "activation": st.sampled_from(ACTIVATIONS),
     "loss": st.sampled_from(sorted(plain.LOSSES)),
-    "rows": st.integers(1, 200),
+    "rows": st.integers(1, 300),
+    "cache": st.sampled_from([1, 20_000, plan.CACHE]),  # many blocks of examples, some, mostly one
     "bias": st.booleans(),
     "seed": st.integers(0, 10**6),
 }
@@ -57,20 +59,25 @@ def data(loss: str, rows: int, features: int, outputs: int, seed: int = 0) -> tu
     return x, (y > 0).to(D) if loss == "binary-cross-entropy" else y
 
 
-def by_loops(module: nn.Module, x: Tensor, y: Tensor, loss: str = "mse", **more) -> Objective:
+def by_loops(
+    module: nn.Module, x: Tensor, y: Tensor, loss: str = "mse", cache: int = plan.CACHE, **more
+) -> Objective:
     made = nogd.objective(module, x, y, loss=loss, **more)
     assert made.engine.startswith("compiled:")
+    with mock.patch.object(plan, "CACHE", cache):
+        blocks = made._scorer.compiled.data.sizes[plan.BLOCKS]
+    assert blocks == -(-len(x) // plan.GRAIN) or cache > 1
     return made
 
 
 @settings(deadline=None, derandomize=True, max_examples=120)
 @given(dtype=st.sampled_from([torch.float32, D]), count=st.sampled_from([0, 1, 2, 37]), **ANY)
-def test_populations(widths, activation, loss, rows, bias, seed, dtype, count):
+def test_populations(widths, activation, loss, rows, cache, bias, seed, dtype, count):
     module = stack(widths, activation, bias, seed).to(dtype)
     x, y = (
         t.to(dtype) if t.is_floating_point() else t for t in data(loss, rows, widths[0], widths[-1], seed)
     )
-    made = by_loops(module, x, y, loss)
+    made = by_loops(module, x, y, loss, cache)
     candidates = plain.thetas(count, made.D, seed, dtype=dtype)
     found = made.losses(nogd.Population(candidates))
     assert (found.shape, found.dtype) == ((count,), dtype)
@@ -89,10 +96,10 @@ MOVES = st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**6)), min_si
 
 @settings(deadline=None, derandomize=True, max_examples=120)
 @given(count=st.sampled_from([0, 1, 5, 6, 40]), moves=MOVES, **ANY)
-def test_walks(widths, activation, loss, rows, bias, seed, count, moves):
+def test_walks(widths, activation, loss, rows, cache, bias, seed, count, moves):
     module = stack(widths, activation, bias, seed)
     x, y = data(loss, rows, widths[0], widths[-1], seed)
-    made = by_loops(module, x, y, loss)
+    made = by_loops(module, x, y, loss, cache)
     walk, values = made.walk(plain.read(module)), torch.linspace(-2, 3, count, dtype=D)
     for place, further in moves:
         index = place % made.D
@@ -110,16 +117,41 @@ def test_walks(widths, activation, loss, rows, bias, seed, count, moves):
 
 @settings(deadline=None, derandomize=True, max_examples=60)
 @given(
+    widths=st.tuples(st.integers(1, 6), st.integers(1, 5), st.integers(1, 9), st.just(1)),
+    count=st.sampled_from([5, 6, 40]),
+    moves=MOVES,
+    **{name: ANY[name] for name in ("rows", "cache", "bias", "seed")},
+)
+def test_walks_of_the_shape_whose_outputs_come_in_one_pass(widths, rows, cache, bias, seed, count, moves):
+    for first in (nn.Identity, nn.ReLU, nn.Tanh):
+        module = stack(list(widths), nn.ReLU, bias, seed)
+        module[1] = first()
+        x, y = data("mse", rows, widths[0], 1, seed)
+        walk, values = (
+            by_loops(module, x, y, "mse", cache).walk(plain.read(module)),
+            torch.linspace(-2, 3, count, dtype=D),
+        )
+        for place, further in moves:
+            index = place % (widths[1] * widths[0])
+            wanted = plain.losses(
+                module, nogd.Line(walk.theta, index, values).dense(), x, y, plain.LOSSES["mse"]
+            )
+            torch.testing.assert_close(walk.losses(index, values), wanted, rtol=1e-10, atol=1e-12)
+            walk.move(further % len(walk.theta), place % 7 - 3.0)
+
+
+@settings(deadline=None, derandomize=True, max_examples=60)
+@given(
     strange=st.sampled_from([float("nan"), float("inf"), -float("inf"), 1e200, -1e200]),
     place=st.integers(0, 10**6),
     **ANY,
 )
-def test_numbers_that_are_none(widths, activation, loss, rows, bias, seed, strange, place):
+def test_numbers_that_are_none(widths, activation, loss, rows, cache, bias, seed, strange, place):
     module = stack(widths, activation, bias, seed)
     x, y = data(loss, rows, widths[0], widths[-1], seed)
     if abs(strange) < float("inf"):  # data that are not finite are refused before
         x[place % rows, place % widths[0]] = strange
-    made = by_loops(module, x, y, loss)
+    made = by_loops(module, x, y, loss, cache)
     candidates = plain.thetas(6, made.D, seed)
     candidates[1, place % made.D] = strange
     wanted = plain.losses(module, candidates, x, y, plain.LOSSES[loss])

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from nogd.objective.losses import Loss
 from nogd.objective.parts import NotUnderstood
-from nogd.objective.plan import EXAMPLES, ROOM, ROWS, Data, Numbers, make_data, make_plan
+from nogd.objective.plan import EXAMPLES, ROOM, Data, Numbers, make_data, make_plan
 from nogd.objective.stack import Stack
 
 # Arithmetic of a call that is worth the start of a second thread, some 50 microseconds of it.
@@ -56,12 +56,16 @@ class Compiled:
     def data(self) -> Data:
         """The held data in blocks, made when they are first needed."""
         if self._data is None:
-            self._data = make_data(*self._held)
+            self._data = make_data(*self._held, self.plan.widest)
         return self._data
 
     def losses(self, thetas: Tensor, rows: Tensor | None = None) -> Tensor:
         """Losses `[P]` of thetas `[P, D]`; rows: numbers of the examples to use."""
-        data = self.data if rows is None else make_data(*(each[..., rows] for each in self._held))
+        data = (
+            self.data
+            if rows is None
+            else make_data(*(each[..., rows] for each in self._held), self.plan.widest)
+        )
         numbers, losses = thetas.detach().contiguous().numpy(), torch.empty(len(thetas), dtype=thetas.dtype)
         out = losses.numpy()
         parts = min(
@@ -81,7 +85,7 @@ class Compiled:
 
     def _score(self, thetas: Numbers, data: Data, losses: Numbers) -> None:
         plan = self.plan
-        work = np.empty((ROOM + 1 + 2 * plan.widest) * ROWS, dtype=data.numbers.dtype)
+        work = np.empty((ROOM + 1 + 2 * plan.widest) * data.block, dtype=data.numbers.dtype)
         self.kernels.population(
             thetas, plan.layers, plan.slopes, plan.loss, data.numbers, data.sizes, work, losses
         )

@@ -20,7 +20,6 @@ from nogd.objective.plan import (
     OTHERS,
     OUTPUTS,
     ROOM,
-    ROWS,
     SIZES,
     SPARE,
     STAGE,
@@ -54,7 +53,7 @@ class CompiledTracks(Tracks):
         self._where = _where(plan, len(theta))
         self._places: list[int] = self._where[:, 0].tolist()
         self._network = theta.detach().numpy(), layers, plan.slopes, plan.loss, data.numbers, sizes
-        self._kept = np.zeros(int(sizes[SUMS]), dtype=data.numbers.dtype)
+        self._kept = np.zeros(int(sizes[SUMS]) + data.block, dtype=data.numbers.dtype)
         self._state = np.zeros(3, dtype=np.uintp)
         self._pending = NOTHING_PENDING
         self._plain: StackTracks | None = None
@@ -99,11 +98,6 @@ class CompiledTracks(Tracks):
         self._totals = np.empty(len(values))
         self._losses = torch.empty_like(values, memory_format=torch.contiguous_format)
         self._out = self._losses.numpy()
-        size = int(self._network[-1][SUMS]) + len(values) * ROWS
-        if len(self._kept) < size:
-            self._kept = np.concatenate(
-                [self._kept, np.zeros(size - len(self._kept), dtype=self._kept.dtype)]
-            )
 
 
 def _where(plan: Plan, dimension: int) -> Whole:
@@ -124,13 +118,13 @@ def _places(plan: Plan, data: Data) -> tuple[Whole, Whole]:
     """The plan's layers and the data's sizes with the places of all that a walk keeps."""
     layers, sizes = plan.layers.copy(), np.zeros(SIZES, dtype=np.uintp)
     sizes[: len(data.sizes)] = data.sizes
-    blocks, end = int(data.sizes[BLOCKS]), 0
+    blocks, size, end = int(data.sizes[BLOCKS]), data.block, 0
     for layer in layers:
-        layer[BEHIND], end = end, end + blocks * int(layer[OUTPUTS]) * ROWS
+        layer[BEHIND], end = end, end + blocks * int(layer[OUTPUTS]) * size
     widest = int(layers[:, OUTPUTS].max())
     staged = 3 + int(data.sizes[TARGETS]) + widest
     regions = {OTHERS: blocks * widest, STAGE: 2 * staged, SPARE: ROOM, BUFFERS: 4 * (1 + widest)}
     for region, rows in regions.items():
-        sizes[region], end = end, end + rows * ROWS
+        sizes[region], end = end, end + rows * size
     sizes[SUMS] = end
     return layers, sizes

@@ -17,8 +17,10 @@ from nogd.objective.losses import binary_cross_entropy as bce
 from nogd.objective.parts import NotUnderstood
 from nogd.objective.stack import Layer, Stack
 
-# Examples of a block: eight vectors of float32 with AVX2, which is what the kernels' inner loops run over.
-ROWS = 64
+# Examples of a block are a multiple of so many, and a pass over a block costs what as many more examples would.
+GRAIN, PASS = 64, 128
+# Bytes that a block's inputs and two of its widest layers may take, to stay in a core's second cache.
+CACHE = 200_000
 # Above these torch's own matrix products are faster than the kernels' loops.
 MOST_PARAMETERS = 20_000
 MOST_UNITS = 256
@@ -36,7 +38,7 @@ NOTHING, RELU, LEAKY, CLAMP, TANH, SIGMOID = range(ACTIVATIONS := 6)
 # Losses.
 MSE, MAE, HUBER, BCE, CROSS_ENTROPY = range(5)
 # What `sizes` says of the data, and the last five of a walk's memory.
-BLOCKS, EXAMPLES, FEATURES, TARGETS, Y, MASK, OTHERS, STAGE, SPARE, BUFFERS, SUMS = range(SIZES := 11)
+BLOCKS, EXAMPLES, FEATURES, TARGETS, Y, MASK, BLOCK, OTHERS, STAGE, SPARE, BUFFERS, SUMS = range(SIZES := 12)
 _LOSSES = {id(mse): MSE, id(mae): MAE, id(huber): HUBER, id(bce): BCE, id(cross_entropy): CROSS_ENTROPY}
 
 Whole = npt.NDArray[np.uintp]
@@ -95,30 +97,45 @@ def _activation(layer: Layer) -> tuple[int, tuple[float, float]]:
 
 @dataclass(frozen=True)
 class Data:
-    """Examples in blocks of ROWS, padded by copies of the last: what is where in `numbers`.
+    """Examples in blocks of n, padded by copies of the last: what is where in `numbers`.
 
-    inputs `[blocks, features, ROWS]` at 0, then targets `[blocks, targets, ROWS]`, then masks `[blocks, ROWS]`.
-    sizes: blocks, examples, features, targets, where the targets begin and where the masks do.
+    inputs `[blocks, features, n]` at 0, then targets `[blocks, targets, n]`, then masks `[blocks, n]`.
+    sizes: blocks, examples, features, targets, where the targets begin and where the masks do, and n.
     """
 
     numbers: Numbers
     sizes: Whole
 
+    @property
+    def block(self) -> int:
+        """Examples of a block."""
+        return int(self.sizes[BLOCK])
 
-def make_data(inputs: Tensor, targets: Tensor) -> Data:
-    """Inputs `[features, N]` and targets `[targets, N]` or class numbers `[N]` as Data, in the inputs' type."""
+
+def make_data(inputs: Tensor, targets: Tensor, widest: int) -> Data:
+    """Inputs `[features, N]` and targets `[targets, N]` or class numbers `[N]` as Data, in the inputs' type.
+
+    widest: units of the widest layer that they go through.
+    """
     targets = (targets if targets.ndim == 2 else targets[None]).to(inputs.dtype)
-    examples = inputs.shape[1]
-    blocks = -(-examples // ROWS)
-    mask = torch.zeros(1, blocks * ROWS, dtype=inputs.dtype)
+    features, examples = inputs.shape
+    size = _block(examples, (features + 2 * widest) * inputs.element_size())
+    blocks = -(-examples // size)
+    mask = torch.zeros(1, blocks * size, dtype=inputs.dtype)
     mask[:, :examples] = 1
-    parts = [_blocks(inputs, blocks), _blocks(targets, blocks), mask.view(-1)]
+    parts = [_blocks(inputs, blocks, size), _blocks(targets, blocks, size), mask.view(-1)]
     starts = [len(parts[0]), len(parts[0]) + len(parts[1])]
-    sizes = [blocks, examples, len(inputs), len(targets), *starts]
+    sizes = [blocks, examples, features, len(targets), *starts, size]
     return Data(torch.cat(parts).numpy(), np.array(sizes, dtype=np.uintp))
 
 
-def _blocks(rows: Tensor, blocks: int) -> Tensor:
-    """`[K, N]` as `[blocks, K, ROWS]`, flat."""
-    padding = rows[:, -1:].expand(-1, blocks * ROWS - rows.shape[1])
-    return torch.cat([rows, padding], 1).view(len(rows), blocks, ROWS).transpose(0, 1).reshape(-1)
+def _block(examples: int, width: int) -> int:
+    """Examples of a block, of which each takes `width` bytes: those that take the fewest steps and fit the cache."""
+    sizes = range(GRAIN, max(GRAIN, CACHE // width) + 1, GRAIN)
+    return min(sizes, key=lambda size: -(-examples // size) * (size + PASS))
+
+
+def _blocks(rows: Tensor, blocks: int, size: int) -> Tensor:
+    """`[K, N]` as `[blocks, K, size]`, flat."""
+    padding = rows[:, -1:].expand(-1, blocks * size - rows.shape[1])
+    return torch.cat([rows, padding], 1).view(len(rows), blocks, size).transpose(0, 1).reshape(-1)
