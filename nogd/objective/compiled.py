@@ -19,8 +19,8 @@ from nogd.objective.parts import NotUnderstood
 from nogd.objective.plan import EXAMPLES, ROOM, Data, Numbers, make_data, make_plan
 from nogd.objective.stack import Stack
 
-# Arithmetic of a call that is worth the start of a second thread, some 50 microseconds of it.
-WORTH_A_THREAD = 1e7
+# Arithmetic of a call that is worth the start of a second thread: half a millisecond, of which the start takes a tenth.
+WORTH_A_THREAD = 3e7
 
 
 @functools.cache
