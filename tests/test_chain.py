@@ -18,6 +18,7 @@ import nogd
 from nogd.errors import InvalidSetting
 from nogd.objective import chain
 from nogd.objective.chain import Chain
+from nogd.objective.chunks import CHUNK_ELEMENTS
 from nogd.objective.objective import Objective
 
 D = torch.float64
@@ -138,7 +139,7 @@ def test_random_chains(data, features, image, loss, rows, count, small, wild):
     x = plain.data(rows, math.prod(shape))[0].view(rows, *shape)
     with pytest.MonkeyPatch.context() as patch:
         if small:  # many chunks of candidates, and blocks of examples
-            patch.setattr(chain, "CHUNK_ELEMENTS", 300)
+            patch.setitem(CHUNK_ELEMENTS, "cpu", 300)
             patch.setattr(chain, "FEWEST_ROWS", 4)
             patch.setattr(chain, "FEWEST_IMAGES", 4)
         agree(module, x, loss, count, wild=math.nan if wild and image else wild)
@@ -146,7 +147,7 @@ def test_random_chains(data, features, image, loss, rows, count, small, wild):
 
 @pytest.mark.parametrize("rows", [1, 7, 600])
 def test_blocks_of_examples_cover_all(rows, monkeypatch):
-    monkeypatch.setattr(chain, "CHUNK_ELEMENTS", 64)
+    monkeypatch.setitem(CHUNK_ELEMENTS, "cpu", 64)
     module = nn.Sequential(nn.Linear(5, 9), nn.ReLU(), nn.Linear(9, 3)).double()
     agree(module, plain.data(rows, 5)[0], "cross-entropy", 5)
 

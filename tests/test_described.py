@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from torch import nn
 
 import nogd
-from nogd.objective.noise import BLOCK, noise
+from nogd.objective.noise import block_size, noise
 from nogd.objective.perturbed import _BESIDES
 
 ACTIVATIONS = [nn.ReLU, nn.Tanh, nn.Sigmoid, nn.GELU]
+BLOCK = block_size(torch.device("cpu"))
 
 
 class Residual(nn.Module):

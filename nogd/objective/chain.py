@@ -10,12 +10,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from nogd.objective.chunks import chunk_elements
 from nogd.objective.losses import Loss
 from nogd.objective.parts import NotUnderstood
 from nogd.objective.steps import Copy, Elementwise, Ones, Product, Room, Shape, Step
 
-# Elements of the widest value that a chunk of candidates may hold: 2 MiB in float32, within a core's cache.
-CHUNK_ELEMENTS = 1 << 19
 # A product over fewer columns pays more for its start than for its work; an image has many of its own.
 FEWEST_ROWS = 256
 FEWEST_IMAGES = 64
@@ -47,7 +46,7 @@ class Chain:
         thetas, room = thetas if thetas.stride(1) == 1 else thetas.contiguous(), Room(inputs)
         examples = inputs.shape[-1]
         total = thetas.new_zeros(len(thetas))
-        rows, chunk = self.sizes(examples)
+        rows, chunk = self.sizes(examples, inputs.device)
         for begin in range(0, examples, rows):
             a, y = self._begin(inputs[..., begin : begin + rows]), targets[..., begin : begin + rows]
             parts = [loss.batched(self._finish(part, a, room), y) for part in thetas.split(chunk)]
@@ -55,11 +54,12 @@ class Chain:
             total += torch.cat(parts).mul_(a.shape[-1] / examples)
         return total
 
-    def sizes(self, examples: int) -> tuple[int, int]:
-        """Examples of a block and candidates of a chunk, from the shapes alone."""
+    def sizes(self, examples: int, device: torch.device) -> tuple[int, int]:
+        """Examples of a block and candidates of a chunk, from the shapes and the kind of device alone."""
+        most = chunk_elements(device)
         fewest = FEWEST_IMAGES if self.images else FEWEST_ROWS
-        rows = min(examples, max(fewest, CHUNK_ELEMENTS // self.elements))
-        return rows, max(1, CHUNK_ELEMENTS // (self.elements * max(1, rows)))
+        rows = min(examples, max(fewest, most // self.elements))
+        return rows, max(1, most // (self.elements * max(1, rows)))
 
     def _begin(self, inputs: Tensor) -> Tensor:
         a, room = inputs[None], Room(inputs)

@@ -59,13 +59,13 @@ class Compiled:
             self._data = make_data(*self._held, self.plan.widest)
         return self._data
 
+    def _rows(self, rows: Tensor) -> Data:
+        inputs, targets = self._held
+        return make_data(inputs[..., rows], targets[..., rows], self.plan.widest)
+
     def losses(self, thetas: Tensor, rows: Tensor | None = None) -> Tensor:
         """Losses `[P]` of thetas `[P, D]`; rows: numbers of the examples to use."""
-        data = (
-            self.data
-            if rows is None
-            else make_data(*(each[..., rows] for each in self._held), self.plan.widest)
-        )
+        data = self.data if rows is None else self._rows(rows)
         numbers, losses = thetas.detach().contiguous().numpy(), torch.empty(len(thetas), dtype=thetas.dtype)
         out = losses.numpy()
         parts = min(

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nogd.objective.chain import CHUNK_ELEMENTS
+from nogd.objective.chunks import chunk_elements
 from nogd.objective.cost import Products
 
 # An element that is read and written takes as long as so many operations of a matrix product.
@@ -19,32 +19,32 @@ _ELEMENT = 16
 _WORTH = {"cpu": 100_000, "cuda": 10_000_000}
 # Below so many candidates at once, vmap's own start costs more than it saves.
 FEWEST = 8
-_WEIGHTS = (
-    8 * CHUNK_ELEMENTS
-)  # elements of theta in a chunk: each is read once, so they need not stay in the cache
+# Of theta a chunk may hold so many times more than of the widest value: it is read once and need not stay in the cache.
+_WEIGHTS = 8
 
 
 @dataclass(frozen=True)
 class Footprint:
     """work: operations of one example, an element counting as several. widest: elements of one example's widest value.
 
-    calls: of tensor operations in one forward pass. dimension: D. device: its kind.
+    calls: of tensor operations in one forward pass. dimension: D. device: where it is.
     """
 
     work: float
     widest: float
     calls: int
     dimension: int
-    device: str
+    device: torch.device
 
     def is_small(self, examples: int) -> bool:
         """Whether one forward pass over so many examples spends itself on calls rather than on work."""
-        return self.work * examples < _WORTH.get(self.device, _WORTH["cuda"]) * self.calls
+        return self.work * examples < _WORTH.get(self.device.type, _WORTH["cuda"]) * self.calls
 
     def chunk(self, count: int, examples: int) -> int:
         """How many of `count` candidates to score at once: all chunks about equal, and within the cache."""
-        most = CHUNK_ELEMENTS / max(1.0, self.widest * examples)
-        most = max(1, int(min(most, _WEIGHTS / self.dimension)))
+        elements = chunk_elements(self.device)
+        most = min(elements / max(1.0, self.widest * examples), _WEIGHTS * elements / self.dimension)
+        most = max(1, int(most))
         chunks = -(-count // most)
         return -(-count // chunks)
 
@@ -55,7 +55,7 @@ def footprint(module: nn.Module, inputs: Tensor, dimension: int) -> Footprint:
     with torch.no_grad(), _Calls() as seen:
         module(inputs[:few])
     work = seen.flops + _ELEMENT * seen.elements
-    return Footprint(work / few, seen.widest / few, seen.calls, dimension, inputs.device.type)
+    return Footprint(work / few, seen.widest / few, seen.calls, dimension, inputs.device)
 
 
 class _Calls(Products):

@@ -10,9 +10,10 @@ import torch
 from torch import Generator, Tensor
 
 from nogd.errors import InvalidSetting
+from nogd.objective.chunks import chunk_elements
 from nogd.objective.losses import Loss
 from nogd.objective.space import ParameterSpace
-from nogd.objective.stack import CHUNK_ELEMENTS, Layer, Stack
+from nogd.objective.stack import Layer, Stack
 
 # Up to this rank the thin products are added column by column: a product of so few terms takes longer than all the
 # passes over its result (rank 2: 190 against 50 microseconds for 256 x 1,024 numbers).
@@ -150,15 +151,19 @@ def low_rank_losses(
     assert loss.batched is not None
     moves = [_moves(layer, candidates, tensors) for layer in stack.layers]
     base, losses = stack.layers[0].affine(candidates.theta, inputs), []
-    for start, stop, thin in _thin_products(moves[0], inputs, _chunk(stack, inputs.shape[1])):
+    for start, stop, thin in _thin_products(moves[0], inputs, _chunk(stack, inputs)):
         part = [move.part(start, stop) for move in moves]
         losses.append(loss.batched(_forward(stack, candidates.theta, part, base, thin), targets))
     return torch.cat(losses)
 
 
-def _chunk(stack: Stack, examples: int) -> int:
+def _chunk(stack: Stack, inputs: Tensor) -> int:
     """How many candidates are scored at once."""
-    return max(1, CHUNK_ELEMENTS // max(1, max(layer.outputs for layer in stack.layers) * examples))
+    return max(
+        1,
+        chunk_elements(inputs.device)
+        // max(1, max(layer.outputs for layer in stack.layers) * inputs.shape[1]),
+    )
 
 
 def _thin_products(first: _Moves, inputs: Tensor, chunk: int) -> Iterator[tuple[int, int, Tensor]]:
@@ -168,7 +173,7 @@ def _thin_products(first: _Moves, inputs: Tensor, chunk: int) -> Iterator[tuple[
     as all the rest.
     """
     count, rank, features = first.right.shape
-    block = chunk * max(1, CHUNK_ELEMENTS // max(1, chunk * rank * inputs.shape[1]))
+    block = chunk * max(1, chunk_elements(inputs.device) // max(1, chunk * rank * inputs.shape[1]))
     for start in range(0, count, block):
         right = first.right[start : start + block]
         thin = (right.reshape(-1, features) @ inputs).view(len(right), rank, -1)

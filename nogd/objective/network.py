@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from nogd.errors import InvalidSetting, NogdWarning
 from nogd.objective.chain import Chain
+from nogd.objective.chunks import chunk_elements
 from nogd.objective.compiled import Compiled
 from nogd.objective.cost import Cost, measured_cost, stack_cost
 from nogd.objective.footprint import Footprint, footprint
@@ -19,7 +20,7 @@ from nogd.objective.losses import Loss
 from nogd.objective.parts import NotUnderstood
 from nogd.objective.reading import check_chain, read_chain
 from nogd.objective.space import ParameterSpace
-from nogd.objective.stack import CHUNK_ELEMENTS, Stack, as_stack
+from nogd.objective.stack import Stack, as_stack
 from nogd.objective.stack_tangents import stack_tangents
 from nogd.objective.vmapped import Functional, Vmapped
 
@@ -207,7 +208,7 @@ class Network:
                 self._forward_mode = agrees(loss_of, theta, loss, gradient)
             if not self._forward_mode:
                 return loss, directions @ gradient
-        chunk = max(1, CHUNK_ELEMENTS // max(1, inputs.numel(), len(theta)))
+        chunk = max(1, chunk_elements(theta.device) // max(1, inputs.numel(), len(theta)))
         return tangents(loss_of, theta, directions, chunk)
 
     def _batch(self, rows: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import Generator, Tensor
 
-# Elements that one state of the generator makes: seeding takes microseconds, making these a third of a millisecond.
-BLOCK = 1 << 16
+# Elements that one state of the generator makes. On a CPU seeding takes microseconds, making these a third of a
+# millisecond; on a GPU, where it takes as long to ask for few numbers as for a million, one block is that.
+_BLOCKS = {"cpu": 1 << 16, "cuda": 1 << 20}
 # The first of them is cut into 256, 256, 512, 1,024 ... elements, so that a small network need not make so many.
 _LEAST = 1 << 8
-_CUTS = (BLOCK // _LEAST).bit_length() - 1
 # A thread is worth making for so many blocks: it takes a tenth of a millisecond, they take one.
 _BLOCKS_OF_A_THREAD = 3
 _MASK = (1 << 64) - 1
@@ -25,7 +25,8 @@ def noise(seed: int, start: int, stop: int, like: Tensor) -> Tensor:
     of device (CPU and GPU) and between types, not between machines of one kind with one torch.
     """
     values = like.new_empty(stop - start)
-    wanted = range(_block(start), _block(stop - 1) + 1) if start < stop else range(0)
+    size = block_size(like.device)
+    wanted = range(_block(start, size), _block(stop - 1, size) + 1) if start < stop else range(0)
     threads = min(torch.get_num_threads(), len(wanted) // _BLOCKS_OF_A_THREAD)
     if threads < 2 or like.device.type != "cpu":
         _fill(values, start, seed, wanted)
@@ -47,8 +48,9 @@ def noise(seed: int, start: int, stop: int, like: Tensor) -> Tensor:
 def _fill(values: Tensor, start: int, seed: int, wanted: Iterable[int]) -> None:
     """Write those blocks of the noise into values, which begin at place `start`."""
     stop = start + len(values)
+    size = block_size(values.device)
     for block in wanted:
-        low, high = _bounds(block)
+        low, high = _bounds(block, size)
         first, last = max(start, low), min(stop, high)
         generator = Generator(values.device).manual_seed(_mixed(seed, block))
         place = values[first - start : last - start]
@@ -59,22 +61,33 @@ def _fill(values: Tensor, start: int, seed: int, wanted: Iterable[int]) -> None:
             place.copy_(whole[first - low : last - low])
 
 
-def _block(place: int) -> int:
-    """Number of the block that a place of theta lies in."""
-    return (place // _LEAST).bit_length() if place < BLOCK else _CUTS + place // BLOCK
+def block_size(device: torch.device) -> int:
+    """Elements that one state of the generator makes on that kind of device."""
+    return _BLOCKS.get(device.type, _BLOCKS["cuda"])
 
 
-def _bounds(block: int) -> tuple[int, int]:
+def _block(place: int, size: int) -> int:
+    """Number of the block that a place of theta lies in; blocks are of that size but for the first, which is cut."""
+    return (place // _LEAST).bit_length() if place < size else _cuts(size) + place // size
+
+
+def _bounds(block: int, size: int) -> tuple[int, int]:
     """The places from which and before which a block lies."""
-    if block > _CUTS:
-        return (block - _CUTS) * BLOCK, (block - _CUTS + 1) * BLOCK
+    cuts = _cuts(size)
+    if block > cuts:
+        return (block - cuts) * size, (block - cuts + 1) * size
     return (_LEAST << block) // 2 if block else 0, _LEAST << block
 
 
-def blocks(length: int) -> Iterator[tuple[int, int]]:
+def _cuts(size: int) -> int:
+    return (size // _LEAST).bit_length() - 1
+
+
+def blocks(length: int, device: torch.device) -> Iterator[tuple[int, int]]:
     """The places of `length` elements, block by block."""
-    for start in range(0, length, BLOCK):
-        yield start, min(length, start + BLOCK)
+    size = block_size(device)
+    for start in range(0, length, size):
+        yield start, min(length, start + size)
 
 
 def _mixed(seed: int, block: int) -> int:

@@ -130,9 +130,9 @@ class Objective:
             return torch.empty(0, dtype=self.dtype, device=self.device)
         started = time.perf_counter()
         losses = ranked(self._score(known, rows))
+        lowest = _lowest(losses, rows)
         self.meter.inside += time.perf_counter() - started
-        if rows is None:
-            self._note(losses, known)
+        self._note(losses, known, lowest)
         return losses
 
     def walk(self, theta: Tensor) -> Walk:
@@ -151,14 +151,14 @@ class Objective:
             self._pay(1, self.N, flops=self._cost.flops * self.N)
         started = time.perf_counter()
         losses = ranked(self._scorer.losses(theta[None]))
-        tracks = self._tracks(theta)
+        tracks, loss = self._tracks(theta), float(losses[0])
         self.meter.inside += time.perf_counter() - started
         if not paid:
-            self._note(losses, Population(theta[None]))
+            self._note(losses, Population(theta[None]), loss)
         started = time.perf_counter()
         tracks.warm_up()
         self.meter.pause(time.perf_counter() - started)
-        self._walk = Walk(self, theta, tracks, float(losses[0]))
+        self._walk = Walk(self, theta, tracks, loss)
         return self._walk
 
     def gradient(self, theta: Tensor, rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -173,12 +173,13 @@ class Objective:
         self._pay(1, examples, backwarded=examples, gradients=1, flops=flops)
         started = time.perf_counter()
         loss, gradient = scorer.gradient(theta, rows)
+        losses = ranked(loss.reshape(1))
+        lowest = _lowest(losses, rows)
         self.meter.inside += time.perf_counter() - started
         if not self._gradient_seen:
             self._gradient_seen = True
             _warn_if_zero(gradient)
-        if rows is None:
-            self._note(ranked(loss.reshape(1)), Population(theta[None]))
+        self._note(losses, Population(theta[None]), lowest)
         return loss, gradient
 
     def directional(
@@ -202,9 +203,10 @@ class Objective:
         started = time.perf_counter()
         directions = directions.to(self.device, self.dtype)
         loss, derivatives = scorer.directional(theta, directions, rows)
+        losses = ranked(loss.reshape(1))
+        lowest = _lowest(losses, rows)
         self.meter.inside += time.perf_counter() - started
-        if rows is None:
-            self._note(ranked(loss.reshape(1)), Population(theta[None]))
+        self._note(losses, Population(theta[None]), lowest)
         return loss, derivatives
 
     def charge(self, forwards: float, *, flops: float = 0.0) -> None:
@@ -372,7 +374,7 @@ class Objective:
         losses, place, lowest = tracks.lowest(index, values)
         self.meter.inside += time.perf_counter() - started
         if lowest < self.trace.best:  # else there is nothing to note
-            self._note(losses, Line(walk.theta, index, values))
+            self._note(losses, Line(walk.theta, index, values), lowest)
         return losses, place, lowest
 
     def _line_minimum(
@@ -404,7 +406,8 @@ class Objective:
         flops += tracks.flops(index, scored)
         beyond = flops / (self._cost.flops * self.N) - 1
         self._pay(0, 0, declared=max(0.0, beyond), flops=flops)
-        self._note(walk.theta.new_tensor([loss]), Line(walk.theta, index, walk.theta.new_tensor([value])))
+        losses = walk.theta.new_tensor([loss])
+        self._note(losses, Line(walk.theta, index, walk.theta.new_tensor([value])), float(losses[0]))
         return value, loss
 
     def _tracks(self, theta: Tensor) -> Tracks:
@@ -413,9 +416,8 @@ class Objective:
             return tracks_for(self._scorer, theta, flops)
         return DenseTracks(theta, self._scorer, flops)
 
-    def _note(self, losses: Tensor, candidates: Described) -> None:
+    def _note(self, losses: Tensor, candidates: Described, lowest: float) -> None:
         """Keep the best loss so far; end the run at the candidate that reaches the target, to the evaluation."""
-        lowest = float(losses.min())
         if lowest >= self.trace.best:
             return
         if lowest <= self.target:
@@ -516,6 +518,11 @@ class Walk:
     def _check(self, index: int) -> None:
         if not 0 <= index < self._dimension:
             raise InvalidSetting(f"coordinate {index} is none of the {self._dimension}, which count from 0.")
+
+
+def _lowest(losses: Tensor, rows: Tensor | None) -> float:
+    """The lowest loss, infinity on some of the rows only; a GPU is waited for here, within the time of scoring."""
+    return float(losses.min()) if rows is None else math.inf
 
 
 def _features(scorer: Network | Stream | BlackBox, differentiable: bool) -> frozenset[str]:

@@ -85,7 +85,7 @@ class Perturbed:
         if self.antithetic:
             half = len(self.seeds)
             factors = [plus - minus for plus, minus in zip(factors[:half], factors[half:], strict=True)]
-        for start, stop in blocks(len(out)):
+        for start, stop in blocks(len(out), out.device):
             for seed, factor in zip(self.seeds, factors, strict=True):
                 if factor:
                     out[start:stop].add_(noise(seed, start, stop, self.theta), alpha=factor)

@@ -10,13 +10,11 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from nogd.objective.chain import CHUNK_ELEMENTS, Chain
+from nogd.objective.chain import Chain
 from nogd.objective.space import ParameterSpace, Tensors
 from nogd.objective.steps import Elementwise, Product
 
 Activation = Callable[[Tensor], Tensor]
-
-__all__ = ["CHUNK_ELEMENTS", "Activation", "Layer", "Stack", "as_stack"]
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from nogd.objective.chunks import chunk_elements
 from nogd.objective.losses import Loss
-from nogd.objective.stack import CHUNK_ELEMENTS, Layer, Stack
+from nogd.objective.stack import Layer, Stack
 
 
 def stack_tangents(
@@ -24,7 +25,7 @@ def stack_tangents(
         slopes.append(slope)
     value, slope_of_loss = _loss(activations[-1], targets, loss)
     widest = max(layer.outputs for layer in stack.layers) * inputs.shape[1]
-    parts = directions.split(max(1, CHUNK_ELEMENTS // max(1, widest)))
+    parts = directions.split(max(1, chunk_elements(theta.device) // max(1, widest)))
     along = [_along(stack, theta, part, activations, slopes) @ slope_of_loss.reshape(-1) for part in parts]
     return value, torch.cat(along)
 

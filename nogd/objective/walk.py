@@ -9,9 +9,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from nogd.objective.chunks import chunk_elements
 from nogd.objective.losses import Loss, mse, ranked
 from nogd.objective.minimum import Course, Link, kinks_of
-from nogd.objective.stack import CHUNK_ELEMENTS, Layer, Stack
+from nogd.objective.stack import Layer, Stack
 
 
 class Tracks(ABC):
@@ -90,7 +91,7 @@ class StackTracks(Tracks):
         # Views of theta, which moves change in place; made anew for each line they would cost as much as the scoring.
         self._weights = [layer.weights(theta) for layer in stack.layers]
         self._biases = [layer.biases(theta) for layer in stack.layers]
-        self._chunks = [_chunk(stack.layers[k + 1 :], inputs.shape[1]) for k in range(len(stack.layers))]
+        self._chunks = [_chunk(stack.layers[k + 1 :], inputs) for k in range(len(stack.layers))]
         self._flops = [flops_of(stack.layers[k + 1 :], inputs.shape[1]) for k in range(len(stack.layers))]
         self._valid = 0  # layers whose rows are those of the present theta
         self._others: tuple[int, int, Tensor] | None = (
@@ -199,8 +200,13 @@ class StackTracks(Tracks):
         """What the next layer gets from the bias and all other units, `[outputs, N]`."""
         if self._others is None or self._others[:2] != (place, unit):
             a = self._a[place + 1]
-            others = [k for k in range(len(a)) if k != unit]
-            z = self._affine(place + 1, self._weights[place + 1][:, others], a[others])
+            weights = self._weights[place + 1]
+            # By slices: a list of numbers would have to travel to a GPU each time.
+            others = (
+                torch.cat([weights[:, :unit], weights[:, unit + 1 :]], 1),
+                torch.cat([a[:unit], a[unit + 1 :]]),
+            )
+            z = self._affine(place + 1, *others)
             self._others = (place, unit, z)
         return self._others[2]
 
@@ -209,10 +215,10 @@ class StackTracks(Tracks):
         return z if biases is None else z.add_(biases)
 
 
-def _chunk(later: Sequence[Layer], examples: int) -> int:
+def _chunk(later: Sequence[Layer], inputs: Tensor) -> int:
     """How many values of a coordinate to score at once, for the layers behind its own."""
-    width = max((layer.outputs for layer in later), default=1) * examples
-    return max(1, CHUNK_ELEMENTS // max(1, width))
+    width = max((layer.outputs for layer in later), default=1) * inputs.shape[1]
+    return max(1, chunk_elements(inputs.device) // max(1, width))
 
 
 def flops_of(later: Sequence[Layer], examples: int) -> float:
