@@ -8,15 +8,20 @@ from __future__ import annotations
 import io
 import os
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pandas as pd
 import pytest
-from report_data import SKILL, Results, make_results
+from report_data import SKILL, TASKS, Results, make_results
+from target_data import make_measured
 
+from nogd.bench.standing import Standing
+from nogd.report import interim, versus_forms, watch
 from nogd.report.figure import Comparison
 from nogd.report.leaderboard import task_board
+from nogd.report.versus import compare
 
 sync_api = pytest.importorskip(
     "playwright.sync_api", reason="the group 'browser' of pyproject.toml is not installed"
@@ -35,13 +40,14 @@ HOSTILE = [
 ]
 CHROMIUMS = ["chromium", "chromium-browser", "google-chrome"]
 FAILURES = {("sgd", "wine", 1): "error", ("adam", "iris", 0): "timeout"}
+THIRTY = [*SKILL, *(f"learner-{place:02}" for place in range(24))]
 STATES: dict[str, Results] = {
     "full": make_results(failures=FAILURES),
     "ten repetitions": make_results(["adam", "sgd", "random-search"], ["iris", "wine"], 10),
     "hostile": make_results(HOSTILE, HOSTILE[:4], 2, {(HOSTILE[0], HOSTILE[1], 0): "error"}),
-    "thirty learners": make_results(
-        [*SKILL, *(f"learner-{place:02}" for place in range(24))], ["iris", "wine"], 2
-    ),
+    "thirty learners": make_results(THIRTY, ["iris", "wine"], 2),
+    "twelve learners": make_results(THIRTY[:12], ["iris", "wine"], 5),
+    "with targets": make_measured([*SKILL, "exact-line,order=random"], failures=FAILURES),
     "empty": make_results(repetitions=0),
     "one run": make_results(["adam"], ["diabetes"], 1),
     "all failed": make_results(
@@ -49,6 +55,42 @@ STATES: dict[str, Results] = {
     ),
     "unfinished": make_results(["adam", "sgd"], ["iris"], 2, meta={"missing": 7}),
     "unequal": make_results(["adam", "sgd"], ["iris"], 2, meta={"settings": {"unequal_cost": True}}),
+}
+
+
+def watched(state: str) -> str:
+    """The page of a run under way, with a learner and a task that nothing has been heard of yet."""
+    results = STATES[state]
+    learners, tasks = [*results.runs["learner"].unique(), "waits"], [*results.runs["task"].unique(), "later"]
+    standing = Standing(
+        total=99,
+        done=40,
+        done_before=0,
+        failed=1,
+        running=((f"{HOSTILE[0]} on {HOSTILE[1]}, repetition 1", 12.0),),
+        complaints=(f"error: {HOSTILE[3]}", f"timeout: {HOSTILE[1] * 3}"),
+        spent=1000.0,
+        written=datetime(2026, 1, 2, 3, 4, tzinfo=UTC),
+        ended=False,
+    )
+    planned = {(learner, task): 9 for learner in learners for task in tasks}
+    return watch.render(standing, interim.told(Comparison.of(results), planned))
+
+
+def versus(state: str) -> str:
+    """Two comparisons side by side, the second with one learner changed."""
+    first = STATES[state]
+    runs = first.runs.copy()
+    changed = runs["learner"] == runs["learner"].iloc[0]
+    runs.loc[changed, "test_metric"] -= 0.5
+    found = compare(Comparison.of(first), Comparison(runs, first.curves, first.meta))
+    return versus_forms.page(found, (HOSTILE[1], HOSTILE[2]))
+
+
+PAGES = {
+    f"{kind}, {state}": (make, state)
+    for kind, make in (("watch", watched), ("versus", versus))
+    for state in ("full", "hostile", "thirty learners", "one run")
 }
 
 
@@ -80,7 +122,11 @@ def pages(tmp_path_factory):
     def write(state: str) -> str:
         if state not in written:
             folder = tmp_path_factory.mktemp("page")
-            page_of(folder, STATES[state])
+            if state in PAGES:
+                make, of = PAGES[state]
+                (folder / "report.html").write_text(make(of), encoding="utf-8")
+            else:
+                page_of(folder, STATES[state])
             written[state] = (folder / "report.html").as_uri()
         return written[state]
 
@@ -121,10 +167,13 @@ def violations(page) -> list[str]:
     return [f"{each['id']}: {node['html'][:200]}" for each in found for node in each["nodes"]]
 
 
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("state", [*STATES, *PAGES])
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1600, "light")])
 def test_axe_finds_nothing(shown, state, width, scheme):
-    assert violations(shown(state, width, color_scheme=scheme)) == []
+    page = shown(state, width, color_scheme=scheme)
+    if state.startswith("watch"):
+        page.get_by_label("Hold this page").check()  # else it would be read again under axe's hands
+    assert violations(page) == []
 
 
 def test_axe_finds_nothing_with_all_opened_sorted_and_filtered(shown):
@@ -142,12 +191,62 @@ def test_axe_would_find_something(shown):
     assert any(found.startswith("button-name") for found in violations(page))
 
 
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("state", [*STATES, *PAGES])
 @pytest.mark.parametrize("width", [390, 1000, 2000])
 def test_the_page_never_scrolls_sideways(shown, state, width):
     page = shown(state, width)
     page.evaluate("document.querySelectorAll('main details').forEach((each) => { each.open = true })")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("state", ["full", *PAGES])
+def test_nothing_touches_the_edge_of_a_phone(shown, state):
+    lefts = "[...document.querySelectorAll('h1, h2, p')].map((each) => each.getBoundingClientRect().left)"
+    assert min(shown(state, 390).evaluate(lefts)) >= 12
+
+
+@pytest.mark.parametrize("state", ["full", "twelve learners"])
+def test_a_phones_first_screen_has_the_answers_and_the_whole_picture(shown, state):
+    page = shown(state, 390)
+    picture = page.locator(".picture svg").bounding_box()
+    answers = page.locator(".answers").bounding_box()
+    assert answers["y"] + answers["height"] <= picture["y"]
+    assert picture["y"] + picture["height"] <= 844
+    assert page.locator(".behind").bounding_box()["y"] > picture["y"] + picture["height"]
+
+
+def cut(page, box: str) -> int:
+    """By how many pixels a scrolling box is too narrow for what is in it."""
+    return page.locator(box).first.evaluate("(box) => box.scrollWidth - box.clientWidth")
+
+
+def test_a_leaderboard_with_every_column_needs_no_scrolling_at_1000_pixels(shown):
+    page = shown("with targets", 1000)
+    assert page.locator("#board thead th").count() == 14
+    assert cut(page, "#board .scroll") == 0
+    assert cut(shown("with targets", 390), "#board .scroll") > 0
+
+
+def test_the_leaderboard_of_a_run_under_way_needs_no_scrolling_on_a_phone(shown):
+    page = shown("watch, full", 390)
+    assert cut(page, "#leaderboard .scroll") == 0
+    assert page.locator("#runs tbody th").all_inner_texts()[-1] == "waits"
+
+
+def test_a_run_under_way_is_read_again_unless_held(shown):
+    page = shown("watch, full", 390)
+    with page.expect_event("load", timeout=20_000):
+        pass
+    page.get_by_label("Hold this page").check()
+    page.evaluate("window.stays = true")
+    page.wait_for_timeout(1000 * (watch.REFRESH_SECONDS + 1))
+    assert page.evaluate("window.stays")
+
+
+def test_where_learners_outnumber_tasks_they_are_the_rows(shown):
+    rows = "#figure-task-table tbody tr"
+    assert shown("thirty learners", 390).locator(rows).count() == 30
+    assert shown("full", 390).locator(rows).count() == len(TASKS)
 
 
 def test_hostile_names_run_nothing_even_if_they_were_not_escaped(shown):

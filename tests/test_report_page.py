@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 import os
 import re
@@ -25,11 +26,12 @@ from nogd.errors import PluginWarning, StoreError
 from nogd.registry import Entry, Lazy, Source
 from nogd.report import nogd_figures
 from nogd.report.answers import answers
-from nogd.report.canvas import log_ticks, short_number
+from nogd.report.canvas import house_style, log_ticks, short_number
 from nogd.report.figure import Comparison, Drawn, Figure
 from nogd.report.files import save
 from nogd.report.leaderboard import task_board
 from nogd.report.page import drawings, write_report
+from nogd.report.svg import inline_svg
 from nogd.report.verdict import headline
 
 HOSTILE = [
@@ -40,7 +42,7 @@ HOSTILE = [
     "_hidden",
     '"a"&',
 ]
-VOID = {"meta", "link", "br", "hr", "img", "input"}
+VOID = {"meta", "link", "br", "hr", "img", "input", "wbr"}
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,10 @@ def test_the_first_screen_says_who_won_and_how_sure(full):
 def test_the_headline_claims_no_more_than_the_intervals_bear():
     clear = Comparison.of(make_results(["adam", "random-search"], ["iris", "wine"], 5))
     assert re.fullmatch(r"adam leads, ahead of .*; their intervals do not overlap\)\.", headline(clear))
+    few = Comparison.of(make_results(["adam", "random-search"], ["iris", "wine"], 3))
+    assert re.fullmatch(
+        r"adam is ahead of .*, but 3 repetitions are too few to be sure of it\.", headline(few)
+    )
     close = Comparison.of(make_results(["twin-a", "twin-b"], ["iris", "wine"], 5))
     assert re.fullmatch(
         r"twin-. leads twin-., but not clearly .*; their intervals overlap\)\.", headline(close)
@@ -179,6 +185,7 @@ def test_the_headline_claims_no_more_than_the_intervals_bear():
     [
         (make_results(["adam", "random-search"], ["iris"], 10), "adam"),
         (make_results(["twin-a", "twin-b"], ["iris", "wine"], 5), "twin-a, not clearly"),
+        (make_results(["adam", "random-search"], ["iris"], 3), "adam, in 3 repetitions"),
         (make_results(["adam", "sgd"], ["iris"], 1), "adam, in one repetition"),
         (
             make_results(["adam", "sgd"], ["iris"], 2, meta={"settings": {"unequal_cost": True}}),
@@ -209,6 +216,24 @@ def test_colours_follow_the_pages_scheme(full):
     assert svg
     assert "var(--c0, #1d8ffb)" in svg[0]
     assert not re.findall(r"(?<!, )#[0-9a-f]{6}", svg[0])
+
+
+def test_a_drawing_is_told_in_few_words():
+    line = [0.123456 * place**2 for place in range(50)]
+    raw = io.StringIO()
+    with house_style():
+        canvas = Canvas(figsize=(4, 3))
+        canvas.add_subplot().plot(line, marker="s", color="#1d8ffb")
+        canvas.savefig(raw, format="svg")
+        svg = inline_svg(canvas, "p", "a line")
+    assert len(svg) < 0.5 * len(raw.getvalue())
+    told = re.search(r'd="M ([\d. ]{300,})"', svg)
+    assert told
+    assert len(told[1].split()) == 2 * len(line)
+    assert not re.search(r"\.\d\d", told[1])
+    markers = re.findall(r"<use[^>]*>", svg)
+    assert sum("style" not in marker for marker in markers) == len(line)
+    assert "font-family:" not in svg
 
 
 def test_the_page_stays_small_and_quick(tmp_path):

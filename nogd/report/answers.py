@@ -13,7 +13,7 @@ from nogd.report.figure import Comparison
 from nogd.report.figures.task_table import summary
 from nogd.report.leaderboard import Board
 from nogd.report.names import counted
-from nogd.report.statistics import ENOUGH_FOR_BOOTSTRAP
+from nogd.report.statistics import ENOUGH_FOR_A_LOOK, ENOUGH_FOR_BOOTSTRAP
 from nogd.report.verdict import called, notes, nothing_succeeded
 
 
@@ -73,7 +73,10 @@ def _doubt(board: Board) -> str:
         return ", at unequal cost"
     if board.repetitions < 2:
         return ", in one repetition"
-    return ", not clearly" if _rivals(board.table.dropna(subset=["score_low", "score_high"])) else ""
+    if _rivals(board.table.dropna(subset=["score_low", "score_high"])):
+        return ", not clearly"
+    few = board.repetitions < ENOUGH_FOR_A_LOOK
+    return f", in {counted(board.repetitions, 'repetition')}" if few else ""
 
 
 def _other_by_rank(board: Board, first: str) -> str:
@@ -147,15 +150,18 @@ def _sure(board: Board) -> Answer:
         if board.repetitions >= ENOUGH_FOR_BOOTSTRAP
         else " 10 repetitions make a publication, 5 a quick look."
     )
-    kind = f"Interval: {board.interval}, over starts and random streams, not over splits.{few}"
+    kind = f"Interval: {board.interval}; it covers starts and random streams, not other splits.{few}"
     compared = board.table.dropna(subset=["score_low", "score_high"])
     if len(compared) < 2:
         return Answer("How sure", counted(board.repetitions, "repetition"), kind)
     rivals = _rivals(compared)
+    if not rivals and board.repetitions < ENOUGH_FOR_A_LOOK:
+        said = "Nobody's interval reaches that of the first, which with so few is easily chance."
+        return Answer("How sure", f"only {counted(board.repetitions, 'repetition')}", f"{said} {kind}")
     if not rivals:
         return Answer("How sure", "intervals apart", f"Nobody's interval reaches that of the first. {kind}")
     named = ", ".join(map(called, rivals[:3])) + (f" and {len(rivals) - 3} more" if len(rivals) > 3 else "")
-    return Answer("How sure", "intervals overlap", f"With the first overlap: {named}. {kind}")
+    return Answer("How sure", "intervals overlap", f"Intervals that overlap the first one's: {named}. {kind}")
 
 
 def _rivals(compared: DataFrame) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,15 @@ from nogd.report.templating import environment
 def interim(folder: Path) -> str:
     """The results so far, as a part of the page: which runs are there, and a leaderboard of them."""
     results = load_results(folder)
-    if results.runs.empty:
-        return ""
-    comparison = Comparison.of(results)
-    cells = coverage(comparison, _planned(folder))
+    return "" if results.runs.empty else told(Comparison.of(results), _planned(folder))
+
+
+def told(comparison: Comparison, planned: Mapping[tuple[str, str], int]) -> str:
+    """The same of a comparison with runs; planned: repetitions asked for, by learner and task."""
+    cells = coverage(comparison, planned)
     unfinished = any(cell.missing for row in cells.values() for cell in row)
     return _template().render(
-        rows=_rows(comparison), tasks=comparison.tasks, cells=cells, unfinished=unfinished
+        rows=_rows(comparison, cells), tasks=_tasks(comparison, planned), cells=cells, unfinished=unfinished
     )
 
 
@@ -45,9 +47,20 @@ def _planned(folder: Path) -> Mapping[tuple[str, str], int]:
     return counts
 
 
-def _rows(comparison: Comparison) -> list[dict[str, Any]]:
-    table = comparison.board.table
-    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+def _tasks(comparison: Comparison, planned: Mapping[tuple[str, str], int]) -> list[str]:
+    """All tasks by name, those without a run among them."""
+    return sorted({*comparison.tasks, *(task for _, task in planned)})
+
+
+def _rows(comparison: Comparison, cells: Mapping[str, Sequence[Cell]]) -> list[dict[str, Any]]:
+    """The leaderboard's, each with its runs so far and those asked for."""
+    rows = [
+        {str(key): value for key, value in row.items()} for row in comparison.board.table.to_dict("records")
+    ]
+    for row in rows:
+        mine = cells[row["learner"]]
+        row.update(there=sum(cell.there for cell in mine), planned=sum(cell.planned for cell in mine))
+    return rows
 
 
 @dataclass(frozen=True)
@@ -74,12 +87,14 @@ class Cell:
 
 
 def coverage(comparison: Comparison, planned: Mapping[tuple[str, str], int]) -> dict[str, list[Cell]]:
-    """For each learner of the leaderboard, best first, its cells in the order of the comparison's tasks."""
+    """For each learner, those of the leaderboard first, its cells in the order of the tasks' names."""
     statuses = comparison.runs.groupby(["learner", "task"])["status"].agg(list).to_dict()
+    ranked = list(comparison.board.table["learner"])
+    waiting = sorted({learner for learner, _ in planned} - set(ranked))
     found = {}
-    for learner in comparison.board.table["learner"]:
+    for learner in [*ranked, *waiting]:
         cells = []
-        for task in comparison.tasks:
+        for task in _tasks(comparison, planned):
             ended = statuses.get((learner, task), [])
             failed = sum(status in FAILED for status in ended)
             total = max(planned.get((learner, task), 0), len(ended))

@@ -55,10 +55,10 @@ class Board:
     def interval(self) -> str:
         """What the score's interval is, in words."""
         if self.repetitions < 2:
-            return "none from a single repetition"
+            return "none, as there is one repetition only"
         if self.repetitions >= ENOUGH_FOR_BOOTSTRAP:
             return "95 % stratified bootstrap interval"
-        return "lowest and highest of a single repetition"
+        return "from the score of the worst repetition to that of the best"
 
     @property
     def learners_told(self) -> str:

@@ -12,6 +12,8 @@ Statistic = Callable[[FloatArray], FloatArray]
 
 ENOUGH_FOR_BOOTSTRAP = 10
 """From so many repetitions on an interval is a bootstrap interval; below, it is the minimum and the maximum."""
+ENOUGH_FOR_A_LOOK = 5
+"""With fewer repetitions, minimum and maximum lie apart too easily to say who is ahead."""
 
 
 def interquartile_mean(values: ArrayLike, axis: int = -1) -> FloatArray:
@@ -70,7 +72,7 @@ def score_interval(
     """How sure a pooled statistic is: the 95 % bootstrap interval from 10 repetitions on.
 
     Below that, the smallest and the largest value that one repetition by itself gives, with the statistic between
-    them; a single repetition has no interval: (nan, nan).
+    them; one repetition alone has no interval: (nan, nan).
 
     scores: shape (repetitions, tasks), NaN where a run is missing.
     """

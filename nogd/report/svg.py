@@ -16,15 +16,19 @@ from nogd.report.names import short_name
 _SVG = "http://www.w3.org/2000/svg"
 _DROPPED = {f"{{{_SVG}}}metadata", f"{{{_SVG}}}style"}
 """A style sheet inside of an SVG rules the whole page; the page has matplotlib's one rule in its own."""
+_USE = f"{{{_SVG}}}use"
 _LINK = "{http://www.w3.org/1999/xlink}href"
 _NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
-_LONG_NUMBER = re.compile(r"(-?\d+\.\d\d)\d+")
+_LONG_NUMBER = re.compile(r"-?\d+\.\d\d+")
+_REPEATED_LINE = re.compile(r"(?<=\d) L ")
+"""In a path, numbers that follow those of a line are another line."""
+_NO_TURN = re.compile(r"rotate\(-?0 [^)]*\)")
 _COLOUR = re.compile(r"#[0-9a-f]{6}\b")
 _SPACES = re.compile(r"\s+")
 _USED_ID = re.compile(r"url\(#([^)]+)\)")
 _ROUNDED = ("d", "x", "y", "width", "height", "transform")
 _NAMED = "name:"
-_FONT = "'DejaVu Sans', sans-serif"
+_FONT = "font-family: 'DejaVu Sans', sans-serif; "
 
 
 def named(artists: Iterable[Artist], name: object) -> None:
@@ -48,6 +52,8 @@ def inline_svg(canvas: Canvas, prefix: str, alt: str) -> str:
         for child in [child for child in parent if child.tag in _DROPPED]:
             parent.remove(child)
         _tidy(parent, prefix, used)
+        _share_style(parent)
+    root.set("font-family", "system-ui, sans-serif")
     root.set("role", "img")
     root.set("aria-label", alt)
     root.set("style", f"--w:{canvas.get_size_inches()[0]:.2f}")
@@ -74,16 +80,42 @@ def _tidy(element: ET.Element, prefix: str, used: set[str]) -> None:
     link = element.attrib.pop(_LINK, None)
     if link is not None:  # a picture inside of the drawing keeps its data: link
         element.set("href", f"#{prefix}-{link.removeprefix('#')}" if link.startswith("#") else link)
+    if _NO_TURN.fullmatch(element.get("transform", "")):
+        del element.attrib["transform"]
     for key, value in element.attrib.items():
-        if key in _ROUNDED:
-            element.set(key, _LONG_NUMBER.sub(r"\1", _SPACES.sub(" ", value.strip())))
-        elif key in {"style", "fill", "stroke"}:
-            element.set(key, _COLOUR.sub(_themed, value).replace(_FONT, "system-ui, sans-serif"))
-        if "url(#" in value:
-            element.set(key, element.attrib[key].replace("url(#", f"url(#{prefix}-"))
+        element.set(key, _attribute(key, value).replace("url(#", f"url(#{prefix}-"))
     for part in ("text", "tail"):
         if not (getattr(element, part) or "").strip():
             setattr(element, part, None)
+
+
+def _attribute(key: str, value: str) -> str:
+    if key in {"style", "fill", "stroke"}:
+        style = _COLOUR.sub(_themed, value).replace(_FONT, "")
+        return style.replace(": ", ":").replace("; ", ";")
+    if key not in _ROUNDED:
+        return value
+    told = _rounded(_SPACES.sub(" ", value.strip()), key)
+    return _REPEATED_LINE.sub(" ", told) if key == "d" else told
+
+
+def _rounded(text: str, key: str) -> str:
+    """Numbers to a tenth of a point, which nobody sees; to a hundredth in small curves (markers) and in factors."""
+    places = 2 if key == "transform" or "C" in text else 1
+    return _LONG_NUMBER.sub(lambda match: f"{float(match[0]):.{places}f}".rstrip("0").removesuffix("."), text)
+
+
+def _share_style(group: ET.Element) -> None:
+    """Markers of one line have one style: it moves to the group that they are in."""
+    styles = {child.get("style", "") for child in group}
+    if len(group) < 2 or len(styles) > 1 or any(child.tag != _USE for child in group):
+        return
+    [style] = styles
+    if not style or "style" in group.attrib:
+        return
+    group.set("style", style)
+    for child in group:
+        del child.attrib["style"]
 
 
 def _title(element: ET.Element, name: str) -> None:

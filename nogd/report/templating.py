@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jinja2
+from markupsafe import Markup, escape
 
 
 def environment(**filters: Callable[..., Any]) -> jinja2.Environment:
@@ -17,5 +18,10 @@ def environment(**filters: Callable[..., Any]) -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    made.filters.update(filters)
+    made.filters.update(breakable=breakable, **filters)
     return made
+
+
+def breakable(name: str) -> Markup:
+    """A name that a narrow column may break after a comma rather than anywhere."""
+    return Markup(str(escape(name)).replace(",", ",<wbr>"))

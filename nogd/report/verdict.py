@@ -9,6 +9,7 @@ from nogd.report.figure import Comparison
 from nogd.report.finals import FAILED, NOT_APPLICABLE
 from nogd.report.leaderboard import Board
 from nogd.report.names import counted, short_name
+from nogd.report.statistics import ENOUGH_FOR_A_LOOK
 
 
 def headline(comparison: Comparison) -> str:
@@ -81,7 +82,11 @@ def _winner(board: Board) -> str:
     told = f"both score {score}" if score == next_score else f"score {score} against {next_score}"
     if pd.isna(first["score_low"]) or pd.isna(second["score_low"]):
         return f"{name} is ahead of {other} ({told}), but one repetition does not say how sure that is."
-    if first["score_low"] > second["score_high"]:
+    apart = first["score_low"] > second["score_high"]
+    if apart and board.repetitions < ENOUGH_FOR_A_LOOK:
+        few = counted(board.repetitions, "repetition")
+        return f"{name} is ahead of {other} ({told}), but {few} are too few to be sure of it."
+    if apart:
         return f"{name} leads, ahead of {other} ({told}; their intervals do not overlap)."
     return f"{name} leads {other}, but not clearly ({told}; their intervals overlap)."
 

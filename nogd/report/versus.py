@@ -19,6 +19,8 @@ from nogd.report.statistics import FloatArray, interquartile_mean
 
 LEVEL = 0.05
 SAME, BETTER, WORSE, OPEN, APART = "identical", "better", "worse", "no difference shown", "not comparable"
+VERDICTS = (BETTER, WORSE, OPEN, APART, SAME)
+"""In the order in which a reader wants to know."""
 _CELLS = ["learner", "task", "metric", "first", "second", "runs", "wins", "p", "p_holm", "verdict", "why"]
 _LEARNERS = ["learner", "tasks", "wins", "low", "high", "p", "p_holm", "verdict"]
 
@@ -43,12 +45,29 @@ class Versus:
         if self.cells.empty:
             return "The two have no learner and task in common, so that nothing can be compared."
         found = self.cells["verdict"].value_counts()
-        told = [
-            f"{found[verdict]} {verdict}"
-            for verdict in (BETTER, WORSE, SAME, OPEN, APART)
-            if verdict in found
+        told = [f"{found[verdict]} {verdict}" for verdict in VERDICTS if verdict in found]
+        pairs = counted(len(self.cells), "pair")
+        return f"{self._overall()}. Of {pairs} of learner and task: {', '.join(told)}."
+
+    def _overall(self) -> str:
+        """Which learners changed over all their tasks."""
+        if self.learners.empty:
+            return "Nothing here can be compared"
+        by_verdict = self.learners.groupby("verdict", sort=False)["learner"].agg(list)
+        changed = [
+            f"{verdict} with {_named(by_verdict[verdict])}"
+            for verdict in (BETTER, WORSE)
+            if verdict in by_verdict
         ]
-        return f"Second against first, {counted(len(self.cells), 'pair')}: {', '.join(told)}."
+        if changed:
+            return f"The second is {' and '.join(changed)}"
+        same = set(by_verdict.index) == {SAME}
+        return "The two are identical" if same else "No learner is shown to have changed over all its tasks"
+
+
+def _named(learners: list[str]) -> str:
+    more = f" and {len(learners) - 3} more" if len(learners) > 3 else ""
+    return ", ".join(short_name(name, 40) for name in learners[:3]) + more
 
 
 def compare(first: Comparison, second: Comparison) -> Versus:

@@ -12,28 +12,37 @@ from pandas import DataFrame
 from nogd.report.canvas import heading, house_style, label_width, name_rows, new_canvas, place_axes
 from nogd.report.look import DARK, INK, LIGHT, MUTED
 from nogd.report.markdown import frame, plain_text
-from nogd.report.names import short_names
+from nogd.report.names import short_name, short_names
 from nogd.report.sections import csv_link
 from nogd.report.svg import inline_svg
 from nogd.report.templating import environment
-from nogd.report.versus import BETTER, WORSE, Versus
+from nogd.report.versus import BETTER, VERDICTS, WORSE, Versus
 from nogd.report.whole import write_whole
 
 READING = (
-    "wins: how often a run of the second is better than one of the first, on the same task; 0.5 is a tie. p: "
-    "Mann-Whitney's test, p_holm: after Holm's correction for the rows of the table; below 0.05 it is called better or "
-    "worse. Not shown is not the same as not there: few repetitions show only large differences."
+    (
+        "Second wins: how often a run of the second is better than one of the first on the same task, 0.5 being a tie; "
+        "over all tasks with its 95 % bootstrap interval."
+    ),
+    (
+        "Better or worse is said where p is below 0.05: Mann-Whitney's test, after Holm's correction for the rows of "
+        "the table. Not shown is not the same as not there: few repetitions show only large differences."
+    ),
 )
+_SIGNS = {BETTER: "▲ ", WORSE: "▼ "}
 _COLOURS = {BETTER: LIGHT[4], WORSE: LIGHT[1]}
 
 
 def page(versus: Versus, names: tuple[str, str]) -> str:
     """One self-contained page."""
     with house_style():
-        picture = "" if versus.learners.empty else inline_svg(_canvas(versus.learners), "v", finding(versus))
-    tables = [("Learners, over all tasks", versus.learners), ("Learner by task", versus.cells)]
+        picture = (
+            ""
+            if versus.learners.empty
+            else inline_svg(_canvas(_ordered(versus.learners)), "v", finding(versus))
+        )
     return (
-        environment(cell=_cell)
+        environment(cell=_cell, short=short_name)
         .get_template("versus.html")
         .render(
             versus=versus,
@@ -41,7 +50,7 @@ def page(versus: Versus, names: tuple[str, str]) -> str:
             reading=READING,
             picture=picture,
             finding=finding(versus),
-            tables=[(title, table, csv_link(table)) for title, table in tables if len(table)],
+            tables=[(title, shown, csv_link(table)) for title, shown, table in _tables(versus)],
             light=LIGHT,
             dark=DARK,
         )
@@ -57,10 +66,47 @@ def markdown(versus: Versus, names: tuple[str, str]) -> str:
         "",
     ]
     lines += [f"- {plain_text(sentence)}" for sentence in versus.differences]
-    for title, table in (("Learners, over all tasks", versus.learners), ("Learner by task", versus.cells)):
-        if len(table):
-            lines += ["", f"### {title}", "", *frame(table.map(_cell))]
-    return "\n".join([*lines, "", f"<sub>{READING}</sub>"]) + "\n"
+    for title, table, _ in _tables(versus):
+        lines += ["", f"### {title}", "", *frame(table.map(_cell))]
+    return "\n".join([*lines, "", f"<sub>{' '.join(READING)}</sub>"]) + "\n"
+
+
+def _tables(versus: Versus) -> list[tuple[str, DataFrame, DataFrame]]:
+    """Each table's title, how it is shown, and its data; a table without rows is left out."""
+    found = [
+        ("Learners, over all tasks", _shown_learners(versus.learners), versus.learners),
+        ("Learner by task", _shown_cells(versus.cells), versus.cells),
+    ]
+    return [each for each in found if len(each[2])]
+
+
+def _shown_learners(table: DataFrame) -> DataFrame:
+    shown = _told(table)
+    bands = [
+        "" if math.isnan(low) else f"\n{low:.2f}\u00a0to\u00a0{high:.2f}"
+        for low, high in shown[["low", "high"]].itertuples(index=False, name=None)
+    ]
+    shown["second wins"] += bands
+    return shown[["learner", "verdict", "second wins", "p (Holm)", "tasks"]]
+
+
+def _shown_cells(table: DataFrame) -> DataFrame:
+    shown = _told(table)
+    columns = ["learner", "task", "verdict", "first", "second", "second wins", "p (Holm)", "metric", "runs"]
+    return shown[[*columns, *(["why"] if shown["why"].astype(bool).any() else [])]]
+
+
+def _told(table: DataFrame) -> DataFrame:
+    """What changed comes first, its verdict with a sign."""
+    shown = _ordered(table).rename(columns={"p_holm": "p (Holm)"})
+    shown["verdict"] = [f"{_SIGNS.get(verdict, '')}{verdict}" for verdict in shown["verdict"]]
+    shown["second wins"] = shown["wins"].map("{:.2f}".format)
+    return shown
+
+
+def _ordered(table: DataFrame) -> DataFrame:
+    """What changed comes first."""
+    return table.iloc[table["verdict"].map(VERDICTS.index).argsort(kind="stable")]
 
 
 def save_tables(versus: Versus, folder: Path) -> Path:
@@ -82,11 +128,10 @@ def text(versus: Versus) -> str:
 
 def finding(versus: Versus) -> str:
     """What the picture shows, in words."""
+    table = _ordered(versus.learners)
     told = [
-        f"{name} {verdict} ({wins:.2f})"
-        for name, wins, verdict in versus.learners[["learner", "wins", "verdict"]].itertuples(
-            index=False, name=None
-        )
+        f"{short_name(name, 40)} {wins:.2f} ({verdict})"
+        for name, wins, verdict in table[["learner", "wins", "verdict"]].itertuples(index=False, name=None)
     ]
     return f"How often the second beats the first, over all comparable tasks: {', '.join(told)}."
 

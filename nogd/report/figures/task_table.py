@@ -60,27 +60,35 @@ def _with_best(data: DataFrame) -> DataFrame:
 
 
 def _table(comparison: Comparison, data: DataFrame) -> DataFrame:
+    """Tasks by learners, the leaderboard's first one first; learners by tasks where that is narrower."""
     cells = {(row["task"], row["learner"]): _cell(row) for row in data.to_dict("records")}
     refused = {
         (row.task, row.learner) for row in comparison.runs.itertuples() if row.status == "not-applicable"
     }
-    facts = data.drop_duplicates("task").set_index("task")
-    rows = []
-    for task in facts.index:
-        way = "↑" if facts["greater_is_better"][task] else "↓"
-        mark = "" if facts["data"][task] == "test" else ", training data"
-        row = [task, f"{facts['metric'][task]} {way}{mark}"]
-        for learner in comparison.learners:
-            blank = "n/a" if (task, learner) in refused else "-"
-            row.append(cells.get((task, learner), blank))
-        rows.append(row)
-    return DataFrame(rows, columns=["task", "metric", *comparison.learners])
+    tasks = {str(row["task"]): _headed(row) for row in data.drop_duplicates("task").to_dict("records")}
+    learners = list(comparison.board.table["learner"])
+
+    def cell(task: str, learner: str) -> str:
+        return cells.get((task, learner), "n/a" if (task, learner) in refused else "-")
+
+    if len(learners) > len(tasks):
+        rows = [[learner, *(cell(task, learner) for task in tasks)] for learner in learners]
+        return DataFrame(rows, columns=["learner", *tasks.values()])
+    rows = [[told, *(cell(task, learner) for learner in learners)] for task, told in tasks.items()]
+    return DataFrame(rows, columns=["task", *learners])
+
+
+def _headed(facts: Mapping[Any, Any]) -> str:
+    """A task with its metric, and which way is better."""
+    way = "↑" if facts["greater_is_better"] else "↓"
+    mark = "" if facts["data"] == "test" else ", training data"
+    return f"{short_name(facts['task'], 60)}: {facts['metric']}\u00a0{way}{mark}"
 
 
 def _cell(row: Mapping[Any, Any]) -> str:
     failures = f"\n{row['failures']} failed" if row["failures"] else ""
     star = "★ " if row["best"] else ""
-    spread = f"\n{plain(row['low'])} to {plain(row['high'])}" if row["runs"] > 1 else ""
+    spread = f"\n{plain(row['low'])}\u00a0to\u00a0{plain(row['high'])}" if row["runs"] > 1 else ""
     return f"{star}{plain(row['value'])}{spread}{failures}"
 
 
