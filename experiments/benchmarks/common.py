@@ -36,18 +36,23 @@ def row(what: str, values: Sequence[float], unit: str, goal: str = "", against: 
     return Row(what, *(float(f"{figure:.4g}") for figure in figures), unit, goal, against)
 
 
-def in_turns(*jobs: Callable[[], object], calls: int, repetitions: int = REPETITIONS) -> list[list[float]]:
+def in_turns(
+    *jobs: Callable[[], object], calls: int, repetitions: int = REPETITIONS, device: str = "cpu"
+) -> list[list[float]]:
     """Seconds of one call of each job: a list of `repetitions` figures for each, each figure the least of `calls`.
 
     The jobs take turns call by call, so that a busy machine slows all of them alike; the least is what it takes when
-    nothing else gets in between.
+    nothing else gets in between. On a GPU a call has ended when its work has.
     """
+    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
     best = [[float("inf")] * repetitions for _ in jobs]
     for repetition in range(repetitions):
         for _ in range(calls):
             for figures, job in zip(best, jobs, strict=True):
+                wait()
                 started = time.perf_counter()
                 job()
+                wait()
                 figures[repetition] = min(figures[repetition], time.perf_counter() - started)
     return best
 
@@ -57,8 +62,8 @@ def minus(these: Sequence[float], those: Sequence[float], scale: float = 1.0) ->
     return [(a - b) * scale for a, b in zip(these, those, strict=True)]
 
 
-def write(name: str, rows: Sequence[Row]) -> None:
-    """Write the rows with the machine beside each as NAME.csv in this folder, and print them."""
+def write(name: str, rows: Sequence[Row], device: str = "cpu") -> None:
+    """Write the rows with the machine beside each as NAME.csv in this folder (NAME-cuda.csv), and print them."""
     facts = environment()
     machine = {
         "cpu": facts["cpu"],
@@ -66,6 +71,8 @@ def write(name: str, rows: Sequence[Row]) -> None:
         "python": facts["python"],
         "torch": torch.__version__,
     }
+    if device == "cuda":
+        name, machine["gpu"] = f"{name}-cuda", torch.cuda.get_device_name()
     with (HERE / f"{name}.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, [*asdict(rows[0]), *machine])
         writer.writeheader()

@@ -1,4 +1,5 @@
-"""Unrelated candidates against torch.func.vmap and the plain loop: `python population.py [THREADS]`, 1 if not given.
+"""Unrelated candidates against torch.func.vmap and the plain loop: `python population.py [THREADS | cuda]`, 1 thread
+if not given.
 
 All engines of a work take turns with a square matrix product, whose speed is the peak that shares are taken of.
 """
@@ -8,7 +9,7 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -18,8 +19,9 @@ from torch import Tensor, nn
 import nogd
 
 CALLS = 4
-PEAK = 1024  # rows and columns of the matrices
-CHUNKS = (16, 128)  # of vmap; the faster one counts
+PEAK = {"cpu": 1024, "cuda": 8192}  # rows and columns of the matrices
+CHUNKS = (16, 128, 1024)  # of vmap; the fastest one counts
+MORE = {"cpu": 1, "cuda": 32}  # times as many candidates: a GPU has room for them
 AT_MOST = 48  # candidates of a call of the slower engines, which gain nothing from more
 
 
@@ -91,11 +93,12 @@ class Attention(nn.Module):
 
 def main() -> None:
     """Measure every work and write population.csv (population-2.csv with two threads)."""
-    threads = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+    asked = sys.argv[1] if len(sys.argv) > 1 else "1"
+    device, threads = ("cuda", 1) if asked == "cuda" else ("cpu", int(asked))
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    rows = [each for work in (*_known(), *_others()) for each in _measure(work)]
-    write("population" if threads == 1 else f"population-{threads}", rows)
+    rows = [each for work in (*_known(), *_others()) for each in _measure(work, device)]
+    write("population" if threads == 1 else f"population-{threads}", rows, device)
 
 
 def _known() -> list[Work]:
@@ -143,26 +146,28 @@ def _images(side: int) -> nn.Module:
     )
 
 
-def _measure(work: Work) -> list[Row]:
-    targets = work.targets
+def _measure(work: Work, device: str) -> list[Row]:
+    targets = work.targets.to(device)
+    work = replace(work, module=work.module.to(device), inputs=work.inputs.to(device))
     fast = nogd.objective(work.module, work.inputs, targets, loss=work.loss)
-    thetas = torch.randn(work.count, fast.D) * 0.1
-    few = thetas[:AT_MOST]
-    matrix = torch.randn(PEAK, PEAK)
+    thetas = torch.randn(work.count * MORE[device], fast.D, device=device) * 0.1
+    few, many = thetas[:AT_MOST], thetas[: 256 * MORE[device]]
+    size = PEAK[device]
+    matrix = torch.randn(size, size, device=device)
     jobs: list[Callable[[], object]] = [
         lambda: matrix @ matrix,
         lambda: fast.losses(nogd.Population(thetas)),
         lambda: _loop(work, targets, few),
-        *(lambda chunk=chunk: _vmap(work, targets, thetas[:256], chunk) for chunk in CHUNKS),
+        *(lambda chunk=chunk: _vmap(work, targets, many, chunk) for chunk in CHUNKS),
     ]
     _check(fast.losses(nogd.Population(few)), _loop(work, targets, few))
-    peak, *times = in_turns(*jobs, calls=CALLS)
-    counts = (len(thetas), len(few), *(min(256, len(thetas)) for _ in CHUNKS))
+    peak, *times = in_turns(*jobs, calls=CALLS, device=device)
+    counts = (len(thetas), len(few), *(len(many) for _ in CHUNKS))
     nogd_, loop, *vmaps = ([count / s for s in t] for count, t in zip(counts, times, strict=True))
     vmap = [max(speeds) for speeds in zip(*vmaps, strict=True)]
     other = vmap if work.against == "vmap" else loop
     flops = _flops(fast)
-    shares = [speed * flops / (2 * PEAK**3 / s) for speed, s in zip(nogd_, peak, strict=True)]
+    shares = [speed * flops / (2 * size**3 / s) for speed, s in zip(nogd_, peak, strict=True)]
     engine = fast.engine.partition(":")[0]
     return [
         row(f"{work.name}: nogd ({engine})", nogd_, "candidates/s"),
@@ -207,7 +212,7 @@ def _vmap(work: Work, targets: Tensor, thetas: Tensor, chunk: int) -> Tensor:
 def _flops(objective: nogd.Objective) -> float:
     """Arithmetic of one candidate's products, as the objective counts it."""
     before = objective.meter.flops
-    objective.losses(nogd.Population(torch.zeros(1, objective.D)))
+    objective.losses(nogd.Population(torch.zeros(1, objective.D, device=objective.device)))
     return objective.meter.flops - before
 
 

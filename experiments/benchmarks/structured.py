@@ -1,4 +1,4 @@
-"""Candidates with a structure, and what losses() itself costs: `python structured.py`, some minutes."""
+"""Candidates with a structure, and what losses() itself costs: `python structured.py [cuda]`, some minutes."""
 
 from __future__ import annotations
 
@@ -25,9 +25,12 @@ from nogd.objective.scoring import score
 from nogd.objective.space import ParameterSpace
 
 MICROSECONDS, GIGA, MEGA = 1e6, 1e9, 1e6
-WIDE, ROWS_WIDE, POPULATION, VALUES = (784, 256, 10), 1_024, 64, 100
+WIDE, ROWS_WIDE, VALUES = (784, 256, 10), 1_024, 100
+CANDIDATES = {"cpu": 64, "cuda": 1_024}
+SQUARE = {"cpu": 2_048, "cuda": 8_192}  # rows and columns of the matrices whose product is the peak
 LARGE, ROWS_LARGE = (784, 3_072, 2_464, 10), 4_096  # D = 10,008,042
 SEEDS = (1,)  # a mirrored pair
+PEAK_OF = {"cpu": "GEMM peak, 2,048 x 2,048, 2 threads", "cuda": "GEMM peak, 8,192 x 8,192"}
 
 # Which torch operations belong to what; all others are "rest", with the time in between.
 PARTS = {
@@ -39,76 +42,81 @@ PARTS = {
 }
 
 
-def main() -> None:
-    """Measure everything with two threads; a losses() call with one."""
+def main(device: str) -> None:
+    """Measure everything with two threads, a losses() call with one; on a GPU only what is to be had there."""
+    if device == "cuda":
+        write("structured", [*low_rank(device), *perturbed(device), *memory_of_gpu()], device)
+        return
     torch.set_num_threads(2)
-    rows = [*low_rank(), *perturbed(), *memory()]
+    rows = [*low_rank(device), *perturbed(device), *memory()]
     torch.set_num_threads(1)
     write("structured", [*rows, *losses_call()])
 
 
-def _work(widths: tuple[int, ...], rows: int) -> tuple[nn.Module, Tensor, Tensor]:
+def _work(widths: tuple[int, ...], rows: int, device: str = "cpu") -> tuple[nn.Module, Tensor, Tensor]:
     torch.manual_seed(0)
     layers: list[nn.Module] = []
     for inputs, outputs in itertools.pairwise(widths):
         layers += [nn.Linear(inputs, outputs), nn.ReLU()]
-    return nn.Sequential(*layers[:-1]), torch.randn(rows, widths[0]), torch.randint(widths[-1], (rows,))
+    inputs, targets = torch.randn(rows, widths[0]), torch.randint(widths[-1], (rows,))
+    return nn.Sequential(*layers[:-1]).to(device), inputs.to(device), targets.to(device)
 
 
 def _forward_flops(widths: tuple[int, ...], rows: int) -> float:
     return 2.0 * rows * sum(a * b for a, b in itertools.pairwise(widths))
 
 
-def _product() -> Callable[[], object]:
-    """The product of two square matrices of 2,048, by which the GEMM peak is measured: 17 GFLOP."""
-    a, b, out = torch.randn(2_048, 2_048), torch.randn(2_048, 2_048), torch.empty(2_048, 2_048)
+def _product(device: str) -> Callable[[], object]:
+    """The product of two square matrices, by which the GEMM peak is measured."""
+    a, b, out = (torch.randn(SQUARE[device], SQUARE[device], device=device) for _ in range(3))
     return lambda: torch.mm(a, b, out=out)
 
 
-def _peaks(seconds: list[float]) -> list[float]:
-    return [2 * 2_048**3 / s / GIGA for s in seconds]
+def _peaks(seconds: list[float], device: str) -> list[float]:
+    return [2 * SQUARE[device] ** 3 / s / GIGA for s in seconds]
 
 
 # -- LowRank
 
 
-def low_rank() -> list[Row]:
+def low_rank(device: str) -> list[Row]:
     """LowRank of rank 1 against a Population of as many, and both against the GEMM peak."""
-    module, inputs, targets = _work(WIDE, ROWS_WIDE)
+    population = CANDIDATES[device]
+    module, inputs, targets = _work(WIDE, ROWS_WIDE, device)
     objective = nogd.objective(module, inputs, targets, loss="cross-entropy")
     theta = objective.space.read(module)
-    thin = nogd.LowRank.draw(objective.space, theta, POPULATION, 0.02, Generator().manual_seed(0))
+    thin = nogd.LowRank.draw(objective.space, theta, population, 0.02, Generator(device).manual_seed(0))
     dense = nogd.Population(thin.dense())
     if not torch.allclose(objective.losses(thin), objective.losses(dense), rtol=1e-4):
         raise AssertionError("LowRank and the same written out have other losses")
     jobs = {"Population": lambda: objective.losses(dense), "LowRank, rank 1": lambda: objective.losses(thin)}
     lines = _lines(objective, theta)
-    wide, narrow, line, product = in_turns(*jobs.values(), lines, _product(), calls=10)
-    peaks = _peaks(product)
-    flops = POPULATION * _forward_flops(WIDE, ROWS_WIDE)
+    wide, narrow, line, product = in_turns(*jobs.values(), lines, _product(device), calls=10, device=device)
+    peaks = _peaks(product, device)
+    flops = population * _forward_flops(WIDE, ROWS_WIDE)
     shares = [100 * flops / s / GIGA / peak for s, peak in zip(wide, peaks, strict=True)]
     work = "784-256-10 x 1,024"
     return [
-        row("GEMM peak, 2,048 x 2,048, 2 threads", peaks, "GFLOP/s"),
-        row(f"{work}, P {POPULATION}: Population", [POPULATION / s for s in wide], "candidates/s"),
+        row(PEAK_OF[device], peaks, "GFLOP/s"),
+        row(f"{work}, P {population}: Population", [population / s for s in wide], "candidates/s"),
         row(f"{work}: Population's share of the GEMM peak", shares, "%", ">= 75", "torch.mm in the same run"),
-        row(f"{work}, P {POPULATION}: LowRank, rank 1", [POPULATION / s for s in narrow], "candidates/s"),
+        row(f"{work}, P {population}: LowRank, rank 1", [population / s for s in narrow], "candidates/s"),
         row(f"{work}: LowRank, times as fast", _ratios(wide, narrow), "x", ">= 8", "Population"),
         row(f"{work}: values of a line in a walk, G {VALUES}", [VALUES / s for s in line], "values/s"),
         row(
             f"{work}: a line, times as fast",
-            _ratios(_each(wide, POPULATION), _each(line, VALUES)),
+            _ratios(_each(wide, population), _each(line, VALUES)),
             "x",
             ">= 100",
             "Population",
         ),
-        *(part for name, job in jobs.items() for part in _parts(f"{work}: {name}", job, 8)),
+        *_all_parts(work, jobs, 8, device),
     ]
 
 
 def _lines(objective: Objective, theta: Tensor) -> Callable[[], object]:
     """The next coordinate of the first layer at each call, with a move, as a coordinate search would have it."""
-    walk, values = objective.walk(theta.clone()), torch.linspace(-1, 1, VALUES)
+    walk, values = objective.walk(theta.clone()), torch.linspace(-1, 1, VALUES, device=theta.device)
     coordinates = itertools.cycle(range(WIDE[0] * WIDE[1]))
     dense = nogd.Line(walk.theta, 1, values).dense()
     if not torch.allclose(walk.losses(1, values), objective.losses(nogd.Population(dense)), rtol=1e-4):
@@ -133,9 +141,9 @@ def _ratios(these: list[float], those: list[float]) -> list[float]:
 # -- Perturbed
 
 
-def perturbed() -> list[Row]:
+def perturbed(device: str) -> list[Row]:
     """A mirrored pair against as many forwards of the module by itself."""
-    module, inputs, targets = _work(LARGE, ROWS_LARGE)
+    module, inputs, targets = _work(LARGE, ROWS_LARGE, device)
     objective = nogd.objective(module, inputs, targets, loss="cross-entropy")
     theta = objective.space.read(module)
     candidates = nogd.Perturbed(theta, SEEDS, 1e-3, antithetic=True)
@@ -147,8 +155,8 @@ def perturbed() -> list[Row]:
             _bare(module, inputs, targets)
 
     jobs = {"Perturbed": lambda: objective.losses(candidates), "the module by itself": bare}
-    ours, plain, product = in_turns(*jobs.values(), _product(), calls=2)
-    flops, peaks = count * _forward_flops(LARGE, ROWS_LARGE), _peaks(product)
+    ours, plain, product = in_turns(*jobs.values(), _product(device), calls=2, device=device)
+    flops, peaks = count * _forward_flops(LARGE, ROWS_LARGE), _peaks(product, device)
     shares = [
         [100 * flops / s / GIGA / peak for s, peak in zip(t, peaks, strict=True)] for t in (ours, plain)
     ]
@@ -159,7 +167,7 @@ def perturbed() -> list[Row]:
         row("D 10^7 x 4,096: Perturbed, times as long", _ratios(ours, plain), "x", "<= 1.3", against),
         row("D 10^7 x 4,096: Perturbed's share of the GEMM peak", shares[0], "%"),
         row("D 10^7 x 4,096: the module's share of the GEMM peak", shares[1], "%"),
-        *(line for name, job in jobs.items() for line in _parts(f"D 10^7 x 4,096: {name}", job, 1)),
+        *_all_parts("D 10^7 x 4,096", jobs, 1, device),
     ]
 
 
@@ -181,6 +189,13 @@ def _check(objective: Objective, module: nn.Module, candidates: nogd.Perturbed) 
 
 
 # -- where the time goes
+
+
+def _all_parts(work: str, jobs: dict[str, Callable[[], object]], calls: int, device: str) -> Iterator[Row]:
+    """The shares of all jobs; not on a GPU, whose operations run while others are asked for."""
+    if device == "cpu":
+        for name, job in jobs.items():
+            yield from _parts(f"{work}: {name}", job, calls)
 
 
 def _parts(name: str, job: Callable[[], object], calls: int) -> Iterator[Row]:
@@ -263,6 +278,26 @@ def _memory(field: str) -> float:
     return next(float(line.split()[1]) * 1_024 / MEGA for line in lines if line.startswith(f"{field}:"))
 
 
+def memory_of_gpu() -> list[Row]:
+    """Peak memory on a GPU of a mirrored pair and of a forward of the module, each on its own."""
+    peaks: dict[str, list[float]] = {"plain": [], "perturbed": []}
+    for kind in [*peaks] * REPETITIONS:
+        job = _job(kind, *_work(LARGE, ROWS_LARGE, "cuda"))
+        job()
+        torch.cuda.reset_peak_memory_stats()
+        job()
+        peaks[kind].append(torch.cuda.max_memory_allocated() / MEGA)
+        del job
+        torch.cuda.empty_cache()
+    plain, ours = peaks["plain"], peaks["perturbed"]
+    work = "D 10^7 x 4,096: peak memory of the GPU"
+    return [
+        row(f"{work}: the module", plain, "MB"),
+        row(f"{work}: Perturbed", ours, "MB"),
+        row(f"{work}, times", _ratios(ours, plain), "x", "<= 1.25", "the module"),
+    ]
+
+
 # -- losses() itself
 
 
@@ -299,7 +334,7 @@ def _losses_call(
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        one_process(sys.argv[1])
+    if sys.argv[1:] in ([], ["cuda"]):
+        main(*sys.argv[1:] or ["cpu"])
     else:
-        main()
+        one_process(sys.argv[1])
