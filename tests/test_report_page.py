@@ -180,6 +180,19 @@ def test_the_headline_claims_no_more_than_the_intervals_bear():
     )
 
 
+def test_at_unequal_cost_the_headline_ranks_nobody():
+    unequal = make_results(["adam", "sgd"], ["iris"], 5, meta={"settings": {"unequal_cost": True}})
+    assert headline(Comparison.of(unequal)).startswith("At unequal cost nobody is ranked; adam and sgd")
+
+
+def test_where_nothing_succeeded_nobody_is_first_and_the_reasons_come_first(tmp_path):
+    failures = {(name, "iris", 0): "error" for name in ("adam", "sgd")}
+    page = page_of(tmp_path, make_results(["adam", "sgd"], ["iris"], 1, failures))
+    assert "leaderboard" not in Outline(page).ids
+    assert 'href="#leaderboard"' not in page
+    assert page.index('<h2 id="what-failed-title">') < page.index('<h2 id="results-title">')
+
+
 @pytest.mark.parametrize(
     ("results", "said"),
     [

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from nogd.report.sections import Section
 
+FAILURES = "what-failed"
+"""The anchor of the chapter that comes first where no run succeeded."""
 _CHAPTERS = (  # the last order of a chapter, its anchor, its heading
     (14, "results", "Results by task"),
     (39, "against-cost", "Quality against cost"),
     (51, "who-beats-whom", "Who beats whom"),
     (79, "closer-look", "A closer look"),
-    (10**9, "what-failed", "What failed"),
+    (10**9, FAILURES, "What failed"),
 )
 
 

@@ -18,7 +18,7 @@ from nogd.registry import Entry
 from nogd.report import verdict
 from nogd.report.answers import answers
 from nogd.report.board_view import cells, columns_of, task_rows
-from nogd.report.chapters import chapters
+from nogd.report.chapters import FAILURES, chapters
 from nogd.report.environment import commands, learner_facts, run_list, sessions, task_facts
 from nogd.report.figure import Comparison, ResultsLike
 from nogd.report.finals import FAILED
@@ -67,7 +67,8 @@ def render(comparison: Comparison, entries: Iterable[Entry]) -> str:
             **_first_screen(comparison),
             **(_numbers(comparison) if some else {"board": None}),
             first=[section for section in drawn if section.order <= 0 and not none_won],
-            chapters=chapters(drawn),
+            ranked=not none_won,
+            chapters=sorted(chapters(drawn), key=lambda each: none_won and each.anchor != FAILURES),
             shown_at_once=SHOWN_AT_ONCE,
             tracebacks=_tracebacks(comparison.runs),
             sessions=sessions(comparison.meta),

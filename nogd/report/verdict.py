@@ -80,6 +80,8 @@ def _winner(board: Board) -> str:
         return _winner_by_rank(board)
     score, next_score = score_text(first["score"]), score_text(second["score"])
     told = f"both score {score}" if score == next_score else f"score {score} against {next_score}"
+    if board.unequal:
+        return f"At unequal cost nobody is ranked; {name} and {other} have the highest scores ({told})."
     if pd.isna(first["score_low"]) or pd.isna(second["score_low"]):
         return f"{name} is ahead of {other} ({told}), but one repetition does not say how sure that is."
     apart = first["score_low"] > second["score_high"]
