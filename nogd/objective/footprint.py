@@ -15,8 +15,9 @@ from nogd.objective.cost import Products
 _ELEMENT = 16
 # A call costs some 5 microseconds before it does anything, which vmap pays once for many candidates; in return its
 # batched calls are slower at the work itself. Measured on a CPU (experiments/benchmarks/population.py), vmap is ahead
-# below this much work a call. On a GPU a call costs as much, while the work goes a hundred times faster.
-_WORTH = {"cpu": 100_000, "cuda": 10_000_000}
+# below this much work a call. On a GPU a call costs more, while the work goes a thousand times faster: there it was 7
+# to 340 times as fast as the loop on all modules tried, with up to 100,000,000 operations a call.
+_WORTH = {"cpu": 100_000, "cuda": 1_000_000_000}
 # Below so many candidates at once, vmap's own start costs more than it saves.
 FEWEST = 8
 # Of theta a chunk may hold so many times more than of the widest value: it is read once and need not stay in the cache.
