@@ -88,6 +88,17 @@ def test_nothing_in_common_is_a_sentence():
     assert "<svg" not in page
 
 
+def test_on_a_terminal_what_changed_comes_first_and_names_are_short():
+    long = "x" * 200
+    first = comparison(learners=["adam", long])
+    second = comparison({long: lambda value: value - 0.3}, learners=["adam", long])
+    lines = versus_forms.text(compare(first, second)).splitlines()
+    assert lines[0].startswith("The second is worse with xxx")
+    assert "worse" in lines[-2]
+    assert "identical" in lines[-1]
+    assert all(len(line) < 120 for line in lines[1:])
+
+
 def test_names_are_escaped_in_every_form():
     hostile = "<script>alert(1)</script>"
     found = compare(

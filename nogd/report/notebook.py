@@ -11,10 +11,15 @@ from nogd.report.board_text import interval_text, number, score_text
 from nogd.report.canvas import house_style
 from nogd.report.figure import Comparison, ResultsLike
 from nogd.report.figures import scores
+from nogd.report.look import PAPER
 from nogd.report.names import short_name
 from nogd.report.page import figure_entries
 from nogd.report.sections import HasFigures, draw_figures, file_name
 from nogd.report.svg import inline_svg
+
+
+_ON_PAPER = f"display: inline-block; background: {PAPER}"
+"""Ink is dark, and a notebook may be."""
 
 
 def notebook(results: ResultsLike) -> str:
@@ -29,7 +34,8 @@ def notebook(results: ResultsLike) -> str:
         drawn = scores.draw(comparison)
         for each in [drawn] if drawn is not None else []:
             if each.figure is not None:
-                said.append(inline_svg(each.figure, "nogd", each.alt))
+                svg = inline_svg(each.figure, "nogd", each.alt)
+                said.append(f'<div style="{_ON_PAPER}">{svg}</div>')
     return "\n".join(said)
 
 

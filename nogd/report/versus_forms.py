@@ -22,7 +22,7 @@ from nogd.report.whole import write_whole
 READING = (
     (
         "Second wins: how often a run of the second is better than one of the first on the same task, 0.5 being a tie; "
-        "over all tasks with its 95 % bootstrap interval."
+        "over all tasks with its 95 % bootstrap interval, each for itself and not corrected for their number."
     ),
     (
         "Better or worse is said where p is below 0.05: Mann-Whitney's test, after Holm's correction for the rows of "
@@ -122,7 +122,9 @@ def text(versus: Versus) -> str:
     """For the terminal: the headline, what differs, and the learners."""
     lines = [versus.headline, *(f"- {sentence}" for sentence in versus.differences)]
     if len(versus.learners):
-        lines += ["", versus.learners.map(_cell).to_string(index=False)]
+        shown = _shown_learners(versus.learners)
+        cells = shown.assign(learner=shown["learner"].map(lambda name: short_name(name, 40))).map(_cell)
+        lines += ["", cells.map(lambda cell: cell.replace("\n", "  ")).to_string(index=False)]
     return "\n".join(lines)
 
 
