@@ -17,7 +17,6 @@ from nogd.report.page import figure_entries
 from nogd.report.sections import HasFigures, draw_figures, file_name
 from nogd.report.svg import inline_svg
 
-
 _ON_PAPER = f"display: inline-block; background: {PAPER}"
 """Ink is dark, and a notebook may be."""
 
