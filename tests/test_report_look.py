@@ -31,9 +31,27 @@ def test_learners_with_a_fixed_look_keep_it_whoever_else_takes_part(others):
 
 @given(st.text(min_size=1), st.sampled_from(FIXED))
 def test_a_learner_beside_one_that_looks_otherwise_keeps_its_own_look(name, other):
-    own = looks([name])[name]
-    if own.colour != looks([other])[other].colour:
+    own, theirs = looks([name])[name], looks([other])[other]
+    if own.colour != theirs.colour and own.marker != theirs.marker:
         assert pair(looks(sorted({name, other}))[name]) == pair(own)
+
+
+@given(st.text(min_size=1), st.sampled_from(FIXED))
+def test_a_learner_that_must_change_its_marker_keeps_its_colour(name, other):
+    own, theirs = looks([name])[name], looks([other])[other]
+    if name not in FIXED and own.colour != theirs.colour:
+        assert looks(sorted({name, other}))[name].colour == own.colour
+
+
+@given(st.lists(st.text(min_size=1), unique=True, max_size=IN_COLOUR - len(FIXED)))
+def test_as_long_as_there_are_colours_for_all_no_two_share_a_marker(others):
+    found = looks(sorted({*FIXED, *others})).values()
+    assert len({look.marker for look in found}) == len({look.colour for look in found}) == len(found)
+
+
+def test_a_sequence_has_another_marker_than_the_learner_it_ends_in():
+    learners = ["adam", "grid-search+adam", "sgd", "nelder-mead+adam"]
+    assert len({look.marker for look in looks(learners).values()}) == len(learners)
 
 
 @given(NAMES)

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import product
 from typing import TYPE_CHECKING
 
 from nogd.report.names import short_names
@@ -81,8 +82,8 @@ def looks(learners: Sequence[str], width: int = 24, loud: Collection[str] | None
 
     learners: all of the comparison, whoever is drawn; loud: those in colour, all if not given. Those that
     `nogd/tasks/comparison.json` lists have a look of their own. The others' follows from a hash of the name: it
-    differs between reports only where two names fall on one colour (or, with more learners than colours, on one
-    pair of colour and marker).
+    differs between reports only where two names fall on one colour or on one marker, and then no more than it must.
+    As long as there are colours for all, no two learners share a colour or a marker; after that no two share both.
     """
     ordered = sorted(learners)
     pairs = _pairs([name for name in ordered if loud is None or name in loud])
@@ -106,12 +107,13 @@ def _pairs(names: Sequence[str]) -> dict[str, tuple[int, int]]:
 
 
 def _free(name: str, taken: set[tuple[int, int]]) -> tuple[int, int]:
-    """The first pair of a name that nobody has, in a colour that nobody has as long as there are such."""
-    colours = {colour for colour, _ in taken}
+    """The first pair of a name of which nobody has the colour or the marker, else the colour, else both."""
+    colours, markers = {colour for colour, _ in taken}, {marker for _, marker in taken}
     candidates = list(_wishes(name))
     new = [pair for pair in candidates if pair[0] not in colours]
+    wholly_new = [pair for pair in new if pair[1] not in markers]
     other = [pair for pair in candidates if pair not in taken]
-    return (new or other or candidates)[0]
+    return (wholly_new or new or other or candidates)[0]
 
 
 def _own(name: str) -> tuple[int, int]:
@@ -120,11 +122,10 @@ def _own(name: str) -> tuple[int, int]:
 
 
 def _wishes(name: str) -> Iterator[tuple[int, int]]:
-    """All pairs of colour and marker, beginning at the name's hash; the marker changes last."""
-    start = zlib.crc32(name.encode())
-    for step in range(len(LIGHT) * len(MARKERS)):
-        marker = start // len(LIGHT) + step // len(LIGHT)
-        yield (start + step) % len(LIGHT), marker % len(MARKERS)
+    """All pairs of colour and marker, beginning at the name's hash; the colour changes last: it is what eyes follow."""
+    colour, marker = divmod(zlib.crc32(name.encode()), len(LIGHT))[::-1]
+    for step, turn in product(range(len(LIGHT)), range(len(MARKERS))):
+        yield (colour + step) % len(LIGHT), (marker + turn) % len(MARKERS)
 
 
 @functools.cache

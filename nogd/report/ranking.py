@@ -9,6 +9,7 @@ from pandas import DataFrame
 
 from nogd.report.figure import Comparison
 from nogd.report.groups import Group, compared_learners, groups, unequal_budgets
+from nogd.report.names import short_names
 from nogd.report.statistics import mean_ranks
 
 
@@ -45,3 +46,8 @@ def common_group(comparison: Comparison) -> Group | None:
     """The tasks that all compared learners can do, or None where there are none."""
     found = groups(comparison.runs)
     return found[0] if found and found[0].learners == tuple(compared_learners(comparison.runs)) else None
+
+
+def tasks_apart(comparison: Comparison, group: Group) -> str:
+    """The tasks of a group that not everybody can do, as a title; empty for the tasks that all can do."""
+    return "" if group == common_group(comparison) else ", ".join(short_names(group.tasks, 30))

@@ -7,34 +7,23 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 from pandas import DataFrame
 
 from nogd.errors import UserError
-from nogd.report.canvas import (
-    handles,
-    heading,
-    legend_below,
-    legend_height,
-    log_cost,
-    new_canvas,
-    place_axes,
-    short_number,
-    stroke,
-)
+from nogd.report.canvas import handles, heading, short_number
 from nogd.report.curves import budget_grid
 from nogd.report.figure import Comparison, Drawn, Figure, choice
 from nogd.report.finals import applicable, numbers
 from nogd.report.groups import Group, groups, unequal_budgets
 from nogd.report.look import Look, looks_of
-from nogd.report.names import counted, short_name, short_names
+from nogd.report.names import counted, short_name
 from nogd.report.pairs import NO_TARGETS, reached
+from nogd.report.profiles import draw_profiles, profile_canvas
+from nogd.report.ranking import tasks_apart
 from nogd.report.running_time import share_within
 from nogd.report.statistics import FloatArray
-from nogd.report.svg import named
 
 LEDGERS = ("forwards", "seconds", "flops")
-HEIGHT = 2.2
 _POINTS_A_DECADE = 60
 
 
@@ -104,7 +93,7 @@ def _panel(comparison: Comparison, group: Group, ledger: str) -> Panel | None:
     unequal = unequal_budgets(comparison.runs, comparison.settings)
     return Panel(
         ledger,
-        _title(comparison, group, ledger),
+        ": ".join(filter(None, [ledger, tasks_apart(comparison, group)])),
         grid,
         shares,
         asked,
@@ -124,32 +113,15 @@ def _spent(comparison: Comparison, group: Group, ledger: str) -> dict[str, float
     return {str(name): float(most.max() if equal else value) for name, value in most.items()}
 
 
-def _title(comparison: Comparison, group: Group, ledger: str) -> str:
-    some = len(group.tasks) < len(comparison.tasks) and len(group.learners) < len(set(comparison.learners))
-    return f"{ledger}: {', '.join(short_names(group.tasks, 30))}" if some else ledger
-
-
 def _drawn(panel: Panel, look: Mapping[str, Look]) -> Drawn:
-    entries = handles([look[learner] for learner in panel.shares])
-    below = legend_height([str(each.get_label()) for each in entries])
-    canvas = new_canvas(0.3 + HEIGHT + 0.4 + below)
-    axes = place_axes(canvas, 0.52, 0.16, 0.3, below + 0.4)
+    canvas, axes = profile_canvas(handles([look[learner] for learner in panel.shares]))
     _plot(axes, panel, look)
     axes.set_xlabel(f"{panel.ledger}, log scale", labelpad=1)
-    legend_below(canvas, entries)
     return Drawn(canvas, _data(panel), _finding(panel), title=panel.title)
 
 
 def _plot(axes: Axes, panel: Panel, look: Mapping[str, Look]) -> None:
-    log_cost(axes)
-    gap = max(len(panel.grid) // 5, 1)
-    for order, (learner, share) in enumerate(panel.shares.items()):
-        every, style = (order * gap // len(panel.shares), gap), stroke(look[learner])
-        label = look[learner].label
-        lines = axes.plot(panel.grid, share, drawstyle="steps-post", markevery=every, label=label, **style)
-        named(lines, learner)
-    axes.set_ylim(0, 1.02)
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    draw_profiles(axes, panel.grid, panel.shares, look)
     if len(panel.grid) > 1:
         axes.set_xlim(panel.grid[0], panel.grid[-1] * 1.05)
     unequal = ", unequal cost" if panel.unequal else ""

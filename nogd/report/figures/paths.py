@@ -109,7 +109,6 @@ def _drawn(chart: Chart, look: Mapping[str, Look]) -> Drawn:
     canvas = new_canvas(0.3 + SIDE + 0.12 + below)
     axes = place_axes(canvas, (WIDTH - SIDE) / 2, (WIDTH - SIDE) / 2, 0.3, 0.12 + below)
     _paint(axes, chart, look)
-    heading(axes, f"paths from one start; the plane holds {chart.explained:.0%} of the movement")
     legend_below(canvas, entries)
     return Drawn(canvas, _data(chart), _finding(chart), title=chart.task)
 
@@ -136,6 +135,7 @@ def _paint(axes: Axes, chart: Chart, look: Mapping[str, Look]) -> None:
     )
     axes.set_xlim(chart.x[0], chart.x[-1])
     axes.set_ylim(chart.y[0], chart.y[-1])
+    heading(axes, f"paths from one start; the plane holds {chart.explained:.0%} of the movement")
 
 
 def _shade(axes: Axes, chart: Chart, grid: NDArray[Any]) -> None:

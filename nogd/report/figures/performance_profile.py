@@ -7,31 +7,20 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import PercentFormatter
 from pandas import DataFrame
 
 from nogd.errors import UserError
-from nogd.report.canvas import (
-    handles,
-    heading,
-    legend_below,
-    legend_height,
-    log_cost,
-    new_canvas,
-    place_axes,
-    stroke,
-)
+from nogd.report.canvas import handles, heading
 from nogd.report.figure import Comparison, Drawn, Figure
-from nogd.report.groups import Group, groups, unequal_budgets
+from nogd.report.groups import groups, unequal_budgets
 from nogd.report.look import MUTED, Look, looks_of
-from nogd.report.names import counted, short_name, short_names
+from nogd.report.names import counted, short_name
 from nogd.report.pairs import NO_TARGETS, Pairs, pairs_of
-from nogd.report.ranking import common_group
+from nogd.report.profiles import draw_profiles, profile_canvas
+from nogd.report.ranking import tasks_apart
 from nogd.report.running_time import MOST, performance_profile, profile_score, ratios_to_best
 from nogd.report.statistics import FloatArray
-from nogd.report.svg import named
 
-HEIGHT = 2.2
 FARTHEST = 100.0
 DASHED = (0, (4, 3))
 UNEQUAL = "Budgets differ: who failed on a target may only have had less to spend, so running times are not compared."
@@ -47,7 +36,9 @@ def draw(comparison: Comparison) -> list[Drawn] | str:
         return ALONE
     look = looks_of(comparison)
     found = [(group, pairs_of(comparison, group.tasks, group.learners)) for group in compared]
-    return [_drawn(pairs, look, _title(comparison, group)) for group, pairs in found if pairs] or NO_TARGETS
+    return [
+        _drawn(pairs, look, tasks_apart(comparison, group)) for group, pairs in found if pairs
+    ] or NO_TARGETS
 
 
 def draw_on(axes: Axes, comparison: Comparison) -> None:
@@ -64,40 +55,21 @@ def draw_on(axes: Axes, comparison: Comparison) -> None:
     axes.set_xlabel("times the fastest learner's running time")
 
 
-def _title(comparison: Comparison, group: Group) -> str:
-    everyone = group == common_group(comparison)
-    return "" if everyone else ", ".join(short_names(group.tasks, 30))
-
-
 def _drawn(pairs: Pairs, look: Mapping[str, Look], title: str) -> Drawn:
     ratios = ratios_to_best(pairs.times)
     end = Line2D([], [], color=MUTED, linewidth=0.9, linestyle=DASHED, label="end of score")
-    entries = [*handles([look[learner] for learner in pairs.learners]), end]
-    below = legend_height([str(each.get_label()) for each in entries])
-    canvas = new_canvas(0.3 + HEIGHT + 0.4 + below)
-    axes = place_axes(canvas, 0.52, 0.16, 0.3, below + 0.4)
+    canvas, axes = profile_canvas([*handles([look[learner] for learner in pairs.learners]), end])
     _plot(axes, pairs, ratios, look)
     axes.set_xlabel("times the fastest learner's running time, log scale", labelpad=1)
-    legend_below(canvas, entries)
     return Drawn(canvas, _data(pairs, ratios), _finding(pairs, ratios), title=title)
 
 
 def _plot(axes: Axes, pairs: Pairs, ratios: FloatArray, look: Mapping[str, Look]) -> None:
     factors = np.geomspace(1, FARTHEST, 241)
     heights = performance_profile(ratios, factors)
-    log_cost(axes)
+    draw_profiles(axes, factors, dict(zip(pairs.learners, heights.T, strict=True)), look)
     axes.axvline(MOST, color=MUTED, linewidth=0.9, linestyle=DASHED, zorder=1)
-    gap = len(factors) // 5
-    for place, learner in enumerate(pairs.learners):
-        every, style = (place * gap // len(pairs.learners), gap), stroke(look[learner])
-        label = look[learner].label
-        lines = axes.plot(
-            factors, heights[:, place], drawstyle="steps-post", markevery=every, label=label, **style
-        )
-        named(lines, learner)
     axes.set_xlim(1, FARTHEST)
-    axes.set_ylim(0, 1.02)
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     heading(axes, f"share of {counted(len(pairs), 'target')} (higher is better)")
 
 
