@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from report_data import Results
 
+from nogd.bench.plane import plane_of
+
 Arrays = dict[str, np.ndarray[Any, Any]]
 _PLACES = 64
 _ENDED = {"ok", "target", "budget"}
@@ -21,6 +23,30 @@ def with_pictures(results: Results, task: str = "two-spirals", classes: int = 2)
         "points": {task: _points(classes)},
     }
     return replace(results, pictures=pictures)
+
+
+def with_paths(results: Results, task: str) -> Results:
+    """The same results, with a plane through a wandering path of each run of repetition 0 that ended well."""
+    rows = results.runs[(results.runs["task"] == task) & (results.runs["repetition"] == 0)]
+    ids = [str(id_) for id_ in rows.loc[rows["status"].isin(_ENDED), "id"]]
+    made = plane_of({id_: _path(number) for number, id_ in enumerate(ids)}, 1e6)
+    if made is None:
+        return results
+    arrays, survey = made
+    assert survey is not None
+    losses = np.square(survey.thetas - 1).sum(axis=1).reshape(len(survey.y), len(survey.x))
+    plane = arrays | {"repetition": np.array(0), "grid": losses}
+    return replace(results, pictures={**results.pictures, "plane": {task: plane}})
+
+
+def _path(number: int) -> Arrays:
+    """From the origin of five parameters towards a place of its own, with detours."""
+    rng = np.random.default_rng(number)
+    way = np.linspace(0, 1, 30)[:, None] * rng.normal(1, 0.5, 5)
+    thetas = (way + np.cumsum(rng.normal(0, 0.05, (30, 5)), axis=0)).astype(np.float32)
+    thetas[0] = 0
+    losses = np.square(thetas - 1.0).sum(axis=1)
+    return {"thetas": thetas, "forwards": np.arange(30.0), "losses": losses.astype(float)}
 
 
 def _portrait(classes: int, tilt: int) -> Arrays:

@@ -138,7 +138,7 @@ def test_a_plane_is_made_anew_only_where_other_runs_count(folder: Path) -> None:
 def test_without_paths_there_is_no_plane(tmp_path: Path) -> None:
     run(tmp_path, keep_thetas=False, repetitions=1, budget=60)
     assert plane(tmp_path) is None
-    assert paths.draw(Comparison.of(load_results(tmp_path))) == []
+    assert paths.draw(Comparison.of(load_results(tmp_path))) == paths.NO_PATHS
 
 
 def test_the_picture_tells_shares_and_holds_its_data(folder: Path) -> None:
@@ -156,7 +156,7 @@ def test_the_picture_tells_shares_and_holds_its_data(folder: Path) -> None:
 def test_a_plane_of_runs_that_are_gone_is_not_shown(folder: Path) -> None:
     results = load_results(folder)
     fewer = replace(results, runs=results.runs[results.runs["learner"] != "random-search"])
-    assert paths.draw(Comparison.of(fewer)) == []
+    assert paths.draw(Comparison.of(fewer)) == paths.NO_PATHS
 
 
 def test_a_plane_without_its_loss_says_so(folder: Path) -> None:
@@ -171,5 +171,5 @@ def test_on_axes_of_the_callers(folder: Path) -> None:
     axes = Canvas().add_subplot()
     paths.draw_on(axes, Comparison.of(load_results(folder)))
     assert axes.get_legend_handles_labels()[1]
-    with pytest.raises(UserError, match="no task here has paths"):
+    with pytest.raises(UserError, match="No run here has kept its path"):
         paths.draw_on(axes, Comparison.of(make_results(["adam"], ["iris"], 1)))

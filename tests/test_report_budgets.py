@@ -10,9 +10,9 @@ from matplotlib.figure import Figure as Canvas
 from report_data import NO_GRADIENT, make_results
 
 from nogd.errors import UserError
+from nogd.report.curves import Curve
 from nogd.report.figure import Comparison
 from nogd.report.figures import budget_leaders, time_split
-from nogd.report.figures.learning_curves import Curve
 from nogd.report.leading import TIE, leads
 
 GRID = np.array([1.0, 10.0, 100.0, 1000.0])
@@ -83,8 +83,8 @@ def test_there_is_a_strip_for_every_task_in_both_views():
 
 
 def test_nobody_leads_alone():
-    assert budget_leaders.draw(Comparison.of(make_results(["adam"], ["iris"], 3))) == []
-    with pytest.raises(UserError, match="no task here has curves of two learners"):
+    assert budget_leaders.draw(Comparison.of(make_results(["adam"], ["iris"], 3))) == budget_leaders.NO_RIVALS
+    with pytest.raises(UserError, match="No task here has curves of two learners"):
         budget_leaders.draw_on(Canvas().add_subplot(), Comparison.of(make_results(["adam"], ["iris"], 3)))
 
 
@@ -118,8 +118,8 @@ def test_a_run_that_was_lost_is_left_out_and_told():
 def test_where_nobody_knows_the_time_there_is_nothing_to_show():
     made = make_results(["adam"], ["iris"], 1)
     comparison = Comparison.of(replace(made, runs=made.runs.assign(seconds=np.nan)))
-    assert time_split.draw(comparison) is None
-    with pytest.raises(UserError, match="no run here knows how long it took"):
+    assert time_split.draw(comparison) == time_split.NO_TIMES
+    with pytest.raises(UserError, match="No run here knows how long it took"):
         time_split.draw_on(Canvas().add_subplot(), comparison)
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure as Canvas
 import nogd
 from nogd.errors import UserError
 from nogd.report.figure import Comparison
-from nogd.report.figures.histories import FIGURE, histories
+from nogd.report.figures.histories import FIGURE, NO_HISTORY, histories
 
 LEARNERS = [
     {"use": "grid-search", "label": "search", "points": 5, "budget": {"iterations": 2}},
@@ -71,7 +71,7 @@ def test_the_data_are_what_is_drawn(results):
 
 def test_budgets_of_forwards_alone_have_no_histories(results):
     runs = results.runs.assign(budget=json.dumps({"forwards": 20}))
-    assert FIGURE.draw(Comparison(runs, results.curves, results.meta)) == []
+    assert FIGURE.draw(Comparison(runs, results.curves, results.meta)) == NO_HISTORY
 
 
 def test_an_unknown_budget_or_hyper_parameters_do_no_harm(results):

@@ -84,9 +84,13 @@ def test_where_most_runs_failed_the_panel_says_so():
 
 
 def test_without_portraits_there_is_nothing_to_show():
-    assert decision_boundaries.draw(Comparison.of(make_results(["adam"], ["iris"], 1))) == []
+    assert (
+        decision_boundaries.draw(Comparison.of(make_results(["adam"], ["iris"], 1)))
+        == decision_boundaries.NO_PORTRAIT
+    )
     failures = {("adam", "two-spirals", 0): "error"}
-    assert decision_boundaries.draw(comparison("adam", failures=failures, repetitions=1)) == []
+    alone = comparison("adam", failures=failures, repetitions=1)
+    assert decision_boundaries.draw(alone) == decision_boundaries.NO_PORTRAIT
 
 
 def test_equal_pictures_are_equal_bytes_and_their_images_are_inside():
@@ -104,7 +108,7 @@ def test_one_panel_on_axes_of_the_callers():
     axes = Canvas().add_subplot()
     decision_boundaries.draw_on(axes, comparison("adam", "sgd"), learner="sgd")
     assert axes.get_title().startswith("sgd: ")
-    with pytest.raises(UserError, match="no run left a portrait"):
+    with pytest.raises(UserError, match="No run here has left a portrait"):
         decision_boundaries.draw_on(axes, Comparison.of(make_results(["adam"], ["iris"], 1)))
     with pytest.raises(UserError, match="did you mean 'adam'"):
         decision_boundaries.draw_on(axes, comparison("adam", "sgd"), learner="adm")

@@ -53,7 +53,7 @@ NOT_HERE = {  # what these results have nothing for, and how that is said
     "data-profile": "target",
     "performance-profile": "target",
     "sensitivity": "several values",
-    "histories": "nothing|no task",
+    "histories": "counts iterations",
     "decision-boundaries": "portrait",
     "paths": "keep-thetas",
 }

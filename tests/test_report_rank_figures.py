@@ -57,6 +57,6 @@ def test_the_heat_map_has_every_number_and_marks_what_cannot_be_done(comparison)
 def test_unequal_budgets_give_no_ranks():
     comparison = Comparison.of(make_results(repetitions=1, meta=UNEQUAL))
     assert task_ranks(comparison).empty
-    assert rank_heat_map.draw(comparison) is None
-    with pytest.raises(UserError, match="budgets differ"):
+    assert rank_heat_map.draw(comparison) == rank_heat_map.UNEQUAL
+    with pytest.raises(UserError, match="Budgets differ"):
         rank_heat_map.draw_on(Canvas().add_subplot(), comparison)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,16 @@ from nogd.report.finals import applicable, numbers, starts
 from nogd.report.statistics import FloatArray
 
 POINTS_A_DECADE = 12
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A learner's interquartile mean over repetitions with its band, all of shape (points,)."""
+
+    middle: FloatArray
+    low: FloatArray
+    high: FloatArray
+    runs: int
 
 
 def budget_grid(low: float, high: float, points_a_decade: int = POINTS_A_DECADE) -> FloatArray:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nogd.report.figures.learning_curves import Curve
+from nogd.report.curves import Curve
 from nogd.report.statistics import FloatArray
 
 TIE = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
@@ -27,6 +27,12 @@ def short_name(name: object, width: int = 60) -> str:
 def counted(number: int, noun: str) -> str:
     """A number with its noun: 1 run, 7 runs."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def listed(texts: Sequence[str], most: int = 8) -> str:
+    """The first few of some texts, and how many there are beyond."""
+    more = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return ", ".join(texts[:most]) + more
 
 
 def short_names(names: Iterable[object], width: int) -> list[str]:

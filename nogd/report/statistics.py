@@ -144,13 +144,20 @@ def normalised_score(
 ) -> FloatArray:
     """How far a metric came from the best constant predictor (0) to the frozen reference (1); more is better.
 
-    NaN where the reference is missing or is no better than the constant predictor: there is no such scale then.
+    NaN where one of the two is missing, or the reference is no better than the constant predictor: there is no such
+    scale then.
     """
-    constant, reference = np.asarray(constant, dtype=float), np.asarray(reference, dtype=float)
+    constant, reference = _finite(constant), _finite(reference)
     way = reference - constant
     towards_better = np.where(greater_is_better, way, -way)
     usable = towards_better > 1e-9 * np.maximum(1.0, np.abs(constant))
     return np.asarray((np.asarray(metric, dtype=float) - constant) / np.where(usable, way, np.nan))
+
+
+def _finite(values: ArrayLike) -> FloatArray:
+    """The values, NaN where they are infinite."""
+    given = np.asarray(values, dtype=float)
+    return np.asarray(np.where(np.isfinite(given), given, np.nan))
 
 
 def _percentiles(values: FloatArray, level: float) -> tuple[float, float]:

@@ -34,6 +34,7 @@ _HALF = 0.36  # of a row, above and below its middle
 _SPLIT = 0.08  # where two share a strip: below the middle
 _ROOM = 0.12
 _NAME = 20
+NO_RIVALS = "No task here has curves of two learners, so there is nobody to lead."
 _VIEWS = {"metric": "by the metric that counts", "loss": "by training loss"}
 
 
@@ -46,19 +47,19 @@ class Strip:
     leads: Sequence[Lead]
 
 
-def draw(comparison: Comparison) -> list[Drawn]:
-    """Two drawings, by the metric that counts and by training loss; none where nobody has a rival."""
+def draw(comparison: Comparison) -> list[Drawn] | str:
+    """Two drawings, by the metric that counts and by training loss, or why there are none."""
     look = looks_of(comparison)
     panels = panels_of(comparison)
     views = [(view, strips_of(panels, view)) for view in _VIEWS]
-    return [_drawn(view, strips, look) for view, strips in views if strips]
+    return [_drawn(view, strips, look) for view, strips in views if strips] or NO_RIVALS
 
 
 def draw_on(axes: Axes, comparison: Comparison, *, by: str = "metric") -> None:
     """One of them on given axes; by: "metric" or "loss"."""
     strips = strips_of(panels_of(comparison), choice("by", by, list(_VIEWS)))
     if not strips:
-        raise UserError("no task here has curves of two learners.")
+        raise UserError(NO_RIVALS)
     _paint(axes, strips, looks_of(comparison))
     for look in _leading(strips, looks_of(comparison)):
         axes.plot([], [], color=look.colour, marker=look.marker, label=look.label)

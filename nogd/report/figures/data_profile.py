@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,13 +10,13 @@ from matplotlib.axes import Axes
 from pandas import DataFrame
 
 from nogd.errors import UserError
-from nogd.report.canvas import handles, heading, short_number
+from nogd.report.canvas import handles, heading, plain
 from nogd.report.curves import budget_grid
 from nogd.report.figure import Comparison, Drawn, Figure, choice
 from nogd.report.finals import applicable, numbers
 from nogd.report.groups import Group, groups, unequal_budgets
 from nogd.report.look import Look, looks_of
-from nogd.report.names import counted, short_name
+from nogd.report.names import counted, listed, short_name
 from nogd.report.pairs import NO_TARGETS, reached
 from nogd.report.profiles import draw_profiles, profile_canvas
 from nogd.report.ranking import tasks_apart
@@ -144,15 +144,11 @@ def _data(panel: Panel) -> DataFrame:
 def _finding(panel: Panel) -> str:
     ends = {learner: panel.reached[learner] / panel.asked[learner] for learner in panel.shares}
     order = sorted(ends, key=lambda learner: (-ends[learner], learner))
-    listed = ", ".join(f"{short_name(learner)} {ends[learner]:.0%}" for learner in _some(order))
+    shares = listed([f"{short_name(learner)} {ends[learner]:.0%}" for learner in order])
     never = f" {panel.never} of {panel.pairs} were reached by nobody." if panel.never else ""
-    within = f"{short_number(panel.grid[-1])} {panel.ledger}"
+    within = f"{plain(float(panel.grid[-1]))} {panel.ledger}"
     pairs = counted(panel.pairs, "pair")
-    return f"Share of targets reached within {within}, over {pairs} of task and target: {listed}.{never}"
-
-
-def _some(names: Sequence[str]) -> Sequence[str]:
-    return names if len(names) <= 8 else names[:8]
+    return f"Share of targets reached within {within}, over {pairs} of task and target: {shares}.{never}"
 
 
 FIGURE = Figure(

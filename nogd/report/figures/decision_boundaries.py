@@ -18,7 +18,7 @@ from nogd.report.canvas import WIDTH, legend_below, legend_height, new_canvas, p
 from nogd.report.figure import Arrays, Comparison, Drawn, Figure, choice
 from nogd.report.finals import NOT_APPLICABLE
 from nogd.report.look import GRID, INK, MUTED, PAPER, Look, looks_of
-from nogd.report.names import short_name
+from nogd.report.names import listed, short_name
 from nogd.report.regions import CLASS_COLOURS, CLASS_MARKS, class_points, regions
 from nogd.report.statistics import interquartile_mean
 
@@ -27,6 +27,7 @@ ACROSS, DOWN = 3, 4
 SIDE, GAP, ABOVE = 1.24, 0.1, 0.36
 _NAME = 16
 _MOST_POINTS = 300
+NO_PORTRAIT = "No run here has left a portrait: that takes a task that classifies points of a plane."
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,10 @@ class Plate:
     refused: Sequence[str]
 
 
-def draw(comparison: Comparison) -> list[Drawn]:
-    """A drawing for every twelve learners of a task."""
+def draw(comparison: Comparison) -> list[Drawn] | str:
+    """A drawing for every twelve learners of a task, or why there is none."""
     look = looks_of(comparison, _NAME)
-    return [drawn for plate in plates(comparison) for drawn in _drawings(plate, look)]
+    return [drawn for plate in plates(comparison) for drawn in _drawings(plate, look)] or NO_PORTRAIT
 
 
 def draw_on(
@@ -72,7 +73,7 @@ def draw_on(
     """One learner's panel on given axes."""
     found = {plate.task: plate for plate in plates(comparison)}
     if not found:
-        raise UserError("no run left a portrait: no task here classifies points of a plane.")
+        raise UserError(NO_PORTRAIT)
     plate = found[choice("task", task, list(found))]
     panels = {panel.learner: panel for panel in plate.panels}
     panel = panels[choice("learner", learner, list(panels))]
@@ -230,14 +231,13 @@ def _lines(task: str, panel: Panel) -> Iterator[dict[str, object]]:
 
 
 def _finding(plate: Plate, panels: Sequence[Panel], part: str) -> str:
-    listed = ", ".join(f"{short_name(panel.learner)} {plain(panel.value)}" for panel in panels[:6])
-    more = f" and {len(panels) - 6} more" if len(panels) > 6 else ""
+    values = listed([f"{short_name(panel.learner)} {plain(panel.value)}" for panel in panels], 6)
     blank = [short_name(panel.learner) for panel in panels if panel.portrait is None]
     without = f" No picture of: {', '.join(blank)}." if blank else ""
     refused = f" Not applicable: {', '.join(map(short_name, plate.refused))}." if plate.refused else ""
     return (
         f"Decision boundaries on {short_name(plate.task)}{part}; {plate.metric} of the median run, the best learner "
-        f"first: {listed}{more}.{without}{refused}"
+        f"first: {values}.{without}{refused}"
     )
 
 

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from pandas import DataFrame
 
+from nogd.errors import UserError
 from nogd.report.canvas import (
     heading,
     label_width,
@@ -23,23 +24,26 @@ from nogd.report.canvas import (
 )
 from nogd.report.figure import Comparison, Drawn, Figure, choice
 from nogd.report.look import INK, Look, looks_of
-from nogd.report.names import short_name
+from nogd.report.names import counted, listed, short_name
 from nogd.report.statistics import band, interquartile_mean
 from nogd.report.svg import named
 
 BoolArray = NDArray[np.bool_]
 ROW = 0.25
+NO_LOSS = "No run here has left a training loss that is a number."
 
 
-def draw(comparison: Comparison) -> list[Drawn]:
-    """One drawing a task, the lowest loss on top."""
+def draw(comparison: Comparison) -> list[Drawn] | str:
+    """One drawing a task, the lowest loss on top, or why there is none."""
     look = looks_of(comparison)
-    return [_drawn(task, table, look) for task, table in _tables(comparison).items()]
+    return [_drawn(task, table, look) for task, table in _tables(comparison).items()] or NO_LOSS
 
 
 def draw_on(axes: Axes, comparison: Comparison, *, task: str | None = None) -> None:
     """One task's on given axes."""
     tables = _tables(comparison)
+    if not tables:
+        raise UserError(NO_LOSS)
     _plot(axes, tables[choice("task", task, list(tables))], looks_of(comparison))
 
 
@@ -137,10 +141,10 @@ def _intervals(axes: Axes, table: DataFrame) -> None:
 
 
 def _finding(task: str, table: DataFrame) -> str:
-    listed = ", ".join(
-        f"{short_name(row['learner'])} {plain(row['loss'])}" for _, row in table.head(5).iterrows()
-    )
-    return f"Final training loss on {short_name(task)}, lowest first: {listed}."
+    losses = [f"{short_name(row['learner'])} {plain(row['loss'])}" for row in table.to_dict("records")]
+    failed = int(table["failures"].sum())
+    told = f" {counted(failed, 'failed run')} counted with what they left." if failed else ""
+    return f"Final training loss on {short_name(task)}, lowest first: {listed(losses, 5)}.{told}"
 
 
 FIGURE = Figure(

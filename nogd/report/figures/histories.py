@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from pandas import DataFrame
 
+from nogd.errors import UserError
 from nogd.report.canvas import heading, linear_values, log_values, new_canvas, place_axes, plain
 from nogd.report.curves import carried_forward
 from nogd.report.figure import Comparison, Drawn, Figure, choice
@@ -18,6 +19,7 @@ from nogd.report.names import clean, counted, short_name
 from nogd.report.statistics import FloatArray, interquartile_mean
 
 HEIGHT = 2.3
+NO_HISTORY = "No run here has a budget that counts iterations."
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,13 @@ class History:
         return interquartile_mean(self.losses, axis=0)
 
 
-def draw(comparison: Comparison) -> list[Drawn]:
-    """One drawing for each learner and task with a budget of iterations; those of a task share their loss axis."""
+def draw(comparison: Comparison) -> list[Drawn] | str:
+    """One drawing a learner and task with a budget of iterations, a task's with one loss axis; or why there is none."""
     look = looks_of(comparison)
     found = histories(comparison)
     limits = {task: _limits([each for each in found if each.task == task]) for task in comparison.tasks}
     several = len(comparison.tasks) > 1
-    return [_drawn(each, look[each.learner], limits[each.task], several) for each in found]
+    return [_drawn(each, look[each.learner], limits[each.task], several) for each in found] or NO_HISTORY
 
 
 def draw_on(
@@ -51,6 +53,8 @@ def draw_on(
 ) -> None:
     """One history on axes of the caller's. Raises UserError where the task or the learner has none."""
     found = histories(comparison)
+    if not found:
+        raise UserError(NO_HISTORY)
     task = choice("task", task, list(dict.fromkeys(each.task for each in found)))
     mine = {each.learner: each for each in found if each.task == task}
     chosen = mine[choice("learner", learner, list(mine))]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -27,25 +26,17 @@ from nogd.report.canvas import (
     short_number,
     stroke,
 )
-from nogd.report.curves import budget_grid, resampled
+from nogd.report.curves import Curve, budget_grid, resampled
 from nogd.report.figure import Comparison, Drawn, Figure, choice
 from nogd.report.finals import applicable, numbers
+from nogd.report.leading import TIE, leads
 from nogd.report.look import INK, MUTED, PAPER, Look, looks_of
 from nogd.report.names import counted, short_name
 from nogd.report.statistics import FloatArray, band, interquartile_mean
 from nogd.report.svg import named
 
 PLOT_HEIGHT = 1.75
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A learner's interquartile mean over repetitions with its band, all of shape (points,)."""
-
-    middle: FloatArray
-    low: FloatArray
-    high: FloatArray
-    runs: int
+NO_CURVES = "No run here has left a curve."
 
 
 @dataclass(frozen=True)
@@ -74,15 +65,17 @@ def _highest(curve: Curve) -> float:
     return float(max((edge.max() for edge in known if edge.size), default=-np.inf))
 
 
-def draw(comparison: Comparison) -> list[Drawn]:
-    """One drawing a task."""
+def draw(comparison: Comparison) -> list[Drawn] | str:
+    """One drawing a task, or why there is none."""
     look = looks_of(comparison)
-    return [_drawn(panel, look) for panel in panels_of(comparison) if panel.loss]
+    return [_drawn(panel, look) for panel in panels_of(comparison) if panel.loss] or NO_CURVES
 
 
 def draw_on(axes: Axes, comparison: Comparison, *, task: str | None = None, by: str = "metric") -> None:
     """One task's curves on given axes; by: "metric" or "loss"."""
     found = {panel.task: panel for panel in panels_of(comparison) if panel.loss}
+    if not found:
+        raise UserError(NO_CURVES)
     panel = found[choice("task", task, list(found))]
     if choice("by", by, ("metric", "loss")) == "loss":
         _plot_loss(axes, panel, looks_of(comparison))
@@ -271,23 +264,30 @@ def _data(panel: Panel) -> DataFrame:
 
 
 def _finding(panel: Panel) -> str:
-    curves: Mapping[str, Any] = panel.metric or panel.loss
-    ends = {learner: float(curve.middle[-1]) for learner, curve in curves.items()}
-    ends = {learner: end for learner, end in ends.items() if np.isfinite(end)}
-    if not ends:
-        return f"Learning curves on {short_name(panel.task)}: no run left a finite value."
-    best = (max if panel.metric and panel.greater else min)(ends, key=lambda learner: ends[learner])
-    what = panel.metric_title if panel.metric else "training loss"
+    curves = panel.metric or panel.loss
+    what = panel.metric_title if panel.metric else "training loss (lower is better)"
     cut = ", ".join(map(short_name, panel.beyond))
-    above = (
-        f" The loss axis is cut at {short_number(panel.ceiling)}; above it: diverged runs of {cut}."
-        if cut
-        else ""
-    )
+    above = f" The loss axis is cut at {short_number(panel.ceiling)}; above it: {cut}." if cut else ""
     return (
-        f"Learning curves on {short_name(panel.task)}. At {panel.grid[-1]:,.0f} forwards {short_name(best)} has "
-        f"the best {what}: {plain(ends[best])}, among {counted(len(ends), 'learner')}.{above}"
+        f"Learning curves of {counted(len(curves), 'learner')} on {short_name(panel.task)}, {what}. At "
+        f"{panel.grid[-1]:,.0f} forwards {_ahead(panel, curves)}.{above}"
     )
+
+
+def _ahead(panel: Panel, curves: Mapping[str, Curve]) -> str:
+    """Who is ahead where the curves end, and whether that is sure."""
+    if len(curves) == 1:
+        [(name, curve)] = curves.items()
+        return f"{short_name(name)} is at {plain(float(curve.middle[-1]))}"
+    lead = leads(panel.grid, curves, greater=bool(panel.metric) and panel.greater)[-1]
+    if lead.leader == TIE:
+        return f"the best are tied at {plain(lead.value)}"
+    sure = "its band clear of all others"
+    if min(curve.runs for curve in curves.values()) == 1:
+        sure = "and nobody knows how surely, after a single run"
+    elif not lead.clear:
+        sure = f"not clearly: its band overlaps that of {counted(lead.rivals, 'other')}"
+    return f"{short_name(lead.leader)} leads with {plain(lead.value)}, {sure}"
 
 
 FIGURE = Figure(

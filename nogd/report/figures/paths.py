@@ -32,6 +32,7 @@ from nogd.report.svg import named
 SIDE = 3.5
 _NAME = 17
 _LEVELS = 9
+NO_PATHS = "No run here has kept its path: networks of many parameters never do, and none does with --no-keep-thetas."
 _DEEPEST = 0.34
 _LITTLE = 0.2  # of a path's movement: with less than that on the plane it is dotted
 
@@ -66,19 +67,17 @@ class Chart:
         return not bool(inside.all())
 
 
-def draw(comparison: Comparison) -> list[Drawn]:
-    """One drawing a task whose runs kept their paths."""
+def draw(comparison: Comparison) -> list[Drawn] | str:
+    """One drawing a task whose runs kept their paths, or why there is none."""
     look = looks_of(comparison, _NAME)
-    return [_drawn(chart, look) for chart in charts(comparison)]
+    return [_drawn(chart, look) for chart in charts(comparison)] or NO_PATHS
 
 
 def draw_on(axes: Axes, comparison: Comparison, *, task: str | None = None) -> None:
     """One task's on given axes."""
     found = {chart.task: chart for chart in charts(comparison)}
     if not found:
-        raise UserError(
-            "no task here has paths; 'nogd run --keep-thetas' keeps them where parameters are few."
-        )
+        raise UserError(NO_PATHS)
     chart = found[choice("task", task, list(found))]
     look = looks_of(comparison, _NAME)
     _paint(axes, chart, look)
@@ -194,7 +193,12 @@ def _data(chart: Chart) -> DataFrame:
 def _finding(chart: Chart) -> str:
     ends = {walk.learner: float(walk.losses[-1]) for walk in chart.walks if np.isfinite(walk.losses[-1])}
     best = min(ends, key=lambda name: (ends[name], name), default="")
-    led = f"{short_name(best)} ended with the lowest training loss, {plain(ends[best])}. " if best else ""
+    led = (
+        f"Of these single runs that of {short_name(best)} ended with the lowest training loss, {plain(ends[best])}; "
+        "who is better is for the leaderboard, with all repetitions, to say. "
+        if best
+        else ""
+    )
     beyond = [short_name(walk.learner) for walk in chart.walks if chart.leaves(walk)]
     return (
         f"Where {counted(len(chart.walks), 'learner')} went on {short_name(chart.task)} in repetition "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,7 +14,7 @@ from nogd.report.canvas import handles, heading
 from nogd.report.figure import Comparison, Drawn, Figure
 from nogd.report.groups import groups, unequal_budgets
 from nogd.report.look import MUTED, Look, looks_of
-from nogd.report.names import counted, short_name
+from nogd.report.names import counted, listed, short_name
 from nogd.report.pairs import NO_TARGETS, Pairs, pairs_of
 from nogd.report.profiles import draw_profiles, profile_canvas
 from nogd.report.ranking import tasks_apart
@@ -89,16 +89,20 @@ def _data(pairs: Pairs, ratios: FloatArray) -> DataFrame:
 
 
 def _finding(pairs: Pairs, ratios: FloatArray) -> str:
+    over = f"{counted(len(pairs), 'pair')} of task and target"
+    if not np.isfinite(ratios).any():
+        return f"Nobody reached any of {over}."
     scores, fastest = profile_score(ratios), (ratios <= 1 + 1e-12).sum(axis=0)
-    listed = _listed(pairs.learners, scores, np.argsort(-scores, kind="stable").tolist())
-    return (
-        f"Profile scores over {counted(len(pairs), 'pair')} of task and target: {listed}. "
-        f"Fastest most often: {short_name(pairs.learners[int(np.argmax(fastest))])}, on {int(fastest.max())}."
+    told = [
+        f"{short_name(pairs.learners[place])} {scores[place]:.2f}"
+        for place in np.argsort(-scores, kind="stable")
+    ]
+    first = listed(
+        [short_name(pairs.learners[place]) for place in np.flatnonzero(fastest == fastest.max())], 3
     )
-
-
-def _listed(learners: Sequence[str], scores: FloatArray, order: Sequence[int]) -> str:
-    return ", ".join(f"{short_name(learners[place])} {scores[place]:.2f}" for place in order[:8])
+    return (
+        f"Profile scores over {over}: {listed(told)}. Fastest most often: {first}, on {int(fastest.max())}."
+    )
 
 
 FIGURE = Figure(

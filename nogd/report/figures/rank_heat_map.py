@@ -14,19 +14,22 @@ from nogd.report.canvas import WIDTH, label_width, new_canvas, place_axes
 from nogd.report.cells import GOOD, draw_cells, name_cells
 from nogd.report.figure import Comparison, Drawn, Figure
 from nogd.report.finals import NOT_APPLICABLE
+from nogd.report.groups import unequal_budgets
 from nogd.report.look import Look, looks_of
-from nogd.report.names import short_name, short_names
+from nogd.report.names import listed, short_name, short_names
 from nogd.report.ranking import task_ranks
 
 ROW, COLUMN = 0.23, 0.31
 _NAME = 20
+UNEQUAL = "Budgets differ, so nobody is ranked."
+ALONE = "No two learners have a repetition of one task in common, so nobody is ranked."
 
 
-def draw(comparison: Comparison) -> Drawn | None:
-    """One heat map; None where costs are unequal, or nobody can be compared."""
+def draw(comparison: Comparison) -> Drawn | str:
+    """One heat map, or why there is none."""
     table = _table(comparison)
-    if table is None:
-        return None
+    if isinstance(table, str):
+        return table
     look = looks_of(comparison, _NAME)
     labels = [look[learner].label for learner in table.index]
     names = short_names(table.columns, _NAME)
@@ -41,17 +44,19 @@ def draw(comparison: Comparison) -> Drawn | None:
 def draw_on(axes: Axes, comparison: Comparison) -> None:
     """The same on given axes."""
     table = _table(comparison)
-    if table is None:
-        raise UserError("there are no ranks here: budgets differ, or no two learners did the same task.")
+    if isinstance(table, str):
+        raise UserError(table)
     _panel(axes, comparison, table, looks_of(comparison, _NAME))
 
 
-def _table(comparison: Comparison) -> DataFrame | None:
-    """Mean ranks, learner x task, learners in the order of the leaderboard."""
+def _table(comparison: Comparison) -> DataFrame | str:
+    """Mean ranks, learner x task, learners in the order of the leaderboard; a sentence where there are none."""
+    if unequal_budgets(comparison.runs, comparison.settings):
+        return UNEQUAL
     found = task_ranks(comparison)
     found = found[found["of"] > 1]
     if found.empty:
-        return None
+        return ALONE
     order = [learner for learner in comparison.board.table["learner"] if learner in set(found["learner"])]
     return found.pivot(index="learner", columns="task", values="rank").reindex(index=order)
 
@@ -86,12 +91,12 @@ def _refused(comparison: Comparison) -> set[tuple[str, str]]:
 def _finding(table: DataFrame) -> str:
     lowest = table.eq(table.min(axis=0), axis="columns")
     firsts = lowest.sum(axis=1).sort_values(ascending=False, kind="stable")
-    listed = ", ".join(f"{short_name(name)} on {count}" for name, count in firsts[firsts > 0].head(4).items())
+    told = listed([f"{short_name(name)} on {count}" for name, count in firsts[firsts > 0].items()], 4)
     blank = int(table.isna().to_numpy().sum())
     left_out = (
         f" {blank} of {table.size} cells have no rank: not applicable, or no runs yet." if blank else ""
     )
-    return f"Lowest mean rank, of {table.shape[1]} tasks: {listed} (ties count for each).{left_out}"
+    return f"Lowest mean rank, of {table.shape[1]} tasks: {told} (ties count for each).{left_out}"
 
 
 FIGURE = Figure(

@@ -14,19 +14,23 @@ from nogd.report.board_text import interval_text, score_text
 from nogd.report.canvas import heading, label_width, linear_values, new_canvas, place_axes
 from nogd.report.figure import Comparison, Drawn, Figure
 from nogd.report.look import INK, MUTED, Look, looks_of
-from nogd.report.names import short_name
+from nogd.report.names import counted, short_name
 from nogd.report.svg import named
 
 ROW, NARROW_ROW = 0.27, 0.19
 MANY = 14
 """With more learners rows are narrow: the picture is to fit on a screen."""
 
+NO_SCALE = (
+    "No task here has a scale for scores: a frozen reference that is better than the constant predictor."
+)
 
-def draw(comparison: Comparison) -> Drawn | None:
-    """Points with intervals, best on top; None where no task has a scale."""
+
+def draw(comparison: Comparison) -> Drawn | str:
+    """Points with intervals, best on top, or why there are none."""
     table = _scored(comparison)
     if table.empty:
-        return None
+        return NO_SCALE
     look = looks_of(comparison)
     canvas = new_canvas(0.75 + (ROW if len(table) <= MANY else NARROW_ROW) * len(table))
     labels = [look[learner].label for learner in table["learner"]]
@@ -38,9 +42,7 @@ def draw_on(axes: Axes, comparison: Comparison) -> None:
     """The same on given axes."""
     table = _scored(comparison)
     if table.empty:
-        raise UserError(
-            "no task here has a scale for scores: a frozen reference better than the constant predictor."
-        )
+        raise UserError(NO_SCALE)
     _panel(axes, table, looks_of(comparison))
 
 
@@ -99,7 +101,10 @@ def _finding(table: DataFrame) -> str:
     first = table.iloc[0]
     said = f"{short_name(first['learner'])} has the highest normalised score, {score_text(first['score'])}"
     if pd.notna(first["score_low"]):
-        said += f" (interval {interval_text(first['score_low'], first['score_high'])})"
+        rivals = int((table["score_high"].iloc[1:] >= first["score_low"]).sum())
+        overlap = f"overlapped by {counted(rivals, 'other')}" if rivals else "clear of all others"
+        told = f", {overlap}" if len(table) > 1 else ""
+        said += f" (interval {interval_text(first['score_low'], first['score_high'])}{told})"
     if len(table) == 1:
         return f"{said}."
     last = table.iloc[-1]

@@ -195,12 +195,16 @@ def _data(sweep: Sweep) -> DataFrame:
 
 
 def _finding(sweep: Sweep) -> str:
-    best = int(np.argmax(sweep.score))
+    best, worst = int(np.argmax(sweep.score)), int(np.argmin(sweep.score))
+    if np.isnan(sweep.low).any():
+        sure = "nobody knows how surely, after a single repetition"
+    else:
+        sure = f"their intervals {'overlap' if sweep.low[best] <= sweep.high[worst] else 'do not overlap'}"
     values: Sequence[str] = [short_number(value) for value in sweep.values]
     return (
         f"{short_name(sweep.name)} with {counted(len(set(values)), 'value')} of {short_name(sweep.parameter)}, over "
         f"{counted(sweep.tasks, 'task')}: the score is highest, {score_text(sweep.score[best])}, at {values[best]}, "
-        f"and lowest, {score_text(sweep.score.min())}, at {values[int(np.argmin(sweep.score))]}."
+        f"and lowest, {score_text(sweep.score[worst])}, at {values[worst]}; {sure}."
     )
 
 

@@ -11,15 +11,15 @@ from pandas import DataFrame
 
 from nogd.report.canvas import plain
 from nogd.report.figure import Comparison, Drawn, Figure
-from nogd.report.names import counted, short_name
+from nogd.report.names import counted, listed, short_name
 from nogd.report.statistics import band, interquartile_mean
 
 
-def draw(comparison: Comparison) -> Drawn | None:
-    """A table of interquartile means with their bands; the best of each task carries a star."""
+def draw(comparison: Comparison) -> Drawn | str:
+    """A table of interquartile means with their bands, the best of each task with a star; or why there is none."""
     data = summary(comparison)
     if data.empty:
-        return None
+        return "No learner here has run on a task that it can do."
     return Drawn(None, data, _finding(data), table=_table(comparison, data))
 
 
@@ -94,10 +94,10 @@ def _cell(row: Mapping[Any, Any]) -> str:
 
 def _finding(data: DataFrame) -> str:
     wins = data[data["best"]].groupby("learner").size().sort_values(ascending=False, kind="stable")
-    listed = ", ".join(f"{short_name(learner)} on {count}" for learner, count in wins.items())
-    if not listed:
+    if wins.empty:
         return "No run succeeded."
-    return f"Best mean, of {counted(data['task'].nunique(), 'task')}: {listed}."
+    told = listed([f"{short_name(learner)} on {count}" for learner, count in wins.items()])
+    return f"Best interquartile mean, of {counted(data['task'].nunique(), 'task')}: {told}."
 
 
 FIGURE = Figure(

@@ -32,13 +32,14 @@ from nogd.report.svg import named
 ROW = 0.25
 _PARTS = {"scoring": "scoring", "own_work": "own work", "measuring": "measuring"}
 _PALE = 0.4
+NO_TIMES = "No run here knows how long it took."
 
 
-def draw(comparison: Comparison) -> Drawn | None:
-    """A bar a learner, the quickest on top; None where no run knows its times."""
+def draw(comparison: Comparison) -> Drawn | str:
+    """A bar a learner, the quickest on top, or why there is none."""
     table = split(comparison)
     if table.empty:
-        return None
+        return NO_TIMES
     look = looks_of(comparison)
     labels = [look[learner].label for learner in table["learner"]]
     handles = _handles()
@@ -53,7 +54,7 @@ def draw_on(axes: Axes, comparison: Comparison) -> None:
     """The same on given axes."""
     table = split(comparison)
     if table.empty:
-        raise UserError("no run here knows how long it took.")
+        raise UserError(NO_TIMES)
     _panel(axes, table, looks_of(comparison))
 
 
@@ -127,11 +128,9 @@ def _finding(comparison: Comparison, table: DataFrame) -> str:
     busiest = int(np.argmax(shares))
     lost = int(table["lost"].sum())
     scope = "the tasks that all can do" if comparison.board.common else "each learner's own tasks"
-    ends = f"{short_name(quickest['learner'])} is the quickest with {_seconds(quickest['total'])}"
-    if len(table) == 1:
-        ends = f"{short_name(quickest['learner'])} takes {_seconds(quickest['total'])}"
-    else:
-        ends += f", {short_name(slowest['learner'])} takes {_seconds(slowest['total'])}"
+    ends = f"{short_name(quickest['learner'])} takes {_seconds(quickest['total'])}"
+    if len(table) > 1:
+        ends += f", the least, and {short_name(slowest['learner'])} {_seconds(slowest['total'])}, the most"
     return (
         f"Mean time of a run over {scope}: {ends}. {short_name(table['learner'][busiest])} spends the largest share "
         f"on itself, {shares[busiest]:.0%}." + (f" {counted(lost, 'lost run')} left out." if lost else "")

@@ -1,0 +1,128 @@
+"""Pages of a PDF: what is said first, a table, a picture with its words beside it; bound into one file."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from matplotlib.figure import Figure as Canvas
+from pandas import DataFrame
+
+from nogd import __version__
+from nogd.errors import InvalidSetting
+from nogd.report.canvas import house_style
+from nogd.report.look import INK, MUTED
+from nogd.report.names import clean
+
+if TYPE_CHECKING:
+    from pypdf import PageObject, PdfWriter
+
+WIDTH, HEIGHT, MARGIN = 8.27, 5.83, 0.5
+"""Inches: A5 across; a page grows where its picture needs more."""
+_WORDS = 3.0
+"""Inches for the words beside a picture."""
+_TITLE = 0.4
+_LINES = 44
+"""Lines of a table on a page."""
+_POINTS = 72
+_LETTERS = 15.5
+"""Letters of the words in an inch."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A page. picture: laid over its words, with its lower left corner at `at`, in inches."""
+
+    words: Canvas
+    picture: Canvas | None = None
+    at: tuple[float, float] = (0.0, 0.0)
+
+
+def _add(writer: PdfWriter, sheet: Sheet) -> None:
+    from pypdf import Transformation
+
+    page = writer.add_page(_page(sheet.words))
+    if sheet.picture is not None:
+        shift = Transformation().translate(sheet.at[0] * _POINTS, sheet.at[1] * _POINTS)
+        page.merge_transformed_page(_page(sheet.picture), shift)
+
+
+def bound(sheets: Iterable[Sheet], title: str) -> bytes:
+    """All pages as one PDF; equal pages give equal bytes. Raises InvalidSetting without the package pypdf."""
+    try:
+        from pypdf import PdfWriter
+    except ImportError:
+        raise InvalidSetting("a PDF needs another package: pip install 'nogd[pdf]', or take html.") from None
+    writer = PdfWriter()
+    with house_style():
+        for sheet in sheets:
+            _add(writer, sheet)
+    writer.add_metadata({"/Producer": f"nogd {__version__}", "/Title": title})
+    buffer = io.BytesIO()
+    writer.write(buffer)
+    return buffer.getvalue()
+
+
+def _page(canvas: Canvas) -> PageObject:
+    """The canvas as a page of its own."""
+    from pypdf import PdfReader
+
+    buffer = io.BytesIO()
+    # Without a date, equal results are equal bytes.
+    canvas.savefig(buffer, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
+    return PdfReader(buffer).pages[0]
+
+
+def front_sheet(headline: str, said: Sequence[str], block: Sequence[str] = ()) -> Sheet:
+    """The first page: a headline, sentences, and lines of a fixed width, such as a leaderboard."""
+    headline = textwrap.fill(clean(headline), 62)
+    body = [line for sentence in said for line in textwrap.wrap(f"- {clean(sentence)}", 116)]
+    height = max(HEIGHT, 2 * MARGIN + 0.8 + 0.15 * len(body) + 0.131 * len(block))
+    canvas = Canvas(figsize=(WIDTH, height))
+    top = _write(canvas, headline, height - MARGIN, size=14)
+    top = _write(canvas, "\n".join(body), top - 0.1, size=8.5)
+    _write(canvas, "\n".join(block), top - 0.2, size=7.5, family="monospace")
+    return Sheet(canvas)
+
+
+def table_sheets(title: str, shown: DataFrame, words: str) -> Iterator[Sheet]:
+    """A table with what is to be said of it, on as many pages as it needs."""
+    text = shown.map(_cell).to_string(index=False, max_colwidth=40, line_width=118)
+    lines = [*text.splitlines(), "", *textwrap.wrap(clean(words), 110)]
+    for start in range(0, len(lines), _LINES):
+        canvas = Canvas(figsize=(WIDTH, HEIGHT))
+        top = _write(canvas, title, HEIGHT - MARGIN, size=12)
+        _write(canvas, "\n".join(lines[start : start + _LINES]), top - 0.15, size=7, family="monospace")
+        yield Sheet(canvas)
+
+
+def _cell(value: object) -> str:
+    return f"{value:,.4g}" if isinstance(value, float) else clean(value)
+
+
+def _write(canvas: Canvas, text: str, top: float, *, size: float, family: str = "sans-serif") -> float:
+    """Text from the left margin down; returns where it ends, in inches from below."""
+    width, height = canvas.get_size_inches()
+    canvas.text(MARGIN / width, top / height, text, va="top", size=size, family=family, color=INK)
+    return top - (text.count("\n") + 1) * size * 1.25 / _POINTS
+
+
+def picture_sheet(drawn: Canvas, title: str, words: Sequence[str]) -> Sheet:
+    """The picture at the left and its words at the right; below it where it is too wide for that."""
+    width, height = map(float, drawn.get_size_inches())
+    beside = width + _WORDS + 2 * MARGIN <= WIDTH
+    text = "\n\n".join(
+        textwrap.fill(clean(part), int(_LETTERS * (_WORDS if beside else width))) for part in words
+    )
+    tall = (text.count("\n") + 1) * 10 / _POINTS
+    inside = max(height, tall) if beside else height + 0.2 + tall
+    sheet = Canvas(figsize=(max(WIDTH, width + 2 * MARGIN), max(HEIGHT, inside + 2 * MARGIN + _TITLE)))
+    page_width, page_height = map(float, sheet.get_size_inches())
+    top = page_height - MARGIN - _TITLE
+    _write(sheet, title, page_height - MARGIN, size=12)
+    place = (MARGIN + width + 0.25, top) if beside else (MARGIN, top - height - 0.2)
+    sheet.text(place[0] / page_width, place[1] / page_height, text, va="top", size=8, color=MUTED)
+    return Sheet(sheet, drawn, (MARGIN, top - height))
