@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from picture_data import with_paths, with_pictures
-from report_data import NO_GRADIENT, SKILL, TASKS, make_results
+from report_data import NO_GRADIENT, SKILL, make_results
 from target_data import Measured, make_measured
 
 from nogd.report.figure import Comparison
@@ -20,14 +20,20 @@ FIVE = ["iris", "wine", "two-spirals", "parity", "digits"]
 SWEPT = [f"adam,lr={lr}" for lr in (0.001, 0.01, 0.1)]
 RIGHT_TO_LEFT = "\u0645\u0631\u062d\u0628\u0627 \u202eabc"
 HOSTILE = ["<script>alert(1)</script>", "x" * 200, RIGHT_TO_LEFT, "$\\frac{1}{0}$", "_a&b]]>"]
-ALL_FAIL = {(name, task, 0): "diverged" for name in SKILL for task in TASKS}
+
+
+def _all(status: str) -> dict[tuple[str, str, int], str]:
+    return {(name, task, 0): status for name in SKILL for task in FIVE}
 
 
 def _full(*args: Any, **settings: Any) -> Measured:
-    """Runs with targets, portraits, paths, and budgets that count iterations."""
-    made = with_paths(with_pictures(make_measured(*args, **settings)), "two-spirals")
-    budget = json.dumps({"forwards": 3000.0, "iterations": 40})
-    return replace(made, runs=made.runs.assign(budget=budget))
+    """Runs with targets, portraits and paths."""
+    return with_paths(with_pictures(make_measured(*args, **settings)), "two-spirals")
+
+
+def _counting(made: Measured) -> Measured:
+    """The same with budgets that count iterations."""
+    return replace(made, runs=made.runs.assign(budget=json.dumps({"forwards": 3000.0, "iterations": 40})))
 
 
 def _swept() -> Measured:
@@ -36,7 +42,7 @@ def _swept() -> Measured:
     return replace(made, runs=made.runs.assign(hyper=made.runs["learner"].map(hyper).fillna("{}")))
 
 
-def _not_numbers() -> Measured:
+def _broken_numbers() -> Measured:
     """Every number of some learners is NaN or infinite, in runs, curves, targets and pictures alike."""
     made = _full(["adam", "sgd", "hybrid", "grid-search"], FIVE, 3)
     runs, curves = made.runs.copy(), made.curves.copy()
@@ -51,12 +57,12 @@ def _not_numbers() -> Measured:
     plane = made.pictures["plane"]["two-spirals"]
     plane["losses"][::2] = np.inf
     plane["grid"][:] = np.nan
-    return replace(made, runs=runs, curves=curves, reached=reached)
+    return _counting(replace(made, runs=runs, curves=curves, reached=reached))
 
 
 def _unfinished() -> Measured:
     """Every third run is still missing."""
-    made = _full(repetitions=3, meta={"missing": 60})
+    made = _full(tasks=FIVE[:3], repetitions=3, meta={"missing": 18})
     there = made.runs.index % 3 != 1
     runs = made.runs[there].reset_index(drop=True)
     return replace(made, runs=runs, curves=made.curves[made.curves["id"].isin(runs["id"])])
@@ -67,29 +73,25 @@ def _hostile() -> Any:
     return with_paths(with_pictures(made, HOSTILE[0]), HOSTILE[1])
 
 
-def _nothing_applicable() -> Measured:
-    return _full(["adam", "sgd"], sorted(NO_GRADIENT), 2)
-
-
 STATES: dict[str, Callable[[], Any]] = {
     "nothing": lambda: _full(repetitions=0),
-    "one run": lambda: _full(["adam"], ["two-spirals"], 1),
-    "one task": lambda: _full(tasks=["two-spirals"], repetitions=3),
-    "one learner": lambda: _full(["grid-search"], repetitions=3),
-    "two learners": lambda: _full(["adam", "sgd"], repetitions=2),
+    "one run": lambda: _counting(_full(["adam"], ["two-spirals"], 1)),
+    "one task": lambda: _counting(_full(tasks=["two-spirals"], repetitions=3)),
+    "one learner": lambda: _full(["grid-search"], FIVE, 2),
+    "two learners": lambda: _full(["adam", "sgd"], FIVE, 2),
     "ten repetitions": lambda: _full(["adam", "sgd", "random-search"], FIVE, 10),
-    "all failed": lambda: _full(repetitions=1, failures=ALL_FAIL),
-    "all killed": lambda: _full(["grid-search"], FIVE, 1, {("grid-search", task, 0): "killed" for task in FIVE}),
+    "all failed": lambda: _full(tasks=FIVE, repetitions=1, failures=_all("diverged")),
+    "all killed": lambda: _counting(_full(tasks=FIVE[:2], repetitions=1, failures=_all("killed"))),
     "unfinished": _unfinished,
-    "nothing applicable": _nothing_applicable,
+    "nothing applicable": lambda: _full(["adam", "sgd"], sorted(NO_GRADIENT), 2),
     "no task in common": lambda: _full(["adam", "grid-search"], ["diabetes-ternary"], 2),
-    "unequal cost": lambda: _full(repetitions=2, meta={"settings": {"unequal_cost": True}}),
-    "no targets": lambda: make_results(repetitions=2),
+    "unequal cost": lambda: _full(tasks=FIVE[:3], repetitions=2, meta={"settings": {"unequal_cost": True}}),
+    "no targets": lambda: make_results(tasks=["iris", "diabetes-ternary"], repetitions=2),
     "several values of one setting": _swept,
-    "not numbers": _not_numbers,
+    "broken numbers": _broken_numbers,
     "thirty learners": lambda: _full(CROWD, FIVE, 2),
     "hostile names": _hostile,
-}  # fmt: skip
+}
 
 
 @cache

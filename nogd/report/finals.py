@@ -77,3 +77,9 @@ def _finite(curves: DataFrame, column: str) -> DataFrame:
 def numbers(table: DataFrame, column: str) -> Any:
     """A column as floats; None and text that is no number become NaN."""
     return pd.to_numeric(table[column], errors="coerce").to_numpy(dtype=float)
+
+
+def finite(table: DataFrame, column: str) -> Any:
+    """A column as floats, NaN where it is infinite: a cost that cannot be."""
+    values = numbers(table, column)
+    return np.where(np.isfinite(values), values, np.nan)

@@ -13,7 +13,7 @@ from nogd.errors import UserError
 from nogd.report.canvas import handles, heading, plain
 from nogd.report.curves import budget_grid
 from nogd.report.figure import Comparison, Drawn, Figure, choice
-from nogd.report.finals import applicable, numbers
+from nogd.report.finals import applicable, finite, numbers
 from nogd.report.groups import Group, groups, unequal_budgets
 from nogd.report.look import Look, looks_of
 from nogd.report.names import counted, listed, short_name
@@ -73,7 +73,7 @@ def _panel(comparison: Comparison, group: Group, ledger: str) -> Panel | None:
     rows = reached(comparison, group.tasks, group.learners)
     if rows.empty:
         return None
-    paid, limits = numbers(rows, ledger), _spent(comparison, group, ledger)
+    paid, limits = finite(rows, ledger), _spent(comparison, group, ledger)
     positive = paid[paid > 0]
     if positive.size == 0 and ledger != LEDGERS[0]:
         return None
@@ -107,7 +107,7 @@ def _panel(comparison: Comparison, group: Group, ledger: str) -> Panel | None:
 def _spent(comparison: Comparison, group: Group, ledger: str) -> dict[str, float]:
     """The most that any run of each learner spent; of all learners together where their budgets are equal."""
     runs = applicable(comparison.runs)
-    rows = runs[runs["task"].isin(group.tasks)].assign(spent=lambda table: numbers(table, ledger))
+    rows = runs[runs["task"].isin(group.tasks)].assign(spent=lambda table: finite(table, ledger))
     most = rows.groupby("learner")["spent"].max().fillna(0.0)
     equal = ledger == "forwards" and not unequal_budgets(comparison.runs, comparison.settings)
     return {str(name): float(most.max() if equal else value) for name, value in most.items()}

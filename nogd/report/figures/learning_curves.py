@@ -28,7 +28,7 @@ from nogd.report.canvas import (
 )
 from nogd.report.curves import Curve, budget_grid, resampled
 from nogd.report.figure import Comparison, Drawn, Figure, choice
-from nogd.report.finals import applicable, numbers
+from nogd.report.finals import applicable, finite, numbers
 from nogd.report.leading import TIE, leads
 from nogd.report.look import INK, MUTED, PAPER, Look, looks_of
 from nogd.report.names import counted, short_name
@@ -98,7 +98,7 @@ def panels_of(comparison: Comparison) -> list[Panel]:
 
 def panel_of(task: str, runs: DataFrame, curves: DataFrame) -> Panel:
     """The curves of one task."""
-    cost = numbers(curves, "forwards")
+    cost = finite(curves, "forwards")
     positive = cost[cost > 0]
     grid = budget_grid(float(positive.min()), float(positive.max())) if positive.size else np.array([1.0])
     first = runs.iloc[0] if len(runs) else None
@@ -267,7 +267,11 @@ def _finding(panel: Panel) -> str:
     curves = panel.metric or panel.loss
     what = panel.metric_title if panel.metric else "training loss (lower is better)"
     cut = ", ".join(map(short_name, panel.beyond))
-    above = f" The loss axis is cut at {short_number(panel.ceiling)}; above it: {cut}." if cut else ""
+    above = (
+        f" The loss axis is cut at {short_number(panel.ceiling)}; above it: diverged runs of {cut}."
+        if cut
+        else ""
+    )
     return (
         f"Learning curves of {counted(len(curves), 'learner')} on {short_name(panel.task)}, {what}. At "
         f"{panel.grid[-1]:,.0f} forwards {_ahead(panel, curves)}.{above}"

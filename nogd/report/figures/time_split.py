@@ -24,7 +24,7 @@ from nogd.report.canvas import (
     plain,
 )
 from nogd.report.figure import Comparison, Drawn, Figure
-from nogd.report.finals import applicable, numbers
+from nogd.report.finals import applicable, finite
 from nogd.report.look import GREY, Look, looks_of
 from nogd.report.names import counted, short_name
 from nogd.report.svg import named
@@ -67,8 +67,8 @@ def split(comparison: Comparison) -> DataFrame:
     runs = applicable(comparison.runs)
     if comparison.board.common:
         runs = runs[runs["task"].isin(comparison.board.tasks)]
-    seconds, own = numbers(runs, "seconds"), numbers(runs, "overhead_seconds")
-    runs = runs.assign(scoring=seconds - own, own_work=own, measuring=numbers(runs, "measure_seconds"))
+    seconds, own = finite(runs, "seconds"), finite(runs, "overhead_seconds")
+    runs = runs.assign(scoring=seconds - own, own_work=own, measuring=finite(runs, "measure_seconds"))
     known = np.isfinite(runs[list(_PARTS)].to_numpy(dtype=float)).all(axis=1)
     lost = runs[~known].groupby("learner").size()
     table = runs[known].groupby("learner")[list(_PARTS)].mean()
