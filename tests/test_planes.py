@@ -135,6 +135,17 @@ def test_a_plane_is_made_anew_only_where_other_runs_count(folder: Path) -> None:
     assert len(made["ids"]) == 3
 
 
+def test_a_path_that_goes_on_beyond_the_picture_ends_at_its_edge() -> None:
+    side = np.array([-1.0, 1.0])
+    walk = paths.Walk("a", "a", 1.0, np.array([[0, 0], [0.5, 0], [4.5, 2]]), np.arange(3.0), np.zeros(3))
+    chart = paths.Chart("iris", 0, 1.0, [walk], side, side, None)
+    assert chart.leaves(walk)
+    np.testing.assert_allclose(chart.end_of(walk), [1.0, 0.25])
+    back = replace(walk, at=np.array([[0, 0], [9, 0], [0.5, 0.5]]))
+    assert chart.leaves(back)
+    np.testing.assert_array_equal(chart.end_of(back), [0.5, 0.5])
+
+
 def test_without_paths_there_is_no_plane(tmp_path: Path) -> None:
     run(tmp_path, keep_thetas=False, repetitions=1, budget=60)
     assert plane(tmp_path) is None

@@ -11,9 +11,12 @@ from matplotlib.figure import Figure as Canvas
 
 from nogd.errors import UserError
 from nogd.plugins import Plugins, PluginSettings
+from nogd.report.board_text import text_leaderboard
 from nogd.report.canvas import house_style
 from nogd.report.figure import Drawn
 from nogd.report.finals import FAILED, NOT_APPLICABLE
+from nogd.report.markdown import markdown
+from nogd.report.notebook import notebook
 from nogd.report.sections import csv_link, loaded
 from nogd.report.svg import inline_svg
 
@@ -84,6 +87,12 @@ def why_not_on_axes(figure, comparison, **options) -> str:
         return why_not_on_axes(figure, comparison, **options, **{asks[1]: first})
     axes.figure.draw_without_rendering()
     return ""
+
+
+@pytest.mark.parametrize("name", STATES)
+@pytest.mark.parametrize("form", [markdown, notebook, text_leaderboard], ids=lambda form: form.__name__)
+def test_the_other_forms_stand_every_state(form, name):
+    assert form(state(name)).strip()
 
 
 def test_each_figure_draws_something_of_hostile_names_or_of_other_ones():

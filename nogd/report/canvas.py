@@ -19,7 +19,7 @@ from nogd.report.look import GREY, GRID, INK, MUTED, Look
 
 WIDTH = 4.0
 """Inches: three canvases fit side by side on a desk, and one is still legible on a phone."""
-LEGEND_ROW = 0.19
+LEGEND_ROW = 0.165
 _OURS = "nogd"
 """The label of a canvas whose margins are laid out here; on any other one, neighbours are not known."""
 _SETTINGS: dict[Any, Any] = {
@@ -109,10 +109,15 @@ def log_values(axes: Axes, direction: str = "y") -> None:
     axis = axes.yaxis if direction == "y" else axes.xaxis
     (axes.set_yscale if direction == "y" else axes.set_xscale)("log")
     low, high = axis.get_view_interval()
-    room = (axes.bbox.height / 0.25 if direction == "y" else axes.bbox.width / 0.55) / axes.figure.dpi
-    axis.set_major_locator(FixedLocator(log_ticks(low, high, max(int(room), 2))))
+    axis.set_major_locator(FixedLocator(log_ticks(low, high, _room(axes, direction))))
     axis.set_major_formatter(FuncFormatter(short_number))
     axis.set_minor_locator(NullLocator())
+
+
+def _room(axes: Axes, direction: str) -> int:
+    """How many numbers stand beside each other along an axis, at least two."""
+    room = axes.bbox.height / 0.25 if direction == "y" else axes.bbox.width / 0.55
+    return max(int(room / axes.figure.dpi), 2)
 
 
 def log_ticks(low: float, high: float, most: int) -> list[float]:
@@ -144,6 +149,11 @@ def name_rows(axes: Axes, labels: Sequence[str]) -> None:
     axes.grid(visible=True, axis="x")
 
 
+def numbers_width(texts: Sequence[str]) -> float:
+    """Inches that `numbers_at_right` needs."""
+    return 0.16 + 0.078 * max(map(len, texts), default=1)
+
+
 def numbers_at_right(axes: Axes, texts: Sequence[str]) -> None:
     """A text right of each row."""
     for place, text in enumerate(texts):
@@ -151,9 +161,9 @@ def numbers_at_right(axes: Axes, texts: Sequence[str]) -> None:
 
 
 def linear_values(axes: Axes, direction: str = "y") -> None:
-    """A linear value axis with few plain numbers."""
+    """A linear value axis with few plain numbers, as many as there is room for."""
     axis = axes.yaxis if direction == "y" else axes.xaxis
-    axis.set_major_locator(MaxNLocator(5))
+    axis.set_major_locator(MaxNLocator(min(5, _room(axes, direction))))
     axis.set_major_formatter(FuncFormatter(short_number))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from pandas import DataFrame
 
@@ -11,7 +10,7 @@ from nogd import __version__
 from nogd.report import verdict
 from nogd.report.answers import sentences
 from nogd.report.board_text import interval_text, number, score_text
-from nogd.report.figure import Comparison, ResultsLike
+from nogd.report.figure import Comparison, Drawn, ResultsLike
 from nogd.report.figures import failures, task_table
 from nogd.report.leaderboard import Board, other_boards
 from nogd.report.names import clean, short_name
@@ -56,8 +55,8 @@ def _board(board: Board) -> list[str]:
     return table(_HEADER, rows, right=(0, 2, 4, 5, 6, 7, 8))
 
 
-def _folded(title: str, drawn: Any) -> list[str]:
-    if drawn is None:
+def _folded(title: str, drawn: Drawn | str | None) -> list[str]:
+    if not isinstance(drawn, Drawn):
         return []
     shown = drawn.table if drawn.table is not None else drawn.data
     return ["", f"<details><summary>{title}</summary>", "", *frame(shown), "", "</details>"]

@@ -30,9 +30,10 @@ def counted(number: int, noun: str) -> str:
 
 
 def listed(texts: Sequence[str], most: int = 8) -> str:
-    """The first few of some texts, and how many there are beyond."""
+    """The first few of some texts, and how many there are beyond; one may have a comma in it, as "adam,lr=0.1" has."""
+    shown = texts[:most]
     more = f" and {len(texts) - most} more" if len(texts) > most else ""
-    return ", ".join(texts[:most]) + more
+    return ("; " if any("," in text for text in shown) else ", ").join(shown) + more
 
 
 def short_names(names: Iterable[object], width: int) -> list[str]:

@@ -9,7 +9,7 @@ from pandas import DataFrame
 from nogd.report import verdict
 from nogd.report.board_text import interval_text, number, score_text
 from nogd.report.canvas import house_style
-from nogd.report.figure import Comparison, ResultsLike
+from nogd.report.figure import Comparison, Drawn, ResultsLike
 from nogd.report.figures import scores
 from nogd.report.look import PAPER
 from nogd.report.names import short_name
@@ -31,10 +31,9 @@ def notebook(results: ResultsLike) -> str:
     said.append(_board(comparison).to_html(index=False, border=0))
     with house_style():
         drawn = scores.draw(comparison)
-        for each in [drawn] if drawn is not None else []:
-            if each.figure is not None:
-                svg = inline_svg(each.figure, "nogd", each.alt)
-                said.append(f'<div style="{_ON_PAPER}">{svg}</div>')
+        if isinstance(drawn, Drawn) and drawn.figure is not None:
+            svg = inline_svg(drawn.figure, "nogd", drawn.alt)
+            said.append(f'<div style="{_ON_PAPER}">{svg}</div>')
     return "\n".join(said)
 
 

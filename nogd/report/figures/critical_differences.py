@@ -15,7 +15,7 @@ from nogd.report.comparing import critical_difference, friedman, not_told_apart
 from nogd.report.figure import Comparison, Drawn, Figure
 from nogd.report.groups import unequal_budgets
 from nogd.report.look import INK, Look, looks_of
-from nogd.report.names import counted, short_name
+from nogd.report.names import counted, listed, short_name
 from nogd.report.ranking import common_group, group_blocks
 from nogd.report.statistics import FloatArray, ranks
 from nogd.report.svg import named
@@ -166,7 +166,7 @@ def _finding(diagram: Diagram) -> str:
     if not diagram.differ:
         return f"{said}It shows no difference between the {len(diagram.learners)} learners."
     first = diagram.bars[0] if diagram.bars and diagram.bars[0][0] == 0 else (0, 0)
-    close = ", ".join(short_name(learner) for learner in diagram.learners[1 : first[1] + 1])
+    close = listed([short_name(learner) for learner in diagram.learners[1 : first[1] + 1]])
     best = short_name(diagram.learners[0])
     return (
         f"{said}{best} has the lowest mean rank, {diagram.ranks[0]:.2f}; not told apart from it: {close or 'nobody'} "

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from pandas import DataFrame
 
 from nogd.errors import UserError
-from nogd.report.canvas import handles, heading, plain
+from nogd.report.canvas import handles, heading, plain, short_number
 from nogd.report.curves import budget_grid
 from nogd.report.figure import Comparison, Drawn, Figure, choice
 from nogd.report.finals import applicable, finite, numbers
@@ -146,7 +146,8 @@ def _finding(panel: Panel) -> str:
     order = sorted(ends, key=lambda learner: (-ends[learner], learner))
     shares = listed([f"{short_name(learner)} {ends[learner]:.0%}" for learner in order])
     never = f" {panel.never} of {panel.pairs} were reached by nobody." if panel.never else ""
-    within = f"{plain(float(panel.grid[-1]))} {panel.ledger}"
+    most = float(panel.grid[-1])
+    within = f"{plain(most) if most < 1e6 else short_number(most)} {panel.ledger}"
     pairs = counted(panel.pairs, "pair")
     return f"Share of targets reached within {within}, over {pairs} of task and target: {shares}.{never}"
 

@@ -19,6 +19,7 @@ from nogd.report.canvas import (
     name_rows,
     new_canvas,
     numbers_at_right,
+    numbers_width,
     place_axes,
     plain,
 )
@@ -78,8 +79,8 @@ def summary(task: str, finals: DataFrame) -> DataFrame:
 def _drawn(task: str, table: DataFrame, look: Mapping[str, Look]) -> Drawn:
     labels = [look[learner].label for learner in table["learner"]]
     canvas = new_canvas(0.62 + ROW * len(table))
-    longest = max(len(plain(loss)) for loss in table["loss"])
-    axes = place_axes(canvas, label_width(labels), 0.16 + 0.078 * longest, 0.3, 0.28)
+    right = numbers_width([plain(loss) for loss in table["loss"]])
+    axes = place_axes(canvas, label_width(labels), right, 0.3, 0.28)
     _plot(axes, table, look)
     return Drawn(canvas, table, _finding(task, table), title=task)
 

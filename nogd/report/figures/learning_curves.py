@@ -31,7 +31,7 @@ from nogd.report.figure import Comparison, Drawn, Figure, choice
 from nogd.report.finals import applicable, finite, numbers
 from nogd.report.leading import TIE, leads
 from nogd.report.look import INK, MUTED, PAPER, Look, looks_of
-from nogd.report.names import counted, short_name
+from nogd.report.names import counted, listed, short_name
 from nogd.report.statistics import FloatArray, band, interquartile_mean
 from nogd.report.svg import named
 
@@ -266,7 +266,7 @@ def _data(panel: Panel) -> DataFrame:
 def _finding(panel: Panel) -> str:
     curves = panel.metric or panel.loss
     what = panel.metric_title if panel.metric else "training loss (lower is better)"
-    cut = ", ".join(map(short_name, panel.beyond))
+    cut = listed([short_name(name) for name in panel.beyond])
     above = (
         f" The loss axis is cut at {short_number(panel.ceiling)}; above it: diverged runs of {cut}."
         if cut

@@ -26,7 +26,7 @@ from nogd.report.canvas import (
 )
 from nogd.report.figure import Comparison, Drawn, Figure, choice
 from nogd.report.look import GRID, INK, PAPER, Look, looks_of
-from nogd.report.names import counted, short_name
+from nogd.report.names import counted, listed, short_name
 from nogd.report.svg import named
 
 SIDE = 3.5
@@ -63,8 +63,21 @@ class Chart:
 
     def leaves(self, walk: Walk) -> bool:
         """Whether a path goes on beyond the picture."""
-        inside = (walk.at >= [self.x[0], self.y[0]]) & (walk.at <= [self.x[-1], self.y[-1]])
-        return not bool(inside.all())
+        return not bool(self._inside(walk.at).all())
+
+    def end_of(self, walk: Walk) -> NDArray[Any]:
+        """Where a path ends, or where it leaves the picture for good."""
+        inside = np.flatnonzero(self._inside(walk.at))
+        if inside.size == 0 or inside[-1] == len(walk.at) - 1:
+            return np.asarray(walk.at[-1])
+        last, beyond = walk.at[inside[-1]], walk.at[inside[-1] + 1]
+        edge = np.where(beyond > last, [self.x[-1], self.y[-1]], [self.x[0], self.y[0]])
+        step = np.divide(edge - last, beyond - last, out=np.ones(2), where=beyond != last)
+        return np.asarray(last + step.min() * (beyond - last))
+
+    def _inside(self, points: NDArray[Any]) -> NDArray[np.bool_]:
+        within = (points >= [self.x[0], self.y[0]]) & (points <= [self.x[-1], self.y[-1]])
+        return np.asarray(within.all(axis=1))
 
 
 def draw(comparison: Comparison) -> list[Drawn] | str:
@@ -125,12 +138,19 @@ def _paint(axes: Axes, chart: Chart, look: Mapping[str, Look]) -> None:
     if chart.grid is not None:
         _shade(axes, chart, chart.grid)
     for walk in chart.walks:
-        _path(axes, walk, look[walk.learner])
+        _path(axes, walk, look[walk.learner], chart.end_of(walk))
     axes.plot(
         [0], [0], marker="o", markersize=7, color="none", markeredgecolor=INK, markeredgewidth=1.3, zorder=4
     )
     axes.annotate(
-        "start", (0, 0), xytext=(6, -9), textcoords="offset points", color=INK, fontsize=7.5, zorder=5
+        "start",
+        (0, 0),
+        xytext=(6, -10),
+        textcoords="offset points",
+        color=INK,
+        fontsize=7.5,
+        zorder=5,
+        bbox={"boxstyle": "square,pad=0.1", "facecolor": PAPER, "alpha": 0.7, "linewidth": 0},
     )
     axes.set_xlim(chart.x[0], chart.x[-1])
     axes.set_ylim(chart.y[0], chart.y[-1])
@@ -150,7 +170,7 @@ def _shade(axes: Axes, chart: Chart, grid: NDArray[Any]) -> None:
             axes.contourf(chart.x, chart.y, shown, levels=[low, high], colors=[INK], alpha=ink, zorder=0.5)
 
 
-def _path(axes: Axes, walk: Walk, look: Look) -> None:
+def _path(axes: Axes, walk: Walk, look: Look, end_at: NDArray[Any]) -> None:
     style = stroke(look) | {"marker": None}
     if walk.share < _LITTLE:
         style |= {"linestyle": (0, (1, 1.5))}
@@ -160,7 +180,9 @@ def _path(axes: Axes, walk: Walk, look: Look) -> None:
         "markersize": 4.5 if look.quiet else 7,
         "markeredgecolor": PAPER,
     }
-    lines += axes.plot(*walk.at[-1:].T, color=look.colour, zorder=2.5 if look.quiet else 3.5, **end)
+    if not np.array_equal(end_at, walk.at[-1]):  # it goes on beyond the picture
+        end |= {"markerfacecolor": PAPER, "markeredgecolor": look.colour, "clip_on": False}
+    lines += axes.plot(*end_at[:, None], color=look.colour, zorder=2.5 if look.quiet else 3.5, **end)
     named(
         lines, f"{look.label}: {walk.share:.0%} on the plane, ends with loss {plain(float(walk.losses[-1]))}"
     )
@@ -193,17 +215,13 @@ def _data(chart: Chart) -> DataFrame:
 def _finding(chart: Chart) -> str:
     ends = {walk.learner: float(walk.losses[-1]) for walk in chart.walks if np.isfinite(walk.losses[-1])}
     best = min(ends, key=lambda name: (ends[name], name), default="")
-    led = (
-        f"Of these single runs that of {short_name(best)} ended with the lowest training loss, {plain(ends[best])}; "
-        "who is better is for the leaderboard, with all repetitions, to say. "
-        if best
-        else ""
-    )
+    lowest = f"The lowest training loss at the end of these single runs is {plain(ends[best])}, of {short_name(best)}"
+    led = f"{lowest}; one start is no verdict. " if best else ""
     beyond = [short_name(walk.learner) for walk in chart.walks if chart.leaves(walk)]
     return (
         f"Where {counted(len(chart.walks), 'learner')} went on {short_name(chart.task)} in repetition "
         f"{chart.repetition}. {led}The plane holds {chart.explained:.0%} of the movement."
-        + (f" Paths that go on beyond the picture: {', '.join(beyond)}." if beyond else "")
+        + (f" Paths that go on beyond the picture: {listed(beyond)}." if beyond else "")
         + ("" if chart.grid is not None else " Nobody has looked at the loss on the plane.")
     )
 
@@ -214,8 +232,8 @@ FIGURE = Figure(
     reading=(
         (
             "All start at the ring; a line is the shadow of a learner's recommendations on the plane of the two "
-            "principal directions of all paths of a repetition, each path counting alike; its marker is the end. The "
-            "more ink, the higher the training loss on the plane."
+            "principal directions of all paths of a repetition, each path counting alike; its marker is the end, an "
+            "open one where it goes on beyond the picture. The more ink, the higher the training loss on the plane."
         ),
         (
             "Percentages say how much of a path (of its squared distances from the start) lies in the plane: the rest "

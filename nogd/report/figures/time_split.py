@@ -20,6 +20,7 @@ from nogd.report.canvas import (
     name_rows,
     new_canvas,
     numbers_at_right,
+    numbers_width,
     place_axes,
     plain,
 )
@@ -45,7 +46,8 @@ def draw(comparison: Comparison) -> Drawn | str:
     handles = _handles()
     below = legend_height([str(each.get_label()) for each in handles])
     canvas = new_canvas(0.3 + ROW * len(table) + 0.26 + below)
-    _panel(place_axes(canvas, label_width(labels), 1.1, 0.3, 0.26 + below), table, look)
+    right = numbers_width(_numbers(table))
+    _panel(place_axes(canvas, label_width(labels), right, 0.3, 0.26 + below), table, look)
     legend_below(canvas, handles)
     return Drawn(canvas, table, _finding(comparison, table))
 
@@ -85,8 +87,12 @@ def _panel(axes: Axes, table: DataFrame, look: Mapping[str, Look]) -> None:
     axes.set_xlim(0, float(table["total"].max()) * 1.02 or 1.0)
     linear_values(axes, "x")
     heading(axes, "seconds a run (shorter is quicker)")
+    numbers_at_right(axes, _numbers(table))
+
+
+def _numbers(table: DataFrame) -> list[str]:
     totals = zip(table["total"].astype(float), _own_shares(table), strict=True)
-    numbers_at_right(axes, [f"{_seconds(total)}, own {share:.0%}" for total, share in totals])
+    return [f"{_seconds(total)}, own {share:.0%}" for total, share in totals]
 
 
 def _bar(axes: Axes, place: int, row: Mapping[str, float], look: Look) -> None:
@@ -113,6 +119,8 @@ def _handles() -> list[Patch]:
 
 
 def _seconds(value: float) -> str:
+    if value < 0.0995:
+        return f"{value:.2g} s"
     return f"{value:.2f} s" if value < 99.995 else f"{plain(round(value))} s"
 
 

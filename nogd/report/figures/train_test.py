@@ -19,6 +19,7 @@ from nogd.report.canvas import (
     name_rows,
     new_canvas,
     numbers_at_right,
+    numbers_width,
     place_axes,
     plain,
 )
@@ -77,8 +78,9 @@ def gaps(comparison: Comparison) -> DataFrame:
 def _drawn(task: str, table: DataFrame, look: Mapping[str, Look]) -> Drawn:
     labels = [look[learner].label for learner in table["learner"]]
     left, row = label_width(labels), ROW if len(table) <= MANY else NARROW_ROW
-    canvas = new_canvas(0.62 + row * len(table), max(WIDTH, left + NARROWEST + 1.02))
-    _plot(place_axes(canvas, left, 1.02, 0.3, 0.28), table, look)
+    right = numbers_width(_ends(table))
+    canvas = new_canvas(0.62 + row * len(table), max(WIDTH, left + NARROWEST + right))
+    _plot(place_axes(canvas, left, right, 0.3, 0.28), table, look)
     return Drawn(canvas, table, _finding(task, table), title=task)
 
 
@@ -91,11 +93,13 @@ def _plot(axes: Axes, table: DataFrame, look: Mapping[str, Look]) -> None:
     margin = 0.05 * (high - low)
     axes.set_xlim(low - margin, high + margin)
     linear_values(axes, "x")
-    numbers_at_right(
-        axes, [f"{plain(row['test'])} ({_signed(row['gap'])})" for row in table.to_dict("records")]
-    )
+    numbers_at_right(axes, _ends(table))
     way = "higher" if table["greater_is_better"].iloc[0] else "lower"
     heading(axes, f"{short_name(table['metric'].iloc[0], 16)}, ○ training to ● test ({way} is better)")
+
+
+def _ends(table: DataFrame) -> list[str]:
+    return [f"{plain(row['test'])} ({_signed(row['gap'])})" for row in table.to_dict("records")]
 
 
 def _row(axes: Axes, place: int, ends: FloatArray, look: Look) -> list[Line2D]:
