@@ -15,6 +15,7 @@ from nogd.report.board_text import text_leaderboard
 from nogd.report.canvas import house_style
 from nogd.report.figure import Drawn
 from nogd.report.finals import FAILED, NOT_APPLICABLE
+from nogd.report.look import THEME
 from nogd.report.markdown import markdown
 from nogd.report.notebook import notebook
 from nogd.report.sections import csv_link, loaded
@@ -23,6 +24,7 @@ from nogd.report.svg import inline_svg
 BUILT_IN = {entry.name: loaded(entry) for entry in Plugins(PluginSettings(thirdparty=False)).figures}
 SENTENCE = re.compile(r"[A-Z][^\n]{10,250}\.")
 HIDDEN = re.compile("[\u0000-\u0009\u000b-\u001f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+UNTHEMED = re.compile(rf"(?<!, )(?:{'|'.join(THEME)})")
 LONGEST = 1500
 """Letters of an alternative text: a minute and a half, read aloud."""
 
@@ -69,6 +71,7 @@ def _check(drawn: Drawn, prefix: str) -> None:
     assert all(identity.startswith(f"{prefix}-") for identity in ids)
     used = set(re.findall(r"url\(#([^)]+)\)", svg)) | set(re.findall(r'href="#([^"]+)"', svg))
     assert used <= set(ids)
+    assert not UNTHEMED.search(svg), "a colour that a dark page would not change"
     assert not [element for element in root.iter() if element.tag.rpartition("}")[2] == "script"]
     assert not re.search(r"\b(nan|inf)\b", " ".join(root.itertext()).lower())
 

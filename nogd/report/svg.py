@@ -52,6 +52,7 @@ def inline_svg(canvas: Canvas, prefix: str, alt: str) -> str:
         for child in [child for child in parent if child.tag in _DROPPED]:
             parent.remove(child)
         _tidy(parent, prefix, used)
+    for parent in root.iter():  # after all children have the colours of the page
         _share_style(parent)
     root.set("font-family", "system-ui, sans-serif")
     root.set("role", "img")

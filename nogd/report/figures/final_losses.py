@@ -116,7 +116,7 @@ def _beyond(table: DataFrame) -> BoolArray:
 
 def _bars(axes: Axes, table: DataFrame, look: Mapping[str, Look]) -> None:
     colours = [look[learner].colour for learner in table["learner"]]
-    bars = axes.barh(table.index, table["loss"], height=0.62, color=colours)
+    bars = axes.barh(table.index, table["loss"], height=0.62, color=colours, linewidth=0)
     for bar, learner in zip(bars, table["learner"], strict=True):
         named([bar], learner)
     _intervals(axes, table)
