@@ -163,7 +163,7 @@ def numbers_at_right(axes: Axes, texts: Sequence[str]) -> None:
 def linear_values(axes: Axes, direction: str = "y") -> None:
     """A linear value axis with few plain numbers, as many as there is room for."""
     axis = axes.yaxis if direction == "y" else axes.xaxis
-    axis.set_major_locator(MaxNLocator(min(5, _room(axes, direction))))
+    axis.set_major_locator(MaxNLocator(min(5, _room(axes, direction)), steps=[1, 2, 2.5, 5, 10]))
     axis.set_major_formatter(FuncFormatter(short_number))
 
 

@@ -113,30 +113,42 @@ def _paint(axes: Axes, strips: Sequence[Strip], look: Mapping[str, Look]) -> Non
     axes.grid(visible=False)
     axes.set_xlabel("forwards", labelpad=1)
     for place, strip in enumerate(strips):
-        for lead in strip.leads:
-            _piece(axes, place, strip.task, lead, look)
+        _leaders(axes, place, strip, look)
+        _seconds(axes, place, strip, look)
         for name, reign in groupby(strip.leads, key=lambda lead: lead.leader):
             if name != TIE:
                 _mark(axes, place, max(reign, key=lambda lead: lead.stop / lead.start), look[name])
 
 
-def _piece(axes: Axes, place: int, task: str, lead: Lead, look: Mapping[str, Look]) -> None:
-    """The whole height for a lead that is clear; else the lower part goes to the runner-up."""
-    if lead.leader == TIE:
-        _box(axes, lead, place - 0.05, place + 0.05, GRID, f"{short_name(task)}: a tie, or nothing known")
-        return
-    leader = look[lead.leader]
-    said = f"{short_name(task)}: {leader.label} leads" + ("" if lead.clear else ", not clearly")
-    _box(axes, lead, place - _HALF, place + (_SPLIT if lead.shared else _HALF), leader.colour, said)
-    if lead.shared:
-        second = look[lead.runner_up]
-        _box(axes, lead, place + _SPLIT, place + _HALF, second.colour, f"{said}; next: {second.label}")
+def _leaders(axes: Axes, place: int, strip: Strip, look: Mapping[str, Look]) -> None:
+    """The whole height for a lead that is clear, the upper part for one that is not."""
+    for (name, clear, shared), part in groupby(
+        strip.leads, key=lambda lead: (lead.leader, lead.clear, lead.shared)
+    ):
+        if name == TIE:
+            said = f"{short_name(strip.task)}: a tie, or nothing known"
+            _box(axes, list(part), place - 0.05, place + 0.05, GRID, said)
+            continue
+        said = f"{short_name(strip.task)}: {look[name].label} leads" + ("" if clear else ", not clearly")
+        bottom = place + (_SPLIT if shared else _HALF)
+        _box(axes, list(part), place - _HALF, bottom, look[name].colour, said)
 
 
-def _box(axes: Axes, lead: Lead, top: float, bottom: float, colour: str, said: str) -> None:
+def _seconds(axes: Axes, place: int, strip: Strip, look: Mapping[str, Look]) -> None:
+    """The lower part for the runner-up, where a lead is not clear."""
+    for (name, second), part in groupby(
+        strip.leads, key=lambda lead: (lead.leader, lead.runner_up if lead.shared else TIE)
+    ):
+        if second != TIE:
+            said = f"{short_name(strip.task)}: {look[second].label} is next to {look[name].label}"
+            _box(axes, list(part), place + _SPLIT, place + _HALF, look[second].colour, said)
+
+
+def _box(axes: Axes, leads: Sequence[Lead], top: float, bottom: float, colour: str, said: str) -> None:
     """A little longer than its piece, without antialiasing: the page would shine through between two of one colour."""
-    width, height = lead.stop * 1.004 - lead.start, bottom - top
-    box = Rectangle((lead.start, top), width, height, facecolor=colour, linewidth=0, antialiased=False)
+    start, height = leads[0].start, bottom - top
+    width = leads[-1].stop * 1.004 - start
+    box = Rectangle((start, top), width, height, facecolor=colour, linewidth=0, antialiased=False)
     axes.add_patch(box)
     named([box], said)
 

@@ -12,6 +12,7 @@ from pandas import DataFrame
 
 from nogd.errors import UserError
 from nogd.report.canvas import (
+    WIDTH,
     heading,
     label_width,
     legend_below,
@@ -30,7 +31,7 @@ from nogd.report.look import GREY, Look, looks_of
 from nogd.report.names import counted, short_name
 from nogd.report.svg import named
 
-ROW = 0.25
+ROW, NARROWEST = 0.25, 1.5
 _PARTS = {"scoring": "scoring", "own_work": "own work", "measuring": "measuring"}
 _PALE = 0.4
 NO_TIMES = "No run here knows how long it took."
@@ -45,9 +46,9 @@ def draw(comparison: Comparison) -> Drawn | str:
     labels = [look[learner].label for learner in table["learner"]]
     handles = _handles()
     below = legend_height([str(each.get_label()) for each in handles])
-    canvas = new_canvas(0.3 + ROW * len(table) + 0.26 + below)
-    right = numbers_width(_numbers(table))
-    _panel(place_axes(canvas, label_width(labels), right, 0.3, 0.26 + below), table, look)
+    left, right = label_width(labels), numbers_width(_numbers(table))
+    canvas = new_canvas(0.3 + ROW * len(table) + 0.26 + below, max(WIDTH, left + NARROWEST + right))
+    _panel(place_axes(canvas, left, right, 0.3, 0.26 + below), table, look)
     legend_below(canvas, handles)
     return Drawn(canvas, table, _finding(comparison, table))
 
@@ -136,9 +137,9 @@ def _finding(comparison: Comparison, table: DataFrame) -> str:
     busiest = int(np.argmax(shares))
     lost = int(table["lost"].sum())
     scope = "the tasks that all can do" if comparison.board.common else "each learner's own tasks"
-    ends = f"{short_name(quickest['learner'])} takes {_seconds(quickest['total'])}"
+    ends = f"{_seconds(quickest['total'])} for {short_name(quickest['learner'])}"
     if len(table) > 1:
-        ends += f", the least, and {short_name(slowest['learner'])} {_seconds(slowest['total'])}, the most"
+        ends += f", the least, to {_seconds(slowest['total'])} for {short_name(slowest['learner'])}"
     return (
         f"Mean time of a run over {scope}: {ends}. {short_name(table['learner'][busiest])} spends the largest share "
         f"on itself, {shares[busiest]:.0%}." + (f" {counted(lost, 'lost run')} left out." if lost else "")

@@ -26,7 +26,7 @@ from nogd.report.canvas import (
 from nogd.report.figure import Comparison, Drawn, Figure, choice
 from nogd.report.finals import FAILED, applicable, numbers
 from nogd.report.look import PAPER, Look, looks_of
-from nogd.report.names import short_name
+from nogd.report.names import listed, short_name
 from nogd.report.statistics import FloatArray, interquartile_mean
 from nogd.report.svg import named
 
@@ -99,7 +99,11 @@ def _plot(axes: Axes, table: DataFrame, look: Mapping[str, Look]) -> None:
 
 
 def _ends(table: DataFrame) -> list[str]:
-    return [f"{plain(row['test'])} ({_signed(row['gap'])})" for row in table.to_dict("records")]
+    """The test value, with what training was better; next to values around 1 a thousandth is nothing."""
+    places = 3 if table["test"].abs().max() >= 0.1 else 12
+    return [
+        f"{plain(round(row['test'], places))} ({_signed(row['gap'])})" for row in table.to_dict("records")
+    ]
 
 
 def _row(axes: Axes, place: int, ends: FloatArray, look: Look) -> list[Line2D]:
@@ -133,11 +137,12 @@ def _signed(gap: float) -> str:
 def _finding(task: str, table: DataFrame) -> str:
     widest = table.iloc[int(table["gap"].to_numpy().argmax())]
     best = table.iloc[0]
-    metric = short_name(best["metric"])
-    said = (
-        f"{metric} on {short_name(task)}: {short_name(best['learner'])} is best on test data, {plain(best['test'])}, "
-        f"against {plain(best['train'])} on training data."
-    )
+    tied = [short_name(name) for name in table.loc[table["test"] == best["test"], "learner"]]
+    said = f"{short_name(best['metric'])} on {short_name(task)}: "
+    if len(tied) > 1:
+        said += f"tied for the best on test data, {plain(best['test'])}: {listed(tied, 3)}."
+    else:
+        said += f"{tied[0]} is best on test data, {plain(best['test'])}, with {plain(best['train'])} on training data."
     if widest["gap"] <= 0:
         return f"{said} Nobody does better on training data than on test data."
     return f"{said} {short_name(widest['learner'])} has the widest gap, {plain(widest['gap'])} better on training data."
