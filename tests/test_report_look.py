@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report_data import make_results
 
+from nogd.report.canvas import handles
 from nogd.report.figure import Comparison
 from nogd.report.look import DARK, GREY, IN_COLOUR, LIGHT, MARKERS, THEME, looks, looks_of
 
@@ -70,6 +71,15 @@ def test_with_many_learners_the_best_and_the_baselines_have_colours_and_the_rest
     assert {"adam", "random-search", *comparison.board.table["learner"][:4]} <= set(loud)
     assert len({shown[name].colour for name in loud}) == IN_COLOUR
     assert {look.colour for look in shown.values() if look.quiet} == {GREY}
+
+
+def test_one_learner_in_grey_is_named_several_are_counted():
+    nine = looks(
+        [f"learner-{number}" for number in range(9)], loud=[f"learner-{number}" for number in range(8)]
+    )
+    assert [each.get_label() for each in handles(list(nine.values()))][-1] == "learner-8"
+    few = looks(["a", "b", "c"], loud=["a"])
+    assert [each.get_label() for each in handles(list(few.values()))] == ["a", "2 more, in grey"]
 
 
 def test_few_learners_all_have_colours():

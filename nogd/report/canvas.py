@@ -109,15 +109,15 @@ def log_values(axes: Axes, direction: str = "y") -> None:
     axis = axes.yaxis if direction == "y" else axes.xaxis
     (axes.set_yscale if direction == "y" else axes.set_xscale)("log")
     low, high = axis.get_view_interval()
-    axis.set_major_locator(FixedLocator(log_ticks(low, high, _room(axes, direction))))
+    axis.set_major_locator(FixedLocator(log_ticks(low, high, max(int(_room(axes, direction)), 2))))
     axis.set_major_formatter(FuncFormatter(short_number))
     axis.set_minor_locator(NullLocator())
 
 
-def _room(axes: Axes, direction: str) -> int:
-    """How many numbers stand beside each other along an axis, at least two."""
+def _room(axes: Axes, direction: str) -> float:
+    """How many numbers fit beside each other along an axis."""
     room = axes.bbox.height / 0.25 if direction == "y" else axes.bbox.width / 0.55
-    return max(int(room / axes.figure.dpi), 2)
+    return float(room / axes.figure.dpi)
 
 
 def log_ticks(low: float, high: float, most: int) -> list[float]:
@@ -163,7 +163,9 @@ def numbers_at_right(axes: Axes, texts: Sequence[str]) -> None:
 def linear_values(axes: Axes, direction: str = "y") -> None:
     """A linear value axis with few plain numbers, as many as there is room for."""
     axis = axes.yaxis if direction == "y" else axes.xaxis
-    axis.set_major_locator(MaxNLocator(min(5, _room(axes, direction)), steps=[1, 2, 2.5, 5, 10]))
+    axis.set_major_locator(
+        MaxNLocator(min(5, max(round(_room(axes, direction)), 2)), steps=[1, 2, 2.5, 5, 10])
+    )
     axis.set_major_formatter(FuncFormatter(short_number))
 
 
@@ -188,12 +190,13 @@ def handle(look: Look) -> Line2D:
 
 
 def handles(looks: Sequence[Look]) -> list[Line2D]:
-    """One entry a learner in colour; those in grey share one, since a name on hover tells them apart."""
+    """One entry a learner in colour; several in grey share one, since a name on hover tells them apart."""
     loud = [handle(look) for look in looks if not look.quiet]
-    quiet = len(looks) - len(loud)
-    return (
-        [*loud, Line2D([], [], color=GREY, linewidth=1.0, label=f"{quiet} more, in grey")] if quiet else loud
-    )
+    quiet = [look.label for look in looks if look.quiet]
+    if not quiet:
+        return loud
+    label = quiet[0] if len(quiet) == 1 else f"{len(quiet)} more, in grey"
+    return [*loud, Line2D([], [], color=GREY, linewidth=1.0, label=label)]
 
 
 def stroke(look: Look) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from nogd.report.canvas import (
     place_axes,
 )
 from nogd.report.figure import Comparison, Drawn, Figure, choice
-from nogd.report.figures.learning_curves import Panel, panels_of
+from nogd.report.figures.learning_curves import SPENT, Panel, panels_of
 from nogd.report.leading import TIE, Lead, leads
 from nogd.report.look import GRID, PAPER, Look, looks_of
 from nogd.report.names import counted, short_name, short_names
@@ -40,11 +40,12 @@ _VIEWS = {"metric": "by the metric that counts", "loss": "by training loss"}
 
 @dataclass(frozen=True)
 class Strip:
-    """One task: who leads where. measured: what decides."""
+    """One task: who leads where. measured: what decides; unequal: whether learners had different budgets."""
 
     task: str
     measured: str
     leads: Sequence[Lead]
+    unequal: bool
 
 
 def draw(comparison: Comparison) -> list[Drawn] | str:
@@ -73,7 +74,7 @@ def strips_of(panels: Sequence[Panel], view: str) -> list[Strip]:
         measured = panel.metric_title.partition(" (")[0] if view == "metric" else "training loss"
         if len(curves) > 1 and len(panel.grid) > 1:
             found = leads(panel.grid, curves, greater=panel.greater and view == "metric")
-            strips.append(Strip(panel.task, measured, found))
+            strips.append(Strip(panel.task, measured, found, panel.unequal))
     return strips
 
 
@@ -176,7 +177,7 @@ def _finding(view: str, strips: Sequence[Strip]) -> str:
     more = f"; and {counted(len(strips) - 6, 'task')} more" if len(strips) > 6 else ""
     return (
         f"Best learner {_VIEWS[view]} with the whole budget: {told}{more}. At that end the lead is clear on {clear} "
-        f"of {counted(len(strips), 'task')}."
+        f"of {counted(len(strips), 'task')}.{SPENT if any(strip.unequal for strip in strips) else ''}"
     )
 
 

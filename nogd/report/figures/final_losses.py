@@ -144,7 +144,7 @@ def _intervals(axes: Axes, table: DataFrame) -> None:
 def _finding(task: str, table: DataFrame) -> str:
     losses = [f"{short_name(row['learner'])} {plain(row['loss'])}" for row in table.to_dict("records")]
     failed = int(table["failures"].sum())
-    told = f" {counted(failed, 'failed run')} counted with what they left." if failed else ""
+    told = f" With {counted(failed, 'failed run')}, by the last loss that was known." if failed else ""
     return f"Final training loss on {short_name(task)}, lowest first: {listed(losses, 5)}.{told}"
 
 

@@ -144,7 +144,8 @@ FIGURE = Figure(
     reading=(
         (
             "A number says how often a run of the learner at the left ends better than one of the learner above, on "
-            "test data, averaged over tasks; blue wins, orange loses, a failed run loses to any other."
+            "test data (training data where a task has no split), averaged over tasks; blue wins, orange loses, a "
+            "failed run loses to any other."
         ),
         (
             "* marks pairs that differ beyond chance: Mann-Whitney's test over the runs of all tasks, corrected for "

@@ -29,6 +29,7 @@ from nogd.report.canvas import (
 from nogd.report.curves import Curve, budget_grid, resampled
 from nogd.report.figure import Comparison, Drawn, Figure, choice
 from nogd.report.finals import applicable, finite, numbers
+from nogd.report.groups import unequal_budgets
 from nogd.report.leading import TIE, leads
 from nogd.report.look import INK, MUTED, PAPER, Look, looks_of
 from nogd.report.names import counted, listed, short_name
@@ -36,6 +37,7 @@ from nogd.report.statistics import FloatArray, band, interquartile_mean
 from nogd.report.svg import named
 
 PLOT_HEIGHT = 1.75
+SPENT = " Budgets differ: a learner that has spent its own is shown with its last value from there on."
 NO_CURVES = "No run here has left a curve."
 
 
@@ -51,6 +53,8 @@ class Panel:
     greater: bool
     constant: float
     reference: float
+    unequal: bool = False
+    """Whether learners had different budgets."""
     ceiling: float = np.inf
     """Where the loss axis ends, so that runs that diverged do not flatten the others."""
 
@@ -89,14 +93,15 @@ def draw_on(axes: Axes, comparison: Comparison, *, task: str | None = None, by: 
 def panels_of(comparison: Comparison) -> list[Panel]:
     """The curves of every task that has some, by the tasks' names."""
     by_task = dict(iter(comparison.curves.groupby("task", sort=False)))
+    unequal = unequal_budgets(comparison.runs, comparison.settings)
     return [
-        panel_of(str(task), applicable(runs), by_task[task])
+        panel_of(str(task), applicable(runs), by_task[task], unequal=unequal)
         for task, runs in comparison.runs.groupby("task", sort=True)
         if task in by_task
     ]
 
 
-def panel_of(task: str, runs: DataFrame, curves: DataFrame) -> Panel:
+def panel_of(task: str, runs: DataFrame, curves: DataFrame, *, unequal: bool) -> Panel:
     """The curves of one task."""
     cost = finite(curves, "forwards")
     positive = cost[cost > 0]
@@ -115,6 +120,7 @@ def panel_of(task: str, runs: DataFrame, curves: DataFrame) -> Panel:
         greater=greater,
         constant=_first_number(runs, "constant"),
         reference=_first_number(runs, "reference"),
+        unequal=unequal,
         ceiling=_ceiling(runs, curves, grid),
     )
 
@@ -274,7 +280,7 @@ def _finding(panel: Panel) -> str:
     )
     return (
         f"Learning curves of {counted(len(curves), 'learner')} on {short_name(panel.task)}, {what}. At "
-        f"{panel.grid[-1]:,.0f} forwards {_ahead(panel, curves)}.{above}"
+        f"{panel.grid[-1]:,.0f} forwards {_ahead(panel, curves)}.{above}{SPENT if panel.unequal else ''}"
     )
 
 

@@ -16,7 +16,7 @@ from nogd.report.figure import Comparison, Drawn, Figure
 from nogd.report.finals import NOT_APPLICABLE
 from nogd.report.groups import unequal_budgets
 from nogd.report.look import Look, looks_of
-from nogd.report.names import listed, short_name, short_names
+from nogd.report.names import counted, listed, short_name, short_names
 from nogd.report.ranking import task_ranks
 
 ROW, COLUMN = 0.23, 0.31
@@ -96,7 +96,7 @@ def _finding(table: DataFrame) -> str:
     left_out = (
         f" {blank} of {table.size} cells have no rank: not applicable, or no runs yet." if blank else ""
     )
-    return f"Lowest mean rank, of {table.shape[1]} tasks: {told} (ties count for each).{left_out}"
+    return f"Lowest mean rank, of {counted(table.shape[1], 'task')}: {told} (ties count for each).{left_out}"
 
 
 FIGURE = Figure(
@@ -104,8 +104,8 @@ FIGURE = Figure(
     title="Ranks, task by task",
     reading=(
         (
-            "A number is a learner's mean rank on a task over repetitions, by the metric on test data: 1 is the best, "
-            "darker is better."
+            "A number is a learner's mean rank on a task over repetitions, by the metric on test data (training data "
+            "where the task has no split): 1 is the best, darker is better."
         ),
         (
             "A failed run takes the last rank. Hatched: not applicable, and left out of that task's ranks. A rank says "
