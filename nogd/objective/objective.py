@@ -458,9 +458,8 @@ class Walk:
         self._objective, self._tracks = objective, tracks
         self._version, self._dimension = theta._version, len(theta)
         # As an array, as setting a single number of a tensor takes as long as scoring some lines.
-        self._cells = (
-            theta.detach().numpy() if theta.device.type == "cpu" and theta.dtype in _OF_NUMPY else theta
-        )
+        is_array = theta.device.type == "cpu" and theta.dtype in _OF_NUMPY
+        self._cells = theta.detach().numpy() if is_array else None
 
     @property
     def is_live(self) -> bool:
@@ -496,9 +495,11 @@ class Walk:
     def move(self, index: int, value: float | Tensor) -> None:
         """Set the coordinate in theta, in place; counts nothing."""
         self._check(index)
-        self._cells[index] = value
-        if self._cells is not self.theta:  # written to behind torch's back
-            increment_version(self.theta)
+        if self._cells is None:
+            self.theta[index].fill_(value)  # by which a GPU is not waited for
+        else:
+            self._cells[index] = value
+            increment_version(self.theta)  # written to behind torch's back
         self._tracks.moved(index)
         self._version = self.theta._version
 
