@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -41,13 +42,22 @@ HOSTILE = [
 CHROMIUMS = ["chromium", "chromium-browser", "google-chrome"]
 FAILURES = {("sgd", "wine", 1): "error", ("adam", "iris", 0): "timeout"}
 THIRTY = [*SKILL, *(f"learner-{place:02}" for place in range(24))]
+
+
+def diverging(results: Results) -> Results:
+    """The same, but sgd is worse than everything by a number that takes much room."""
+    runs = results.runs.copy()
+    runs.loc[runs["learner"] == "sgd", "test_metric"] = -1.2e10
+    return replace(results, runs=runs)
+
+
 STATES: dict[str, Results] = {
     "full": make_results(failures=FAILURES),
     "ten repetitions": make_results(["adam", "sgd", "random-search"], ["iris", "wine"], 10),
     "hostile": make_results(HOSTILE, HOSTILE[:4], 2, {(HOSTILE[0], HOSTILE[1], 0): "error"}),
     "thirty learners": make_results(THIRTY, ["iris", "wine"], 2),
     "twelve learners": make_results(THIRTY[:12], ["iris", "wine"], 5),
-    "with targets": make_measured([*SKILL, "exact-line,order=random"], failures=FAILURES),
+    "with targets": diverging(make_measured([*SKILL, "exact-line,order=random"], failures=FAILURES)),
     "empty": make_results(repetitions=0),
     "one run": make_results(["adam"], ["diabetes"], 1),
     "all failed": make_results(

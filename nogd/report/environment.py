@@ -45,6 +45,7 @@ def sessions(meta: Mapping[str, Any]) -> list[list[tuple[str, str]]]:
         [
             ("session" if key == "id" else str(key).replace("_", " "), _told(value))
             for key, value in session.items()
+            if value not in ("", None)
         ]
         for session in reversed(meta.get("sessions") or ())
     ]
@@ -120,6 +121,8 @@ def _budget(text: object) -> str:
 def _told(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_told(part)}" for key, part in value.items())
+    if isinstance(value, float):
+        return f"{value:,.15g}"
     if isinstance(value, list | tuple):
         return "; ".join(map(_told, value))
     return str(value)
