@@ -15,6 +15,7 @@ import numpy as np
 from numba import njit, types
 
 from nogd.objective import plan
+from nogd.objective.code_cache import kept
 
 _OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
 _inner = njit(**_OPTIONS, no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -22,10 +23,7 @@ _inner = njit(**_OPTIONS, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 def _entry(function):
     """Called from outside: its code is kept on disk, beside this file or in the user's cache, if there is a place."""
-    try:
-        return njit(**_OPTIONS, cache=True)(function)
-    except RuntimeError:
-        return njit(**_OPTIONS)(function)
+    return kept(function, **_OPTIONS)
 
 
 U = np.uintp

@@ -1,0 +1,53 @@
+"""Compiled code on disk, as numba keeps it, but such that a disk that fails, or a file that was cut short, costs only
+the time to compile again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from numba import njit
+from numba.core.caching import FunctionCache
+from numba.core.sigutils import normalize_signature
+
+from nogd.objective import plan
+
+
+class _Cache(FunctionCache):
+    """By itself numba raises whatever the disk does, in the midst of a call, and looks only at the function's file."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        sources = [function.__code__.co_filename, plan.__file__]
+        self._sources = hashlib.sha256(b"".join(Path(source).read_bytes() for source in sources)).hexdigest()
+
+    def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
+        return (*super()._index_key(sig, codegen), self._sources)
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            found = super().load_overload(sig, target_context)
+            # Of two processes that save at the same time one may name the file that the other has written.
+            if found is None or found.signature.args == normalize_signature(sig)[0]:
+                return found
+        except Exception:  # whatever unpickling half a file raises
+            pass
+        with suppress(OSError):
+            self.flush()
+        return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        with suppress(OSError):  # no room, no right to write, or the folder is gone
+            super().save_overload(sig, data)
+
+
+def kept(function: Callable[..., Any], **options: Any) -> Any:
+    """The function compiled by numba.njit with these options, its code kept on disk if there is a place for it."""
+    compiled = njit(**options)(function)
+    with suppress(RuntimeError, OSError):  # no folder may be written to, or there are no sources
+        compiled._cache = _Cache(function)
+    return compiled

@@ -1,0 +1,146 @@
+"""Compiled code on disk: whatever happens to the files, a call gives what it should."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+numba = pytest.importorskip("numba")
+
+from nogd.objective import code_cache  # noqa: E402  # it needs numba
+
+
+def twice(x):
+    return x + x
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    return tmp_path
+
+
+def loaded() -> tuple[int, int]:
+    """What a new process would do at an int and at a float: how many of both come from the disk, and were compiled."""
+    made = code_cache.kept(twice)
+    assert (made(2), made(2.5)) == (4, 5.0)
+    return sum(made.stats.cache_hits.values()), sum(made.stats.cache_misses.values())
+
+
+def files(folder: Path, ending: str) -> list[Path]:
+    return sorted(folder.rglob(f"*{ending}"))
+
+
+def test_it_is_compiled_once(folder):
+    assert loaded() == (0, 2)
+    assert loaded() == (2, 0)
+    assert len(files(folder, ".nbc")) == 2
+
+
+@pytest.mark.parametrize("ending", [".nbi", ".nbc"])
+@pytest.mark.parametrize("rest", [b"", b"\x80\x05", b"nonsense"])
+def test_a_file_that_was_cut_short_is_made_anew(folder, ending, rest):
+    loaded()
+    for file in files(folder, ending):
+        file.write_bytes(rest)
+    assert loaded() == (0, 2)
+    assert loaded() == (2, 0)
+
+
+def test_a_file_that_is_gone_is_made_anew(folder):
+    loaded()
+    files(folder, ".nbc")[0].unlink()
+    assert loaded() == (1, 1)
+    assert loaded() == (2, 0)
+
+
+def test_code_of_another_type_is_not_taken(folder):
+    """As it stands there after two processes saved at the same time under one name."""
+    loaded()
+    first, second = files(folder, ".nbc")
+    first.write_bytes(second.read_bytes())
+    assert loaded() == (0, 2)
+    assert loaded() == (2, 0)
+
+
+def test_a_change_of_the_plan_is_a_change_of_the_code(folder, tmp_path, monkeypatch):
+    loaded()
+    other = tmp_path / "plan.py"
+    other.write_text("ROWS = 128\n")
+    monkeypatch.setattr(code_cache.plan, "__file__", str(other))
+    assert loaded() == (0, 2)
+
+
+def test_no_folder_may_be_written_to(monkeypatch):
+    def nowhere(self: Any, function: Any) -> None:
+        raise RuntimeError("cannot cache function: no locator available")
+
+    monkeypatch.setattr("numba.core.caching.CacheImpl.__init__", nowhere)
+    assert loaded() == loaded() == (0, 2)
+
+
+def test_the_folder_is_gone_meanwhile(folder):
+    made = code_cache.kept(twice)
+    folder.rmdir() if not any(folder.iterdir()) else [path.rmdir() for path in folder.iterdir()]
+    assert made(3) == 6
+
+
+FULL = """
+    import resource, signal, sys
+    import numba
+    numba.config.CACHE_DIR = sys.argv[1]
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    sys.path.insert(0, sys.argv[2])
+    from test_code_cache import loaded
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))
+    print(loaded())
+"""
+
+
+def in_a_process(program: str, *arguments: Any) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(program), *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the limit is Unix's")
+@pytest.mark.parametrize("room", [0, 100, 2_000])
+def test_a_full_disk(tmp_path, room):
+    out, err = (process := in_a_process(FULL, tmp_path, Path(__file__).parent, room)).communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert out == "(0, 2)\n"
+
+
+TOGETHER = """
+    import sys
+    import numba
+    numba.config.CACHE_DIR = sys.argv[1]
+    sys.path.insert(0, sys.argv[2])
+    from test_code_cache import loaded
+    print("ready", flush=True)
+    sys.stdin.readline()
+    loaded()
+"""
+
+
+def test_processes_that_compile_at_the_same_time(folder):
+    processes = [in_a_process(TOGETHER, folder, Path(__file__).parent) for _ in range(3)]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in processes:
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+    loaded()  # whose entry was lost is made anew
+    assert loaded() == (2, 0)
