@@ -25,6 +25,7 @@ from nogd.objective.network import Engine, Network, check_independent, private_c
 from nogd.objective.objective import Objective
 from nogd.objective.space import DEFAULT_BOX, Bounds, ParameterSpace
 from nogd.objective.stream import Stream
+from nogd.objective.workable import checked_module, with_copies
 from nogd.recorder import Point, Recorder
 from nogd.training import Ending, train
 
@@ -120,7 +121,7 @@ def minimize(
     """
     if not callable(score):
         raise InvalidSetting(f"the score must be a callable of the module, not {score!r:.60}.")
-    space = ParameterSpace(_checked_module(module), bounds)
+    space = ParameterSpace(checked_module(module), bounds)
     return _run(
         build(learner, hyper), Objective(BlackBox(module, space, score)), module, budget, seed, target
     )
@@ -140,15 +141,19 @@ def objective(
 ) -> Objective:
     """What `fit` minimises, for people who score candidates themselves: `objective(...).losses(Population(thetas))`.
 
+    It works on a copy of the module as it is now, hooks and mode included. Tensors of data are not copied: leave them
+    as they are. Several threads may use it at once.
+
     engine: how to score candidates ("compiled", "stack", "chain", "vmap" or "loop"); left out, the fastest that is
-    right is chosen, which the objective's own `engine` tells with the reason. Raises InvalidSetting if that one cannot.
+    right is chosen, which the objective's own `engine` tells with the reason. Raises InvalidSetting if that one cannot;
+    what vmap refuses shows at the first call, which then warns and goes on by the loop.
     """
     if batch_size is not None and not (_is_whole(batch_size) and batch_size >= 1):
         raise InvalidSetting(f"batch_size must be a whole number of at least 1, not {batch_size!r:.60}.")
     if dtype is not None and not _is_floating(dtype):
         raise InvalidSetting(f"dtype must be a floating-point type such as torch.float64, not {dtype!r:.60}.")
     place = None if device is None else find_device(device)
-    working = private_copy(_checked_module(module)).to(device=place, dtype=dtype)
+    working = private_copy(checked_module(module)).to(device=place, dtype=dtype)
     space = ParameterSpace(working, bounds)
     if isinstance(inputs, TensorDataset) and targets is None and len(inputs.tensors) == 2:
         inputs, targets = inputs.tensors  # in memory as it is
@@ -157,16 +162,22 @@ def objective(
         check_independent(working, module, batches.first[0])
         if batch_size is not None:
             batches.rows(torch.zeros(1, dtype=torch.long))  # now, not in the midst of a run
-        return Objective(make_stream(working, batches, loss, space), batch_size=batch_size)
+        return Objective(make_stream(working, batches, loss, space, engine), batch_size=batch_size)
     x, y = as_tensors(inputs, targets, working, space)
     check_independent(working, module, x)
     return Objective(make_network(working, x, y, loss, space, engine), batch_size=batch_size)
 
 
-def make_stream(working: nn.Module, batches: StreamedBatches, loss: AnyLoss, space: ParameterSpace) -> Stream:
+def make_stream(
+    working: nn.Module,
+    batches: StreamedBatches,
+    loss: AnyLoss,
+    space: ParameterSpace,
+    engine: Engine | None = None,
+) -> Stream:
     """A module that may be worked on, with streamed data and loss; a DataError if they do not fit together."""
     inputs, targets = batches.first
-    return Stream(make_network(working, inputs, targets, loss, space), batches)
+    return Stream(make_network(working, inputs, targets, loss, space, engine), batches)
 
 
 def make_network(
@@ -179,19 +190,24 @@ def make_network(
 ) -> Network:
     """A module that may be worked on, with data and loss; a DataError if they do not fit together."""
     found = find_loss(loss)
+    given = inputs.clone()
     try:
         with torch.no_grad():
-            outputs = working(inputs)
-    except (RuntimeError, TypeError, ValueError, IndexError, AssertionError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            outputs = working(given)
+    except Exception as error:  # whatever a forward may raise
+        first = (str(error).strip() or "it gave no reason").splitlines()[0]
         raise DataError(
-            f"the module cannot process inputs of shape {list(inputs.shape)} and type {inputs.dtype}: {first}."
+            f"the module cannot process inputs of shape {list(inputs.shape)} and type {inputs.dtype}:"
+            f" {type(error).__name__}: {first}."
         ) from error
-    if not isinstance(outputs, Tensor) and found.targets != "as given":
+    if found.targets != "as given" and (not isinstance(outputs, Tensor) or outputs.is_complex()):
+        what = outputs.dtype if isinstance(outputs, Tensor) else f"a {type(outputs).__name__}"
         raise DataError(
-            f"the module gives a {type(outputs).__name__}, but loss {found.name!r} needs one tensor of outputs; wrap"
-            " the module so that it returns that, or give a loss of your own."
+            f"the module gives {what}, but loss {found.name!r} needs one tensor of real outputs; wrap the module so"
+            " that it returns that, or give a loss of your own."
         )
+    if given._version:  # the module writes into its inputs, which the next candidate would get
+        working.register_forward_pre_hook(with_copies)
     return Network(working, space, inputs, found.fit_targets(targets, outputs), found, engine)
 
 
@@ -237,16 +253,6 @@ def _run(
     best = min(trained.trace.best, outcome.loss)
     meter, points = trained.meter, recorder.points
     return Run(learner, outcome.theta, outcome.loss, best, outcome.status, outcome.reason, meter, points)
-
-
-def _checked_module(module: object) -> nn.Module:
-    if not isinstance(module, nn.Module):
-        raise InvalidSetting(f"the module must be a torch.nn.Module, not a {type(module).__name__}.")
-    if any(isinstance(p, nn.UninitializedParameter) for p in module.parameters()):
-        raise InvalidSetting(
-            "the module has lazy parameters without a shape; call it once on a row of the inputs first."
-        )
-    return module
 
 
 def _is_whole(value: object) -> bool:

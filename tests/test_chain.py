@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_networks import FEATURES, HALVES, freezings, images, vectors
 from torch import Tensor, nn
 
 import nogd
@@ -22,72 +23,10 @@ from nogd.objective.chunks import CHUNK_ELEMENTS
 from nogd.objective.objective import Objective
 
 D = torch.float64
-ACTIVATIONS: list[Callable[[], nn.Module]] = [
-    nn.ReLU, nn.Tanh, nn.Sigmoid, nn.GELU, nn.ELU, nn.SELU, nn.CELU, nn.SiLU, nn.Mish, nn.Softplus, nn.Softsign,
-    nn.LeakyReLU, nn.Hardtanh, nn.ReLU6, nn.Hardsigmoid, nn.Hardswish, nn.LogSigmoid, nn.Tanhshrink, nn.Softshrink,
-    nn.Hardshrink, nn.Identity, nn.Dropout, lambda: nn.ReLU(inplace=True), lambda: nn.ELU(inplace=True),
-]  # fmt: skip
-FEATURES = st.integers(1, 64)
-HALVES = st.booleans()
 
 
 def engine(objective: Objective) -> str:
     return objective.engine.partition(":")[0]
-
-
-@st.composite
-def vectors(draw: st.DrawFn, features: int) -> list[nn.Module]:
-    """Layers for inputs of that many features, with one output or several at the end."""
-    layers: list[nn.Module] = []
-    for _ in range(draw(st.integers(1, 4))):
-        width = draw(FEATURES)
-        layers.append(nn.Linear(features, width, bias=draw(HALVES)))
-        if draw(HALVES):
-            layers.append(draw(st.sampled_from(ACTIVATIONS))())
-        if draw(HALVES):
-            layers.append(nn.LayerNorm(width, elementwise_affine=draw(HALVES)))
-        if draw(st.integers(0, 3)) == 0:
-            layers.append(nn.BatchNorm1d(width))
-        if draw(st.integers(0, 3)) == 0:
-            layers += [nn.Identity(), nn.Linear(width, width)]
-        if draw(st.integers(0, 3)) == 0:  # the same layer a second time
-            layers += [nn.Sequential(again := nn.Linear(width, width), nn.Tanh()), again]
-        features = width
-    return [*layers, nn.Linear(features, draw(st.integers(2, 4)))]
-
-
-@st.composite
-def images(draw: st.DrawFn, channels: int, side: int) -> list[nn.Module]:
-    """Layers for square images."""
-    layers: list[nn.Module] = []
-    for _ in range(draw(st.integers(1, 2))):
-        width, kernel = draw(st.integers(1, 5)), draw(st.sampled_from([1, 2, 3, (2, 3)]))
-        options = {"stride": draw(st.integers(1, 2)), "padding": draw(st.sampled_from([0, 1, (0, 1)]))}
-        layers.append(nn.Conv2d(channels, width, kernel, bias=draw(HALVES), **options))
-        layers.append(draw(st.sampled_from(ACTIVATIONS))())
-        if draw(HALVES):
-            layers.append(draw(st.sampled_from([nn.MaxPool2d(2), nn.AvgPool2d(2, 1), nn.MaxPool2d(1, 2)])))
-        if draw(HALVES):
-            layers.append(nn.BatchNorm2d(width))
-        channels = width
-    if draw(HALVES):
-        layers.append(nn.AdaptiveAvgPool2d(1))
-    shape = nn.Sequential(*layers).eval()(torch.zeros(1, layers[0].in_channels, side, side)).shape[1:]
-    if draw(HALVES):
-        layers.append(nn.LayerNorm(list(shape[-draw(st.integers(1, 3)) :])))
-    return [*layers, nn.Flatten(), *draw(vectors(math.prod(shape)))]
-
-
-@st.composite
-def freezings(draw: st.DrawFn, module: nn.Module) -> nn.Module:
-    """The module with values drawn, some parameters frozen, at least the last one searched."""
-    plain.drawn(module.double().eval(), draw(st.integers(0, 99)), 0.5)
-    for name, buffer in module.named_buffers():
-        if buffer.is_floating_point():
-            buffer.copy_(torch.linspace(0.5, 1.5, buffer.numel()) if "var" in name else buffer + 0.25)
-    for parameter in list(module.parameters())[:-1]:
-        parameter.requires_grad_(draw(st.integers(0, 3)) > 0)
-    return module
 
 
 def agree(

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from nogd.errors import InvalidSetting
 from nogd.objective.cost import BLACK_BOX_COST, Cost
 from nogd.objective.space import ParameterSpace
+from nogd.objective.turns import Turns
 
 Score = Callable[[nn.Module], float]
 
@@ -24,6 +25,7 @@ class BlackBox:
 
     def __init__(self, module: nn.Module, space: ParameterSpace, score: Score) -> None:
         self.module, self.space, self.score = module, space, score
+        self._turns = Turns()  # at the module, which holds one candidate at a time
 
     def cost(self) -> Cost:
         """A score costs one forward; there is no gradient."""
@@ -36,8 +38,8 @@ class BlackBox:
         )
 
     def _score(self, theta: Tensor) -> float:
-        self.space.write(theta, self.module)
-        with torch.no_grad():
+        with self._turns, torch.no_grad():
+            self.space.write(theta, self.module)
             value: object = self.score(self.module)
         if isinstance(value, Tensor):
             value = value.detach()

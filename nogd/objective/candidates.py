@@ -30,6 +30,10 @@ class Population:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "thetas", torch.as_tensor(self.thetas))
+        if self.thetas.is_complex() or self.thetas.layout != torch.strided:
+            raise InvalidSetting(
+                f"a Population takes real numbers in a dense tensor, not {self.thetas.dtype} in {self.thetas.layout}."
+            )
         if self.thetas.ndim != 2:
             raise InvalidSetting(
                 f"a Population takes thetas of shape [P, D], but these have shape {list(self.thetas.shape)};"
@@ -54,13 +58,15 @@ class Population:
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """One coordinate takes G values. theta: `[D]`; index: the coordinate; values: `[G]`."""
+    """One coordinate takes G values. theta: `[D]`; index: the coordinate; values: `[G]`; tensors or arrays."""
 
     theta: Tensor
     index: int
     values: Tensor
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "theta", torch.as_tensor(self.theta))
+        object.__setattr__(self, "values", torch.as_tensor(self.values, dtype=self.theta.dtype))
         if self.theta.ndim != 1 or self.values.ndim != 1 or not 0 <= self.index < len(self.theta):
             raise InvalidSetting(
                 f"a Line takes theta [D], an index below D and values [G]; got theta {list(self.theta.shape)},"
@@ -83,5 +89,24 @@ class Line:
 
     def dense(self) -> Tensor:
         thetas = self.theta.repeat(len(self.values), 1)
-        thetas[:, self.index] = self.values.to(thetas.dtype)
+        thetas[:, self.index] = self.values
         return thetas
+
+
+def weights_of(weights: Tensor, count: int, theta: Tensor, out: Tensor) -> Tensor:
+    """The weights `[P]` of candidates around theta `[D]`, as a tensor, to be combined into `out` `[D]`.
+
+    Raises InvalidSetting where there is not one for each, or where `out` is not like theta.
+    """
+    weights = torch.as_tensor(weights)
+    if weights.shape != (count,):
+        raise InvalidSetting(
+            f"there are {count} candidates but {' x '.join(map(str, weights.shape)) or 'no list of'} weights; one for"
+            " each, please."
+        )
+    if (out.shape, out.dtype, out.device) != (theta.shape, theta.dtype, theta.device):
+        raise InvalidSetting(
+            f"candidates are combined into a tensor like theta, {list(theta.shape)} of {theta.dtype} on {theta.device},"
+            f" not into {list(out.shape)} of {out.dtype} on {out.device}."
+        )
+    return weights

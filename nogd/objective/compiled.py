@@ -101,4 +101,8 @@ class Compiled:
             other.result()
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_pool": None}
+        return {name: value for name, value in self.__dict__.items() if name != "kernels"} | {"_pool": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state
+        self.kernels = kernels()

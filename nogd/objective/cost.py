@@ -39,6 +39,8 @@ class Cost:
 def stack_cost(stack: Stack) -> Cost:
     """The cost of a stack; its backward pass skips the first layer's input."""
     forward = stack.multiplications
+    if forward == 0:  # a layer of no units
+        return Cost(0.0, DEEP_NET_GRADIENT_COST)
     skipped = stack.layers[0].inputs * stack.layers[0].outputs
     return Cost(2.0 * forward, 1 + (2 * forward - skipped) / forward)
 

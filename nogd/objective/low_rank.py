@@ -10,14 +10,16 @@ import torch
 from torch import Generator, Tensor
 
 from nogd.errors import InvalidSetting
+from nogd.objective.candidates import weights_of
 from nogd.objective.chunks import chunk_elements
 from nogd.objective.losses import Loss
-from nogd.objective.space import ParameterSpace
+from nogd.objective.space import ParameterSpace, Tensors
 from nogd.objective.stack import Layer, Stack
 
 # Up to this rank the thin products are added column by column: a product of so few terms takes longer than all the
 # passes over its result (rank 2: 190 against 50 microseconds for 256 x 1,024 numbers).
 _BY_COLUMNS = 4
+_VECTORS, _MATRICES = 2, 3  # axes of a factor
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,11 +37,22 @@ class LowRank:
     scale: float
 
     def __post_init__(self) -> None:
-        sizes = [_size(left, right) for left, right in zip(self.left, self.right, strict=True)]
-        if sum(sizes) != len(self.theta) or len({len(left) for left in self.left}) > 1:
+        if self.theta.ndim != 1 or not self.left or len(self.left) != len(self.right):
             raise InvalidSetting(
-                f"the factors of LowRank make up {sum(sizes)} parameters of"
-                f" {sorted({len(left) for left in self.left})} candidates; theta has {len(self.theta)}."
+                f"LowRank takes theta [D] and a left and a right factor for each tensor, not theta"
+                f" {list(self.theta.shape)}, {len(self.left)} left ones and {len(self.right)} right ones."
+            )
+        for number, (left, right) in enumerate(zip(self.left, self.right, strict=True)):
+            if not _are_factors(left, right, len(self.left[0]), self.theta):
+                raise InvalidSetting(
+                    "a factor of LowRank is, for a matrix, left [P, out, r] and right [P, in, r], for a vector left"
+                    f" [P, n] and right None, each of theta's type; tensor {number} has left {_shape(left)} and right"
+                    f" {_shape(right)}."
+                )
+        size = sum(_size(left, right) for left, right in zip(self.left, self.right, strict=True))
+        if size != len(self.theta):
+            raise InvalidSetting(
+                f"the factors of LowRank make up {size} parameters, but theta has {len(self.theta)}."
             )
 
     @classmethod
@@ -47,6 +60,8 @@ class LowRank:
         cls, space: ParameterSpace, theta: Tensor, count: int, sigma: float, rng: Generator, rank: int = 1
     ) -> LowRank:
         """`count` candidates whose factors are standard normal; each parameter then moves by a deviation of `sigma`."""
+        if rank < 1:
+            raise InvalidSetting(f"a rank is a whole number of at least 1, not {rank!r:.60}.")
         left: list[Tensor] = []
         right: list[Tensor | None] = []
 
@@ -54,12 +69,12 @@ class LowRank:
             return theta.new_empty(count, *shape).normal_(generator=rng)
 
         for tensor in space:
-            size = tensor.stop - tensor.start
-            if len(tensor.shape) > 1:
-                left.append(normal(tensor.shape[0], rank))
-                right.append(normal(size // tensor.shape[0], rank))
+            rows, columns = _as_matrix(tensor)
+            if columns is not None:
+                left.append(normal(rows, rank))
+                right.append(normal(columns, rank))
             else:  # of the same deviation as a matrix, the product of whose factors has sqrt(rank)
-                left.append(normal(size) * math.sqrt(rank))
+                left.append(normal(rows) * math.sqrt(rank))
                 right.append(None)
         return cls(theta, tuple(left), tuple(right), sigma / math.sqrt(rank))
 
@@ -71,33 +86,39 @@ class LowRank:
         """D."""
         return len(self.theta)
 
+    def fits(self, space: ParameterSpace) -> bool:
+        """Whether the factors are those of the space's tensors."""
+        own = [
+            (left.shape[1], None if right is None else right.shape[1])
+            for left, right in zip(self.left, self.right, strict=True)
+        ]
+        return own == [_as_matrix(tensor) for tensor in space]
+
     def dense(self) -> Tensor:
         return self.theta + self.scale * torch.cat([m.flatten(1) for m in self._moves()], dim=1)
 
     def at(self, k: int) -> Tensor:
         """Candidate k, `[D]`."""
-        return self.part(k, k + 1).dense()[0]
+        return self.part(torch.tensor([k], device=self.theta.device)).dense()[0]
 
-    def part(self, start: int, stop: int) -> LowRank:
-        """Candidates start to stop."""
-        right = tuple(None if r is None else r[start:stop] for r in self.right)
-        return LowRank(self.theta, tuple(left[start:stop] for left in self.left), right, self.scale)
+    def part(self, numbers: Tensor) -> LowRank:
+        """Candidates of these numbers."""
+        right = tuple(None if r is None else r[numbers] for r in self.right)
+        return LowRank(self.theta, tuple(left[numbers] for left in self.left), right, self.scale)
 
+    @torch.no_grad()
     def combine(self, weights: Tensor, out: Tensor) -> None:
         """Add the weighted sum of the candidates' moves (without `scale`) to `out` `[D]`, in place. weights: `[P]`.
 
         One product for each tensor; never a `[P, D]` tensor.
         """
-        if len(weights) != len(self):
-            raise InvalidSetting(
-                f"there are {len(self)} candidates but {len(weights)} weights; one for each, please."
-            )
+        weights = weights_of(weights, len(self), self.theta, out).to(self.theta)
         start = 0
         for left, right in zip(self.left, self.right, strict=True):
             size = _size(left, right)
             place = out[start : start + size]
             if right is None:
-                place.addmv_(left.T, weights.to(left.dtype))
+                place.addmv_(left.T, weights)
             else:
                 weighted = (left * weights[:, None, None]).permute(1, 0, 2).reshape(left.shape[1], -1)
                 place.view(left.shape[1], -1).addmm_(
@@ -108,6 +129,26 @@ class LowRank:
     def _moves(self) -> Iterator[Tensor]:
         for left, right in zip(self.left, self.right, strict=True):
             yield left if right is None else left @ right.transpose(1, 2)
+
+
+def _as_matrix(tensor: Tensors) -> tuple[int, int | None]:
+    """Rows and columns of a tensor; of a vector its length and None."""
+    if len(tensor.shape) > 1:
+        return tensor.shape[0], math.prod(tensor.shape[1:])
+    return tensor.stop - tensor.start, None
+
+
+def _are_factors(left: Tensor, right: Tensor | None, count: int, theta: Tensor) -> bool:
+    """Whether they are factors of so many candidates, like theta."""
+    factors = [left] if right is None else [left, right]
+    matrices = right is not None and left.ndim == right.ndim == _MATRICES and left.shape[2] == right.shape[2]
+    return (matrices or (right is None and left.ndim == _VECTORS)) and all(
+        (len(factor), factor.dtype, factor.device) == (count, theta.dtype, theta.device) for factor in factors
+    )
+
+
+def _shape(factor: Tensor | None) -> str:
+    return "None" if factor is None else f"{list(factor.shape)} of {factor.dtype}"
 
 
 def _size(left: Tensor, right: Tensor | None) -> int:
@@ -146,7 +187,8 @@ def low_rank_losses(
 ) -> Tensor:
     """Losses `[P]`: one product with the base weights for all and thin ones for each, in chunks that fit the cache.
 
-    inputs `[features, N]`, targets features first. tensors: place of each tensor's factors, by its name.
+    inputs `[features, N]`, targets features first. tensors: place of each tensor's factors, by its name. A candidate
+    with an infinite activation has no finite loss here, even where the next activation would cut the infinity off.
     """
     assert loss.batched is not None
     moves = [_moves(layer, candidates, tensors) for layer in stack.layers]
@@ -172,11 +214,11 @@ def _thin_products(first: _Moves, inputs: Tensor, chunk: int) -> Iterator[tuple[
     One product makes those of many chunks: all of the inputs is read for it, which for a single chunk takes as long
     as all the rest.
     """
-    count, rank, features = first.right.shape
+    count, rank, _ = first.right.shape
     block = chunk * max(1, chunk_elements(inputs.device) // max(1, chunk * rank * inputs.shape[1]))
     for start in range(0, count, block):
         right = first.right[start : start + block]
-        thin = (right.reshape(-1, features) @ inputs).view(len(right), rank, -1)
+        thin = (right.flatten(0, 1) @ inputs).view(len(right), rank, -1)
         for k, part in enumerate(thin.split(chunk)):
             yield start + k * chunk, start + k * chunk + len(part), part
 

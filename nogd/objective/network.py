@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,7 @@ from nogd.objective.reading import check_chain, read_chain
 from nogd.objective.space import ParameterSpace
 from nogd.objective.stack import Stack, as_stack
 from nogd.objective.stack_tangents import stack_tangents
+from nogd.objective.turns import Turns
 from nogd.objective.vmapped import Functional, Vmapped
 
 Engine = Literal["compiled", "stack", "chain", "vmap", "loop"]
@@ -50,6 +51,7 @@ class Network:
         engine: Engine | None = None,
     ) -> None:
         self.space, self.loss, self.module = space, loss, module
+        self._turns = Turns()  # at the module, which holds one candidate at a time, or vmap's
         self._flat = space.read(module)
         self._parameters = _point_at(module, space, self._flat)
         self.stack: Stack | None = None
@@ -62,6 +64,11 @@ class Network:
         self.inputs, self.targets = inputs, targets
         self.engine, self.why = self._choose(engine)
         self.hold(inputs, targets)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy's parameters would be no views of its flat vector."""
+        self.__dict__ |= state
+        self._parameters = _point_at(self.module, self.space, self._flat)
 
     def hold(self, inputs: Tensor, targets: Tensor) -> None:
         """Score on these data from now on; they must be of the same kind as those before."""
@@ -164,10 +171,8 @@ class Network:
                 return self.compiled.losses(thetas, rows)
             if self._chain is not None:
                 return self._chain_losses(self._chain, thetas, rows)
-            examples = self.examples if rows is None else len(rows)
-            if self._vmapped is not None and self._vmapped.pays(len(thetas), examples):
-                return self._vmap_losses(self._vmapped, thetas, rows)
-            return self._loop_losses(thetas, rows)
+            with self._turns:
+                return self._called_losses(thetas, rows)
 
     def stack_data(self, rows: Tensor | None) -> tuple[Tensor, Tensor]:
         """Inputs and targets, features first, `[features, N]`, as a stack or a chain takes them."""
@@ -178,12 +183,13 @@ class Network:
     def outputs(self, theta: Tensor, inputs: Tensor) -> Tensor:
         """What the module itself gives with theta `[D]` as its parameters."""
         self._flat.copy_(theta)
+        torch.clear_autocast_cache()  # it does not notice that parameters are written to
         return cast(Tensor, self.module(inputs))
 
     def gradient(self, theta: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
         """Loss and gradient `[D]` at theta, by autograd through the module itself; zeros where it has none."""
         inputs, targets = self._batch(rows)
-        with torch.enable_grad():
+        with self._turns, torch.inference_mode(False), torch.enable_grad():
             loss = self.loss(self.outputs(theta, inputs), targets)
             if not loss.requires_grad:
                 return loss, torch.zeros_like(theta)
@@ -202,14 +208,15 @@ class Network:
         def loss_of(point: Tensor) -> Tensor:
             return self.loss(self._functional(point, inputs), targets)
 
-        if not self._forward_mode:
-            loss, gradient = self.gradient(theta, rows)
-            if self._forward_mode is None and gradient.any():  # one of zeros would show nothing
-                self._forward_mode = agrees(loss_of, theta, loss, gradient)
+        with self._turns:
             if not self._forward_mode:
-                return loss, directions @ gradient
-        chunk = max(1, chunk_elements(theta.device) // max(1, inputs.numel(), len(theta)))
-        return tangents(loss_of, theta, directions, chunk)
+                loss, gradient = self.gradient(theta, rows)
+                if self._forward_mode is None and gradient.any():  # one of zeros would show nothing
+                    self._forward_mode = agrees(loss_of, theta, loss, gradient)
+                if not self._forward_mode:
+                    return loss, directions @ gradient
+            chunk = max(1, chunk_elements(theta.device) // max(1, inputs.numel(), len(theta)))
+            return tangents(loss_of, theta, directions, chunk)
 
     def _batch(self, rows: Tensor | None) -> tuple[Tensor, Tensor]:
         return (self.inputs, self.targets) if rows is None else (self.inputs[rows], self.targets[rows])
@@ -222,6 +229,12 @@ class Network:
         own_targets = self._batch(rows)[1]
         losses = [self.loss(output, own_targets) for output in outputs]
         return torch.stack(losses) if losses else thetas.new_empty(0)
+
+    def _called_losses(self, thetas: Tensor, rows: Tensor | None) -> Tensor:
+        examples = self.examples if rows is None else len(rows)
+        if self._vmapped is not None and self._vmapped.pays(len(thetas), examples):
+            return self._vmap_losses(self._vmapped, thetas, rows)
+        return self._loop_losses(thetas, rows)
 
     def _vmap_losses(self, vmapped: Vmapped, thetas: Tensor, rows: Tensor | None) -> Tensor:
         inputs, targets = self._batch(rows)
@@ -248,7 +261,13 @@ def private_copy(module: nn.Module) -> nn.Module:
     # Tensors that were computed, such as those of torch.nn.utils.weight_norm, refuse to be copied with their history.
     attributes = (value for part in module.modules() for value in vars(part).values())
     computed = [value for value in attributes if isinstance(value, Tensor) and not value.is_leaf]
-    return copy.deepcopy(module, {id(tensor): tensor.detach().clone() for tensor in computed})
+    try:
+        return copy.deepcopy(module, {id(tensor): tensor.detach().clone() for tensor in computed})
+    except Exception as error:  # whatever the module's parts raise
+        raise InvalidSetting(
+            f"the module cannot be copied to work on ({type(error).__name__}: {error}); give what cannot be copied a"
+            " __deepcopy__, or keep it elsewhere."
+        ) from error
 
 
 def check_independent(working: nn.Module, module: nn.Module, inputs: Tensor) -> None:
@@ -258,7 +277,7 @@ def check_independent(working: nn.Module, module: nn.Module, inputs: Tensor) -> 
     if not any(_functions_of(part) for part in module.modules()):
         return
     with torch.enable_grad():
-        outputs = working(inputs)
+        outputs = working(inputs.clone())
     theirs = [p for p in module.parameters() if p.requires_grad]
     if isinstance(outputs, Tensor) and outputs.requires_grad:
         reached = torch.autograd.grad(outputs.sum(), theirs, allow_unused=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import time
 import warnings
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from nogd.objective.space import ParameterSpace
 from nogd.objective.stream import Stream
 from nogd.objective.trace import Trace
 from nogd.objective.tracks import tracks_for
+from nogd.objective.turns import Turns
 from nogd.objective.walk import DenseTracks, Tracks
 from nogd.state import State
 
@@ -62,6 +64,7 @@ class Objective:
         self.gradient_cost = self._cost.gradient if "gradient" in self.features else math.nan
         self.meter = Meter(scorer.examples, self._cost.gradient if "gradient" in self.features else 1.0)
         self.trace = Trace()
+        self._turns = Turns()  # at the meter and the trace
         self.target = -math.inf
         self.recorder: Recording | None = None
         self._limits: list[Limit] = [Limit()]
@@ -124,7 +127,7 @@ class Objective:
         """
         known = described(candidates, self.space)
         count = len(known)
-        examples = self.N if rows is None else len(rows)
+        examples = self._examples(rows)
         self._pay(count, count * examples, flops=self._cost.flops * count * examples)
         if count == 0:
             return torch.empty(0, dtype=self.dtype, device=self.device)
@@ -145,6 +148,16 @@ class Objective:
         if walk is not None and walk.is_live and walk.theta is theta:
             return walk
         self._check_theta(theta)
+        if (theta.dtype, theta.device) != (self.dtype, self.device) or not theta.is_contiguous():
+            raise InvalidSetting(
+                f"a walk changes theta in place, so it must be a contiguous tensor of {self.dtype} on {self.device},"
+                f" not of {theta.dtype} on {theta.device} with stride {theta.stride(0)}."
+            )
+        if theta.is_inference():
+            raise InvalidSetting(
+                "theta was made under torch.inference_mode(), where no tensor tells whether it was changed; use"
+                " torch.no_grad()."
+            )
         standing, self._standing = self._standing_at(), None
         paid = standing is not None and torch.equal(standing, theta)
         if not paid:
@@ -168,7 +181,7 @@ class Objective:
         """
         scorer = self._differentiable()
         self._check_theta(theta)
-        examples = self.N if rows is None else len(rows)
+        examples = self._examples(rows)
         flops = self._cost.flops * self.gradient_cost * examples
         self._pay(1, examples, backwarded=examples, gradients=1, flops=flops)
         started = time.perf_counter()
@@ -197,17 +210,17 @@ class Objective:
                 f"directions have shape {list(directions.shape)}, but this objective needs [K, {self.D}]."
             )
         count = len(directions)
-        examples = self.N if rows is None else len(rows)
+        examples = self._examples(rows)
         flops = self._cost.flops * self._cost.directional(count) * examples
         self._pay(max(1, count), examples, backwarded=count * examples, flops=flops)
         started = time.perf_counter()
-        directions = directions.to(self.device, self.dtype)
+        theta, directions = (each.detach().to(self.device, self.dtype) for each in (theta, directions))
         loss, derivatives = scorer.directional(theta, directions, rows)
         losses = ranked(loss.reshape(1))
         lowest = _lowest(losses, rows)
         self.meter.inside += time.perf_counter() - started
         self._note(losses, Population(theta[None]), lowest)
-        return loss, derivatives
+        return loss, derivatives.to(self.dtype)  # an autocast gives others
 
     def charge(self, forwards: float, *, flops: float = 0.0) -> None:
         """Pay for what a learner computes by itself with the module, in full-training-set forwards."""
@@ -275,24 +288,25 @@ class Objective:
         flops: float = 0.0,
     ) -> None:
         """The meter's single gate: refuse before anything is computed, settle the recorder, then count."""
-        meter = self.meter
-        forwards = meter.forwards_after(forwarded, backwarded, declared)
-        for limit in self._limits:  # outermost first: the run's own end wins
-            if (
-                forwards > limit.forwards
-                or meter.evaluations + evaluations > limit.evaluations
-                or meter.seconds > limit.seconds
-            ):
-                limit.spent = True
-                raise BudgetSpent(limit)
-        if self.recorder is not None and forwards > self.recorder.next_forwards:
-            self.recorder.settle(forwards)
-        meter.forwarded += forwarded
-        meter.backwarded += backwarded
-        meter.declared += declared
-        meter.evaluations += evaluations
-        meter.gradients += gradients
-        meter.flops += flops
+        with self._turns:
+            meter = self.meter
+            forwards = meter.forwards_after(forwarded, backwarded, declared)
+            for limit in self._limits:  # outermost first: the run's own end wins
+                if (
+                    forwards > limit.forwards
+                    or meter.evaluations + evaluations > limit.evaluations
+                    or meter.seconds > limit.seconds
+                ):
+                    limit.spent = True
+                    raise BudgetSpent(limit)
+            if self.recorder is not None and forwards > self.recorder.next_forwards:
+                self.recorder.settle(forwards)
+            meter.forwarded += forwarded
+            meter.backwarded += backwarded
+            meter.declared += declared
+            meter.evaluations += evaluations
+            meter.gradients += gradients
+            meter.flops += flops
 
     # -- the run
 
@@ -341,6 +355,10 @@ class Objective:
         self.trace.restore(saved["trace"])
         self._standing, self._gradient_seen = saved["walk"], saved["gradient_seen"]
 
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy walks by a walk of its own, which begins where this one stands."""
+        return self.__dict__ | {"_walk": None, "_standing": self._standing_at()}
+
     # -- inside
 
     def _standing_at(self) -> Tensor | None:
@@ -359,9 +377,29 @@ class Objective:
             raise NotDifferentiable("this objective has no gradient; choose a learner that needs none.")
         return self._scorer
 
-    def _check_theta(self, theta: Tensor) -> None:
-        if theta.shape != (self.D,):
-            raise InvalidSetting(f"theta has shape {list(theta.shape)}, but this objective needs [{self.D}].")
+    def _check_theta(self, theta: Any) -> None:
+        if not isinstance(theta, Tensor) or theta.shape != (self.D,):
+            what = (
+                f"of shape {list(theta.shape)}" if isinstance(theta, Tensor) else f"a {type(theta).__name__}"
+            )
+            raise InvalidSetting(f"theta must be a tensor [{self.D}] for this objective, not {what}.")
+
+    def _examples(self, rows: Any) -> int:
+        """How many examples these are. Raises InvalidSetting for what are no numbers of examples."""
+        if rows is None:
+            return self.N
+        if not isinstance(rows, Tensor) or rows.ndim != 1 or rows.dtype not in _WHOLE or len(rows) == 0:
+            raise InvalidSetting(
+                "rows are the numbers of at least one example as a tensor [B] of torch.int64 (of a mask:"
+                f" mask.nonzero()[:, 0]), not {rows!r:.60}."
+            )
+        if rows.device.type == "cpu":  # elsewhere to look would be to wait
+            low, high = (int(end) for end in rows.aminmax())
+            if not 0 <= low <= high < self.N:
+                raise InvalidSetting(
+                    f"rows reach from {low} to {high}, but the {self.N} examples count from 0 to {self.N - 1}."
+                )
+        return len(rows)
 
     def _score_line(
         self, walk: Walk, tracks: Tracks, index: int, values: Tensor
@@ -404,7 +442,7 @@ class Objective:
             return None
         value, loss, scored, flops = found
         flops += tracks.flops(index, scored)
-        beyond = flops / (self._cost.flops * self.N) - 1
+        beyond = flops / max(1.0, self._cost.flops * self.N) - 1
         self._pay(0, 0, declared=max(0.0, beyond), flops=flops)
         losses = walk.theta.new_tensor([loss])
         self._note(losses, Line(walk.theta, index, walk.theta.new_tensor([value])), float(losses[0]))
@@ -418,14 +456,15 @@ class Objective:
 
     def _note(self, losses: Tensor, candidates: Described, lowest: float) -> None:
         """Keep the best loss so far; end the run at the candidate that reaches the target, to the evaluation."""
-        if lowest >= self.trace.best:
-            return
-        if lowest <= self.target:
-            first = int((losses <= self.target).nonzero()[0])
-            self._refund(len(losses) - first - 1)
-            self.trace.extend(losses[: first + 1], self.meter)
-            raise TargetReached(candidates.at(first))
-        self.trace.extend(losses, self.meter)
+        with self._turns:
+            if lowest >= self.trace.best:
+                return
+            if lowest <= self.target:
+                first = int((losses <= self.target).nonzero()[0])
+                self._refund(len(losses) - first - 1)
+                self.trace.extend(losses[: first + 1], self.meter)
+                raise TargetReached(candidates.at(first))
+            self.trace.extend(losses, self.meter)
 
     def _refund(self, unused: int) -> None:
         """Take back the candidates behind the one that reached the target; their arithmetic was done and stays."""
@@ -444,6 +483,7 @@ class Objective:
 
 
 _OF_NUMPY = (torch.float32, torch.float64)
+_WHOLE = (torch.int64, torch.int32)
 
 
 class Walk:
@@ -485,7 +525,7 @@ class Walk:
         a line. Where no loss is finite it is infinite.
         """
         self._check_live()
-        self._check(index)
+        index = self._checked(index)
         if not -math.inf < low <= high < math.inf:
             raise InvalidSetting(
                 f"a minimum is looked for between two finite values, the lower one first, not from {low} to {high}."
@@ -494,7 +534,7 @@ class Walk:
 
     def move(self, index: int, value: float | Tensor) -> None:
         """Set the coordinate in theta, in place; counts nothing."""
-        self._check(index)
+        index = self._checked(index)
         if self._cells is None:
             self.theta[index].fill_(value)  # by which a GPU is not waited for
         else:
@@ -503,9 +543,11 @@ class Walk:
         self._tracks.moved(index)
         self._version = self.theta._version
 
-    def _score(self, index: int, values: Tensor) -> tuple[Tensor, int, float]:
+    def _score(self, index: int, values: Any) -> tuple[Tensor, int, float]:
         self._check_live()
-        self._check(index)
+        index = self._checked(index)
+        if not isinstance(values, Tensor) or values.ndim != 1:
+            raise InvalidSetting(f"values are a tensor [G], not {values!r:.60}.")
         if values.dtype != self.theta.dtype or values.device != self.theta.device:
             values = values.to(self.theta.device, self.theta.dtype)
         return self._objective._score_line(self, self._tracks, index, values)
@@ -516,9 +558,14 @@ class Walk:
                 "theta was changed outside its walk; ask objective.walk(theta) for a new one."
             )
 
-    def _check(self, index: int) -> None:
-        if not 0 <= index < self._dimension:
+    def _checked(self, index: int) -> int:
+        try:
+            place = operator.index(index)
+        except TypeError:
+            place = -1
+        if not 0 <= place < self._dimension:
             raise InvalidSetting(f"coordinate {index} is none of the {self._dimension}, which count from 0.")
+        return place
 
 
 def _lowest(losses: Tensor, rows: Tensor | None) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from nogd.errors import InvalidSetting
+from nogd.objective.candidates import weights_of
 from nogd.objective.losses import Loss
 from nogd.objective.noise import blocks, noise
 from nogd.objective.stack import Layer, Stack
@@ -36,11 +38,19 @@ class Perturbed:
     antithetic: bool = False
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "theta", torch.as_tensor(self.theta))
         if self.theta.ndim != 1:
             raise InvalidSetting(
                 f"Perturbed takes theta [D], but this one has shape {list(self.theta.shape)}."
             )
-        object.__setattr__(self, "seeds", tuple(int(seed) for seed in self.seeds))
+        try:
+            object.__setattr__(self, "seeds", tuple(operator.index(seed) for seed in self.seeds))
+            object.__setattr__(self, "sigma", float(self.sigma))
+        except (TypeError, ValueError):
+            raise InvalidSetting(
+                f"Perturbed takes seeds that are whole numbers and a number sigma, not {self.seeds!r:.60} and"
+                f" {self.sigma!r:.60}."
+            ) from None
 
     def __len__(self) -> int:
         return len(self.seeds) * (2 if self.antithetic else 1)
@@ -72,16 +82,13 @@ class Perturbed:
         sums = [(seed, self.sigma) for seed in self.seeds]
         return sums + [(seed, -self.sigma) for seed in self.seeds] if self.antithetic else sums
 
+    @torch.no_grad()
     def combine(self, weights: Tensor, out: Tensor) -> None:
         """Add the weighted sum of the candidates' noises to `out` `[D]`, in place; of a difference's noise, minus.
 
         weights: `[P]`. Needs the memory of one block of noise.
         """
-        if len(weights) != len(self):
-            raise InvalidSetting(
-                f"there are {len(self)} candidates but {len(weights)} weights; one for each, please."
-            )
-        factors = weights.tolist()
+        factors = weights_of(weights, len(self), self.theta, out).tolist()
         if self.antithetic:
             half = len(self.seeds)
             factors = [plus - minus for plus, minus in zip(factors[:half], factors[half:], strict=True)]

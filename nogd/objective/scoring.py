@@ -32,15 +32,26 @@ def described(candidates: Candidates, space: ParameterSpace) -> Described:
             f"candidates are given as nogd.Population(thetas) or another described set with `dense`, not as a"
             f" {type(candidates).__name__}."
         )
-    if isinstance(candidates, Line | Perturbed | LowRank) and candidates.theta.dtype == space.dtype:
-        known: Described = candidates
+    known: Described
+    if isinstance(candidates, Line | Perturbed | LowRank) and _like(candidates.theta, space):
+        known = candidates
     else:
         known = Population(candidates.dense().to(space.device, space.dtype))
     if known.dimension != space.dimension:
         raise InvalidSetting(
             f"the candidates have {known.dimension} parameters each, but this objective has {space.dimension}."
         )
+    if isinstance(known, LowRank) and not known.fits(space):
+        raise InvalidSetting(
+            "the factors of LowRank are not those of this network's tensors, "
+            + ", ".join(f"{tensor.name} {list(tensor.shape)}" for tensor in space)
+            + "."
+        )
     return known
+
+
+def _like(theta: Tensor, space: ParameterSpace) -> bool:
+    return (theta.dtype, theta.device) == (space.dtype, space.device)
 
 
 def score(scorer: Network | BlackBox, candidates: Described, rows: Tensor | None) -> Tensor:
@@ -56,11 +67,29 @@ def score(scorer: Network | BlackBox, candidates: Described, rows: Tensor | None
             if isinstance(candidates, Perturbed):
                 return perturbed_losses(scorer.stack, candidates, inputs, targets, scorer.loss)
             places = {tensor.name: place for place, tensor in enumerate(scorer.space)}
-            return low_rank_losses(scorer.stack, candidates, inputs, targets, scorer.loss, places)
+            losses = low_rank_losses(scorer.stack, candidates, inputs, targets, scorer.loss, places)
+            return _again_where_infinite(losses, scorer, candidates, rows)
     if isinstance(
         candidates, Perturbed
     ):  # one at a time: who asks for this form has no memory for all of them
         return torch.cat([scorer.losses(candidates.at(k)[None], rows) for k in range(len(candidates))])
-    step = max(1, _DENSE_ELEMENTS // candidates.dimension)
-    thin = (candidates.part(start, start + step) for start in range(0, len(candidates), step))
-    return torch.cat([scorer.losses(part.dense(), rows) for part in thin])
+    every = torch.arange(len(candidates), device=candidates.theta.device)
+    return _written_out(scorer, candidates, every, rows)
+
+
+def _again_where_infinite(
+    losses: Tensor, scorer: Network, candidates: LowRank, rows: Tensor | None
+) -> Tensor:
+    """The infinity that a move adds to one of theta's may make none of it, where written out it would be cut off."""
+    odd = losses.isfinite().logical_not_().nonzero()[:, 0]
+    if len(odd):
+        losses[odd] = _written_out(scorer, candidates, odd, rows)
+    return losses
+
+
+def _written_out(
+    scorer: Network | BlackBox, candidates: LowRank, numbers: Tensor, rows: Tensor | None
+) -> Tensor:
+    """Losses of candidates of these numbers, written out a few at a time."""
+    parts = numbers.split(max(1, _DENSE_ELEMENTS // candidates.dimension))
+    return torch.cat([scorer.losses(candidates.part(part).dense(), rows) for part in parts])

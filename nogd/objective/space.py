@@ -55,8 +55,15 @@ class ParameterSpace:
                 raise InvalidSetting(
                     f"parameter {name!r} is of {p.dtype}; nogd searches floating-point parameters."
                 )
-        self.dtype: torch.dtype = searched[0][1].dtype
-        self.device: torch.device = searched[0][1].device
+        first, *others = searched
+        for name, p in others:
+            if (p.dtype, p.device) != (first[1].dtype, first[1].device):
+                raise InvalidSetting(
+                    f"parameter {first[0]!r} is of {first[1].dtype} on {first[1].device}, but {name!r} of {p.dtype} on"
+                    f" {p.device}; nogd searches parameters of one type on one device, so move the module to one."
+                )
+        self.dtype: torch.dtype = first[1].dtype
+        self.device: torch.device = first[1].device
         boxes = _boxes([name for name, _ in searched], bounds)
         self.tensors: tuple[Tensors, ...] = tuple(_placed(searched, boxes))
         self.dimension = self.tensors[-1].stop
@@ -91,6 +98,7 @@ class ParameterSpace:
         with torch.no_grad():
             for t in self.tensors:
                 parameters[t.name].copy_(theta[t.start : t.stop].view(t.shape))
+        torch.clear_autocast_cache()  # it does not notice that parameters are written to
 
     def split(self, theta: Tensor) -> dict[str, Tensor]:
         """theta `[..., D]` as named views `[..., *shape]`."""

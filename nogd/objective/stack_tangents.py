@@ -37,7 +37,7 @@ def _along(
     tangent: Tensor | None = None  # the inputs have none
     for layer, a, slope in zip(stack.layers, activations[:-1], slopes, strict=True):
         shape = len(directions), layer.outputs, a.shape[1]
-        moved = (layer.weights(directions).reshape(-1, layer.inputs) @ a).view(shape)
+        moved = (layer.weights(directions).flatten(0, 1) @ a).view(shape)
         if tangent is not None:
             moved += layer.weights(theta) @ tangent
         biases = layer.biases(directions)

@@ -134,7 +134,7 @@ class Product(Step):
         count = max(len(weights), len(a), 1 if bias is None else len(bias))
         out = room.take(count, self.outputs, a.shape[2])
         if len(a) == 1 and len(weights) == count:  # one product does all candidates, as they share its input
-            torch.mm(weights.reshape(-1, a.shape[1]), a[0], out=out.view(-1, a.shape[2]))
+            torch.mm(weights.flatten(0, 1), a[0], out=out.view(-1, a.shape[2]))
             return out if bias is None else out.add_(bias)
         weights, a = weights.expand(count, -1, -1), a.expand(count, -1, -1)
         if bias is None:

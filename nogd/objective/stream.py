@@ -14,6 +14,7 @@ from nogd.objective.losses import Loss
 from nogd.objective.network import Network
 from nogd.objective.scoring import Described, score
 from nogd.objective.space import ParameterSpace
+from nogd.objective.turns import Turns
 
 
 class Batches(Protocol):
@@ -42,6 +43,7 @@ class Stream:
 
     def __init__(self, network: Network, batches: Batches) -> None:
         self._network, self._batches = network, batches
+        self._turns = Turns()  # at the network, which holds one batch at a time
         self._cost = network.cost()
         with torch.no_grad():
             outputs: object = network.module(network.inputs)
@@ -105,8 +107,12 @@ class Stream:
         self, quantities: Callable[[Network], tuple[Tensor, ...]], rows: Tensor | None
     ) -> tuple[Tensor, ...]:
         """The means over all examples, or these, of what each batch gives."""
-        if rows is not None:
-            return quantities(self._hold(*self._batches.rows(rows)))
+        with self._turns:
+            if rows is not None:
+                return quantities(self._hold(*self._batches.rows(rows)))
+            return self._mean_of_batches(quantities)
+
+    def _mean_of_batches(self, quantities: Callable[[Network], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
         sums: list[Tensor] = []
         types: list[torch.dtype] = []
         for inputs, targets in self._batches:

@@ -77,7 +77,7 @@ class DenseTracks(Tracks):
 
 
 class StackTracks(Tracks):
-    """Keeps each layer's pre-activations and activations, features first, as far down as they were asked for.
+    """Keeps each layer's activations, features first, as far down as they were asked for.
 
     Every unit's row is computed by one and the same product of its inputs, at the start as after a move: the tracks
     add up no differences, so they cannot drift. What the next layer gets from all units but the one that varies is
@@ -87,7 +87,6 @@ class StackTracks(Tracks):
     def __init__(self, theta: Tensor, stack: Stack, inputs: Tensor, targets: Tensor, loss: Loss) -> None:
         self._theta, self._layers, self._targets, self._loss = theta, stack.layers, targets, loss
         self._a = [inputs, *(inputs.new_empty(layer.outputs, inputs.shape[1]) for layer in stack.layers)]
-        self._z = [torch.empty_like(a) for a in self._a[1:]]
         # Views of theta, which moves change in place; made anew for each line they would cost as much as the scoring.
         self._weights = [layer.weights(theta) for layer in stack.layers]
         self._biases = [layer.biases(theta) for layer in stack.layers]
@@ -101,11 +100,22 @@ class StackTracks(Tracks):
     def losses(self, index: int, values: Tensor) -> Tensor:
         place, unit, source = self._where(index)
         self._validate(place)
-        steps = values - self._theta[index]
-        chunk = self._chunks[place]
-        if len(steps) <= chunk:
-            return self._part(place, unit, source, steps)
-        return torch.cat([self._part(place, unit, source, part) for part in steps.split(chunk)])
+        z, chunk = self._apart(place, unit, source), self._chunks[place]
+        if len(values) <= chunk:
+            return self._part(place, unit, source, z, values)
+        return torch.cat([self._part(place, unit, source, z, part) for part in values.split(chunk)])
+
+    def _apart(self, place: int, unit: int, source: int | None) -> Tensor:
+        """The unit's pre-activations `[N]` without the coordinate.
+
+        Added up anew: to subtract the present value's part would lose digits, and of an infinity all.
+        """
+        layer, a = self._layers[place], self._a[place]
+        weights = self._weights[place][unit]
+        if source is None:
+            return a.T @ weights
+        z = a[:source].T @ weights[:source] + a[source + 1 :].T @ weights[source + 1 :]
+        return z if layer.bias is None else z.add_(self._theta[layer.bias.start + unit])
 
     def moved(self, index: int) -> None:
         place, unit, _ = self._where(index)
@@ -124,8 +134,8 @@ class StackTracks(Tracks):
         if self._loss is not mse or None in kinks:
             return None
         self._validate(place)
-        a = torch.ones_like(self._z[place][unit]) if source is None else self._a[place][source]
-        z = (self._z[place][unit].double() - self._theta[index].double() * a.double()).double()
+        z = self._apart(place, unit, source).double()
+        a = torch.ones_like(z) if source is None else self._a[place][source]
         is_last = place + 1 == len(self._layers)
         targets = self._targets[unit : unit + 1] if is_last else self._targets
         links = [
@@ -158,19 +168,17 @@ class StackTracks(Tracks):
         self._valid = max(self._valid, place + 1)
 
     def _row(self, place: int, unit: int) -> None:
-        layer, z = self._layers[place], self._z[place][unit]
-        start = layer.weight.start + unit * layer.inputs
-        torch.mv(self._a[place].T, self._theta[start : start + layer.inputs], out=z)
+        layer = self._layers[place]
+        z = self._a[place].T @ self._weights[place][unit]
         if layer.bias is not None:
             z += self._theta[layer.bias.start + unit]
         # Row by row here too: torch takes the last few elements of an array by another formula than the rest, so a
         # row in the midst of a matrix may differ from the same row by itself in the last bit.
-        self._a[place + 1][unit] = layer.activate(z.clone())
+        self._a[place + 1][unit] = layer.activate(z)
 
-    def _part(self, place: int, unit: int, source: int | None, steps: Tensor) -> Tensor:
-        layer = self._layers[place]
-        z, steps = self._z[place][unit], steps[:, None]
-        z = z + steps if source is None else torch.addcmul(z, steps, self._a[place][source])  # [G, N]
+    def _part(self, place: int, unit: int, source: int | None, z: Tensor, values: Tensor) -> Tensor:
+        layer, values = self._layers[place], values[:, None]
+        z = z + values if source is None else torch.addcmul(z, values, self._a[place][source])  # [G, N]
         row = layer.activate(z)
         outputs = (
             self._last_row(unit, row)
