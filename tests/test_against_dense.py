@@ -103,6 +103,7 @@ def chunks(small: bool) -> Iterator[None]:
                 "scoring._DENSE_ELEMENTS": 300,
                 "scoring._SMALL": 0,
                 "compiled.WORTH_A_THREAD": 1.0,
+                "plan.CACHE": 1,
             }.items():
                 patch.setattr(f"nogd.objective.{name}", value)
         yield
