@@ -294,6 +294,14 @@ def test_lines_are_named_on_hover(full):
     assert set(re.findall(r'<g class="named"><title>(.*?)</title>', curves[0])) == set(SKILL)
 
 
+def test_figures_that_are_not_drawn_take_one_line_and_say_why(full):
+    part = full[full.index('id="closer-look-title"') : full.index('id="what-failed-title"')]
+    line, reasons = re.search(r"<summary>Not drawn: (.*?)</summary>(.*?)</details>", part, re.DOTALL).groups()
+    assert "Sensitivity to hyper-parameters" in line
+    assert "No learner takes part with several values" in reasons
+    assert 'href="#figure-sensitivity"' not in full
+
+
 def test_many_drawings_of_one_figure_are_folded_after_the_first_six(full):
     part = full[full.index("<h3>Learning curves") + 1 :]
     before, folded = part[: part.index("<h3>")].split('<details class="more">')

@@ -20,11 +20,12 @@ _CHAPTERS = (  # the last order of a chapter, its anchor, its heading
 
 @dataclass(frozen=True)
 class Chapter:
-    """Figures under one heading."""
+    """Figures under one heading; missing: those that have only a reason why they are not drawn."""
 
     anchor: str
     title: str
     sections: Sequence[Section]
+    missing: Sequence[Section] = ()
 
 
 def chapters(sections: Iterable[Section]) -> list[Chapter]:
@@ -35,5 +36,7 @@ def chapters(sections: Iterable[Section]) -> list[Chapter]:
         part = [section for section in rest if section.order <= last]
         rest = [section for section in rest if section.order > last]
         if part:
-            found.append(Chapter(anchor, title, part))
+            drawn = [section for section in part if not section.why_none]
+            missing = [section for section in part if section.why_none]
+            found.append(Chapter(anchor, title, drawn, missing))
     return found

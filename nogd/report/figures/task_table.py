@@ -82,7 +82,7 @@ def _headed(facts: Mapping[Any, Any]) -> str:
     """A task with its metric, and which way is better."""
     way = "↑" if facts["greater_is_better"] else "↓"
     mark = "" if facts["data"] == "test" else ", training data"
-    return f"{short_name(facts['task'], 60)}: {facts['metric']}\u00a0{way}{mark}"
+    return f"{short_name(facts['task'], 60)}: {facts['metric']} {way}{mark}"
 
 
 def _cell(row: Mapping[Any, Any]) -> str:
