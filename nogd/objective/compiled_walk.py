@@ -34,6 +34,8 @@ from nogd.objective.plan import (
 from nogd.objective.walk import StackTracks, Tracks
 
 NOTHING_PENDING = -1
+# What the compiled loops over values take in one go.
+VALUES = 32
 
 
 class CompiledTracks(Tracks):
@@ -71,7 +73,8 @@ class CompiledTracks(Tracks):
     def _score(self, index: int, values: Numbers) -> int:
         pending, self._pending = self._pending, NOTHING_PENDING
         return self._line(
-            *self._network, self._kept, self._state, self._where, pending, index, values, self._totals, self._out
+            *self._network, self._kept, self._state, self._where, pending, index,
+            values, self._work, self._totals, self._out,
         )  # fmt: skip
 
     def warm_up(self) -> None:
@@ -94,8 +97,13 @@ class CompiledTracks(Tracks):
 
     def _fit(self, values: Tensor) -> None:
         """Make room for the losses of these values."""
-        self._values, self._numbers = values, values.detach().contiguous().numpy()
-        self._totals = np.empty(len(values))
+        self._values, count = values, len(values)
+        # Loops over values have no rest to go through one by one if there are copies of the last up to a full vector.
+        self._numbers = np.pad(values.detach().numpy(), (0, -count % VALUES), "edge" if count else "empty")
+        self._totals, self._work = (
+            np.empty(len(self._numbers)),
+            np.empty(2 * len(self._numbers), self._numbers.dtype),
+        )
         self._losses = torch.empty_like(values, memory_format=torch.contiguous_format)
         self._out = self._losses.numpy()
 

@@ -533,34 +533,6 @@ def _spread(n, theta, layers, kept, place, unit, row, others, z):
 
 
 @_inner
-def _output_behind(n, theta, after, last, kept, unit, row, others, z):
-    """The pre-activations of a network's one output, two layers on, whose units between them are ReLU: in one pass."""
-    none = kept.dtype.type(0)
-    inputs, count, v = after[INPUTS], after[OUTPUTS], last[WEIGHT]
-    w = after[WEIGHT] + unit
-    _begin(n, theta, last[BIAS], kept, z)
-    j = _0
-    while j + _4 <= count:
-        o0, o1, o2, o3 = others + j * n, others + (j + _1) * n, others + (j + _2) * n, others + (j + _3) * n
-        k = w + j * inputs
-        w0, w1, w2, w3 = theta[k], theta[k + inputs], theta[k + _2 * inputs], theta[k + _3 * inputs]
-        v0, v1, v2, v3 = theta[v + j], theta[v + j + _1], theta[v + j + _2], theta[v + j + _3]
-        for r in range(n):
-            h = kept[row + r]
-            a0, a1 = kept[o0 + r] + w0 * h, kept[o1 + r] + w1 * h
-            a2, a3 = kept[o2 + r] + w2 * h, kept[o3 + r] + w3 * h
-            a0, a1, a2, a3 = max(a0, none), max(a1, none), max(a2, none), max(a3, none)
-            kept[z + r] = kept[z + r] + v0 * a0 + v1 * a1 + v2 * a2 + v3 * a3
-        j += _4
-    while j < count:
-        o, wj, vj = others + j * n, theta[w + j * inputs], theta[v + j]
-        for r in range(n):
-            a = kept[o + r] + wj * kept[row + r]
-            kept[z + r] += vj * max(a, none)
-        j += _1
-
-
-@_inner
 def _sum_of_squares(n, kept, out, y, mask):
     """The sum of the squares of one output's residuals, which take its place."""
     for r in range(n):
@@ -576,17 +548,12 @@ def _score_stage(n, theta, layers, slopes, loss, sizes, kept, place, unit, value
     others, y, mask = stage + _3 * n + targets * n, stage + _3 * n, stage + _2 * n
     row, first, second = buffers[0], buffers[1], buffers[2]
     is_single = layers[last, OUTPUTS] == _1
-    is_simple = is_single and place + _2 == last and layers[place + _1, ACTIVATION] == RELU
     for g in range(U(len(values))):
         z = others + unit * n if place == last else row
         _vary(n, kept, stage, values[g], z)
         _activate(n, layers[place, ACTIVATION], slopes[place], kept, z, _1, room)
         out, a = others, second
-        if is_simple:
-            out = first
-            _output_behind(n, theta, layers[place + _1], layers[last], kept, unit, row, others, out)
-            _activate(n, layers[last, ACTIVATION], slopes[last], kept, out, _1, room)
-        elif place < last:
+        if place < last:
             out = first
             _spread(n, theta, layers, kept, place, unit, row, others, out)
             _activate(
@@ -702,12 +669,100 @@ def _gather(n, m, kept, stage, bends, rows, bent):
             kept[row + r] = kept.dtype.type(0) if k == _2 else kept[row + filled - _1]
 
 
+# Where one output lies at most two layers behind, with nothing but ReLU on the way, all that one example needs fits the
+# registers: its squared residual is then computed at all values side by side.
+
+
 @_inner
-def _by_pieces(n, theta, layers, slopes, loss, data, sizes, kept, place, unit, source, values, totals):
+def _is_near(layers, place):
+    """Whether the network ends so behind this layer."""
+    last = U(len(layers)) - _1
+    near = place < last and place + _2 >= last and layers[last, OUTPUTS] == _1
+    for k in range(place, last):
+        near = near and layers[k, ACTIVATION] <= RELU
+    return near and layers[last, ACTIVATION] == NOTHING
+
+
+@_inner
+def _floor(work, kind):
+    """What an activation, ReLU or none, cuts off below."""
+    return work.dtype.type(0) if kind == RELU else work.dtype.type(-np.inf)
+
+
+@_inner
+def _add_example(n, theta, layers, kept, place, unit, values, stage, r, work):
+    """Add a staged example's squared residual at each value to the first half of `work`."""
+    count, last = U(len(values)), U(len(layers)) - _1
+    z, a, y, others = kept[stage + r], kept[stage + n + r], kept[stage + _3 * n + r], stage + _4 * n + r
+    least, w = _floor(work, layers[place, ACTIVATION]), layers[place + _1, WEIGHT] + unit
+    if place + _1 == last:
+        o, w0 = kept[others], theta[w]
+        for g in range(count):
+            d = o + w0 * max(z + values[g] * a, least) - y
+            work[g] += d * d
+        return
+    least1, inputs, units, v, b = (
+        _floor(work, layers[place + _1, ACTIVATION]),
+        layers[place + _1, INPUTS],
+        layers[place + _1, OUTPUTS],
+        layers[last, WEIGHT],
+        count,
+    )
+    bias = theta[layers[last, BIAS]] if layers[last, BIAS] != NONE else work.dtype.type(0)
+    for g in range(count):
+        work[b + g] = bias
+    j = _0
+    while j + _4 <= units:
+        o, k = others + j * n, w + j * inputs
+        o0, o1, o2, o3 = kept[o], kept[o + n], kept[o + _2 * n], kept[o + _3 * n]
+        w0, w1, w2, w3 = theta[k], theta[k + inputs], theta[k + _2 * inputs], theta[k + _3 * inputs]
+        v0, v1, v2, v3 = theta[v + j], theta[v + j + _1], theta[v + j + _2], theta[v + j + _3]
+        for g in range(count):
+            h = max(z + values[g] * a, least)
+            a0, a1 = max(o0 + w0 * h, least1), max(o1 + w1 * h, least1)
+            a2, a3 = max(o2 + w2 * h, least1), max(o3 + w3 * h, least1)
+            work[b + g] = work[b + g] + v0 * a0 + v1 * a1 + v2 * a2 + v3 * a3
+        j += _4
+    while j < units:
+        o0, w0, v0 = kept[others + j * n], theta[w + j * inputs], theta[v + j]
+        for g in range(count):
+            h = max(z + values[g] * a, least)
+            work[b + g] += v0 * max(o0 + w0 * h, least1)
+        j += _1
+    for g in range(count):
+        d = work[b + g] - y
+        work[g] += d * d
+
+
+@_inner
+def _add_examples(n, theta, layers, kept, place, unit, values, stage, bends, work, totals):
+    """Add the losses of the staged examples that bend to the totals of the values, a few at a time."""
+    count, waiting, mask = U(len(values)), _0, stage + _2 * n
+    for r in range(n):
+        if kept[bends + r] * kept[mask + r] != kept.dtype.type(0):
+            if waiting == _0:
+                _clear(work, _0, count)
+            _add_example(n, theta, layers, kept, place, unit, values, stage, r, work)
+            waiting += _1
+            if waiting == _64:  # a longer sum of float32 numbers would lose digits
+                _flush(work, totals)
+                waiting = _0
+    if waiting > _0:
+        _flush(work, totals)
+
+
+@_inner
+def _flush(work, totals):
+    for g in range(U(len(totals))):
+        totals[g] += work[g]
+
+
+@_inner
+def _by_pieces(n, theta, layers, slopes, loss, data, sizes, kept, place, unit, source, values, work, totals):
     """Totals of a piecewise parabola; False where rounding would leave too few digits of them, or they overflow."""
     last, stage, bends, parabola = U(len(layers)) - _1, sizes[STAGE], sizes[BUFFERS], sizes[BUFFERS] + n
     bent, others = _second_stage(sizes), stage + _3 * n + sizes[TARGETS] * n
-    ends, buffers = (values.min(), values.max()), _buffers(n, sizes)
+    ends, buffers, near = (values.min(), values.max()), _buffers(n, sizes), _is_near(layers, place)
     _clear(kept, parabola, _3 * n)
     for b in range(sizes[BLOCKS]):
         rows = _stage(n, theta, layers, data, sizes, kept, place, unit, source, b)
@@ -718,7 +773,9 @@ def _by_pieces(n, theta, layers, slopes, loss, data, sizes, kept, place, unit, s
                 p, q = (low, high) if k == unit else (others + k * n, others + k * n)
             _add_parabola(n, kept, p, q, stage + _3 * n + k * n, stage + _2 * n, bends, parabola)
         count = _count_bent(n, kept, bends, stage + _2 * n)
-        if count > _0:
+        if near:
+            _add_examples(n, theta, layers, kept, place, unit, values, stage, bends, work, totals)
+        elif count > _0:
             m = min(n, (count + GRAIN - _1) // GRAIN * GRAIN)
             _gather(n, m, kept, stage, bends, rows, bent)
             _score_stage(
@@ -764,20 +821,27 @@ def _second_stage(sizes):
 
 
 @_inner
-def _by_values(n, theta, layers, slopes, loss, data, sizes, kept, place, unit, source, values, totals):
+def _by_values(n, theta, layers, slopes, loss, data, sizes, kept, place, unit, source, values, work, totals):
     """Totals of all values, every example scored at each."""
-    stage, buffers = sizes[STAGE], _buffers(n, sizes)
+    stage, bends, buffers = sizes[STAGE], sizes[BUFFERS], _buffers(n, sizes)
+    near = loss == MSE and U(len(values)) >= FEW_VALUES and _is_near(layers, place)
     for b in range(sizes[BLOCKS]):
         _stage(n, theta, layers, data, sizes, kept, place, unit, source, b)
+        if near:
+            for r in range(n):
+                kept[bends + r] = kept.dtype.type(1)
+            _add_examples(n, theta, layers, kept, place, unit, values, stage, bends, work, totals)
+            continue
         _score_stage(n, theta, layers, slopes, loss, sizes, kept, place, unit, values, stage, buffers, totals)
 
 
 @_entry
 def line(
-    theta, layers, slopes, loss, data, sizes, kept, state, where, pending, index, values, totals, losses
+    theta, layers, slopes, loss, data, sizes, kept, state, where, pending, index, values, work, totals, losses
 ):
     """Losses with theta[index] at each of the values, infinite where not finite; the place of the lowest.
 
+    values: may be more than losses are asked for. work: memory of its own, twice as long.
     pending: a coordinate that has been changed since, or less than zero.
     """
     n = sizes[BLOCK]
@@ -790,15 +854,17 @@ def line(
     totals[:] = 0.0
     if count >= FEW_VALUES and _is_piecewise(layers, loss, place):
         done = _by_pieces(
-            n, theta, layers, slopes, loss, data, sizes, kept, place, unit, source, values, totals
+            n, theta, layers, slopes, loss, data, sizes, kept, place, unit, source, values, work, totals
         )
         if not done:
             totals[:] = 0.0
     if not done:
-        _by_values(n, theta, layers, slopes, loss, data, sizes, kept, place, unit, source, values, totals)
+        _by_values(
+            n, theta, layers, slopes, loss, data, sizes, kept, place, unit, source, values, work, totals
+        )
     divisor = _divisor(loss, sizes[EXAMPLES], layers[U(len(layers)) - _1, OUTPUTS])
     lowest = _0
-    for g in range(count):
+    for g in range(min(count, U(len(losses)))):
         value = totals[g] / divisor
         losses[g] = value if np.isfinite(value) else np.inf
         lowest = g if losses[g] < losses[lowest] else lowest
@@ -820,6 +886,7 @@ def ready() -> None:
                 table,
                 types.intp,
                 types.intp,
+                numbers,
                 numbers,
                 types.float64[::1],
                 numbers,
