@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from nogd.bench.results import load_results
 from nogd.errors import InvalidSetting
 from nogd.report import versus_forms
 from nogd.report.figure import Comparison
-from nogd.report.versus import compare
+from nogd.report.versus import Versus, compare
 from nogd.report.whole import write_whole
 
 
@@ -36,10 +37,8 @@ def write_form(folder: Path, kind: str) -> Path:
 def write_versus(first: Path, second: Path, kind: str) -> tuple[Path, str]:
     """Write what changed between two folders into the second; returns the path, and a summary for a terminal.
 
-    Raises InvalidSetting for a form that there is none in, or one folder twice.
+    kind: as in `write_form`. Raises InvalidSetting for one folder twice.
     """
-    if kind == "pdf":
-        raise InvalidSetting("two folders side by side come as html, md or csv, not as pdf.")
     if first.resolve() == second.resolve():
         raise InvalidSetting(f"{str(first)!r} is given twice: name two folders to compare.")
     found = compare(Comparison.of(load_results(first)), Comparison.of(load_results(second)))
@@ -49,6 +48,6 @@ def write_versus(first: Path, second: Path, kind: str) -> tuple[Path, str]:
         folder = second / "versus"
         folder.mkdir(exist_ok=True)
         return versus_forms.save_tables(found, folder), summary
-    path = second / f"versus.{kind}"
-    text = versus_forms.page(found, names) if kind == "html" else versus_forms.markdown(found, names)
-    return write_whole(path, text), summary
+    writers: dict[str, Callable[[Versus, tuple[str, str]], str | bytes]]
+    writers = {"html": versus_forms.page, "pdf": versus_forms.pdf, "md": versus_forms.markdown}
+    return write_whole(second / f"versus.{kind}", writers[kind](found, names)), summary

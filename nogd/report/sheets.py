@@ -88,10 +88,12 @@ def front_sheet(headline: str, said: Sequence[str], block: Sequence[str] = ()) -
     return Sheet(canvas)
 
 
-def table_sheets(title: str, shown: DataFrame, words: str) -> Iterator[Sheet]:
+def table_sheets(title: str, shown: DataFrame, words: str = "") -> Iterator[Sheet]:
     """A table with what is to be said of it, on as many pages as it needs."""
     text = shown.map(_cell).to_string(index=False, max_colwidth=40, line_width=118)
-    lines = [*text.splitlines(), "", *textwrap.wrap(clean(words), 110)]
+    lines = text.splitlines()
+    if words:
+        lines += ["", *textwrap.wrap(clean(words), 110)]
     for start in range(0, len(lines), _LINES):
         canvas = Canvas(figsize=(WIDTH, HEIGHT))
         top = _write(canvas, title, HEIGHT - MARGIN, size=12)

@@ -1,8 +1,9 @@
-"""Two comparisons side by side, as a page, Markdown, tables or plain text."""
+"""Two comparisons side by side, as a page, PDF, Markdown, tables or plain text."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -14,6 +15,7 @@ from nogd.report.look import DARK, INK, LIGHT, MUTED
 from nogd.report.markdown import frame, plain_text
 from nogd.report.names import short_name, short_names
 from nogd.report.sections import csv_link
+from nogd.report.sheets import Sheet, bound, front_sheet, picture_sheet, table_sheets
 from nogd.report.svg import inline_svg
 from nogd.report.templating import environment
 from nogd.report.versus import BETTER, VERDICTS, WORSE, Versus
@@ -69,6 +71,20 @@ def markdown(versus: Versus, names: tuple[str, str]) -> str:
     for title, table, _ in _tables(versus):
         lines += ["", f"### {title}", "", *frame(table.map(_cell))]
     return "\n".join([*lines, "", f"<sub>{' '.join(READING)}</sub>"]) + "\n"
+
+
+def pdf(versus: Versus, names: tuple[str, str]) -> bytes:
+    """The same as PDF; equal comparisons give equal bytes. Raises InvalidSetting without the package pypdf."""
+    return bound(_sheets(versus, names), versus.headline)
+
+
+def _sheets(versus: Versus, names: tuple[str, str]) -> Iterator[Sheet]:
+    yield front_sheet(versus.headline, [f"First: {names[0]}", f"Second: {names[1]}", *versus.differences])
+    if len(versus.learners):
+        words = [finding(versus), *READING]
+        yield picture_sheet(_canvas(_ordered(versus.learners)), "How often the second is better", words)
+    for title, shown, _ in _tables(versus):
+        yield from table_sheets(title, shown.map(_cell))
 
 
 def _tables(versus: Versus) -> list[tuple[str, DataFrame, DataFrame]]:
