@@ -30,8 +30,8 @@ def markdown(results: ResultsLike) -> str:
         lines += [f"- {plain_text(sentence)}" for sentence in sentences(comparison)]
         for board in other_boards(comparison):
             lines += ["", f"### {plain_text(board.why)}", "", *_board(board)]
-        lines += _folded("Task by task", task_table.draw(comparison))
-        lines += _folded("Failures and not applicable", failures.draw(comparison))
+        lines += _table("Task by task", task_table.draw(comparison))
+        lines += _table("Failures and not applicable", failures.draw(comparison))
     said = "Score: 0 is the best constant predictor, 1 the frozen reference; interval and rank as in nogd's README."
     lines += ["", f"<sub>{said} Made by nogd {__version__}.</sub>"]
     return "\n".join(lines) + "\n"
@@ -55,11 +55,15 @@ def _board(board: Board) -> list[str]:
     return table(_HEADER, rows, right=(0, 2, 4, 5, 6, 7, 8))
 
 
-def _folded(title: str, drawn: Drawn | str | None) -> list[str]:
+def _table(title: str, drawn: Drawn | str | None) -> list[str]:
     if not isinstance(drawn, Drawn):
         return []
-    shown = drawn.table if drawn.table is not None else drawn.data
-    return ["", f"<details><summary>{title}</summary>", "", *frame(shown), "", "</details>"]
+    return folded(title, drawn.table if drawn.table is not None else drawn.data)
+
+
+def folded(title: str, data: DataFrame) -> list[str]:
+    """A frame as a table that opens with a click."""
+    return ["", f"<details><summary>{title}</summary>", "", *frame(data), "", "</details>"]
 
 
 def frame(data: DataFrame) -> list[str]:

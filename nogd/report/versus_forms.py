@@ -12,7 +12,7 @@ from pandas import DataFrame
 
 from nogd.report.canvas import heading, house_style, label_width, name_rows, new_canvas, place_axes
 from nogd.report.look import DARK, INK, LIGHT, MUTED
-from nogd.report.markdown import frame, plain_text
+from nogd.report.markdown import folded, frame, plain_text
 from nogd.report.names import short_name, short_names
 from nogd.report.sections import csv_link
 from nogd.report.sheets import Sheet, bound, front_sheet, picture_sheet, table_sheets
@@ -68,8 +68,10 @@ def markdown(versus: Versus, names: tuple[str, str]) -> str:
         "",
     ]
     lines += [f"- {plain_text(sentence)}" for sentence in versus.differences]
-    for title, table, _ in _tables(versus):
-        lines += ["", f"### {title}", "", *frame(table.map(_cell))]
+    if len(versus.learners):
+        lines += ["", *frame(_shown_learners(versus.learners).map(_cell))]
+    if len(versus.cells):
+        lines += folded("Learner by task", _shown_cells(versus.cells).map(_cell))
     return "\n".join([*lines, "", f"<sub>{' '.join(READING)}</sub>"]) + "\n"
 
 
