@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import nogd
 from nogd.objective.noise import block_size, noise
@@ -246,3 +247,43 @@ def test_noise_in_threads_under_inference_mode():
         inside = noise(4, 0, 8 * BLOCK, torch.empty(0))
     torch.set_num_threads(threads)
     assert torch.equal(inside, noise(4, 0, 8 * BLOCK, torch.empty(0)))
+
+
+class Largest(TorchDispatchMode):
+    """Elements of the largest tensor that is made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.elements = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        if isinstance(result, torch.Tensor) and not (func.is_view or func._schema.is_mutable):
+            self.elements = max(self.elements, result.numel())
+        return result
+
+
+@pytest.mark.parametrize("kind", ["perturbed", "low-rank"])
+def test_candidates_are_never_written_out(kind, monkeypatch):
+    """Neither to be scored nor to be combined; theta itself, to be combined into, is there already."""
+    monkeypatch.setattr("nogd.objective.perturbed._PIECE", BLOCK)
+    net, objective = make([100, 700, 600, 3], nn.ReLU, rows=4)
+    theta = objective.space.read(net)
+    candidates = candidates_of(kind, objective, theta, 40 if kind == "low-rank" else 4, False, 2)
+    activations, factors = 700 * 4, 40 * 700 * 2
+    most = 40 * activations + factors if kind == "low-rank" else max(BLOCK, activations)
+    assert most < objective.D
+    with Largest() as scored:
+        objective.losses(candidates)
+    assert scored.elements <= most
+    with Largest() as combined:
+        candidates.combine(torch.ones(len(candidates)), out=theta)
+    assert combined.elements <= most
+
+
+def test_written_out_they_would_be_noticed():
+    net, objective = make([100, 700, 600, 3], nn.ReLU, rows=4)
+    candidates = candidates_of("perturbed", objective, objective.space.read(net), 3, False, 2)
+    with Largest() as made:
+        objective.losses(nogd.Population(candidates.dense()))
+    assert made.elements == 3 * objective.D

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Any
 
 import plain
 import pytest
@@ -53,6 +54,7 @@ class Search:
     points: int = 10
     bias_points: int | None = None
     bounds: tuple[float, float] | dict[str, tuple[float, float]] = (-5.0, 5.0)
+    engine: Any = None
 
     @property
     def plain_loss(self) -> LOSS:
@@ -81,7 +83,9 @@ class Search:
     def by_nogd(self) -> Iterator[tuple[Tensor, float]]:
         """The same by the learner."""
         learner = GridSearch(points=self.points, bias_points=self.bias_points, early_stopping=False)
-        objective = nogd.objective(self.module, self.x, self.y, loss=self.loss, bounds=self.bounds)
+        objective = nogd.objective(
+            self.module, self.x, self.y, loss=self.loss, bounds=self.bounds, engine=self.engine
+        )
         state = learner.init(objective, plain.read(self.module), Generator())
         for sweep in itertools.count(1):
             while state.iteration < sweep:
@@ -173,6 +177,26 @@ def test_dead_units_tie_and_the_first_value_wins():
     search.check()
     theta, _ = next(search.by_nogd())
     assert theta[:3].tolist() == [-2.0, -2.0, -2.0]
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("way", [None, "chain", "vmap", "loop"])
+@pytest.mark.parametrize("activation", [nn.ReLU, nn.Tanh])
+def test_many_sweeps_in_which_units_die_and_come_alive(activation, way, seed):
+    module = plain.network(3, 4, 3, 1, activation=activation, seed=seed)
+    with torch.no_grad():
+        module[0].bias[:2] = -50.0
+    bounds = {"0.bias": (-60.0, 2.0), "*": (-2.0, 2.0)}
+    data = plain.data(25, 3, seed=seed)
+    Search(module, *data, bounds=bounds, points=6, engine=way).check(15)
+
+
+def test_some_of_these_units_are_dead_and_some_alive():
+    module = plain.network(3, 4, 3, 1)
+    search = Search(module, *plain.data(25, 3), bounds={"0.bias": (-60.0, 2.0), "*": (-2.0, 2.0)}, points=6)
+    biases = torch.stack([theta[12:16] for theta, _ in itertools.islice(search.by_nogd(), 15)])
+    assert (biases < -20).any()
+    assert (biases > -20).any()
 
 
 def test_values_with_a_nan_loss_are_skipped():

@@ -324,3 +324,37 @@ def test_candidates_of_another_type_are_converted():
     candidates = plain.thetas(3, made.D).float()
     found = made.losses(nogd.Population(candidates))
     torch.testing.assert_close(found, made.losses(nogd.Population(candidates.double())), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("kind", ["population", "some rows", "line", "walk", "perturbed", "low rank"])
+def test_the_ledgers_are_the_same_whatever_the_engine(kind):
+    module, (x, y) = plain.network(3, 4, 1, activation=nn.Tanh), plain.data(ROWS, 3)
+    readings = []
+    for engine in ("compiled", "stack", "chain", "vmap", "loop"):
+        if engine == "compiled":
+            pytest.importorskip("numba")
+        made = nogd.objective(module, x, y, engine=engine)
+        theta, values = plain.read(module), torch.linspace(-1, 1, 5, dtype=torch.float64)
+        if kind == "walk":
+            walk = made.walk(theta.clone())
+            walk.losses(3, values)
+            walk.lowest(3, values)
+            walk.move(3, 0.5)
+            made.walk(walk.theta)
+        elif kind == "line":
+            made.losses(nogd.Line(theta, 3, values))
+        elif kind == "perturbed":
+            made.losses(nogd.Perturbed(theta, (1, 2, 3), 0.1, antithetic=True), torch.arange(5))
+        elif kind == "low rank":
+            made.losses(nogd.LowRank.draw(made.space, theta, 4, 0.1, torch.Generator().manual_seed(0)))
+        else:
+            made.losses(population(made, 9), torch.arange(7) if kind == "some rows" else None)
+        made.gradient(theta)
+        made.directional(theta, plain.thetas(3, made.D), torch.arange(5))
+        reading = made.meter.reading()
+        del reading["seconds"]
+        if kind == "walk":  # arithmetic that is not done is not counted
+            del reading["flops"]
+        readings.append(reading)
+    for reading in readings[1:]:
+        assert reading == pytest.approx(readings[0], rel=1e-12)

@@ -228,13 +228,21 @@ def _forward(stack: Stack, theta: Tensor, moves: list[_Moves], base: Tensor, thi
     first, *rest = stack.layers
     a = _finish(first, moves[0], _plus_product(base, moves[0].left, thin))
     for layer, move in zip(rest, moves[1:], strict=True):
-        # The shared weights and the thin ones in one product: a is read once.
-        both = torch.cat([layer.weights(theta).expand(len(a), -1, -1), move.right], dim=1) @ a
-        z, thin = both[:, : layer.outputs], both[:, layer.outputs :]
+        z, thin = _products(layer.weights(theta), move.right, a)
         if layer.bias is not None:
             z.add_(theta[layer.bias.start : layer.bias.stop, None])
         a = _finish(layer, move, _plus_product(z, move.left, thin))
     return a
+
+
+def _products(weights: Tensor, right: Tensor, a: Tensor) -> tuple[Tensor, Tensor]:
+    """The shared weights `[outputs, inputs]` and the thin ones `[P, r, inputs]` times a `[P, inputs, N]`."""
+    outputs = len(weights)
+    if len(a) * weights.numel() <= chunk_elements(a.device):  # both in one product, so that a is read once
+        both = torch.cat([weights.expand(len(a), -1, -1), right], dim=1) @ a
+        return both[:, :outputs], both[:, outputs:]
+    side_by_side = a.transpose(0, 1).flatten(1)
+    return (weights @ side_by_side).view(outputs, len(a), -1).transpose(0, 1), right @ a
 
 
 def _plus_product(z: Tensor, left: Tensor, thin: Tensor) -> Tensor:
