@@ -54,6 +54,17 @@ def test_the_heat_map_has_every_number_and_marks_what_cannot_be_done(comparison)
     assert "6 of 60 cells have no rank" in drawn.alt
 
 
+def test_a_long_name_of_a_column_has_room_wherever_it_stands():
+    learners = ["a-learner-of-a-long-name", "another-learner-like-it"]
+    made = make_results(learners, ["a", "b", "c", "d-has-a-long-name-too", "e"], 1)
+    canvas = rank_heat_map.draw(Comparison.of(made)).figure
+    canvas.draw_without_rendering()
+    [axes] = canvas.axes
+    ends = [label.get_window_extent().x1 for label in axes.get_xticklabels()]
+    assert max(ends) <= canvas.bbox.x1
+    assert ends.index(max(ends)) == 3
+
+
 def test_unequal_budgets_give_no_ranks():
     comparison = Comparison.of(make_results(repetitions=1, meta=UNEQUAL))
     assert task_ranks(comparison).empty

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,10 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap, to_rgb
 from matplotlib.patches import Rectangle
 
-from nogd.report.canvas import name_rows
+from nogd.report.canvas import label_width, name_rows
 from nogd.report.look import GREY, INK, MUTED
 from nogd.report.statistics import FloatArray
 
+ANGLE = 40
 # Numbers stand on their cell's colour in the light and in the dark scheme, so their colours follow neither.
 _DARK_INK, _LIGHT_INK = "#15181d", "#ffffff"
 GOOD = LinearSegmentedColormap.from_list("good", ["#0b3c75", "#2f77bd", "#9cc4e6", "#eef3f7"])
@@ -57,13 +59,21 @@ def _ink(colour: tuple[float, float, float]) -> str:
     return _DARK_INK if float(linear @ [0.2126, 0.7152, 0.0722]) > 0.18 else _LIGHT_INK
 
 
-def name_cells(axes: Axes, rows: Sequence[str], columns: Sequence[str], angle: int = 40) -> None:
+def room_for_columns(columns: Sequence[str], width: float) -> tuple[float, float]:
+    """Inches above the cells and right of them that slanted names of columns need; width: of a column, in inches."""
+    above = 0.12 + math.sin(math.radians(ANGLE)) * label_width(columns)
+    slant = math.cos(math.radians(ANGLE))
+    beyond = [slant * label_width([name]) - width * place for place, name in enumerate(reversed(columns))]
+    return above, max([0.1, *(inches - width / 2 for inches in beyond)])
+
+
+def name_cells(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
     """Names of rows at the left, of columns above, slanted so that they have room."""
     name_rows(axes, rows)
     axes.grid(visible=False)
     axes.xaxis.tick_top()
     axes.set_xticks(
-        range(len(columns)), columns, rotation=angle, ha="left", rotation_mode="anchor", color=INK
+        range(len(columns)), columns, rotation=ANGLE, ha="left", rotation_mode="anchor", color=INK
     )
     for spine in axes.spines.values():
         spine.set_visible(False)

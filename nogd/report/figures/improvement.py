@@ -13,7 +13,7 @@ from pandas import DataFrame
 
 from nogd.errors import UserError
 from nogd.report.canvas import WIDTH, label_width, new_canvas, place_axes
-from nogd.report.cells import WIN_LOSE, draw_cells, name_cells
+from nogd.report.cells import WIN_LOSE, draw_cells, name_cells, room_for_columns
 from nogd.report.comparing import holm, improvement_interval, improvement_p, probability_of_improvement
 from nogd.report.figure import Comparison, Drawn, Figure
 from nogd.report.groups import Group, unequal_budgets
@@ -37,8 +37,10 @@ def draw(comparison: Comparison) -> Drawn | str:
     rows = [learner for learner in comparison.board.table["learner"] if learner in set(table["learner"])]
     columns = _columns(rows, look)
     names = [look[learner].label for learner in columns]
-    above = 0.12 + math.sin(math.radians(40)) * label_width(names)
-    left, right = label_width([look[learner].label for learner in rows]), 0.1 + 0.55 * label_width(names[-1:])
+    left, (above, right) = (
+        label_width([look[learner].label for learner in rows]),
+        room_for_columns(names, COLUMN),
+    )
     canvas = new_canvas(above + ROW * len(rows) + 0.05, max(WIDTH, left + right + COLUMN * len(columns)))
     _panel(place_axes(canvas, left, right, above, 0.05), table, rows, columns, look)
     return Drawn(canvas, table, _finding(table, rows))

@@ -142,10 +142,14 @@ def _paint(axes: Axes, chart: Chart, look: Mapping[str, Look]) -> None:
     axes.plot(
         [0], [0], marker="o", markersize=7, color="none", markeredgecolor=INK, markeredgewidth=1.3, zorder=4
     )
+    right = (
+        float(chart.x[0] + chart.x[-1]) < 0
+    )  # the start lies in the right half: its name has room at the left
     axes.annotate(
         "start",
         (0, 0),
-        xytext=(6, -10),
+        xytext=(-6 if right else 6, -10),
+        ha="right" if right else "left",
         textcoords="offset points",
         color=INK,
         fontsize=7.5,

@@ -11,7 +11,7 @@ from pandas import DataFrame
 
 from nogd.errors import UserError
 from nogd.report.canvas import WIDTH, label_width, new_canvas, place_axes
-from nogd.report.cells import GOOD, draw_cells, name_cells
+from nogd.report.cells import GOOD, draw_cells, name_cells, room_for_columns
 from nogd.report.figure import Comparison, Drawn, Figure
 from nogd.report.finals import NOT_APPLICABLE
 from nogd.report.groups import unequal_budgets
@@ -33,8 +33,7 @@ def draw(comparison: Comparison) -> Drawn | str:
     look = looks_of(comparison, _NAME)
     labels = [look[learner].label for learner in table.index]
     names = short_names(table.columns, _NAME)
-    above = 0.12 + math.sin(math.radians(40)) * label_width(names)
-    left, right = label_width(labels), 0.1 + 0.55 * label_width(names[-1:])
+    left, (above, right) = label_width(labels), room_for_columns(names, COLUMN)
     width = max(WIDTH, left + right + COLUMN * len(names))
     canvas = new_canvas(above + ROW * len(labels) + 0.05, width)
     _panel(place_axes(canvas, left, right, above, 0.05), comparison, table, look)
