@@ -78,6 +78,8 @@ def test_unequal_budgets_are_told_where_curves_end(figure):
 def test_the_highest_score_says_whose_intervals_reach_it():
     clear = make_results(["adam", "random-search"], ["iris", "wine"], 5)
     assert ", clear of all others)" in caption(scores, clear)
+    few = make_results(["adam", "random-search"], ["iris", "wine"], 3)
+    assert ", clear of all others in 3 repetitions, which are too few to be sure)" in caption(scores, few)
     close = make_results(["twin-a", "twin-b"], ["iris", "wine"], 5)
     assert ", overlapped by 1 other)" in caption(scores, close)
 

@@ -15,6 +15,7 @@ from nogd.report.canvas import heading, label_width, linear_values, new_canvas, 
 from nogd.report.figure import Comparison, Drawn, Figure
 from nogd.report.look import INK, MUTED, Look, looks_of
 from nogd.report.names import counted, short_name
+from nogd.report.statistics import ENOUGH_FOR_A_LOOK
 from nogd.report.svg import named
 
 ROW, NARROW_ROW = 0.27, 0.19
@@ -35,7 +36,11 @@ def draw(comparison: Comparison) -> Drawn | str:
     canvas = new_canvas(0.75 + (ROW if len(table) <= MANY else NARROW_ROW) * len(table))
     labels = [look[learner].label for learner in table["learner"]]
     _panel(place_axes(canvas, label_width(labels), 0.42, 0.3, 0.42), table, look)
-    return Drawn(canvas, table[["learner", "score", "score_low", "score_high"]], _finding(table))
+    return Drawn(
+        canvas,
+        table[["learner", "score", "score_low", "score_high"]],
+        _finding(table, comparison.board.repetitions),
+    )
 
 
 def draw_on(axes: Axes, comparison: Comparison) -> None:
@@ -97,12 +102,14 @@ def view(table: DataFrame) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _finding(table: DataFrame) -> str:
+def _finding(table: DataFrame, repetitions: int) -> str:
     first = table.iloc[0]
     said = f"{short_name(first['learner'])} has the highest normalised score, {score_text(first['score'])}"
     if pd.notna(first["score_low"]):
         rivals = int((table["score_high"].iloc[1:] >= first["score_low"]).sum())
         overlap = f"overlapped by {counted(rivals, 'other')}" if rivals else "clear of all others"
+        few = repetitions < ENOUGH_FOR_A_LOOK and not rivals
+        overlap += f" in {repetitions} repetitions, which are too few to be sure" if few else ""
         told = f", {overlap}" if len(table) > 1 else ""
         said += f" (interval {interval_text(first['score_low'], first['score_high'])}{told})"
     if len(table) == 1:
