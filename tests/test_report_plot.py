@@ -71,8 +71,16 @@ def test_every_figure_goes_onto_one_of_several_axes_or_says_why_not(results, nam
         return
     results.plot(name, ax=right, **OPTIONS.get(name, {}))
     assert right.has_data() or right.patches
+    assert right.get_title("left") or right.get_title() or right.xaxis.get_ticks_position() == "top"
     canvas.draw_without_rendering()
     assert right.get_tightbbox().x0 >= left.get_window_extent().x1 - 1, "its heading lies on its neighbour"
+
+
+def test_a_legend_on_new_axes_tells_those_in_grey_together():
+    made = make_results([f"learner-{number:02}" for number in range(30)], ["iris"], 1)
+    axes = Results(made.runs, made.curves, made.meta).plot("learning-curves")
+    told = [text.get_text() for text in axes.get_legend().texts]
+    assert (len(told), told[-1]) == (9, "22 more, in grey")
 
 
 def test_curves_by_loss_are_other_curves(results):

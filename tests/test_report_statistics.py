@@ -148,6 +148,12 @@ def test_no_score_without_a_reference_that_beats_the_constant(reference):
     assert np.isnan(normalised_score(0.8, 0.5, reference, True))
 
 
+@pytest.mark.parametrize("constant", [np.nan, np.inf, -np.inf])
+def test_no_score_without_a_constant_predictor(constant):
+    assert np.isnan(normalised_score(0.8, constant, 0.9, True))
+    assert np.isnan(normalised_score(0.8, 0.5, abs(constant), True))
+
+
 def test_a_wrong_direction_would_be_seen():
     assert np.isnan(normalised_score(0.8, 0.5, 0.9, False))
 

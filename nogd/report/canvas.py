@@ -192,11 +192,13 @@ def handle(look: Look) -> Line2D:
 def handles(looks: Sequence[Look]) -> list[Line2D]:
     """One entry a learner in colour; several in grey share one, since a name on hover tells them apart."""
     loud = [handle(look) for look in looks if not look.quiet]
-    quiet = [look.label for look in looks if look.quiet]
-    if not quiet:
-        return loud
-    label = quiet[0] if len(quiet) == 1 else f"{len(quiet)} more, in grey"
-    return [*loud, Line2D([], [], color=GREY, linewidth=1.0, label=label)]
+    return [*loud, *in_grey([look.label for look in looks if look.quiet])]
+
+
+def in_grey(labels: Sequence[str]) -> list[Line2D]:
+    """One entry of a legend for all these learners, none where there are none."""
+    label = labels[0] if len(labels) == 1 else f"{len(labels)} more, in grey"
+    return [Line2D([], [], color=GREY, linewidth=1.0, label=label)] if labels else []
 
 
 def stroke(look: Look) -> dict[str, Any]:

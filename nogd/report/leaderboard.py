@@ -15,6 +15,7 @@ from nogd.report.finals import FAILED, applicable, numbers
 from nogd.report.groups import Group, compared_learners, groups, unequal_budgets
 from nogd.report.names import short_names
 from nogd.report.pairs import pairs_of
+from nogd.report.ranking import complete_blocks
 from nogd.report.running_time import profile_score, ratios_to_best, relative_time, share_reached
 from nogd.report.statistics import ENOUGH_FOR_BOOTSTRAP, mean_ranks, pooled_interquartile_mean, score_interval
 
@@ -203,11 +204,7 @@ def score_matrix(finals: DataFrame) -> Any:
 
 def _mean_ranks(finals: DataFrame, learners: tuple[str, ...]) -> dict[str, float]:
     """Mean rank over all (task, repetition) in which every learner has a run; a failure shares the last place."""
-    last = finals.drop_duplicates(["learner", "task", "repetition"], keep="last")
-    present = last.assign(present=1).pivot(index=["task", "repetition"], columns="learner", values="present")
-    ranked = last.pivot(index=["task", "repetition"], columns="learner", values="ranked")
-    complete = present.reindex(columns=learners).notna().all(axis=1)
-    means = mean_ranks(ranked.reindex(columns=learners)[complete].to_numpy(dtype=float))
+    means = mean_ranks(complete_blocks(finals, learners).to_numpy(dtype=float))
     return dict(zip(learners, map(float, means), strict=True))
 
 

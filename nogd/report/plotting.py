@@ -8,11 +8,14 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.colors import same_color
+from matplotlib.lines import Line2D
 
 from nogd.errors import UserError, did_you_mean
 from nogd.registry import Entry
-from nogd.report.canvas import house_style
+from nogd.report.canvas import house_style, in_grey
 from nogd.report.figure import Comparison, Figure, ResultsLike
+from nogd.report.look import GREY
 from nogd.report.page import figure_entries
 from nogd.report.sections import HasFigures, loaded
 
@@ -58,11 +61,23 @@ def _on_new_axes(figure: Figure, comparison: Comparison, options: Mapping[str, A
         except BaseException:
             plt.close(canvas)
             raise
-        handles, labels = axes.get_legend_handles_labels()
+        handles = _entries(axes)
         if handles:
-            axes.legend(handles, labels, loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+            axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
         canvas.set_figheight(max(_HEIGHT, 0.9 + _ROW * max(len(handles), len(axes.get_yticks()))))
     return axes
+
+
+def _entries(axes: Axes) -> list[Any]:
+    """What the legend tells: all learners in grey have one entry, as in the report."""
+    found = axes.get_legend_handles_labels()[0]
+    quiet = [
+        handle for handle in found if isinstance(handle, Line2D) and same_color(handle.get_color(), GREY)
+    ]
+    return [
+        *(handle for handle in found if handle not in quiet),
+        *in_grey([str(handle.get_label()) for handle in quiet]),
+    ]
 
 
 def _figure(name: str, entries: Iterable[Entry]) -> Figure:

@@ -61,7 +61,7 @@ def draw_on(axes: Axes, comparison: Comparison, *, by: str = "metric") -> None:
     strips = strips_of(panels_of(comparison), choice("by", by, list(_VIEWS)))
     if not strips:
         raise UserError(NO_RIVALS)
-    _paint(axes, strips, looks_of(comparison))
+    _paint(axes, by, strips, looks_of(comparison))
     for look in _leading(strips, looks_of(comparison)):
         axes.plot([], [], color=look.colour, marker=look.marker, label=look.label)
 
@@ -84,8 +84,7 @@ def _drawn(view: str, strips: Sequence[Strip], look: Mapping[str, Look]) -> Draw
     below = legend_height([str(each.get_label()) for each in entries])
     canvas = new_canvas(0.3 + ROW * len(strips) + 0.42 + below)
     axes = place_axes(canvas, label_width(names), 0.14, 0.3, 0.42 + below)
-    _paint(axes, strips, look)
-    heading(axes, f"best learner for a budget, {_VIEWS[view]}")
+    _paint(axes, view, strips, look)
     if entries:
         legend_below(canvas, entries)
     data = DataFrame(
@@ -105,7 +104,7 @@ def _leading(strips: Sequence[Strip], look: Mapping[str, Look]) -> list[Look]:
     return [look[name] for name in sorted(shown - {TIE})]
 
 
-def _paint(axes: Axes, strips: Sequence[Strip], look: Mapping[str, Look]) -> None:
+def _paint(axes: Axes, view: str, strips: Sequence[Strip], look: Mapping[str, Look]) -> None:
     log_cost(axes)
     axes.set_xlim(
         min(strip.leads[0].start for strip in strips), max(strip.leads[-1].stop for strip in strips)
@@ -113,6 +112,7 @@ def _paint(axes: Axes, strips: Sequence[Strip], look: Mapping[str, Look]) -> Non
     name_rows(axes, short_names([strip.task for strip in strips], _NAME))
     axes.grid(visible=False)
     axes.set_xlabel("forwards", labelpad=1)
+    heading(axes, f"best learner for a budget, {_VIEWS[view]}")
     for place, strip in enumerate(strips):
         _leaders(axes, place, strip, look)
         _seconds(axes, place, strip, look)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -168,10 +167,10 @@ def _shade(axes: Axes, chart: Chart, grid: NDArray[Any]) -> None:
     if len(levels) < 3:
         return
     shown = np.where(np.isfinite(grid), grid, levels[-1])
-    for place, (low, high) in enumerate(pairwise(levels)):
-        if place:
-            ink = _DEEPEST * place / (len(levels) - 2)
-            axes.contourf(chart.x, chart.y, shown, levels=[low, high], colors=[INK], alpha=ink, zorder=0.5)
+    # Each layer covers all that is higher: shades side by side would show a seam.
+    ink = 1 - (1 - _DEEPEST) ** (1 / (len(levels) - 2))
+    for low in levels[1:-1]:
+        axes.contourf(chart.x, chart.y, shown, levels=[low, levels[-1]], colors=[INK], alpha=ink, zorder=0.5)
 
 
 def _path(axes: Axes, walk: Walk, look: Look, end_at: NDArray[Any]) -> None:
