@@ -145,7 +145,7 @@ def _finding(panel: Panel) -> str:
     ends = {learner: panel.reached[learner] / panel.asked[learner] for learner in panel.shares}
     order = sorted(ends, key=lambda learner: (-ends[learner], learner))
     shares = listed([f"{short_name(learner)} {ends[learner]:.0%}" for learner in order])
-    never = f" {panel.never} of {panel.pairs} were reached by nobody." if panel.never else ""
+    never = f" {panel.never} of {panel.pairs} reached by nobody." if panel.never else ""
     most = float(panel.grid[-1])
     within = f"{plain(most) if most < 1e6 else short_number(most)} {panel.ledger}"
     pairs = counted(panel.pairs, "pair")

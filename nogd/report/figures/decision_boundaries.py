@@ -231,12 +231,12 @@ def _lines(task: str, panel: Panel) -> Iterator[dict[str, object]]:
 
 
 def _finding(plate: Plate, panels: Sequence[Panel], part: str) -> str:
-    values = listed([f"{short_name(panel.learner)} {plain(panel.value)}" for panel in panels], 6)
+    values = listed([f"{short_name(panel.learner)} {plain(panel.middle)}" for panel in panels], 6)
     blank = [short_name(panel.learner) for panel in panels if panel.portrait is None]
     without = f" No picture of: {', '.join(blank)}." if blank else ""
     refused = f" Not applicable: {', '.join(map(short_name, plate.refused))}." if plate.refused else ""
     return (
-        f"Decision boundaries on {short_name(plate.task)}{part}; {plate.metric} of the median run, the best learner "
+        f"Decision boundaries on {short_name(plate.task)}{part}; {plate.metric}, interquartile mean, the best learner "
         f"first: {values}.{without}{refused}"
     )
 
