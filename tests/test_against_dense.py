@@ -11,7 +11,7 @@ from typing import Any
 import plain
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from random_networks import ACTIVATIONS, COMPILED_ACTIVATIONS, HALVES, freezings, images, stacks, vectors
 from torch import Tensor, nn
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 import nogd
 from nogd.doors import make_network
 from nogd.objective.chunks import CHUNK_ELEMENTS
+from nogd.objective.losses import BUILT_IN
 from nogd.objective.network import private_copy
 from nogd.objective.objective import Objective
 from nogd.objective.space import ParameterSpace
@@ -26,7 +27,10 @@ from nogd.objective.space import ParameterSpace
 D = torch.float64
 ENGINES = ["compiled", "stack", "chain", "vmap", "loop"]
 KINDS = ["population", "line", "walk", "perturbed", "mirrored", "low rank"]
-ELEMENTWISE_LOSSES = ["mse", "mae", "huber", "binary-cross-entropy"]
+LOSSES = plain.LOSSES | {
+    name: BUILT_IN[name].plain for name in ("hinge", "zero-one")
+}  # test_losses has these
+OF_NUMBERS, OF_BITS = ["mse", "mae", "huber"], ["binary-cross-entropy", "hinge", "zero-one"]
 
 
 @dataclass
@@ -48,7 +52,7 @@ class Problem:
         x, y = (self.x, self.y) if rows is None else (self.x[rows], self.y[rows])
         if len(thetas) == 0:
             return thetas.new_empty(0)
-        found = plain.losses(self.module, thetas, x, y, plain.LOSSES[self.loss])
+        found = plain.losses(self.module, thetas, x, y, LOSSES[self.loss])
         return found.nan_to_num(math.inf, math.inf, math.inf)
 
 
@@ -69,13 +73,15 @@ def problems(draw: st.DrawFn, engine: str) -> Problem:
     dtype = draw(st.sampled_from([D, D, torch.float32]))
     x = plain.data(rows, math.prod(shape), dtype=dtype)[0].view(rows, *shape)
     outputs = module(x.double()).shape[1]
-    loss = draw(st.sampled_from(ELEMENTWISE_LOSSES + ["cross-entropy"] * (outputs > 1)))
+    compiled = [*OF_NUMBERS, "binary-cross-entropy"]
+    known = compiled if engine == "compiled" else OF_NUMBERS + OF_BITS
+    loss = draw(st.sampled_from(known + ["cross-entropy"] * (outputs > 1)))
     y = (
         plain.classes(rows, outputs)
         if loss == "cross-entropy"
         else plain.data(rows, 1, outputs, dtype=dtype)[1]
     )
-    return Problem(module.to(dtype), x, (y > 0).to(dtype) if loss == "binary-cross-entropy" else y, loss)
+    return Problem(module.to(dtype), x, (y > 0).to(dtype) if loss in OF_BITS else y, loss)
 
 
 def candidates(kind: str, made: Objective, theta: Tensor, count: int, draw: int) -> Any:
@@ -92,9 +98,12 @@ def candidates(kind: str, made: Objective, theta: Tensor, count: int, draw: int)
 
 @contextlib.contextmanager
 def chunks(small: bool) -> Iterator[None]:
-    """Sizes as they are, or so small that everything is cut into pieces."""
+    """Sizes as they are, or so small that everything is cut into pieces, and shared by two threads."""
     with pytest.MonkeyPatch.context() as patch:
         if small:
+            patch.setattr(
+                torch, "get_num_threads", lambda: 2
+            )  # for nogd's own; torch's would wait for each other
             patch.setitem(CHUNK_ELEMENTS, "cpu", 300)
             for name, value in {
                 "chain.FEWEST_ROWS": 4,
@@ -172,14 +181,19 @@ def test_numbers_that_are_none(engine, data, wild, where, there, number):
     if engine == "compiled":
         pytest.importorskip("numba")
     problem = data.draw(problems(engine).filter(lambda problem: problem.x.ndim == 2))
+    if any(isinstance(part, nn.LayerNorm) for part in problem.module.modules()):
+        assume(abs(wild) != 1e200)  # torch makes NaN or 0 of it, by its place among the vector registers
     strange = torch.tensor(wild, dtype=D)  # float32 makes an infinity of the largest
     if where == "inputs":
         problem.x.view(-1)[number % problem.x.numel()] = strange
-    elif where == "targets" and problem.loss in ("mse", "mae", "huber"):
+    elif where == "targets" and problem.loss in OF_NUMBERS:
         problem.y.view(-1)[number % problem.y.numel()] = strange
     made = problem.objective(engine)
     theta = plain.read(problem.module)
     if where == "theta":
         theta[(number if there else number // 2) % made.D] = strange
     for kind in KINDS:
-        check(problem, made, kind, candidates(kind, made, theta, 5, number), None)
+        if (
+            kind != "low rank" or problem.loss != "zero-one"
+        ):  # which calls NaN a mistake, and infinity perhaps right
+            check(problem, made, kind, candidates(kind, made, theta, 5, number), None)
