@@ -24,9 +24,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def loaded() -> tuple[int, int]:
+def loaded(source: Path = Path(__file__)) -> tuple[int, int]:
     """What a new process would do at an int and at a float: how many of both come from the disk, and were compiled."""
-    made = code_cache.kept(twice)
+    made = code_cache.kept(twice, [source])
     assert (made(2), made(2.5)) == (4, 5.0)
     return sum(made.stats.cache_hits.values()), sum(made.stats.cache_misses.values())
 
@@ -67,12 +67,34 @@ def test_code_of_another_type_is_not_taken(folder):
     assert loaded() == (2, 0)
 
 
-def test_a_change_of_the_plan_is_a_change_of_the_code(folder, tmp_path, monkeypatch):
-    loaded()
-    other = tmp_path / "plan.py"
-    other.write_text("ROWS = 128\n")
-    monkeypatch.setattr(code_cache.plan, "__file__", str(other))
-    assert loaded() == (0, 2)
+def test_a_change_of_any_source_is_a_change_of_the_code(folder, tmp_path):
+    other = tmp_path / "other.py"
+    other.write_text("ROWS = 64\n")
+    assert loaded(other) == (0, 2)
+    assert loaded(other) == (2, 0)
+    other.write_text("ROWS = 96\n")  # numba looks at sizes and times, and only of the function's own file
+    assert loaded(other) == (0, 2)
+
+
+def test_the_loops_know_all_their_sources():
+    from nogd.objective.loops import code
+
+    names = {source.name for source in code._SOURCES}
+    assert {
+        "plan.py",
+        "code.py",
+        "layers.py",
+        "elementwise.py",
+        "losses.py",
+        "population.py",
+        "line.py",
+    } <= names
+    imported = {
+        Path(module.__file__)
+        for name, module in sys.modules.items()
+        if name.startswith("nogd.objective.loops.") and module.__file__
+    }
+    assert imported <= set(code._SOURCES)
 
 
 def test_no_folder_may_be_written_to(monkeypatch):
@@ -84,7 +106,7 @@ def test_no_folder_may_be_written_to(monkeypatch):
 
 
 def test_the_folder_is_gone_meanwhile(folder):
-    made = code_cache.kept(twice)
+    made = code_cache.kept(twice, [Path(__file__)])
     folder.rmdir() if not any(folder.iterdir()) else [path.rmdir() for path in folder.iterdir()]
     assert made(3) == 6
 

@@ -5,7 +5,7 @@ the time to compile again.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,13 @@ from numba import njit
 from numba.core.caching import FunctionCache
 from numba.core.sigutils import normalize_signature
 
-from nogd.objective import plan
-
 
 class _Cache(FunctionCache):
     """By itself numba raises whatever the disk does, in the midst of a call, and looks only at the function's file."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], sources: Iterable[Path]) -> None:
         super().__init__(function)
-        sources = [function.__code__.co_filename, plan.__file__]
-        self._sources = hashlib.sha256(b"".join(Path(source).read_bytes() for source in sources)).hexdigest()
+        self._sources = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
 
     def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
         return (*super()._index_key(sig, codegen), self._sources)
@@ -45,9 +42,12 @@ class _Cache(FunctionCache):
             super().save_overload(sig, data)
 
 
-def kept(function: Callable[..., Any], **options: Any) -> Any:
-    """The function compiled by numba.njit with these options, its code kept on disk if there is a place for it."""
+def kept(function: Callable[..., Any], sources: Iterable[Path], **options: Any) -> Any:
+    """The function compiled by numba.njit with these options, its code kept on disk if there is a place for it.
+
+    sources: the files that its code is made of.
+    """
     compiled = njit(**options)(function)
     with suppress(RuntimeError, OSError):  # no folder may be written to, or there are no sources
-        compiled._cache = _Cache(function)
+        compiled._cache = _Cache(function, sources)
     return compiled
