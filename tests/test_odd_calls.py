@@ -18,6 +18,7 @@ from nogd.errors import InvalidSetting
 from nogd.objective.black_box import BlackBox
 from nogd.objective.objective import Objective
 from nogd.objective.space import ParameterSpace
+from nogd.objective.walking import Walk
 
 D = torch.float64
 ENGINES = ["compiled", "stack", "chain", "vmap", "loop"]
@@ -95,7 +96,7 @@ def test_what_makes_no_sense_is_refused_and_not_counted(made, name):
     assert made.meter.evaluations == 0
 
 
-ON_A_WALK: dict[str, tuple[Callable[[nogd.objective.objective.Walk], Any], str]] = {
+ON_A_WALK: dict[str, tuple[Callable[[Walk], Any], str]] = {
     "an index in fractions": (lambda walk: walk.losses(3.0, VALUES), "coordinate 3.0 is none"),
     "an index in words": (lambda walk: walk.lowest("first", VALUES), "coordinate first is none"),
     "an index beyond": (lambda walk: walk.minimum(21, -1.0, 1.0), "coordinate 21 is none"),
