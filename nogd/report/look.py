@@ -81,9 +81,10 @@ def looks(learners: Sequence[str], width: int = 24, loud: Collection[str] | None
     """The look of each learner, whoever else takes part.
 
     learners: all of the comparison, whoever is drawn; loud: those in colour, all if not given. Those that
-    `nogd/tasks/comparison.json` lists have a look of their own. The others' follows from a hash of the name: it
-    differs between reports only where two names fall on one colour or on one marker, and then no more than it must.
-    As long as there are colours for all, no two learners share a colour or a marker; after that no two share both.
+    `nogd/tasks/comparison.json` lists have a look of their own, and their colours and markers are the last that others
+    get. The others' looks follow from a hash of the name: one differs between reports only where two such names fall on
+    one colour or marker. As long as there are colours for all, no two learners share a colour or a marker; beyond
+    that, no two share both.
     """
     ordered = sorted(learners)
     pairs = _pairs([name for name in ordered if loud is None or name in loud])
@@ -118,14 +119,27 @@ def _free(name: str, taken: set[tuple[int, int]]) -> tuple[int, int]:
 
 def _own(name: str) -> tuple[int, int]:
     place = _fixed().get(name)
-    return next(_wishes(name)) if place is None else (place % len(LIGHT), place % len(MARKERS))
+    return next(_wishes(name)) if place is None else _place(place)
+
+
+def _place(place: int) -> tuple[int, int]:
+    """The pair of a fixed look."""
+    return place % len(LIGHT), place % len(MARKERS)
 
 
 def _wishes(name: str) -> Iterator[tuple[int, int]]:
-    """All pairs of colour and marker, beginning at the name's hash; the colour changes last: it is what eyes follow."""
-    colour, marker = divmod(zlib.crc32(name.encode()), len(LIGHT))[::-1]
-    for step, turn in product(range(len(LIGHT)), range(len(MARKERS))):
-        yield (colour + step) % len(LIGHT), (marker + turn) % len(MARKERS)
+    """All pairs of colour and marker, first those far from any fixed look; in which order, the name's hash says."""
+    start = zlib.crc32(name.encode())
+    kept = [_place(place) for place in _fixed().values()]
+    colours = _turned(len(LIGHT), {colour for colour, _ in kept}, start)
+    markers = _turned(len(MARKERS), {marker for _, marker in kept}, start // len(LIGHT))
+    return product(colours, markers)
+
+
+def _turned(count: int, last: Collection[int], start: int) -> list[int]:
+    """The numbers below `count`, those of `last` at the end, each part turned to begin somewhere else."""
+    parts = ([place for place in range(count) if (place in last) == late] for late in (False, True))
+    return [part[(start + step) % len(part)] for part in parts for step in range(len(part))]
 
 
 @functools.cache
