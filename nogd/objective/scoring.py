@@ -81,6 +81,8 @@ def _again_where_infinite(
     losses: Tensor, scorer: Network, candidates: LowRank, rows: Tensor | None
 ) -> Tensor:
     """The infinity that a move adds to one of theta's may make none of it, where written out it would be cut off."""
+    if losses.device.type != "cpu":  # to look would be to wait
+        return losses
     odd = losses.isfinite().logical_not_().nonzero()[:, 0]
     if len(odd):
         losses[odd] = _written_out(scorer, candidates, odd, rows)
