@@ -81,10 +81,9 @@ def looks(learners: Sequence[str], width: int = 24, loud: Collection[str] | None
     """The look of each learner, whoever else takes part.
 
     learners: all of the comparison, whoever is drawn; loud: those in colour, all if not given. Those that
-    `nogd/tasks/comparison.json` lists have a look of their own, and their colours and markers are the last that others
-    get. The others' looks follow from a hash of the name: one differs between reports only where two such names fall on
-    one colour or marker. As long as there are colours for all, no two learners share a colour or a marker; beyond
-    that, no two share both.
+    `nogd/tasks/comparison.json` lists have a look of their own, with markers that others get last. The others' looks
+    follow from a hash of the name: one differs between reports only where two fall on one colour or marker. As long as
+    there are colours for all, no two learners share a colour or a marker; beyond that, no two share both.
     """
     ordered = sorted(learners)
     pairs = _pairs([name for name in ordered if loud is None or name in loud])
@@ -128,18 +127,17 @@ def _place(place: int) -> tuple[int, int]:
 
 
 def _wishes(name: str) -> Iterator[tuple[int, int]]:
-    """All pairs of colour and marker, first those far from any fixed look; in which order, the name's hash says."""
+    """All pairs of colour and marker in an order that the name's hash says; markers of fixed looks come last."""
     start = zlib.crc32(name.encode())
-    kept = [_place(place) for place in _fixed().values()]
-    colours = _turned(len(LIGHT), {colour for colour, _ in kept}, start)
-    markers = _turned(len(MARKERS), {marker for _, marker in kept}, start // len(LIGHT))
-    return product(colours, markers)
+    kept = {_place(place)[1] for place in _fixed().values()}
+    parts = ([marker for marker in range(len(MARKERS)) if (marker in kept) == late] for late in (False, True))
+    markers = [marker for part in parts for marker in _turned(part, start // len(LIGHT))]
+    return product(_turned(range(len(LIGHT)), start), markers)
 
 
-def _turned(count: int, last: Collection[int], start: int) -> list[int]:
-    """The numbers below `count`, those of `last` at the end, each part turned to begin somewhere else."""
-    parts = ([place for place in range(count) if (place in last) == late] for late in (False, True))
-    return [part[(start + step) % len(part)] for part in parts for step in range(len(part))]
+def _turned(places: Sequence[int], start: int) -> list[int]:
+    """The same in a ring that begins at another one."""
+    return [places[(start + step) % len(places)] for step in range(len(places))]
 
 
 @functools.cache

@@ -11,7 +11,15 @@ from pandas import DataFrame
 
 from nogd.errors import UserError
 from nogd.report.board_text import interval_text, score_text
-from nogd.report.canvas import heading, label_width, linear_values, new_canvas, place_axes
+from nogd.report.canvas import (
+    heading,
+    label_width,
+    linear_values,
+    new_canvas,
+    numbers_at_right,
+    numbers_width,
+    place_axes,
+)
 from nogd.report.figure import Comparison, Drawn, Figure
 from nogd.report.look import INK, MUTED, Look, looks_of
 from nogd.report.names import counted, short_name
@@ -19,6 +27,8 @@ from nogd.report.statistics import ENOUGH_FOR_A_LOOK
 from nogd.report.svg import named
 
 ROW, NARROW_ROW = 0.27, 0.19
+FARTHEST = (-1.0, 3.0)
+"""Who is beyond is drawn there."""
 MANY = 14
 """With more learners rows are narrow: the picture is to fit on a screen."""
 
@@ -35,7 +45,8 @@ def draw(comparison: Comparison) -> Drawn | str:
     look = looks_of(comparison)
     canvas = new_canvas(0.75 + (ROW if len(table) <= MANY else NARROW_ROW) * len(table))
     labels = [look[learner].label for learner in table["learner"]]
-    _panel(place_axes(canvas, label_width(labels), 0.42, 0.3, 0.42), table, look)
+    right = numbers_width(_numbers(table))
+    _panel(place_axes(canvas, label_width(labels), right, 0.3, 0.42), table, look)
     return Drawn(
         canvas,
         table[["learner", "score", "score_low", "score_high"]],
@@ -69,7 +80,7 @@ def _plot(axes: Axes, table: DataFrame, look: Mapping[str, Look]) -> None:
         style = look[row["learner"]]
         colour, ends = style.colour, [row["score_low"], row["score_high"]]
         drawn = axes.plot(ends, [place, place], color=colour, linewidth=2.2, alpha=0.5)
-        at = float(np.clip(row["score"], low, high))
+        at = float(np.clip(row["score"], *FARTHEST))
         drawn += axes.plot([at], [place], color=colour, marker=style.marker, markersize=6.5, clip_on=False)
         named(drawn, row["learner"])
     axes.set_xlim(low, high)
@@ -82,21 +93,16 @@ def _label(axes: Axes, table: DataFrame, labels: list[str]) -> None:
     linear_values(axes, "x")
     axes.set_xlabel("0 = constant predictor, 1 = reference", labelpad=3)
     heading(axes, "normalised score (further right is better)")
-    for place, score in enumerate(table["score"]):
-        axes.text(
-            1.02,
-            place,
-            score_text(score),
-            transform=axes.get_yaxis_transform(),
-            va="center",
-            color=INK,
-            fontsize=8,
-        )
+    numbers_at_right(axes, _numbers(table))
+
+
+def _numbers(table: DataFrame) -> list[str]:
+    return [score_text(score) for score in table["score"]]
 
 
 def view(table: DataFrame) -> tuple[float, float]:
     """Limits around all scores and both levels; a learner far below 0 is drawn at the edge."""
-    shown = table[["score", "score_low", "score_high"]].clip(lower=-1.0, upper=3.0)
+    shown = table[["score", "score_low", "score_high"]].clip(*FARTHEST)
     low, high = min(0.0, *shown.min().dropna()), max(1.0, *shown.max().dropna())
     margin = 0.05 * (high - low)
     return low - margin, high + margin
