@@ -1,5 +1,5 @@
-"""Put the figures of peers.csv, structured.csv and population.csv into the tables of engine.md and population.md:
-`python tables.py`. The words around them are written by hand.
+"""Put the figures of peers.csv, structured.csv and population.csv, and of the latter two on a GPU, into the tables of
+engine.md and population.md: `python tables.py`. The words around them are written by hand.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 HERE = Path(__file__).parent
+GPU = "on a GPU, with a structure"
 SMALL = ("10-5-4-1 x 442", "64-32-10 x 1,797")
 PARTS = ("products", "thin products", "noise", "additions", "activations", "rest")
 
@@ -25,6 +26,8 @@ def main() -> None:
         text = _replaced(text, f"| {work}, 2 threads |", _peers(peers, work))
         text = _replaced(text, f"One thread, {work}:", _one_thread(peers, work))
     text = _replaced(text, "| work | measured | goal |", _structured(structured))
+    text = _replaced(text, "| on a GPU, unrelated", _on_gpu(_rows("population-cuda")))
+    text = _replaced(text, "| on a GPU, with a structure", _structured(_rows("structured-cuda"), GPU))
     page.write_text(_replaced(text, "| one thread, % of", _shares(structured)), encoding="utf-8")
     page = HERE / "population.md"
     works = [row["what"].partition(": ")[0] for row in population if ": nogd (" in row["what"]]
@@ -87,8 +90,22 @@ def _one_thread(rows: list[Row], work: str) -> Iterable[str]:
     yield f"One thread, {work}: {'; '.join(parts)}; nogd is faster by {ratio}."
 
 
-def _structured(rows: list[Row]) -> Iterable[str]:
-    yield "| work | measured | goal |"
+def _on_gpu(rows: list[Row]) -> Iterable[str]:
+    yield "| on a GPU, unrelated candidates | candidates/s | engine | vmap | one by one | share of the peak |"
+    yield "| --- | ---: | --- | ---: | ---: | ---: |"
+    for row in rows:
+        work, _, what = row["what"].partition(": ")
+        if what.startswith("nogd ("):
+            share = float(_row(rows, f"{work}: share")["median"])
+            others = [
+                _number(_row(rows, f"{work}: {who}")["median"]) for who in ("torch.func.vmap", "plain loop")
+            ]
+            engine = what.rpartition("(")[2].rstrip(")")
+            yield f"| {work} | {_figures(row)} | {engine} | {' | '.join(others)} | {share:.2f} |"
+
+
+def _structured(rows: list[Row], title: str = "work") -> Iterable[str]:
+    yield f"| {title} | measured | goal |"
     yield "| --- | ---: | ---: |"
     for row in rows:
         if ", time in " not in row["what"]:
