@@ -18,6 +18,8 @@ _ELEMENT = 16
 # below this much work a call. On a GPU a call costs more, while the work goes a thousand times faster: there it was 7
 # to 340 times as fast as the loop on all modules tried, with up to 100,000,000 operations a call.
 _WORTH = {"cpu": 100_000, "cuda": 1_000_000_000}
+# A convolution by itself takes long to start: with one among them, vmap is ahead up to here.
+_WORTH_OF_CONVOLUTIONS = 1_500_000
 # Below so many candidates at once, vmap's own start costs more than it saves.
 FEWEST = 8
 # Of theta a chunk may hold so many times more than of the widest value: it is read once and need not stay in the cache.
@@ -28,7 +30,8 @@ _WEIGHTS = 8
 class Footprint:
     """work: operations of one example, an element counting as several. widest: elements of one example's widest value.
 
-    calls: of tensor operations in one forward pass. dimension: D. device: where it is.
+    calls: of tensor operations in one forward pass. dimension: D. device: where it is. convolves: whether any of them
+    is a convolution.
     """
 
     work: float
@@ -36,10 +39,14 @@ class Footprint:
     calls: int
     dimension: int
     device: torch.device
+    convolves: bool
 
     def is_small(self, examples: int) -> bool:
         """Whether one forward pass over so many examples spends itself on calls rather than on work."""
-        return self.work * examples < _WORTH.get(self.device.type, _WORTH["cuda"]) * self.calls
+        worth = _WORTH.get(self.device.type, _WORTH["cuda"])
+        if self.convolves:
+            worth = max(worth, _WORTH_OF_CONVOLUTIONS)
+        return self.work * examples < worth * self.calls
 
     def chunk(self, count: int, examples: int) -> int:
         """How many of `count` candidates to score at once: all chunks about equal, and within the cache."""
@@ -56,7 +63,7 @@ def footprint(module: nn.Module, inputs: Tensor, dimension: int) -> Footprint:
     with torch.no_grad(), _Calls() as seen:
         module(inputs[:few])
     work = seen.flops + _ELEMENT * seen.elements
-    return Footprint(work / few, seen.widest / few, seen.calls, dimension, inputs.device)
+    return Footprint(work / few, seen.widest / few, seen.calls, dimension, inputs.device, seen.convolves)
 
 
 class _Calls(Products):
@@ -65,12 +72,14 @@ class _Calls(Products):
     def __init__(self) -> None:
         super().__init__()
         self.calls = self.elements = self.widest = 0
+        self.convolves = False
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         result = super().__torch_dispatch__(func, types, args, kwargs)
         self.calls += 1
+        self.convolves = self.convolves or func is torch.ops.aten.convolution.default
         if isinstance(result, Tensor) and not func.is_view:
             self.elements += result.numel()
             self.widest = max(self.widest, result.numel())
