@@ -9,6 +9,7 @@ import sys
 import pandas as pd
 import pytest
 from bench_help import command
+from pandas import DataFrame
 from pypdf import PdfReader
 from report_data import make_results
 
@@ -16,6 +17,7 @@ from nogd.bench.results import Results
 from nogd.errors import InvalidSetting
 from nogd.report.markdown import code, markdown, plain_text
 from nogd.report.pdf import pdf
+from nogd.report.sheets import bound, table_sheets
 
 HOSTILE = ["<script>alert(1)</script>", "a|b`c", "@everybody", "x" * 200]
 
@@ -65,6 +67,22 @@ def test_a_pdf_has_all_that_is_said_and_every_picture(results):
 
 def test_equal_results_are_equal_bytes(results):
     assert pdf(results) == pdf(results)
+
+
+def test_a_wide_table_goes_on_with_its_names_and_stays_on_its_pages():
+    learners = [f"learner-{place}" for place in range(30)]
+    table = DataFrame({"learner": learners, **{f"task-{place}": "0.123\n0.1 to 0.2" for place in range(12)}})
+    sheets = list(table_sheets("Wide", table, "What is to be said."))
+    pages = [page.extract_text() for page in PdfReader(io.BytesIO(bound(sheets, "Wide"))).pages]
+    assert len(pages) == 3
+    assert all(f"{name} " in page for page in pages for name in learners)
+    assert sum(page.count("0.123, 0.1 to 0.2") for page in pages) == 30 * 12
+    assert "What is to be said." in pages[-1]
+    for sheet in sheets:
+        sheet.words.draw_without_rendering()
+        box = sheet.words.get_tightbbox()
+        assert 0 < box.y0 < box.y1 < sheet.words.get_figheight()
+        assert box.x1 < sheet.words.get_figwidth()
 
 
 def test_without_its_package_a_pdf_is_refused_in_a_sentence(results, monkeypatch):

@@ -15,7 +15,7 @@ from nogd import __version__
 from nogd.errors import InvalidSetting
 from nogd.report.canvas import house_style
 from nogd.report.look import INK, MUTED
-from nogd.report.names import clean
+from nogd.report.names import clean, short_name
 
 if TYPE_CHECKING:
     from pypdf import PageObject, PdfWriter
@@ -25,8 +25,10 @@ WIDTH, HEIGHT, MARGIN = 8.27, 5.83, 0.5
 _WORDS = 3.0
 """Inches for the words beside a picture."""
 _TITLE = 0.4
-_LINES = 44
+_LINES = 38
 """Lines of a table on a page."""
+_WIDEST = 40
+"""Letters of a table's column."""
 _POINTS = 72
 _LETTERS = 15.5
 """Letters of the words in an inch."""
@@ -89,20 +91,39 @@ def front_sheet(headline: str, said: Sequence[str], block: Sequence[str] = ()) -
 
 
 def table_sheets(title: str, shown: DataFrame, words: str = "") -> Iterator[Sheet]:
-    """A table with what is to be said of it, on as many pages as it needs."""
-    text = shown.map(_cell).to_string(index=False, max_colwidth=40, line_width=118)
-    lines = text.splitlines()
-    if words:
-        lines += ["", *textwrap.wrap(clean(words), 110)]
-    for start in range(0, len(lines), _LINES):
+    """A table and what is to be said of it, on as many pages as it needs; a wide one goes on below, names again."""
+    for lines in _paged([*_blocks(shown), textwrap.fill(clean(words), 110) if words else ""]):
         canvas = Canvas(figsize=(WIDTH, HEIGHT))
         top = _write(canvas, title, HEIGHT - MARGIN, size=12)
-        _write(canvas, "\n".join(lines[start : start + _LINES]), top - 0.15, size=7, family="monospace")
+        _write(canvas, "\n".join(lines), top - 0.15, size=7, family="monospace")
         yield Sheet(canvas)
 
 
+def _blocks(shown: DataFrame) -> list[str]:
+    """A table as text, its first column before each group of columns that fit beside each other."""
+    names, *heads = (short_name(name, _WIDEST) for name in shown.columns)
+    rows = [short_name(name, _WIDEST) for name in shown[shown.columns[0]]]
+    cells = shown.iloc[:, 1:].map(_cell).set_axis(heads, axis=1).set_axis(rows, axis=0)
+    text = cells.rename_axis(names, axis=1).to_string(max_colwidth=_WIDEST, line_width=118)
+    return text.replace(" \\\n", "\n").split("\n\n")
+
+
+def _paged(blocks: Iterable[str]) -> Iterator[list[str]]:
+    """Lines by page: a block that fits on one is not torn apart."""
+    page: list[str] = []
+    for lines in map(str.splitlines, filter(None, blocks)):
+        if page and len(page) + 1 + len(lines) > _LINES:
+            yield page
+            page = []
+        page += ["", *lines] if page else lines
+        while len(page) > _LINES:
+            yield page[:_LINES]
+            page = page[_LINES:]
+    yield page
+
+
 def _cell(value: object) -> str:
-    return f"{value:,.4g}" if isinstance(value, float) else clean(value)
+    return f"{value:,.4g}" if isinstance(value, float) else clean(", ".join(str(value).splitlines()) or "-")
 
 
 def _write(canvas: Canvas, text: str, top: float, *, size: float, family: str = "sans-serif") -> float:
