@@ -161,7 +161,7 @@ def objective(
         batches = StreamedBatches(inputs, working, space)
         check_independent(working, module, batches.first[0])
         if batch_size is not None:
-            batches.rows(torch.zeros(1, dtype=torch.long))  # now, not in the midst of a run
+            batches.rows(torch.zeros(1, dtype=torch.long, device="cpu"))  # now, not in the midst of a run
         return Objective(make_stream(working, batches, loss, space, engine), batch_size=batch_size)
     x, y = as_tensors(inputs, targets, working, space)
     check_independent(working, module, x)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from typing import Any
@@ -270,3 +271,52 @@ def test_an_engine_can_be_asked_for_on_streamed_data():
     norm = nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.Linear(4, 1)).double()
     with pytest.raises(InvalidSetting, match="no stack of linear layers"):
         nogd.objective(norm, [(x, y)], engine="stack")
+
+
+LEARNERS = [
+    "grid-search,points=3",
+    "exact-line",
+    "exact-line,order=random",
+    "random-search",
+    "adam,rows=4",
+    "hybrid",
+]
+
+
+@pytest.fixture
+def elsewhere():
+    """A default device other than the module's, as `torch.set_default_device("cuda")` makes it."""
+    torch.set_default_device("meta")
+    yield
+    torch.set_default_device(None)
+
+
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_a_run_does_not_depend_on_torchs_default_device(learner, request):
+    module, (x, y) = plain.network(3, 4, 1), plain.data(9, 3)
+    runs = [nogd.fit(copy.deepcopy(module), x, y, learner=learner, budget=60)]
+    request.getfixturevalue("elsewhere")
+    runs.append(nogd.fit(copy.deepcopy(module), x, y, learner=learner, budget=60))
+    assert runs[0].theta.tolist() == runs[1].theta.tolist()
+    assert runs[0].curve["loss"].tolist() == runs[1].curve["loss"].tolist()
+
+
+def test_candidates_do_not_depend_on_torchs_default_device(made, request):
+    theta, out, rng = THETA.clone(), torch.zeros_like(THETA), Generator().manual_seed(0)
+    described = [
+        nogd.Population(THETAS),
+        nogd.Line(theta, 3, VALUES),
+        nogd.Perturbed(theta, (1, 2), 0.1, antithetic=True),
+        nogd.LowRank.draw(made.space, theta, 3, 0.1, rng),
+    ]
+    expected = [one_by_one(each.dense()) for each in described]
+    request.getfixturevalue("elsewhere")
+    line = nogd.Line(theta, 3, VALUES)
+    assert line.theta is theta
+    for each, losses in zip([*described, line], [*expected, expected[1]], strict=True):
+        found = made.losses(each)
+        assert found.device.type == "cpu"
+        torch.testing.assert_close(found, losses)
+    nogd.Perturbed(theta, (1, 2), 0.1).combine([1.0, 0.0], out=out)
+    assert out.any()
+    torch.testing.assert_close(made.gradient(theta)[0], expected[0][0])

@@ -68,7 +68,7 @@ class ExactLine(Learner):
 
     def _next_order(self, objective: Objective, rng: Generator) -> Tensor:
         if self.order == "cyclic":
-            return torch.arange(objective.D)
+            return torch.arange(objective.D, device="cpu")
         return torch.randperm(objective.D, generator=rng, device=rng.device).cpu()
 
     def _end_sweep(self, objective: Objective, state: ExactLineState) -> None:

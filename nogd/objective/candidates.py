@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from nogd.errors import InvalidSetting
+
+
+def as_tensor(values: Any, dtype: torch.dtype | None = None) -> Tensor:
+    """A tensor as it is, an array or a list as one on the CPU: torch would move all to its default device."""
+    if isinstance(values, Tensor):
+        return values if dtype is None else values.to(dtype)
+    return torch.as_tensor(values, dtype=dtype, device="cpu")
 
 
 @runtime_checkable
@@ -29,7 +36,7 @@ class Population:
     thetas: Tensor
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "thetas", torch.as_tensor(self.thetas))
+        object.__setattr__(self, "thetas", as_tensor(self.thetas))
         if self.thetas.is_complex() or self.thetas.layout != torch.strided:
             raise InvalidSetting(
                 f"a Population takes real numbers in a dense tensor, not {self.thetas.dtype} in {self.thetas.layout}."
@@ -65,8 +72,8 @@ class Line:
     values: Tensor
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "theta", torch.as_tensor(self.theta))
-        object.__setattr__(self, "values", torch.as_tensor(self.values, dtype=self.theta.dtype))
+        object.__setattr__(self, "theta", as_tensor(self.theta))
+        object.__setattr__(self, "values", as_tensor(self.values, self.theta.dtype))
         if self.theta.ndim != 1 or self.values.ndim != 1 or not 0 <= self.index < len(self.theta):
             raise InvalidSetting(
                 f"a Line takes theta [D], an index below D and values [G]; got theta {list(self.theta.shape)},"
@@ -98,7 +105,7 @@ def weights_of(weights: Tensor, count: int, theta: Tensor, out: Tensor) -> Tenso
 
     Raises InvalidSetting where there is not one for each, or where `out` is not like theta.
     """
-    weights = torch.as_tensor(weights)
+    weights = as_tensor(weights)
     if weights.shape != (count,):
         raise InvalidSetting(
             f"there are {count} candidates but {' x '.join(map(str, weights.shape)) or 'no list of'} weights; one for"

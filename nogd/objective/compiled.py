@@ -66,7 +66,7 @@ class Compiled:
     def losses(self, thetas: Tensor, rows: Tensor | None = None) -> Tensor:
         """Losses `[P]` of thetas `[P, D]`; rows: numbers of the examples to use."""
         data = self.data if rows is None else self._rows(rows)
-        numbers, losses = thetas.detach().contiguous().numpy(), torch.empty(len(thetas), dtype=thetas.dtype)
+        numbers, losses = thetas.detach().contiguous().numpy(), thetas.new_empty(len(thetas))
         out = losses.numpy()
         parts = min(
             torch.get_num_threads(), int(len(thetas) * self._flops * data.sizes[EXAMPLES] / WORTH_A_THREAD)

@@ -144,9 +144,8 @@ class Network:
                 self.space.dimension <= FEW_PARAMETERS
             ):  # it begins at zeros, perhaps; a large one had better not
                 start = self._flat.clone()
-                noise = torch.randn(
-                    len(start), generator=torch.Generator().manual_seed(0), dtype=torch.float64
-                )
+                rng = torch.Generator("cpu").manual_seed(0)
+                noise = torch.randn(len(start), generator=rng, dtype=torch.float64, device="cpu")
                 try:
                     check_chain(chain, self.outputs, noise.to(start), few)
                 finally:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from nogd.errors import InvalidSetting
-from nogd.objective.candidates import weights_of
+from nogd.objective.candidates import as_tensor, weights_of
 from nogd.objective.losses import Loss
 from nogd.objective.noise import blocks, noise
 from nogd.objective.stack import Layer, Stack
@@ -38,7 +38,7 @@ class Perturbed:
     antithetic: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "theta", torch.as_tensor(self.theta))
+        object.__setattr__(self, "theta", as_tensor(self.theta))
         if self.theta.ndim != 1:
             raise InvalidSetting(
                 f"Perturbed takes theta [D], but this one has shape {list(self.theta.shape)}."
@@ -72,10 +72,12 @@ class Perturbed:
             made = {seed: noise(seed, 0, len(self.theta), self.theta) for seed, _ in part}
             yield torch.stack([torch.add(self.theta, made[seed], alpha=scale) for seed, scale in part])
 
+    @torch.no_grad()
     def at(self, k: int) -> Tensor:
         """Candidate k, `[D]`."""
         seed, scale = self.moves()[k]
-        return self.theta + scale * noise(seed, 0, len(self.theta), self.theta)
+        made = noise(seed, 0, len(self.theta), self.theta)
+        return torch.add(self.theta, made, alpha=scale, out=made)
 
     def moves(self) -> list[tuple[int, float]]:
         """Of each candidate the seed of its noise and the factor before it."""

@@ -121,7 +121,7 @@ def make_data(inputs: Tensor, targets: Tensor, widest: int) -> Data:
     features, examples = inputs.shape
     size = _block(examples, (features + 2 * widest) * inputs.element_size())
     blocks = -(-examples // size)
-    mask = torch.zeros(1, blocks * size, dtype=inputs.dtype)
+    mask = inputs.new_zeros(1, blocks * size)
     mask[:, :examples] = 1
     parts = [_blocks(inputs, blocks, size), _blocks(targets, blocks, size), mask.view(-1)]
     starts = [len(parts[0]), len(parts[0]) + len(parts[1])]

@@ -111,8 +111,9 @@ class ParameterSpace:
         return unit.mul_(self.high - self.low).add_(self.low)
 
     def _spread(self, values: list[float]) -> Tensor:
-        lengths = torch.tensor([t.stop - t.start for t in self.tensors])
-        return torch.repeat_interleave(torch.tensor(values, dtype=self.dtype), lengths).to(self.device)
+        lengths = torch.tensor([t.stop - t.start for t in self.tensors], device="cpu")
+        each = torch.tensor(values, dtype=self.dtype, device="cpu")
+        return torch.repeat_interleave(each, lengths).to(self.device)
 
 
 def _placed(searched: list[tuple[str, nn.Parameter]], boxes: list[Interval]) -> Iterator[Tensors]:

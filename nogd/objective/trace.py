@@ -37,7 +37,7 @@ class Trace:
 
     def table(self) -> Tensor:
         """The improvements, `[K, 5]` in float64."""
-        return torch.tensor(self._rows, dtype=torch.float64).reshape(-1, len(COLUMNS))
+        return torch.tensor(self._rows, dtype=torch.float64, device="cpu").reshape(-1, len(COLUMNS))
 
     def save(self) -> Tensor:
         """What `restore` takes."""
