@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import plain
 import pytest
 import torch
 import torch.nn.functional as F
@@ -191,3 +192,70 @@ def test_a_loss_that_gives_no_number(value):
     )
     with pytest.raises(InvalidSetting, match="loss '<lambda>' must give one number, but it gave"):
         objective.losses(nogd.Population(torch.ones(2, 3)))
+
+
+def counted(outputs: Tensor, targets: Tensor) -> Tensor:
+    return (outputs > targets).sum()
+
+
+def whether(outputs: Tensor, targets: Tensor) -> Tensor:
+    return (outputs > targets).any()
+
+
+def plain_number(outputs: Tensor, targets: Tensor) -> float:
+    return float((outputs - targets).square().mean())
+
+
+def overwrites_outputs(outputs: Tensor, targets: Tensor) -> Tensor:
+    return outputs.sub_(targets).square_().mean()
+
+
+def overwrites_targets(outputs: Tensor, targets: Tensor) -> Tensor:
+    return (outputs - targets.mul_(2)).square().mean()
+
+
+@pytest.mark.parametrize("engine", ["stack", "chain", "vmap", "loop"])
+@pytest.mark.parametrize("loss", [counted, whether, plain_number, overwrites_outputs])
+@pytest.mark.filterwarnings("ignore")  # the loop's warning, that of no gradient, and torch's of a slow rule
+def test_losses_of_ones_own_of_any_kind(loss, engine):
+    module, (x, y) = plain.network(3, 4, 1), plain.data(9, 3)
+    found = nogd.objective(module, x, y, loss=loss, engine=engine)
+    thetas = plain.thetas(9, found.D)
+    expected = plain.losses(module, thetas, x, y, lambda *both: torch.as_tensor(loss(*both), dtype=x.dtype))
+    for _ in range(2):
+        losses = found.losses(nogd.Population(thetas))
+        torch.testing.assert_close(losses, expected)
+    value, gradient = found.gradient(thetas[0])
+    derivatives = found.directional(thetas[0], thetas)[1]
+    assert value.dtype == gradient.dtype == derivatives.dtype == x.dtype
+    torch.testing.assert_close(derivatives, thetas @ gradient)
+    assert found.walk(thetas[0].clone()).lowest(0, x[:3, 0])[1] < 1e9
+
+
+@pytest.mark.parametrize("engine", ["stack", "vmap", "loop"])
+def test_a_loss_that_writes_into_its_targets_is_refused(engine):
+    module, (x, y) = plain.network(3, 4, 1), plain.data(9, 3)
+
+    def score() -> None:
+        made = nogd.objective(module, x, y, loss=overwrites_targets, engine=engine)
+        made.losses(nogd.Population(plain.thetas(1, made.D)))
+
+    with pytest.raises(
+        InvalidSetting, match=r"'overwrites_targets' writes into its targets.*targets.clone\(\)"
+    ):
+        score()
+
+
+def test_outputs_that_are_no_tensor_with_a_loss_that_gives_a_plain_number():
+    class Both(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(3, 1).double()
+
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            return self.layer(x), x
+
+    made = nogd.objective(
+        Both(), *plain.data(9, 3), loss=lambda both, y: float((both[0] - y).square().mean())
+    )
+    assert made.losses(nogd.Population(plain.thetas(2, 4))).isfinite().all()

@@ -159,12 +159,20 @@ BUILT_IN = {
 def _scalar(name: str, function: Callable[[Tensor, Tensor], Any]) -> LossFunction:
     """A loss of the user's own, made to give a scalar tensor for whatever number it gives."""
 
-    def loss(outputs: Tensor, targets: Tensor) -> Tensor:
+    def loss(outputs: Any, targets: Tensor) -> Tensor:
+        version = targets._version
         value = function(outputs, targets)
-        if isinstance(value, Tensor) and value.numel() == 1:
-            return value.reshape(())
+        if targets._version != version:
+            raise InvalidSetting(
+                f"loss {name!r} writes into its targets, which the next candidate is to be compared with; let it work"
+                " on targets.clone()."
+            )
+        like = outputs if isinstance(outputs, Tensor) and outputs.is_floating_point() else None
+        dtype = torch.get_default_dtype() if like is None else like.dtype
+        if isinstance(value, Tensor) and value.numel() == 1 and not value.is_complex():
+            return value.reshape(()) if value.is_floating_point() else value.reshape(()).to(dtype)
         try:
-            return torch.tensor(float(value), dtype=outputs.dtype, device=outputs.device)
+            return torch.tensor(float(value), dtype=dtype, device=targets.device)
         except (TypeError, ValueError, RuntimeError):
             shape = f" of shape {list(value.shape)}" if isinstance(value, Tensor) else f" {value!r:.60}"
             raise InvalidSetting(

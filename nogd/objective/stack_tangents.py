@@ -65,7 +65,7 @@ def _loss(outputs: Tensor, targets: Tensor, loss: Loss) -> tuple[Tensor, Tensor]
     """The loss of outputs `[outputs, N]`, and its slopes, of that shape."""
     with torch.enable_grad():
         at = outputs.detach().requires_grad_()
-        value = loss(at.T, targets)
+        value = loss(at.T.clone(), targets)  # which may overwrite what it gets
         if not value.requires_grad:
             return value, torch.zeros_like(outputs)
         (slopes,) = torch.autograd.grad(value, at, materialize_grads=True, allow_unused=True)
