@@ -202,7 +202,7 @@ def test_where_nothing_succeeded_nobody_is_first_and_the_reasons_come_first(tmp_
         (make_results(["adam", "sgd"], ["iris"], 1), "adam, in one repetition"),
         (
             make_results(["adam", "sgd"], ["iris"], 2, meta={"settings": {"unequal_cost": True}}),
-            "adam, at unequal cost",
+            "nobody, at unequal cost",
         ),
     ],
 )

@@ -49,12 +49,13 @@ def _who(comparison: Comparison, board: Board) -> Answer | None:
     if first is None or len(board.table) < 2:
         return None
     name = first["learner"]
-    winner = f"{called(name)}{_doubt(board)}"
+    winner = "nobody, at unequal cost" if board.unequal else f"{called(name)}{_doubt(board)}"
     wins = f"{_wins(comparison, name)}{_other_by_rank(board, name)}"
     if pd.isna(first["score"]):
         return Answer("Who won", winner, f"Mean rank {number(first['mean_rank'], '.2f')}. {wins}")
     second = board.table.iloc[1]
-    told = f"Score {score_text(first['score'])}; next is {called(second['learner'])} with "
+    highest = f"{called(name)} has the highest score" if board.unequal else "Score"
+    told = f"{highest} {score_text(first['score'])}; next is {called(second['learner'])} with "
     return Answer("Who won", winner, f"{told}{score_text(second['score'])}. {wins}")
 
 
@@ -69,8 +70,6 @@ def _first(board: Board) -> pd.Series | None:
 
 def _doubt(board: Board) -> str:
     """What keeps the first from being the winner; empty where nothing does."""
-    if board.unequal:
-        return ", at unequal cost"
     if board.repetitions < 2:
         return ", in one repetition"
     if _rivals(board.table.dropna(subset=["score_low", "score_high"])):
