@@ -157,6 +157,7 @@ ANSWERED: dict[str, tuple[Callable[[], nn.Module], Tensor]] = {
     "token numbers": (
         lambda: nn.Sequential(nn.Embedding(5, 4), nn.Flatten(), nn.Linear(8, 1)).double(),
         torch.arange(18).view(ROWS, 2) % 5),
+    "a frozen parameter in a wrapper": (lambda: wrapped(False), wide(ROWS)),
     "one row": (stack, wide(1)),
     "transposed inputs": (stack, plain.data(3, ROWS)[0].T),
     "expanded inputs": (stack, wide(1).expand(ROWS, 3)),
@@ -233,6 +234,32 @@ def repeated() -> nn.Module:
     return module
 
 
+class Wrapped(Tensor):
+    """A tensor that is kept in another one, as those of quantisation and of distribution are."""
+
+    @staticmethod
+    def __new__(cls, inner: Tensor) -> Wrapped:
+        made = Tensor._make_wrapper_subclass(cls, inner.shape, dtype=inner.dtype, device=inner.device)
+        made.inner = inner
+        return made
+
+    @classmethod
+    def __torch_dispatch__(cls, func: Any, kinds: Any, args: Any = (), kwargs: Any = None) -> Any:
+        inner = [each.inner if isinstance(each, Wrapped) else each for each in args]
+        found = func(*inner, **(kwargs or {}))
+        return Wrapped(found) if func.overloadpacket in _KEEP_THE_TYPE else found
+
+
+_KEEP_THE_TYPE = (torch.ops.aten.detach, torch.ops.aten.clone)
+
+
+def wrapped(searched: bool) -> nn.Module:
+    module = stack()
+    weight = Wrapped(module[0].weight.detach())
+    module[0].weight = nn.Parameter(weight, requires_grad=searched)
+    return module
+
+
 def complex_parameter() -> nn.Module:
     module = own(lambda m, x: m.last((m.first(x) * m.shift).abs().double()))
     module.shift.requires_grad_(True)
@@ -269,6 +296,7 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], dict[str, Any], type[UserError
     "two types": (Mixed, data(), InvalidSetting, "'first.weight' is of .*32 on cpu, but 'last.weight' of .*64"),
     "one memory": (one_memory, data(), InvalidSetting, "'0.weight' and '1.weight' are two in the same memory"),
     "repeated memory": (repeated, data(), InvalidSetting, "'0.bias' repeats the same memory"),
+    "wrapped": (lambda: wrapped(True), data(), InvalidSetting, "'0.weight' is a Wrapped, whose values cannot be set"),
     "no copy": (with_a_lock, data(), InvalidSetting, "cannot be copied to work on .*lock"),
     "inference mode": (made_in_inference_mode, data(), InvalidSetting, "use torch.no_grad()"),
     "fails": (lambda: own(fails), data(), DataError, "cannot process inputs of shape .* KeyError: 'scale'"),

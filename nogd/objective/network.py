@@ -263,8 +263,9 @@ def private_copy(module: nn.Module) -> nn.Module:
     try:
         return copy.deepcopy(module, {id(tensor): tensor.detach().clone() for tensor in computed})
     except Exception as error:  # whatever the module's parts raise
+        first = str(error).partition("\n")[0]
         raise InvalidSetting(
-            f"the module cannot be copied to work on ({type(error).__name__}: {error}); give what cannot be copied a"
+            f"the module cannot be copied to work on ({type(error).__name__}: {first}); give what cannot be copied a"
             " __deepcopy__, or keep it elsewhere."
         ) from error
 

@@ -37,6 +37,12 @@ def _check_memory(module: nn.Module) -> None:
     """Refuse parameters that cannot be set apart: two in the same memory, or one that repeats its own."""
     searched = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
     for name, p in searched:
+        if type(p).__torch_dispatch__ != Tensor.__torch_dispatch__:
+            raise InvalidSetting(
+                f"parameter {name!r} is a {type(p).__name__}, whose values cannot be set from outside; make it a plain"
+                " nn.Parameter, or freeze it with requires_grad_(False)."
+            )
+    for name, p in searched:
         if p.numel() * p.element_size() > p.untyped_storage().nbytes():
             raise InvalidSetting(
                 f"parameter {name!r} repeats the same memory; make it one of its own by clone()."
