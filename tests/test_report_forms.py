@@ -85,6 +85,14 @@ def test_a_wide_table_goes_on_with_its_names_and_stays_on_its_pages():
         assert box.x1 < sheet.words.get_figwidth()
 
 
+def test_a_name_from_right_to_left_does_not_turn_its_row_round():
+    [sheet] = table_sheets(
+        "t", DataFrame({"learner": ["adam", "\u0645\u0631\u062d"], "score": ["0.5", "0.7"]})
+    )
+    rows = sheet.words.texts[-1].get_text().splitlines()
+    assert [row.startswith("\u200e") for row in rows] == [False, False, True]
+
+
 def test_without_its_package_a_pdf_is_refused_in_a_sentence(results, monkeypatch):
     monkeypatch.setitem(sys.modules, "pypdf", None)
     with pytest.raises(InvalidSetting, match=r"nogd\[pdf\]"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import textwrap
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -129,8 +130,14 @@ def _cell(value: object) -> str:
 def _write(canvas: Canvas, text: str, top: float, *, size: float, family: str = "sans-serif") -> float:
     """Text from the left margin down; returns where it ends, in inches from below."""
     width, height = canvas.get_size_inches()
+    text = "\n".join(map(_from_the_left, text.split("\n")))
     canvas.text(MARGIN / width, top / height, text, va="top", size=size, family=family, color=INK)
     return top - (text.count("\n") + 1) * size * 1.25 / _POINTS
+
+
+def _from_the_left(line: str) -> str:
+    """The line, marked to run from left to right where a name in it runs the other way and would turn it round."""
+    return f"\u200e{line}" if any(unicodedata.bidirectional(sign) in {"R", "AL"} for sign in line) else line
 
 
 def picture_sheet(drawn: Canvas, title: str, words: Sequence[str]) -> Sheet:
