@@ -190,7 +190,7 @@ def make_network(
 ) -> Network:
     """A module that may be worked on, with data and loss; a DataError if they do not fit together."""
     found = find_loss(loss)
-    given = inputs.clone()
+    given, parameters = inputs.clone(), dict(working.named_parameters())
     try:
         with torch.no_grad():
             outputs = working(given)
@@ -205,6 +205,12 @@ def make_network(
         raise DataError(
             f"the module gives {what}, but loss {found.name!r} needs one tensor of real outputs; wrap the module so"
             " that it returns that, or give a loss of your own."
+        )
+    replaced = [name for name, each in working.named_parameters() if each is not parameters.get(name)]
+    if replaced:
+        raise InvalidSetting(
+            f"the module's forward puts another parameter in the place of {replaced[0]!r}, so that no candidate can be"
+            " set there; let it change values alone."
         )
     if given._version:  # the module writes into its inputs, which the next candidate would get
         working.register_forward_pre_hook(with_copies)

@@ -277,6 +277,11 @@ def made_in_inference_mode() -> nn.Module:
         return stack()
 
 
+def replaces(module: Own, x: Tensor) -> Tensor:
+    module.first.weight = nn.Parameter(module.first.weight.detach().clone())
+    return module.last(module.first(x))
+
+
 def fails(module: Own, x: Tensor) -> Tensor:
     raise KeyError("scale")
 
@@ -299,6 +304,7 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], dict[str, Any], type[UserError
     "wrapped": (lambda: wrapped(True), data(), InvalidSetting, "'0.weight' is a Wrapped, whose values cannot be set"),
     "no copy": (with_a_lock, data(), InvalidSetting, "cannot be copied to work on .*lock"),
     "inference mode": (made_in_inference_mode, data(), InvalidSetting, "use torch.no_grad()"),
+    "replaces a parameter": (lambda: own(replaces), data(), InvalidSetting, "in the place of 'first.weight'"),
     "fails": (lambda: own(fails), data(), DataError, "cannot process inputs of shape .* KeyError: 'scale'"),
     "no rows": (stack, data(inputs=torch.zeros(0, 3), targets=torch.zeros(0, 1)), DataError, "there is no row"),
     "one row to normalise by": (
