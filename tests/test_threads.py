@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 import nogd
 from nogd.objective.black_box import BlackBox
+from nogd.objective.meter import BudgetSpent, Meter
 from nogd.objective.objective import Objective
 from nogd.objective.space import ParameterSpace
 from nogd.objective.turns import Turns
@@ -136,3 +138,33 @@ def test_a_lock_that_a_lost_thread_holds_is_free_in_a_fork():
     stop.set()
     holder.join()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_threads_together_spend_the_budget_and_no_more(monkeypatch):
+    made = in_memory("stack")
+    made.begin(plain.thetas(1, made.D)[0], nogd.Budget(forwards=100).limit(), None, None)
+    ended: list[BudgetSpent] = []
+    own = Meter.forwards_after
+
+    def slowly(*arguments: Any) -> float:
+        """Others have their turn between what is looked at and what is counted."""
+        found = own(*arguments)
+        time.sleep(1e-4)
+        return found
+
+    monkeypatch.setattr(Meter, "forwards_after", slowly)
+
+    def spend() -> None:
+        try:
+            while True:
+                made.losses(nogd.Population(plain.thetas(1, made.D)))
+        except BudgetSpent as end:
+            ended.append(end)
+
+    threads = [threading.Thread(target=spend) for _ in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(ended) == THREADS
+    assert made.meter.forwards == made.meter.evaluations == 100
