@@ -147,16 +147,7 @@ class Objective:
         if walk is not None and walk.is_live and walk.theta is theta:
             return walk
         self._check_theta(theta)
-        if (theta.dtype, theta.device) != (self.dtype, self.device) or not theta.is_contiguous():
-            raise InvalidSetting(
-                f"a walk changes theta in place, so it must be a contiguous tensor of {self.dtype} on {self.device},"
-                f" not of {theta.dtype} on {theta.device} with stride {theta.stride(0)}."
-            )
-        if theta.is_inference():
-            raise InvalidSetting(
-                "theta was made under torch.inference_mode(), where no tensor tells whether it was changed; use"
-                " torch.no_grad()."
-            )
+        self._check_in_place(theta)
         standing, self._standing = self._standing_at(), None
         paid = standing is not None and torch.equal(standing, theta)
         if not paid:
@@ -382,6 +373,19 @@ class Objective:
                 f"of shape {list(theta.shape)}" if isinstance(theta, Tensor) else f"a {type(theta).__name__}"
             )
             raise InvalidSetting(f"theta must be a tensor [{self.D}] for this objective, not {what}.")
+
+    def _check_in_place(self, theta: Tensor) -> None:
+        """Refuse what cannot be changed in place, and watched for changes by others."""
+        if (theta.dtype, theta.device) != (self.dtype, self.device) or not theta.is_contiguous():
+            raise InvalidSetting(
+                f"a walk changes theta in place, so it must be a contiguous tensor of {self.dtype} on {self.device},"
+                f" not of {theta.dtype} on {theta.device} with stride {theta.stride(0)}."
+            )
+        if theta.is_inference():
+            raise InvalidSetting(
+                "theta was made under torch.inference_mode(), where no tensor tells whether it was changed; use"
+                " torch.no_grad()."
+            )
 
     def _examples(self, rows: Any) -> int:
         """How many examples these are. Raises InvalidSetting for what are no numbers of examples."""
