@@ -331,6 +331,12 @@ def test_what_cannot_be_is_said_in_a_sentence(name):
     assert "\n" not in str(caught.value)
 
 
+def test_the_reason_of_a_module_that_writes_into_its_inputs_is_told():
+    assert (
+        "as the module writes into its inputs" in nogd.objective(own(overwrites), *plain.data(ROWS, 3)).engine
+    )
+
+
 def test_nothing_is_trained_under_inference_mode():
     with torch.inference_mode(), pytest.raises(InvalidSetting, match=r"use torch.no_grad\(\)"):
         nogd.fit(stack(), *plain.data(ROWS, 3), learner="grid-search")

@@ -16,6 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 from torch.nn.modules import module as hooks_of_all
 
+from nogd.objective.workable import with_copies
+
 Activation = Callable[[Tensor], Tensor]
 Part = nn.Module | Activation
 
@@ -69,6 +71,8 @@ def joined(prefix: str, name: str) -> str:
 
 
 def _refuse_surprises(name: str, module: nn.Module) -> None:
+    if with_copies in module._forward_pre_hooks.values():
+        raise NotUnderstood(f"{name} writes into its inputs")
     if (
         module._forward_hooks
         or module._forward_pre_hooks

@@ -53,9 +53,9 @@ class Walk:
     def minimum(self, index: int, low: float, high: float) -> tuple[float, float]:
         """The value of the coordinate from low to high with the lowest loss, and that loss.
 
-        Exact under squared error with activations that are linear between kinks: counts 1 evaluation and its
-        arithmetic in forwards, at least 1. Elsewhere by a scan and a golden section, every value of which counts as on
-        a line. Where no loss is finite it is infinite.
+        Exact under squared error with activations that are linear between kinks, and nearly so where low and high are
+        more than some ten million apart: counts 1 evaluation and its arithmetic in forwards, at least 1. Elsewhere by a
+        scan and a golden section, every value of which counts as on a line. Where no loss is finite it is infinite.
         """
         self._check_live()
         index = self._checked(index)
