@@ -281,7 +281,7 @@ class Exporting(Good):
     breaks: ClassVar[str] = "every-forward-is-counted"
 
     def step(self, objective, state):
-        objective.inputs.numpy()
+        objective.inputs.cpu().numpy()
         super().step(objective, state)
 
 
@@ -374,7 +374,7 @@ class Choosy(Good):
 
     def init(self, objective, theta, rng):
         count = int(min(8, objective.left.forwards, objective.left.evaluations))
-        torch.randn(count, generator=rng).topk(4)
+        torch.randn(count, generator=rng, device=rng.device).topk(4)
         return super().init(objective, theta, rng)
 
 

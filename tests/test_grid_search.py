@@ -184,9 +184,11 @@ def test_dead_units_tie_and_the_first_value_wins():
 @pytest.mark.parametrize("activation", [nn.ReLU, nn.Tanh])
 def test_many_sweeps_in_which_units_die_and_come_alive(activation, way, seed):
     module = plain.network(3, 4, 3, 1, activation=activation, seed=seed)
-    with torch.no_grad():
-        module[0].bias[:2] = -50.0
-    bounds = {"0.bias": (-60.0, 2.0), "*": (-2.0, 2.0)}
+    bounds = {"*": (-2.0, 2.0)}
+    if activation is nn.ReLU:  # saturated, tanh ties by its rounding, which is another on each processor
+        with torch.no_grad():
+            module[0].bias[:2] = -50.0
+        bounds = {"0.bias": (-60.0, 2.0), **bounds}
     data = plain.data(25, 3, seed=seed)
     Search(module, *data, bounds=bounds, points=6, engine=way).check(15)
 

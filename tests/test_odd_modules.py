@@ -165,7 +165,7 @@ ANSWERED: dict[str, tuple[Callable[[], nn.Module], Tensor]] = {
     "inputs that are bytes": (stack, torch.arange(3 * ROWS, dtype=torch.uint8).view(ROWS, 3)),
     "eval statistics that make no sense": (lambda: no_variance(math.nan), wide(ROWS)),
     "a negative variance": (lambda: no_variance(-1.0), wide(ROWS)),
-    "data parallel": (lambda: nn.DataParallel(stack()), wide(ROWS)),
+    "data parallel": (lambda: nn.DataParallel(stack()).cpu(), wide(ROWS)),  # it goes to a GPU by itself
     "a graph module": (lambda: torch.fx.symbolic_trace(stack()), wide(ROWS)),
     "spectral norm": (lambda: nn.Sequential(
         nn.utils.parametrizations.spectral_norm(nn.Linear(3, 4)), nn.Linear(4, 1)).double().eval(), wide(ROWS)),

@@ -109,7 +109,8 @@ class Store:
         with self._explained(), self._writing():
             self._connection.executemany("insert or replace into cells values (?, ?, ?, ?, ?)", rows)
             self._connection.executemany(
-                "update runs set learner = ?2 where id = ?1 and learner <> ?2", [row[:2] for row in rows]
+                "update runs set learner = ? where id = ? and learner <> ?",
+                [(label, id_, label) for id_, label, *_ in rows],
             )
 
     # -- runs
