@@ -37,24 +37,36 @@ def row(what: str, values: Sequence[float], unit: str, goal: str = "", against: 
 
 
 def in_turns(
-    *jobs: Callable[[], object], calls: int, repetitions: int = REPETITIONS, device: str = "cpu"
+    *jobs: Callable[[], object],
+    calls: int,
+    repetitions: int = REPETITIONS,
+    device: str = "cpu",
+    lead: float = 0.0,
 ) -> list[list[float]]:
     """Seconds of one call of each job: a list of `repetitions` figures for each, each figure the least of `calls`.
 
     The jobs take turns call by call, so that a busy machine slows all of them alike; the least is what it takes when
-    nothing else gets in between. On a GPU a call has ended when its work has.
+    nothing else gets in between. On a GPU a call has ended when its work has. lead: seconds for which a job is called
+    before its call is timed: threads that torch used for the job before go on for milliseconds, waiting for more.
     """
     wait = torch.cuda.synchronize if device == "cuda" else lambda: None
     best = [[float("inf")] * repetitions for _ in jobs]
     for repetition in range(repetitions):
         for _ in range(calls):
             for figures, job in zip(best, jobs, strict=True):
+                _repeat(job, lead)
                 wait()
                 started = time.perf_counter()
                 job()
                 wait()
                 figures[repetition] = min(figures[repetition], time.perf_counter() - started)
     return best
+
+
+def _repeat(job: Callable[[], object], seconds: float) -> None:
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        job()
 
 
 def minus(these: Sequence[float], those: Sequence[float], scale: float = 1.0) -> list[float]:

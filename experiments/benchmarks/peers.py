@@ -30,6 +30,7 @@ import nogd
 
 # Population sizes, and how many calls the least is taken of.
 SIZES = {100: 8, 1_000: 2}
+LEAD = 0.02  # seconds of calls before one is timed, so that everybody is met at work and not behind another
 
 Scores = Callable[[], Tensor]
 
@@ -230,7 +231,7 @@ def _speeds(work: Work, size: int, who: Who) -> dict[str, list[float]]:
     # Those that score network after network are as fast with 100 as with 1,000, only slower to measure.
     jobs = {name: make(work, thetas) for name, make in who.items() if size == 100 or name not in _ONE_BY_ONE}
     _check(jobs, _loop(work, thetas)())
-    seconds = in_turns(*jobs.values(), calls=SIZES[size])
+    seconds = in_turns(*jobs.values(), calls=SIZES[size], lead=LEAD)
     return {name: [size / s for s in figures] for name, figures in zip(jobs, seconds, strict=True)}
 
 

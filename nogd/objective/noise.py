@@ -18,13 +18,14 @@ _BLOCKS_OF_A_THREAD = 3
 _MASK = (1 << 64) - 1
 
 
-def noise(seed: int, start: int, stop: int, like: Tensor) -> Tensor:
+def noise(seed: int, start: int, stop: int, like: Tensor, out: Tensor | None = None) -> Tensor:
     """The noise of `seed` at places start to stop of theta, `[stop - start]`, of the type and device of `like`.
 
     The same whatever pieces it is asked for in and however many threads torch may use. Streams differ between kinds
-    of device (CPU and GPU) and between types, not between machines of one kind with one torch.
+    of device (CPU and GPU) and between types, not between machines of one kind with one torch. out: where to put it, of
+    at least that length.
     """
-    values = like.new_empty(stop - start)
+    values = like.new_empty(stop - start) if out is None else out[: stop - start]
     size = block_size(like.device)
     wanted = range(_block(start, size), _block(stop - 1, size) + 1) if start < stop else range(0)
     threads = min(torch.get_num_threads(), len(wanted) // _BLOCKS_OF_A_THREAD)

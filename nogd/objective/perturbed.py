@@ -139,21 +139,29 @@ class _Noises:
     seed: int
     factors: list[float]
 
-    def moved(self, start: int, stop: int) -> list[Tensor]:
-        """Places start to stop of theta, moved, for each factor."""
-        made, part = noise(self.seed, start, stop, self.theta), self.theta[start:stop]
-        *others, last = self.factors
+    def moved(self, start: int, stop: int, room: list[Tensor] | None = None) -> list[Tensor]:
+        """Places start to stop of theta, moved, for each factor, each in its place of `room` if that is given."""
+        size, part = stop - start, self.theta[start:stop]
+        *others, own = (
+            [part.new_empty(size) for _ in self.factors] if room is None else [r[:size] for r in room]
+        )
+        made = noise(self.seed, start, stop, self.theta, own)
+        *factors, last = self.factors
         return [
-            *(torch.add(part, made, alpha=factor) for factor in others),
+            *(torch.add(part, made, alpha=factor, out=r) for factor, r in zip(factors, others, strict=True)),
             torch.add(part, made, alpha=last, out=made),
         ]
 
     def weights(self, layer: Layer, units: int) -> Iterator[tuple[slice, list[Tensor]]]:
-        """The layer's weights, so many units at a time: which units, and `[units, inputs]` for each factor."""
+        """The layer's weights, so many units at a time: which units, and `[units, inputs]` for each factor.
+
+        Good until the next ones are asked for, which take their place.
+        """
+        room = [self.theta.new_empty(min(units, layer.outputs) * layer.inputs) for _ in self.factors]
         for first in range(0, layer.outputs, units):
             last = min(layer.outputs, first + units)
             start = layer.weight.start
-            pieces = self.moved(start + first * layer.inputs, start + last * layer.inputs)
+            pieces = self.moved(start + first * layer.inputs, start + last * layer.inputs, room)
             yield slice(first, last), [piece.view(-1, layer.inputs) for piece in pieces]
 
     def biases(self, layer: Layer) -> list[Tensor]:
@@ -189,7 +197,9 @@ def _ending(before: Layer, last: Layer, noises: _Noises, inputs: list[Tensor]) -
     [(_, outer)] = noises.weights(last, last.outputs)
     biases = noises.biases(before)
     count = max(1, min(_PIECE // before.inputs, 2 * _PIECE // max(1, examples)))
+    room = inputs[0].new_empty(min(count, before.outputs), examples)
     for units, pieces in noises.weights(before, count):
         for each, weights, a, b, v in zip(z, pieces, inputs, biases, outer, strict=True):
-            each.addmm_(v[:, units], before.activate(torch.mm(weights, a).add_(b[units])))
+            made = torch.mm(weights, a, out=room[: len(weights)])
+            each.addmm_(v[:, units], before.activate(made.add_(b[units])))
     return [last.activate(each) for each in z]
