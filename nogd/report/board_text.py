@@ -167,9 +167,9 @@ def without_scale(comparison: Comparison, board: Board) -> str:
 
 
 def _scope(comparison: Comparison, board: Board) -> str:
-    able = (
-        f"{len(board.tasks)} of {len(comparison.tasks)} tasks that all have runs on"
-        if board.common
-        else "own tasks"
-    )
-    return f"over {able} x {board.repetitions} repetitions"
+    repetitions = counted(board.repetitions, "repetition")
+    if not board.common:
+        return f"over own tasks and {repetitions}"
+    some, every = len(board.tasks), len(comparison.tasks)
+    tasks = counted(every, "task") if some == every else f"the {some} of {every} tasks that all have runs on"
+    return f"over {repetitions} of {tasks}"
