@@ -101,7 +101,7 @@ def _told(medians: DataFrame) -> str:
 _SPEEDS = {  # label -> (file, a figure that was measured, the one that it is divided by)
     "Population: whole networks": (
         "population.csv",
-        "10-5-4-1 x 442: nogd (stack)",
+        "10-5-4-1 x 442: nogd (compiled)",
         "10-5-4-1 x 442: plain loop",
     ),
     "Line: one weight": ("grid_search.csv", "plain loop, float32", "nogd.fit, float32"),
@@ -117,10 +117,10 @@ def _structure(benchmarks: Path) -> str:
     """How much faster a described set is, from the published measurements."""
     speeds = [_ratio(benchmarks / file, *names) for file, *names in _SPEEDS.values()]
     with house_style():
-        canvas, axes = bars(list(_SPEEDS), speeds, [f"{value:.2g} x" for value in speeds])
+        canvas, axes = bars(list(_SPEEDS), speeds, [f"{value:.0f} x" for value in speeds])
         axes.set_xlim(0, 1.05 * max(speeds))
         axes.set_xlabel("times as fast as without that structure")
-        told = ", ".join(f"{name} {value:.2g}" for name, value in zip(_SPEEDS, speeds, strict=True))
+        told = ", ".join(f"{name} {value:.0f}" for name, value in zip(_SPEEDS, speeds, strict=True))
         return picture(canvas, "structure", f"Times as fast as without that structure: {told}.")
 
 
