@@ -62,6 +62,11 @@ def _figures(row: Row) -> str:
     return "{} ({} to {})".format(*(_number(row[k]) for k in ("median", "low", "high")))
 
 
+def _engine(row: Row) -> str:
+    """The engine that the name of nogd's own row ends with, in brackets."""
+    return row["what"].rpartition("(")[2].rstrip(")")
+
+
 def _peers(rows: list[Row], work: str) -> Iterable[str]:
     yield f"| {work}, 2 threads | 100 candidates a call | 1,000 candidates a call | nogd is faster by |"
     yield "| --- | ---: | ---: | ---: |"
@@ -100,8 +105,7 @@ def _on_gpu(rows: list[Row]) -> Iterable[str]:
             others = [
                 _number(_row(rows, f"{work}: {who}")["median"]) for who in ("torch.func.vmap", "plain loop")
             ]
-            engine = what.rpartition("(")[2].rstrip(")")
-            yield f"| {work} | {_figures(row)} | {engine} | {' | '.join(others)} | {share:.2f} |"
+            yield f"| {work} | {_figures(row)} | {_engine(row)} | {' | '.join(others)} | {share:.2f} |"
 
 
 def _structured(rows: list[Row], title: str = "work") -> Iterable[str]:
@@ -127,9 +131,8 @@ def _known(rows: list[Row], works: list[str]) -> Iterable[str]:
     yield "| --- | ---: | --- | ---: | ---: | --- |"
     for work in works:
         speed, share, ratio = (_row(rows, f"{work}: {what}") for what in ("nogd (", "share", "times"))
-        engine = speed["what"].rpartition("(")[2].rstrip(")")
         goal = ratio["goal"].removeprefix(">= ") or f"share of {share['goal'].removeprefix('>= ')}"
-        figures = f"{_number(speed['median'])} | {engine} | {float(share['median']):.2f} | {_figures(ratio)}"
+        figures = f"{_number(speed['median'])} | {_engine(speed)} | {float(share['median']):.2f} | {_figures(ratio)}"
         yield f"| {work} | {figures} | {goal} |"
 
 
@@ -140,9 +143,8 @@ def _others(rows: list[Row], works: list[str]) -> Iterable[str]:
         speed, vmap, loop, ratio = (
             _row(rows, f"{work}: {what}") for what in ("nogd (", "torch.func.vmap", "plain loop", "times")
         )
-        engine = speed["what"].rpartition("(")[2].rstrip(")")
         by_vmap = float(vmap["median"]) / float(loop["median"])
-        yield f"| {work} | {engine} | {float(ratio['median']):.3g} | {by_vmap:.2g} |"
+        yield f"| {work} | {_engine(speed)} | {float(ratio['median']):.3g} | {by_vmap:.2g} |"
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from nogd.objective.chunks import chunk_elements
+from nogd.objective.chunks import chunk_elements, chunk_size
 from nogd.objective.losses import Loss
 from nogd.objective.parts import NotUnderstood
 from nogd.objective.steps import Copy, Elementwise, Ones, Product, Room, Shape, Step
@@ -59,7 +59,7 @@ class Chain:
         most = chunk_elements(device)
         fewest = FEWEST_IMAGES if self.images else FEWEST_ROWS
         rows = min(examples, max(fewest, most // self.elements))
-        return rows, max(1, most // (self.elements * max(1, rows)))
+        return rows, chunk_size(self.elements * rows, device)
 
     def _begin(self, inputs: Tensor) -> Tensor:
         a, room = inputs[None], Room(inputs)

@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 
 from nogd.errors import InvalidSetting
 from nogd.objective.candidates import weights_of
-from nogd.objective.chunks import chunk_elements
+from nogd.objective.chunks import chunk_elements, chunk_size
 from nogd.objective.losses import Loss
 from nogd.objective.space import ParameterSpace, Tensors
 from nogd.objective.stack import Layer, Stack
@@ -201,11 +201,7 @@ def low_rank_losses(
 
 def _chunk(stack: Stack, inputs: Tensor) -> int:
     """How many candidates are scored at once."""
-    return max(
-        1,
-        chunk_elements(inputs.device)
-        // max(1, max(layer.outputs for layer in stack.layers) * inputs.shape[1]),
-    )
+    return chunk_size(max(layer.outputs for layer in stack.layers) * inputs.shape[1], inputs.device)
 
 
 def _thin_products(first: _Moves, inputs: Tensor, chunk: int) -> Iterator[tuple[int, int, Tensor]]:
@@ -215,7 +211,7 @@ def _thin_products(first: _Moves, inputs: Tensor, chunk: int) -> Iterator[tuple[
     as all the rest.
     """
     count, rank, _ = first.right.shape
-    block = chunk * max(1, chunk_elements(inputs.device) // max(1, chunk * rank * inputs.shape[1]))
+    block = chunk * chunk_size(chunk * rank * inputs.shape[1], inputs.device)
     for start in range(0, count, block):
         right = first.right[start : start + block]
         thin = (right.flatten(0, 1) @ inputs).view(len(right), rank, -1)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from nogd.errors import InvalidSetting, NogdWarning
 from nogd.objective.chain import Chain
-from nogd.objective.chunks import chunk_elements
+from nogd.objective.chunks import chunk_size
 from nogd.objective.compiled import Compiled
 from nogd.objective.cost import Cost, measured_cost, stack_cost
 from nogd.objective.footprint import Footprint, footprint
@@ -214,7 +214,7 @@ class Network:
                     self._forward_mode = agrees(loss_of, theta, loss, gradient)
                 if not self._forward_mode:
                     return loss, directions @ gradient
-            chunk = max(1, chunk_elements(theta.device) // max(1, inputs.numel(), len(theta)))
+            chunk = chunk_size(max(inputs.numel(), len(theta)), theta.device)
             return tangents(loss_of, theta, directions, chunk)
 
     def _batch(self, rows: Tensor | None) -> tuple[Tensor, Tensor]:

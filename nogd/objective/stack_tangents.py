@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from nogd.objective.chunks import chunk_elements
+from nogd.objective.chunks import chunk_size
 from nogd.objective.losses import Loss
 from nogd.objective.stack import Layer, Stack
 
@@ -25,7 +25,7 @@ def stack_tangents(
         slopes.append(slope)
     value, slope_of_loss = _loss(activations[-1], targets, loss)
     widest = max(layer.outputs for layer in stack.layers) * inputs.shape[1]
-    parts = directions.split(max(1, chunk_elements(theta.device) // max(1, widest)))
+    parts = directions.split(chunk_size(widest, theta.device))
     along = [_along(stack, theta, part, activations, slopes) @ slope_of_loss.reshape(-1) for part in parts]
     return value, torch.cat(along)
 

@@ -10,11 +10,14 @@ class Turns:
     """A lock to be entered again by the thread that holds it; a copy, a pickle and a forked process get a free one."""
 
     def __init__(self) -> None:
+        self._free()
+
+    def _free(self) -> None:
         self._lock, self._process = threading.RLock(), os.getpid()
 
     def __enter__(self) -> None:
         if self._process != os.getpid():  # the thread that holds it did not survive the fork
-            self.__init__()  # type: ignore[misc]
+            self._free()
         self._lock.acquire()
 
     def __exit__(self, *_: object) -> None:

@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from nogd.objective.chunks import chunk_elements
+from nogd.objective.chunks import chunk_size
 from nogd.objective.losses import Loss, mse, ranked
 from nogd.objective.minimum import Course, Link, kinks_of
 from nogd.objective.stack import Layer, Stack
@@ -226,7 +226,7 @@ class StackTracks(Tracks):
 def _chunk(later: Sequence[Layer], inputs: Tensor) -> int:
     """How many values of a coordinate to score at once, for the layers behind its own."""
     width = max((layer.outputs for layer in later), default=1) * inputs.shape[1]
-    return max(1, chunk_elements(inputs.device) // max(1, width))
+    return chunk_size(width, inputs.device)
 
 
 def flops_of(later: Sequence[Layer], examples: int) -> float:

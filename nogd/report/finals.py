@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from pandas import DataFrame, Series
 
-from nogd.report.statistics import normalised_score
+from nogd.report.statistics import finite_values, normalised_score
 
 FAILED = frozenset({"error", "timeout", "killed", "diverged"})
 NOT_APPLICABLE = "not-applicable"
@@ -81,5 +81,4 @@ def numbers(table: DataFrame, column: str) -> Any:
 
 def finite(table: DataFrame, column: str) -> Any:
     """A column as floats, NaN where it is infinite: a cost that cannot be."""
-    values = numbers(table, column)
-    return np.where(np.isfinite(values), values, np.nan)
+    return finite_values(numbers(table, column))

@@ -147,14 +147,14 @@ def normalised_score(
     NaN where one of the two is missing, or the reference is no better than the constant predictor: there is no such
     scale then.
     """
-    constant, reference = _finite(constant), _finite(reference)
+    constant, reference = finite_values(constant), finite_values(reference)
     way = reference - constant
     towards_better = np.where(greater_is_better, way, -way)
     usable = towards_better > 1e-9 * np.maximum(1.0, np.abs(constant))
     return np.asarray((np.asarray(metric, dtype=float) - constant) / np.where(usable, way, np.nan))
 
 
-def _finite(values: ArrayLike) -> FloatArray:
+def finite_values(values: ArrayLike) -> FloatArray:
     """The values, NaN where they are infinite."""
     given = np.asarray(values, dtype=float)
     return np.asarray(np.where(np.isfinite(given), given, np.nan))

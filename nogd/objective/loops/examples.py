@@ -27,6 +27,7 @@ from nogd.objective.loops.code import (
     inner,
 )
 from nogd.objective.loops.losses import clear
+from nogd.objective.loops.stage import is_bent
 
 
 @inner
@@ -93,9 +94,9 @@ def _add_example(n, theta, layers, kept, place, unit, values, stage, r, work):
 @inner
 def add_examples(n, theta, layers, kept, place, unit, values, stage, bends, work, totals):
     """Add the losses of the staged examples that bend to the totals of the values, a few at a time."""
-    count, waiting, mask = U(len(values)), _0, stage + _2 * n
+    count, waiting = U(len(values)), _0
     for r in range(n):
-        if kept[bends + r] * kept[mask + r] != kept.dtype.type(0):
+        if is_bent(n, kept, stage, bends, r):
             if waiting == _0:
                 clear(work, _0, count)
             _add_example(n, theta, layers, kept, place, unit, values, stage, r, work)

@@ -10,7 +10,6 @@ from nogd.objective.loops.code import (
     BUFFERS,
     EXAMPLES,
     FEW_VALUES,
-    MSE,
     OUTPUTS,
     STAGE,
     U,
@@ -27,10 +26,11 @@ from nogd.objective.loops.stage import score_stage, staged
 
 
 @inner
-def _by_values(n, theta, layers, slopes, loss, data, sizes, kept, place, unit, source, values, work, totals):
+def _by_values(
+    n, theta, layers, slopes, loss, data, sizes, kept, place, unit, source, near, values, work, totals
+):
     """Totals of all values, every example scored at each."""
     stage, bends, buffers = sizes[STAGE], sizes[BUFFERS], buffers_of(n, sizes)
-    near = loss == MSE and U(len(values)) >= FEW_VALUES and is_near(layers, place)
     for b in range(sizes[BLOCKS]):
         staged(n, theta, layers, data, sizes, kept, place, unit, source, b)
         if near:
@@ -57,16 +57,18 @@ def line(
     place, unit, source = where[index, 0], where[index, 1], where[index, 2]
     validate(n, theta, layers, slopes, data, sizes, kept, state, place, unit)
     count, done = U(len(values)), False
+    pieces = count >= FEW_VALUES and is_piecewise(layers, loss, place)
+    near = pieces and is_near(layers, place)
     totals[:] = 0.0
-    if count >= FEW_VALUES and is_piecewise(layers, loss, place):
+    if pieces:
         done = by_pieces(
-            n, theta, layers, slopes, loss, data, sizes, kept, place, unit, source, values, work, totals
+            n, theta, layers, slopes, loss, data, sizes, kept, place, unit, source, near, values, work, totals
         )
         if not done:
             totals[:] = 0.0
     if not done:
         _by_values(
-            n, theta, layers, slopes, loss, data, sizes, kept, place, unit, source, values, work, totals
+            n, theta, layers, slopes, loss, data, sizes, kept, place, unit, source, near, values, work, totals
         )
     divisor = divisor_of(loss, sizes[EXAMPLES], layers[U(len(layers)) - _1, OUTPUTS])
     lowest = _0

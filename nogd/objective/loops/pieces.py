@@ -28,11 +28,11 @@ from nogd.objective.loops.code import (
     inner,
 )
 from nogd.objective.loops.elementwise import activate, is_double
-from nogd.objective.loops.examples import add_examples, is_near
+from nogd.objective.loops.examples import add_examples
 from nogd.objective.loops.layers import affine
 from nogd.objective.loops.losses import clear, summed
 from nogd.objective.loops.memory import buffers_of, second_stage
-from nogd.objective.loops.stage import score_stage, spread, staged, vary
+from nogd.objective.loops.stage import is_bent, score_stage, spread, staged, vary
 
 
 @inner
@@ -101,10 +101,10 @@ def _add_parabola(n, kept, low, high, y, mask, bends, parabola):
 
 
 @inner
-def _count_bent(n, kept, bends, mask):
+def _count_bent(n, kept, stage, bends):
     bent = _0
     for r in range(n):
-        bent += _1 if kept[bends + r] * kept[mask + r] != kept.dtype.type(0) else _0
+        bent += _1 if is_bent(n, kept, stage, bends, r) else _0
     return bent
 
 
@@ -113,7 +113,7 @@ def _gather(n, m, kept, stage, bends, rows, bent):
     """Gather the staged block's examples that bend as one of m, of which its mask leaves out the last ones."""
     filled = _0
     for r in range(n):
-        if kept[bends + r] * kept[stage + _2 * n + r] != kept.dtype.type(0):
+        if is_bent(n, kept, stage, bends, r):
             for k in range(rows):
                 kept[bent + k * m + filled] = kept[stage + k * n + r]
             filled += _1
@@ -124,11 +124,13 @@ def _gather(n, m, kept, stage, bends, rows, bent):
 
 
 @inner
-def by_pieces(n, theta, layers, slopes, loss, data, sizes, kept, place, unit, source, values, work, totals):
+def by_pieces(
+    n, theta, layers, slopes, loss, data, sizes, kept, place, unit, source, near, values, work, totals
+):
     """Totals of a piecewise parabola; False where rounding would leave too few digits of them, or they overflow."""
     last, stage, bends, parabola = U(len(layers)) - _1, sizes[STAGE], sizes[BUFFERS], sizes[BUFFERS] + n
     bent, others = second_stage(sizes), stage + _3 * n + sizes[TARGETS] * n
-    ends, buffers, near = (values.min(), values.max()), buffers_of(n, sizes), is_near(layers, place)
+    ends, buffers = (values.min(), values.max()), buffers_of(n, sizes)
     clear(kept, parabola, _3 * n)
     for b in range(sizes[BLOCKS]):
         rows = staged(n, theta, layers, data, sizes, kept, place, unit, source, b)
@@ -138,10 +140,11 @@ def by_pieces(n, theta, layers, slopes, loss, data, sizes, kept, place, unit, so
             if place == last:  # all outputs but one stay as they are
                 p, q = (low, high) if k == unit else (others + k * n, others + k * n)
             _add_parabola(n, kept, p, q, stage + _3 * n + k * n, stage + _2 * n, bends, parabola)
-        count = _count_bent(n, kept, bends, stage + _2 * n)
         if near:
             add_examples(n, theta, layers, kept, place, unit, values, stage, bends, work, totals)
-        elif count > _0:
+            continue
+        count = _count_bent(n, kept, stage, bends)
+        if count > _0:
             m = min(n, (count + GRAIN - _1) // GRAIN * GRAIN)
             _gather(n, m, kept, stage, bends, rows, bent)
             score_stage(

@@ -8,7 +8,6 @@ from nogd.objective.loops.code import (
     BIAS,
     INPUTS,
     MASK,
-    MSE,
     NONE,
     OTHERS,
     OUTPUTS,
@@ -69,6 +68,12 @@ def staged(n, theta, layers, data, sizes, kept, place, unit, source, b):
 
 
 @inner
+def is_bent(n, kept, stage, bends, r):
+    """Whether staged example r is marked in `bends`, and no copy that pads the block."""
+    return kept[bends + r] * kept[stage + _2 * n + r] != kept.dtype.type(0)
+
+
+@inner
 def vary(n, kept, stage, value, z):
     """The unit's pre-activations with its coordinate at a value."""
     for r in range(n):
@@ -86,21 +91,11 @@ def spread(n, theta, layers, kept, place, unit, row, others, z):
 
 
 @inner
-def _sum_of_squares(n, kept, out, y, mask):
-    """The sum of the squares of one output's residuals, which take its place."""
-    for r in range(n):
-        d = kept[out + r] - kept[y + r]
-        kept[out + r] = kept[mask + r] * (d * d)
-    return summed(n, kept, out)
-
-
-@inner
 def score_stage(n, theta, layers, slopes, loss, sizes, kept, place, unit, values, stage, buffers, totals):
     """Add each value's losses of n staged examples to its total."""
     last, targets, room, sums = U(len(layers)) - _1, sizes[TARGETS], sizes[SPARE], sizes[SUMS]
     others, y, mask = stage + _3 * n + targets * n, stage + _3 * n, stage + _2 * n
     row, first, second = buffers[0], buffers[1], buffers[2]
-    is_single = layers[last, OUTPUTS] == _1
     for g in range(U(len(values))):
         z = others + unit * n if place == last else row
         vary(n, kept, stage, values[g], z)
@@ -122,9 +117,6 @@ def score_stage(n, theta, layers, slopes, loss, sizes, kept, place, unit, values
                 out, a = a, out
                 affine(n, theta, layers[k], kept, a, kept, out)
                 activate(n, layers[k, ACTIVATION], slopes[k], kept, out, layers[k, OUTPUTS], room)
-        if is_single and loss == MSE:
-            totals[g] += _sum_of_squares(n, kept, out, y, mask)
-        else:
-            clear(kept, sums, n)
-            add_losses(n, loss, kept, out, layers[last, OUTPUTS], kept, y, mask, sums, room)
-            totals[g] += summed(n, kept, sums)
+        clear(kept, sums, n)
+        add_losses(n, loss, kept, out, layers[last, OUTPUTS], kept, y, mask, sums, room)
+        totals[g] += summed(n, kept, sums)
