@@ -16,6 +16,7 @@ from nogd.constant import constant_outputs
 from nogd.errors import DataError, PluginError
 from nogd.metrics import Metric, find_metric
 from nogd.objective.losses import LossFunction, find_loss
+from nogd.objective.mode import Mode
 from nogd.objective.space import DEFAULT_BOX, Bounds
 from nogd.reference import FrozenReference
 from nogd.seeds import derive
@@ -60,6 +61,8 @@ class Task(ABC):
     """A named problem. Subclass SupervisedTask for a network, a loss and data; Task itself for anything else.
 
     version: raise it with every change that moves results. budget: forwards of a run unless told otherwise.
+    mode: "eval" scores the network as its user will use it; "train" with Dropout and batch statistics as in
+    training, while all figures are still measured in eval mode.
     why: one sentence, why the task is here. default: whether it belongs to `--all`. reference: what its
     reference learner once scored, from `reference.json` beside the task's file.
     """
@@ -68,6 +71,7 @@ class Task(ABC):
     why: ClassVar[str] = ""
     version: ClassVar[int] = 1
     budget: ClassVar[float] = 3_000
+    mode: ClassVar[Mode] = "eval"
     differentiable: ClassVar[bool] = True
     default: ClassVar[bool] = True
     reference = FrozenReference()

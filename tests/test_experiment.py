@@ -202,6 +202,18 @@ def test_what_decides_a_result_decides_the_id() -> None:
     assert {one(**other) for other in same} == {one()}
 
 
+def test_a_tasks_mode_decides_the_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = make_experiment({"learners": "adam", "tasks": "iris", "repetitions": 1})
+    in_eval = plan(made)[0].cell
+    monkeypatch.setattr(Iris, "mode", "train")
+    in_train = plan(made)[0].cell
+    assert (in_eval.mode, in_train.mode) == ("eval", "train")
+    assert in_eval.id != in_train.id
+    monkeypatch.setattr(Iris, "mode", "test")
+    with pytest.raises(UserError, match=r"the mode of task 'iris' must be \"eval\".*not 'test'"):
+        plan(made)
+
+
 def test_an_infinite_hyper_parameter_is_a_setting_like_any_other() -> None:
     cells = plan(make_experiment({"learners": ["adam,lr=inf", "adam"], "tasks": "iris", "repetitions": 1}))
     assert cells[0].cell.learner["settings"]["lr"] == "inf"

@@ -16,7 +16,8 @@ from nogd.learner import Learner
 class Cell:
     """Everything that decides a run's result. label: what tables call the learner; it decides nothing.
 
-    learner: the learner's identity, see `identity`. budget: the limits, None where there is none.
+    learner: the learner's identity, see `identity`. mode: how the task's network is scored. budget: the limits, None
+    where there is none.
     """
 
     label: str
@@ -26,6 +27,7 @@ class Cell:
     task_source: str
     task_version: int
     repetition: int
+    mode: str
     budget: dict[str, float | None]
     threads: int
     device: str

@@ -13,6 +13,7 @@ from nogd.errors import InvalidSetting, NogdWarning, PluginError
 from nogd.learner import Learner, Sequence
 from nogd.names import build
 from nogd.objective.meter import Budget
+from nogd.objective.mode import checked_mode
 from nogd.plugins import plugins, source_version
 from nogd.registry import Registry
 from nogd.task import Task
@@ -67,6 +68,7 @@ def _cell(experiment: Experiment, learner: _Labelled, task: _Placed, repetition:
         task_source=task.version,
         task_version=task.task.version,
         repetition=repetition,
+        mode=checked_mode(task.task.mode, f"the mode of task {task.name!r}"),
         budget=budget.model_dump(),
         threads=experiment.threads,
         device=experiment.device,
