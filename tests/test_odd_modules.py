@@ -126,6 +126,24 @@ def without_gradients(mode: Any) -> nn.Module:
     return Quiet(*stack())
 
 
+class Scaled(nn.Module):
+    """Two layers between parameters without any dimension."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain, self.first, self.last = nn.Parameter(torch.tensor(0.5)), nn.Linear(3, 4), nn.Linear(4, 1)
+        self.shift = nn.Parameter(torch.tensor(1.5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.gain * self.last(torch.tanh(self.first(x) + self.shift))
+
+
+def unused_scalar() -> nn.Module:
+    module = stack()
+    module.scale = nn.Parameter(torch.tensor(1.0, dtype=D))
+    return module
+
+
 def wide(rows: int) -> Tensor:
     return plain.data(rows, 3)[0]
 
@@ -158,6 +176,8 @@ ANSWERED: dict[str, tuple[Callable[[], nn.Module], Tensor]] = {
         lambda: nn.Sequential(nn.Embedding(5, 4), nn.Flatten(), nn.Linear(8, 1)).double(),
         torch.arange(18).view(ROWS, 2) % 5),
     "a frozen parameter in a wrapper": (lambda: wrapped(False), wide(ROWS)),
+    "scalar parameters": (lambda: Scaled().double(), wide(ROWS)),
+    "a scalar parameter that is not used": (unused_scalar, wide(ROWS)),
     "one row": (stack, wide(1)),
     "transposed inputs": (stack, plain.data(3, ROWS)[0].T),
     "expanded inputs": (stack, wide(1).expand(ROWS, 3)),
@@ -170,6 +190,15 @@ ANSWERED: dict[str, tuple[Callable[[], nn.Module], Tensor]] = {
     "spectral norm": (lambda: nn.Sequential(
         nn.utils.parametrizations.spectral_norm(nn.Linear(3, 4)), nn.Linear(4, 1)).double().eval(), wide(ROWS)),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("engine", ["vmap", "loop"])
+def test_scalar_parameters_need_no_other_way_of_scoring(engine):
+    made = nogd.objective(Scaled().double(), *plain.data(ROWS, 3), engine=engine)
+    made.losses(nogd.Population(plain.thetas(9, made.D)))  # without a word
+    assert made.engine.startswith(engine)
+    theta, directions = plain.thetas(1, made.D)[0], plain.thetas(3, made.D, seed=1)
+    torch.testing.assert_close(made.directional(theta, directions)[1], directions @ made.gradient(theta)[1])
 
 
 def no_variance(value: float) -> nn.Module:

@@ -43,6 +43,18 @@ def test_split_gives_named_views_also_of_many():
     assert torch.equal(torch.cat([part.reshape(5, -1) for part in parts.values()], 1), theta)
 
 
+def test_a_scalar_is_split_like_all_others():
+    module = plain.network(3, 1)
+    module.scale = nn.Parameter(torch.tensor(2.0, dtype=torch.float64))
+    space = ParameterSpace(module)
+    theta = space.read(module)
+    assert {name: tuple(part.shape) for name, part in space.split(theta).items()} == {
+        "scale": (), "0.weight": (1, 3), "0.bias": (1,),
+    }  # fmt: skip
+    assert space.split(theta)["scale"] == 2
+    assert torch.equal(space.split(plain.thetas(4, 5))["scale"], plain.thetas(4, 5)[:, 0])
+
+
 def test_samples_fill_the_box_and_repeat():
     bounds = {"*.bias": (-1.0, 0.0), "0.*": (2.0, 4.0)}
     space = ParameterSpace(plain.network(3, 4, 1), bounds)

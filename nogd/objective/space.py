@@ -102,8 +102,8 @@ class ParameterSpace:
 
     def split(self, theta: Tensor) -> dict[str, Tensor]:
         """theta `[..., D]` as named views `[..., *shape]`."""
-        lead = theta.shape[:-1]
-        return {t.name: theta[..., t.start : t.stop].reshape(*lead, *t.shape) for t in self.tensors}
+        lead = theta.shape[:-1]  # a tuple, as torch takes no empty list of sizes: a scalar's
+        return {t.name: theta[..., t.start : t.stop].reshape((*lead, *t.shape)) for t in self.tensors}
 
     def sample(self, count: int, rng: torch.Generator) -> Tensor:
         """Vectors drawn uniformly from the box, `[count, D]`."""
