@@ -5,13 +5,17 @@ from __future__ import annotations
 import functools
 import json
 import sys
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nogd.errors import StoreError
+from nogd.atomic_write import atomic_write
+from nogd.errors import NogdWarning, StoreError
 
 FILE = "reference.json"
+
+Entries = dict[str, dict[str, Any]]
 
 
 class FrozenReference:
@@ -31,19 +35,51 @@ class FrozenReference:
 
 
 def write_entries(path: Path, frozen: Mapping[str, Mapping[str, Any]]) -> None:
-    """Put entries into a file of them, in place of those of the same tasks. Raises StoreError if that cannot be."""
-    kept = dict(_entries(path))
+    """Put entries into a file of them, in place of those of the same tasks. Raises StoreError if that cannot be.
+
+    A file that is damaged is kept beside the new one, with ".damaged" behind its name.
+    """
     try:
-        path.write_text(json.dumps(kept | dict(frozen), indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"{path} cannot be written: {error.strerror or error}.") from None
+        kept = _read(path)
+    except _Damaged:
+        path.replace(path.with_name(f"{FILE}.damaged"))
+        kept = {}
+    atomic_write(path, json.dumps(kept | dict(frozen), indent=2) + "\n")
     _entries.cache_clear()
 
 
+class _Damaged(StoreError):
+    """The file is there, and holds no entries."""
+
+
 @functools.cache
-def _entries(path: Path) -> dict[str, dict[str, Any]]:
-    """All entries of a file, by task name; none where there is no such file."""
+def _entries(path: Path) -> Entries:
+    """All entries of a file, by task name; none, with a warning, where it cannot be read."""
+    try:
+        return _read(path)
+    except StoreError as error:
+        warnings.warn(
+            f"{error} Until then its tasks have no scores and no targets.", NogdWarning, stacklevel=2
+        )
+        return {}
+
+
+def _read(path: Path) -> Entries:
+    """All entries of a file, by task name; none where there is no such file. Raises StoreError if it cannot be read."""
     if not path.is_file():
         return {}
-    found: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror or error}; mend that.") from None
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, str(error)) from None
+    if not isinstance(found, dict) or not all(isinstance(entry, dict) for entry in found.values()):
+        raise _damaged(path, "it must be an object of objects, one a task")
     return found
+
+
+def _damaged(path: Path, how: str) -> _Damaged:
+    return _Damaged(
+        f"{path} is damaged ({how}): restore it, or run 'nogd targets freeze', which keeps it beside a new one."
+    )

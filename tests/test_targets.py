@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from textwrap import dedent
 
 import numpy as np
 import pytest
-from bench_help import command
+from bench_help import command, rows
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +19,7 @@ from nogd.bench.results import load_results
 from nogd.bench.store import Store
 from nogd.bench.targets import SHARES, TAUS, descent, first_reached, freeze_targets, level
 from nogd.plugins import plugins
+from nogd.reference import write_entries
 
 TASK = """
     from typing import ClassVar
@@ -149,7 +151,7 @@ def mine(tmp_path_factory) -> Path:
 
 def freeze(folder: Path, *words: object):
     task = ("--plugin", folder / "line_task.py", "targets", "freeze", "-t", "my-line-task", "--jobs", 0)
-    return command(*task, *words)
+    return command(*task, "--out", folder / "nogd-targets", *words)
 
 
 def test_a_users_task_is_frozen_beside_its_file(mine):
@@ -212,8 +214,8 @@ def test_what_is_frozen_is_not_frozen_again_by_accident(mine):
         (["-t", "iris", "--again", "--jobs", -1], "jobs must be 0"),
     ],
 )
-def test_bad_input_is_one_sentence(words, said):
-    result = command("targets", "freeze", *words)
+def test_bad_input_is_one_sentence(words, said, tmp_path):
+    result = command("targets", "freeze", "--out", tmp_path, *words)
     assert result.exit_code == 2
     assert said in result.stderr
     assert "Traceback" not in result.stderr
@@ -258,3 +260,62 @@ def test_results_without_targets_still_have_a_leaderboard(tmp_path):
     bare = nogd.Results(results.runs, results.curves, results.meta)
     assert bare.leaderboard["targets_hit"].isna().all()
     assert results.leaderboard["targets_hit"].notna().all()
+
+
+# Written whole, and gone on with
+
+
+@pytest.mark.usefixtures("full_disk")
+def test_a_full_disk_leaves_the_frozen_entries(mine):
+    before = (mine / "reference.json").read_text()
+    done = freeze(mine, "--repetitions", 5, "--again")
+    assert done.exit_code == 2
+    assert done.stderr.splitlines()[-1].endswith("reference.json cannot be written: No space left on device.")
+    assert (mine / "reference.json").read_text() == before
+
+
+def test_freezing_goes_on_where_it_was_stopped(mine):
+    """The fixture's runs are kept: freezing anew makes the two that are missing and no other."""
+    before = {row["id"]: row["finished"] for row in rows(mine / "nogd-targets")}
+    assert len(before) == 5
+    entry = json.loads((mine / "reference.json").read_text())["my-line-task"]
+    with closing(Store(mine / "nogd-targets")) as store:
+        store.delete(list(before)[:2])
+    assert freeze(mine, "--repetitions", 5, "--again").exit_code == 0
+    after = {row["id"]: row["finished"] for row in rows(mine / "nogd-targets")}
+    assert sorted(after) == sorted(before)
+    assert sum(after[id_] == before[id_] for id_ in before) == 3
+    assert json.loads((mine / "reference.json").read_text())["my-line-task"] == entry
+
+
+DAMAGED = ['{"my-line-task": {"ver', "[]", '{"my-line-task": 3}', "[" * 100_000, "\xff"]
+
+
+def test_a_damaged_file_of_entries_is_told_and_mended_by_freezing(mine, tmp_path):
+    (tmp_path / "line_task.py").write_text((mine / "line_task.py").read_text())
+    (tmp_path / "reference.json").write_text(DAMAGED[0])
+    done = freeze(tmp_path, "--repetitions", 5)
+    assert done.exit_code == 0, done.output
+    assert f"Warning: {tmp_path / 'reference.json'} is damaged (" in done.stderr
+    assert "restore it, or run 'nogd targets freeze'" in done.stderr
+    assert json.loads((tmp_path / "reference.json").read_text())["my-line-task"]["test_metric"] > 0.9
+    assert (tmp_path / "reference.json.damaged").read_text() == DAMAGED[0]
+
+
+@pytest.mark.parametrize("text", DAMAGED)
+def test_what_is_no_file_of_entries_is_kept_beside_the_new_one(tmp_path, text):
+    path = tmp_path / "reference.json"
+    path.write_bytes(text.encode("latin-1"))
+    write_entries(path, {"a": {"version": 1}})
+    assert json.loads(path.read_text()) == {"a": {"version": 1}}
+    assert (tmp_path / "reference.json.damaged").read_bytes() == text.encode("latin-1")
+    write_entries(path, {"b": {"version": 2}})
+    assert json.loads(path.read_text()) == {"a": {"version": 1}, "b": {"version": 2}}
+
+
+def test_what_is_frozen_already_is_left_where_there_is_more_to_freeze(mine):
+    before = (mine / "reference.json").read_text()
+    done = freeze(mine, "-t", "iris", "--repetitions", 5)
+    assert done.exit_code == 2
+    assert "frozen already: my-line-task, iris;" in done.stderr
+    assert (mine / "reference.json").read_text() == before

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from nogd.atomic_write import atomic_write
 from nogd.bench.results import Results
 from nogd.errors import InvalidSetting, StoreError
 
@@ -17,7 +18,9 @@ def write_tables(results: Results, folder: Path, kind: str) -> list[Path]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return [_write(table, folder / f"{name}.{kind}", kind) for name, table in _tables(results)]
+        return [
+            atomic_write(folder / f"{name}.{kind}", _content(table, kind)) for name, table in _tables(results)
+        ]
     except ImportError:
         raise InvalidSetting(
             "Parquet needs another package: pip install 'nogd[parquet]', or use csv."
@@ -30,9 +33,7 @@ def _tables(results: Results) -> list[tuple[str, pd.DataFrame]]:
     return [("runs", results.runs), ("curves", results.curves)]
 
 
-def _write(table: pd.DataFrame, path: Path, kind: str) -> Path:
+def _content(table: pd.DataFrame, kind: str) -> str | bytes:
     if kind == "parquet":
-        table.to_parquet(path, index=False)
-    else:
-        table.to_csv(path, index=False)
-    return path
+        return table.to_parquet(None, index=False)
+    return table.to_csv(index=False, lineterminator="\n")

@@ -15,7 +15,6 @@ import json
 import math
 import os
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,24 +39,25 @@ def freeze(
     tasks: Sequence[str],
     *,
     learner: str,
+    out: Path,
     repetitions: int = REPETITIONS,
     jobs: int | None = None,
     progress: Progress,
 ) -> dict[str, dict[str, Any]]:
     """The frozen entries of some tasks, by name, from runs of the reference learner with the tasks' own budgets.
 
-    Raises InvalidSetting where a run fails, or the reference is no better than the constant predictor on test data:
-    1 and 0 of the score would lie on top of each other.
+    out: the folder of the runs' store; those that are done there are not done again. Raises InvalidSetting where a run
+    fails, or the reference is no better than the constant predictor on test data: 1 and 0 of the score would lie on top
+    of each other.
     """
     experiment = make_experiment(None, learners=[learner], tasks=list(tasks), repetitions=repetitions)
     versions = {item.cell.task: item.task.version for item in plan(experiment)}
-    with tempfile.TemporaryDirectory() as folder:
-        execute(experiment, Path(folder), jobs=jobs, fresh=False, progress=progress)
-        results, store = load_results(folder), Store(Path(folder))
-        try:
-            curves, traces = store.curves(), store.traces()
-        finally:
-            store.close()
+    summary = execute(experiment, out, jobs=jobs, fresh=False, progress=progress)
+    results, store = load_results(out, summary.planned), Store(out)
+    try:
+        curves, traces = store.curves(), store.traces()
+    finally:
+        store.close()
     return {name: _entry(name, versions[name], results, curves, traces) for name in tasks}
 
 

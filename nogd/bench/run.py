@@ -71,9 +71,9 @@ def run(
 
     experiment: a TOML file, a mapping or an Experiment; changes: settings of it (learners, tasks, repetitions, budget,
     threads, device, timeout, memory, keep_thetas, ...), so that `run(learners=["adam", Mine()], tasks=["diabetes"])`
-    needs no file. out: the folder of the store; cells that are done there are not run again unless `fresh`. jobs: cells
-    at once, the number of cores if not given; 0 runs them in this process. Raises UserError for whatever makes no
-    sense.
+    needs no file. out: the folder of the store; cells that are done there are not run again unless `fresh`, and then
+    each keeps its old run until the new one is there. jobs: cells at once, the number of cores if not given; 0 runs
+    them in this process. Raises UserError for whatever makes no sense.
     """
     from nogd.bench.progress import Silent, terminal
     from nogd.bench.results import load_results
@@ -103,7 +103,7 @@ def execute(
     try:
         ids = [item.cell.id for item in planned]
         if fresh:
-            store.delete(ids)
+            store.ask_again(ids)
         store.plan((item.cell.id, item.cell.label, item.cell.task, item.cell.repetition) for item in planned)
         work = _Work(experiment, planned, store, progress, executor.workers, checkpoint_seconds)
         if work.pending:
@@ -139,7 +139,7 @@ class _Work:
         workers: int,
         checkpoint_seconds: float,
     ) -> None:
-        self._known = store.endings()
+        self._known, self._begun = store.endings(), store.begun()
         self.pending = [item for item in planned if self._is_pending(item)]
         self.ran = self.failed = 0
         self._experiment, self._store, self._progress = experiment, store, progress
@@ -152,7 +152,7 @@ class _Work:
 
     def _is_pending(self, item: Planned) -> bool:
         ending = self._known.get(item.cell.id)
-        return ending is None or ending[0] in TRIED_AGAIN
+        return ending is None or ending[0] in TRIED_AGAIN or item.cell.id in self._begun
 
     def run(self, executor: Executor) -> None:
         """Run all pending cells; claims are given up whatever happens."""

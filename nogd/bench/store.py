@@ -273,7 +273,19 @@ class Store:
         """Where an interrupted run of the cell stood, or None."""
         with self._explained():
             row = self._connection.execute("select state from checkpoints where id = ?", (id_,)).fetchone()
-        return None if row is None else bytes(row[0])
+        return bytes(row[0]) if row is not None and row[0] else None
+
+    def ask_again(self, ids: Iterable[str]) -> None:
+        """Note that cells are to be run again from the start, where they are done too; their runs stay until then."""
+        with self._explained(), self._writing():
+            self._connection.executemany(
+                "insert or replace into checkpoints values (?, x'', datetime('now'))", [(id_,) for id_ in ids]
+            )
+
+    def begun(self) -> set[str]:
+        """The ids of cells that have begun and are not over, and of those that are to be run again."""
+        with self._explained():
+            return {id_ for (id_,) in self._connection.execute("select id from checkpoints")}
 
     # -- inside
 

@@ -57,7 +57,9 @@ Examples:
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("nogd-runs"), show_default=True, help="Folder."
 )
-@click.option("--fresh", is_flag=True, help="Run again what is done already.")
+@click.option(
+    "--fresh", is_flag=True, help="Run again what is done; an old run stays until the new one is there."
+)
 @click.option("--device", help="Where to compute, such as cuda.  [default: cpu]")
 @click.option("--timeout", type=float, help="Seconds after which a cell is killed.  [default: 300]")
 @click.option(
@@ -107,7 +109,8 @@ def _run(experiment: Experiment, out: Path, jobs: int | None, fresh: bool, watch
     try:
         summary = execute(experiment, out, jobs=jobs, fresh=fresh, progress=_progress(out, watch))
     except KeyboardInterrupt:
-        told = "\nInterrupted: what has finished is kept, and the same command goes on from here."
+        same = "the same command without --fresh" if fresh else "the same command"
+        told = f"\nInterrupted: what has finished is kept, and {same} goes on from here."
         click.echo(told, err=True)
         raise click.exceptions.Exit(INTERRUPTED) from None
     _report(out, summary.ran)

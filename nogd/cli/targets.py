@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -46,6 +48,13 @@ def targets() -> None:
     "--again", is_flag=True, help="Freeze anew what is frozen already: it moves all old scores and targets."
 )
 @click.option("--jobs", type=int, help="Cells at once; 0 for this process.  [default: number of cores]")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("nogd-targets"),
+    show_default=True,
+    help="Folder of the runs.",
+)
 def freeze(
     everything: bool,
     tasks: tuple[str, ...],
@@ -53,12 +62,14 @@ def freeze(
     repetitions: int,
     again: bool,
     jobs: int | None,
+    out: Path,
 ) -> None:
     """Run the reference learner on tasks, and freeze what it reaches.
 
     Its test metric is the 1 of every score, and what it reaches after 0.1, 1, 10, 30 and 100 % of the task's budget are
     the targets. They are written into reference.json beside the file that defines the task, whose path is printed, and
-    belong to the task's version: commit the file with the task.
+    belong to the task's version: commit the file with the task. Every run is kept as it finishes, and the same command
+    goes on where it was stopped.
     """
     from nogd.bench.freeze import file_of, freeze
     from nogd.bench.progress import terminal
@@ -67,16 +78,18 @@ def freeze(
     chosen = _chosen(everything, tasks, again)
     files = {name: file_of(task) for name, task in chosen.items()}  # before hours of work, not after
     for learner, names in _references(chosen, reference).items():
-        frozen = freeze(names, learner=learner, repetitions=repetitions, jobs=jobs, progress=terminal())
+        frozen = freeze(
+            names, learner=learner, out=out, repetitions=repetitions, jobs=jobs, progress=terminal()
+        )
         for path in dict.fromkeys(files[name] for name in names):
             write_entries(path, {name: frozen[name] for name in names if files[name] == path})
             click.echo(path)
 
 
 def _chosen(everything: bool, names: tuple[str, ...], again: bool) -> dict[str, type[Task]]:
-    """The tasks to freeze; raises InvalidSetting where nothing is chosen, or something is frozen already."""
+    """The tasks to freeze; raises InvalidSetting where nothing is chosen, or all of it is frozen already."""
     from nogd.bench.plan import usable
-    from nogd.errors import InvalidSetting
+    from nogd.errors import InvalidSetting, NogdWarning
     from nogd.plugins import plugins
 
     if everything == bool(names):
@@ -86,12 +99,15 @@ def _chosen(everything: bool, names: tuple[str, ...], again: bool) -> dict[str, 
         name: registry.find(name).load()
         for name in (usable(registry) if everything else dict.fromkeys(names))
     }
-    known = [name for name, task in chosen.items() if task.reference is not None]
-    if known and not again:
-        raise InvalidSetting(
-            f"frozen already: {', '.join(known)}; raise the version, or give --again, which moves all old scores."
-        )
-    return chosen
+    known = [] if again else [name for name, task in chosen.items() if task.reference is not None]
+    told = (
+        f"frozen already: {', '.join(known)}; raise the version, or give --again, which moves all old scores."
+    )
+    if known and len(known) == len(chosen):
+        raise InvalidSetting(told)
+    if known:  # by the same command, when it was stopped
+        warnings.warn(told, NogdWarning, stacklevel=2)
+    return {name: task for name, task in chosen.items() if name not in known}
 
 
 def _references(chosen: dict[str, type[Task]], reference: str | None) -> dict[str, list[str]]:

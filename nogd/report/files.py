@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pandas import DataFrame
+
+from nogd.atomic_write import atomic_write
 from nogd.errors import StoreError
 from nogd.report.canvas import house_style
 from nogd.report.figure import Comparison, Drawn, ResultsLike
@@ -55,17 +59,23 @@ def _drawn(comparison: Comparison, plugins: HasFigures | None) -> dict[str, Draw
 
 
 def _save_tables(comparison: Comparison, drawn: dict[str, Drawn], folder: Path) -> None:
-    comparison.runs.to_csv(folder / "runs.csv", index=False)
-    comparison.curves.to_csv(folder / "curves.csv", index=False)
+    _save_table(comparison.runs, folder / "runs.csv")
+    _save_table(comparison.curves, folder / "curves.csv")
     if len(comparison.runs):
-        comparison.board.table.to_csv(folder / "leaderboard.csv", index=False)
+        _save_table(comparison.board.table, folder / "leaderboard.csv")
     for name, each in drawn.items():
-        each.data.to_csv(folder / f"{name}.csv", index=False, float_format="%.6g")
+        _save_table(each.data, folder / f"{name}.csv", float_format="%.6g")
+
+
+def _save_table(table: DataFrame, path: Path, float_format: str | None = None) -> None:
+    atomic_write(path, table.to_csv(index=False, float_format=float_format))
 
 
 def _save_picture(drawn: Drawn, path: Path) -> None:
     if drawn.figure is None:
         return
-    with house_style():
-        drawn.figure.savefig(f"{path}.svg", facecolor="white", metadata={"Date": None})
-        drawn.figure.savefig(f"{path}.png", facecolor="white", dpi=DOTS_AN_INCH)
+    for kind, settings in (("svg", {"metadata": {"Date": None}}), ("png", {"dpi": DOTS_AN_INCH})):
+        buffer = io.BytesIO()
+        with house_style():
+            drawn.figure.savefig(buffer, format=kind, facecolor="white", **settings)
+        atomic_write(path.with_name(f"{path.name}.{kind}"), buffer.getvalue())

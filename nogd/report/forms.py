@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from nogd.atomic_write import atomic_write
 from nogd.bench.results import load_results
 from nogd.errors import InvalidSetting
 from nogd.report import versus_forms
 from nogd.report.figure import Comparison
 from nogd.report.versus import Versus, compare
-from nogd.report.whole import write_whole
 
 
 def write_form(folder: Path, kind: str) -> Path:
@@ -28,10 +28,10 @@ def write_form(folder: Path, kind: str) -> Path:
     if kind == "pdf":
         from nogd.report.pdf import pdf
 
-        return write_whole(path, pdf(results))
+        return atomic_write(path, pdf(results))
     from nogd.report.markdown import markdown
 
-    return write_whole(path, markdown(results))
+    return atomic_write(path, markdown(results))
 
 
 def write_versus(first: Path, second: Path, kind: str) -> tuple[Path, str]:
@@ -50,4 +50,4 @@ def write_versus(first: Path, second: Path, kind: str) -> tuple[Path, str]:
         return versus_forms.save_tables(found, folder), summary
     writers: dict[str, Callable[[Versus, tuple[str, str]], str | bytes]]
     writers = {"html": versus_forms.page, "pdf": versus_forms.pdf, "md": versus_forms.markdown}
-    return write_whole(second / f"versus.{kind}", writers[kind](found, names)), summary
+    return atomic_write(second / f"versus.{kind}", writers[kind](found, names)), summary

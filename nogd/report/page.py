@@ -14,6 +14,7 @@ import jinja2
 from matplotlib.figure import Figure as Canvas
 from pandas import DataFrame
 
+from nogd.atomic_write import atomic_write
 from nogd.registry import Entry
 from nogd.report import verdict
 from nogd.report.answers import answers
@@ -27,7 +28,6 @@ from nogd.report.look import DARK, LIGHT, looks_of
 from nogd.report.names import clean, counted, short_name
 from nogd.report.sections import HasFigures, csv_link, draw_canvases, draw_sections
 from nogd.report.templating import environment
-from nogd.report.whole import write_whole
 
 PAGE = "report.html"
 SHOWN_AT_ONCE = 6
@@ -45,7 +45,7 @@ def write_report(folder: Path, results: ResultsLike | None = None, plugins: HasF
 
         results = load_results(folder)
     path = Path(folder) / PAGE
-    write_whole(path, render(Comparison.of(results), figure_entries(plugins)))
+    atomic_write(path, render(Comparison.of(results), figure_entries(plugins)))
     return path
 
 

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from pandas import DataFrame
 
+from nogd.atomic_write import atomic_write
 from nogd.report.canvas import heading, house_style, label_width, name_rows, new_canvas, place_axes
 from nogd.report.look import DARK, INK, LIGHT, MUTED
 from nogd.report.markdown import folded, frame, plain_text
@@ -19,7 +20,6 @@ from nogd.report.sheets import Sheet, bound, front_sheet, picture_sheet, table_s
 from nogd.report.svg import inline_svg
 from nogd.report.templating import environment
 from nogd.report.versus import BETTER, VERDICTS, WORSE, Versus
-from nogd.report.whole import write_whole
 
 READING = (
     (
@@ -130,7 +130,7 @@ def _ordered(table: DataFrame) -> DataFrame:
 def save_tables(versus: Versus, folder: Path) -> Path:
     """learners.csv and cells.csv in a folder; returns it."""
     for name, table in (("learners", versus.learners), ("cells", versus.cells)):
-        write_whole(
+        atomic_write(
             folder / f"{name}.csv", table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
         )
     return folder

@@ -9,11 +9,11 @@ from typing import final
 
 import jinja2
 
+from nogd.atomic_write import atomic_write
 from nogd.bench.standing import Standing
 from nogd.report.look import DARK, LIGHT
 from nogd.report.names import counted, short_name
 from nogd.report.templating import environment
-from nogd.report.whole import write_whole
 
 PAGE = "watch.html"
 REFRESH_SECONDS = 5
@@ -30,7 +30,7 @@ class WatchPage:
 
     def write(self, standing: Standing) -> None:
         """Write the page, with the results as they were when last read."""
-        write_whole(self.path, render(standing, self._results))
+        atomic_write(self.path, render(standing, self._results))
 
     def read(self) -> None:
         """Read the results that the folder holds by now."""
