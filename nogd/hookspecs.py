@@ -21,7 +21,8 @@ A hook's function may leave out arguments that it has no use for. New arguments 
 never removed. Every plugin is called by itself: one that raises costs itself only, so wrappers
 (`@hookimpl(wrapper=True)`) are refused. `nogd list plugins --traceback` shows what went wrong.
 
-Two packages may claim one name: "package/name" is then the way to say which.
+A built-in keeps its bare name for ever; a plugin's thing of the same name is "package/name". Where two
+packages claim one name, "package/name" is the way to say which.
 
 Commands are plugged in without a hook, so that `nogd --help` can list them without importing anything:
 the entry-point group `nogd.commands` maps a name to a click command::

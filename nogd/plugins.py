@@ -22,7 +22,7 @@ from nogd.errors import NogdWarning, PluginError, PluginWarning, did_you_mean
 from nogd.given import given_plugins
 from nogd.isolation import Failure, attempt
 from nogd.plugin_settings import PluginSettings
-from nogd.registry import KINDS, Entry, Registry, Source, entry_of
+from nogd.registry import KINDS, Entry, Registry, Source, entry_of, warn_of_twins
 from nogd.sources import source_version
 from nogd.tracing import HookTrace
 
@@ -253,7 +253,9 @@ class Plugins:
                 answers = [self._answer(kind, hook, each) for each in implementations]
             finally:
                 self._asked.discard(hook)
-        return Registry(kind, chain.from_iterable(answers))
+        registry = Registry(kind, chain.from_iterable(answers))
+        warn_of_twins(registry)
+        return registry
 
     def _answer(self, kind: str, hook: str, implementation: HookImpl) -> list[Entry]:
         """What one plugin offers; nothing, with a warning, where it offers something wrongly."""

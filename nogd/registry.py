@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from nogd.errors import AmbiguousName, PluginError, UnknownName, did_you_mean
+from nogd.errors import AmbiguousName, PluginError, PluginWarning, UnknownName, did_you_mean
 from nogd.isolation import Failure, attempt
 
 KINDS = {  # kind -> (what `nogd list` calls them, the hook that gives them)
@@ -119,7 +120,11 @@ class Entry:
 
 
 class Registry:
-    """All that plugins offer of one kind, in the order of registration; two may claim one name."""
+    """All that plugins offer of one kind, in the order of registration.
+
+    A built-in keeps its bare name for ever: a plugin's twin of it is found as "package/name". Two plugins may claim one
+    name, which is an error only where somebody asks for it.
+    """
 
     def __init__(self, kind: str, entries: Iterable[Entry] = ()) -> None:
         """kind: one of `KINDS`."""
@@ -139,12 +144,16 @@ class Registry:
                 raise AmbiguousName(self._ambiguous(name, entries))
 
     def names(self) -> list[str]:
-        """Names that `find` takes: bare where only one package claims it, "package/name" elsewhere."""
+        """Names that `find` takes: bare for built-ins and where one package claims it, else "package/name"."""
         return [self.shown_name(entry) for entry in self._entries]
 
     def shown_name(self, entry: Entry) -> str:
         """The shortest name that finds this entry."""
-        return entry.name if len(self._by_name[entry.name]) == 1 else entry.qualified_name
+        return entry.name if self._by_name[entry.name] == [entry] else entry.qualified_name
+
+    def twins(self) -> list[Entry]:
+        """Plugins' entries that a built-in of the same name leaves their qualified name only."""
+        return [entry for entry in self._entries if entry not in self._by_name[entry.name]]
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries)
@@ -169,6 +178,15 @@ class Registry:
             f"Two plugins of one package, {owners}, name a {self.kind} {name!r}: "
             f"leave one out with --no-plugin {entries[-1].source.plugin}."
         )
+
+
+def warn_of_twins(registry: Registry) -> None:
+    """Say of each thing that is called like a built-in one how it is reached."""
+    for twin in registry.twins():
+        text = (
+            f"The {twin.kind} {twin.name!r} of {twin.source.describe()} is reached as {twin.qualified_name!r}"
+        )
+        warnings.warn(f"{text}: nogd has its own of that name.", PluginWarning, stacklevel=4)
 
 
 def entry_of(kind: str, item: object, source: Source) -> Entry:
@@ -202,4 +220,9 @@ def _grouped(entries: Iterable[Entry], key: Callable[[Entry], str]) -> dict[str,
     groups: dict[str, list[Entry]] = {}
     for entry in entries:
         groups.setdefault(key(entry), []).append(entry)
-    return groups
+    return {name: _meant(claimants) for name, claimants in groups.items()}
+
+
+def _meant(claimants: list[Entry]) -> list[Entry]:
+    """Those of several entries of one name that the name stands for."""
+    return [entry for entry in claimants if entry.source.builtin] or claimants

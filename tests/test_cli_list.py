@@ -248,11 +248,50 @@ def test_a_command_that_cannot_be_imported_costs_only_itself(
 def test_a_command_cannot_take_a_built_in_name(site: Site) -> None:
     site.install("nogd-game", "game", COMMAND, points="[nogd.commands]\nlist = game:play\n")
     result = nogd_says("--help")
-    assert (
-        "Warning: The command 'list' of nogd-game 1.2 (entry point list = game:play) is left out"
-        in result.stderr
-    )
+    assert result.stderr.count("Warning: ") == 1
+    assert "of nogd-game 1.2 (entry point list = game:play) is reached as 'nogd-game/list'" in result.stderr
+    assert "nogd-game/list  from nogd-game 1.2" in result.stdout
     assert "played" not in nogd_says("list", "learners").stdout
+    assert nogd_says("nogd-game/list").stdout == "played\n"
+
+
+OWN_OPTIONS = """
+    import click
+
+    @click.group()
+    @click.option("--version")
+    def sport(version):
+        click.echo(f"version {version}")
+
+    @sport.command()
+    @click.option("--debug", is_flag=True)
+    @click.option("--plugin")
+    def ball(debug, plugin):
+        click.echo(f"debug {debug}, plugin {plugin}")
+
+    @click.command(context_settings={"ignore_unknown_options": True})
+    @click.argument("words", nargs=-1, type=click.UNPROCESSED)
+    def wrap(words):
+        click.echo(" ".join(words))
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["sport", "--version", "7", "ball"], "version 7\ndebug False, plugin None\n"),
+        (["sport", "ball", "--debug", "--plugin=x"], "version None\ndebug True, plugin x\n"),
+        (["--debug", "sport", "ball", "--no-plugin", "y"], "version None\ndebug False, plugin None\n"),
+        (["nogd-game/sport", "--version", "7", "ball"], "version 7\ndebug False, plugin None\n"),
+        (["wrap", "--version", "--plugin", "z"], "--version --plugin z\n"),
+        (["--version", "wrap"], f"nogd {nogd.__version__}\n"),
+    ],
+    ids=" ".join,
+)
+def test_what_a_plugins_command_declares_is_its_own(site: Site, words: list[str], said: str) -> None:
+    points = "[nogd.commands]\nsport = game:sport\nwrap = game:wrap\n"
+    site.install("nogd-game", "game", OWN_OPTIONS, points=points)
+    assert nogd_says(*words).stdout == said
 
 
 def test_two_plugins_with_one_command(site: Site) -> None:

@@ -98,6 +98,19 @@ def test_two_packages_with_one_name() -> None:
     assert offers.names() == ["here/coin", "there/coin"]
 
 
+@pytest.mark.parametrize("builtin_first", [True, False])
+def test_a_built_in_keeps_its_bare_name_for_ever(builtin_first: bool) -> None:
+    own = (Lazy("coin", "a:B"), Source("nogd.learners", "nogd", "1", builtin=True))
+    others = [(Lazy("coin", "a:C"), HERE), (Lazy("coin", "a:D"), THERE)]
+    offers = registry(*([own, *others] if builtin_first else [*others, own]))
+    assert offers.find("coin") is offers.find("nogd/coin")
+    assert offers.find("coin").source.builtin
+    assert offers.find("here/coin").source is HERE
+    assert sorted(offers.names()) == ["coin", "here/coin", "there/coin"]
+    assert [entry.qualified_name for entry in offers.twins()] == ["here/coin", "there/coin"]
+    assert all(offers.find(name) for name in offers.names())
+
+
 def test_two_plugins_of_one_package_with_one_name() -> None:
     twin = Source("twin", "here", "1.0")
     offers = registry((Lazy("coin", "a:B"), HERE), (Lazy("coin", "a:C"), twin))

@@ -127,11 +127,12 @@ def _tasks(experiment: Experiment) -> list[_Placed]:
 def _placed(task: str | type[Task]) -> _Placed:
     if isinstance(task, type):
         return _Placed(task.name, task, *_source_of(task, plugins().tasks))
-    entry = plugins().tasks.find(task)
+    tasks = plugins().tasks
+    entry = tasks.find(task)
     loaded = entry.load()
     if not (isinstance(loaded, type) and issubclass(loaded, Task)):
         raise PluginError(f"{entry.qualified_name} is registered as a task, but is no subclass of nogd.Task.")
-    return _Placed(task, loaded, entry.source.package, source_version(entry.source))
+    return _Placed(tasks.shown_name(entry), loaded, entry.source.package, source_version(entry.source))
 
 
 def usable(registry: Registry) -> list[str]:

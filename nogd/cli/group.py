@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import warnings
-from collections.abc import Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from nogd.cli.messages import shown_to_users, warnings_in_one_line
-from nogd.cli.options import IN_ONE_LINE, hoist, plugin_settings
-from nogd.errors import PluginError, PluginWarning, UnknownName, did_you_mean
+from nogd.cli.options import IN_ONE_LINE, command_name, declared, hoist, plugin_settings
+from nogd.errors import PluginError, UnknownName, did_you_mean
 
 if TYPE_CHECKING:
     from nogd.registry import Entry, Registry
@@ -33,7 +32,17 @@ class LazyGroup(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click's, with the global options taken from wherever they stand."""
         with shown_to_users(ctx):
-            return super().parse_args(ctx, hoist(args))
+            return super().parse_args(ctx, hoist(args, self._own_words(args)))
+
+    def _own_words(self, args: list[str]) -> Container[str]:
+        """Global options that the plugin's command in these arguments declares for itself."""
+        name = command_name(args)
+        if name is None or name in self.static:
+            return ()
+        probe = click.Context(self, resilient_parsing=True)  # in which no option has an effect
+        super().parse_args(probe, hoist(args))
+        command = self.get_command(probe, name)
+        return () if command is None else declared(command, probe)
 
     def invoke(self, ctx: click.Context) -> Any:
         """As click's, with errors that are meant for users in one line."""
@@ -42,7 +51,7 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Built-in names in the order of the table, then those of plugins."""
-        return [*self.static, *self.added(ctx).names()]
+        return self.registry(ctx).names()
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name, imported now; None where there is none."""
@@ -51,7 +60,7 @@ class LazyGroup(click.Group):
             command: click.Command = getattr(importlib.import_module(module), attribute)
             return _with_reminder(command)
         try:
-            entry = self.added(ctx).find(cmd_name)
+            entry = self.registry(ctx).find(cmd_name)
         except UnknownName:
             return None
         return _with_reminder(_command(entry))
@@ -70,23 +79,26 @@ class LazyGroup(click.Group):
         """Two lists: what is built in, and what plugins add, with the package that does."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, summary) in self.static.items()])
-        added = self.added(ctx)
-        if len(added):
-            rows = [(added.shown_name(entry), _from(entry)) for entry in added]
+        known = self.registry(ctx)
+        rows = [(known.shown_name(entry), _from(entry)) for entry in known if not entry.source.builtin]
+        if rows:
             with formatter.section("Commands of plugins"):
                 formatter.write_dl(rows)
 
-    def added(self, ctx: click.Context) -> Registry:
-        """What plugins add, not imported yet; a built-in name stays nogd's own, with a warning."""
-        from nogd.registry import Registry
+    def registry(self, ctx: click.Context) -> Registry:
+        """All commands, those of plugins not imported yet; a plugin's twin of a built-in one is warned about."""
+        from nogd.registry import Registry, warn_of_twins
 
-        entries = list(_added_commands(ctx))
-        for entry in entries:
-            if entry.name in self.static:
-                which = f"{entry.name!r} of {entry.source.describe()}"
-                text = f"The command {which} is left out: nogd has its own."
-                warnings.warn(text, PluginWarning, stacklevel=2)
-        return Registry("command", [entry for entry in entries if entry.name not in self.static])
+        known = Registry("command", [*self._own_entries(), *_added_commands(ctx)])
+        warn_of_twins(known)
+        return known
+
+    def _own_entries(self) -> Iterator[Entry]:
+        from nogd.registry import Entry, Lazy, Source
+
+        nogd = Source("nogd.cli", "nogd", builtin=True)
+        for name, (target, summary) in self.static.items():
+            yield Entry("command", name, summary, nogd, Lazy(name, target, summary))
 
 
 def _added_commands(ctx: click.Context) -> list[Entry]:

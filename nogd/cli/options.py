@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import TYPE_CHECKING
 
 import click
@@ -18,21 +19,49 @@ FLAGS = ("--no-plugins", "--debug", "--version")
 IN_ONE_LINE = "Every command also takes --plugin, --no-plugin, --no-plugins and --debug: see 'nogd --help'."
 
 
-def hoist(args: list[str]) -> list[str]:
-    """Put the global options first, wherever they stand before a "--"; raises click's error for a lost value."""
+def hoist(args: list[str], kept: Container[str] = ()) -> list[str]:
+    """Put the global options first, wherever they stand before a "--"; raises click's error for a lost value.
+
+    kept: options that the command declares for itself, which are its own where they stand behind its name.
+    """
+    mine, others = _parted(args, kept)
+    return [*mine, *others]
+
+
+def command_name(args: list[str]) -> str | None:
+    """The command that these arguments call; None where they call none."""
+    _, others = _parted(args)
+    return others[0] if others and not others[0].startswith("-") else None
+
+
+def _parted(args: list[str], kept: Container[str] = ()) -> tuple[list[str], list[str]]:
+    """The global options with their values, and all else."""
     end = args.index("--") if "--" in args else len(args)
     mine: list[str] = []
     others: list[str] = []
     waiting = iter(args[:end])
     for word in waiting:
         option, equals, _ = word.partition("=")
-        if word in FLAGS or (option in WITH_VALUE and equals):
+        if others and option in kept:
+            others.append(word)
+        elif word in FLAGS or (option in WITH_VALUE and equals):
             mine.append(word)
         elif word in WITH_VALUE:
             mine += [word, _value(word, next(waiting, None))]
         else:
             others.append(word)
-    return [*mine, *others, *args[end:]]
+    return mine, [*others, *args[end:]]
+
+
+def declared(command: click.Command, context: click.Context) -> set[str]:
+    """All options of a command and its subcommands; the global ones too where it passes on what it does not know."""
+    found = {option for each in command.params for option in (*each.opts, *each.secondary_opts)}
+    if command.ignore_unknown_options or command.context_settings.get("ignore_unknown_options"):
+        found |= {*WITH_VALUE, *FLAGS}
+    if isinstance(command, click.Group):
+        inner = (command.get_command(context, name) for name in command.list_commands(context))
+        found = found.union(*(declared(each, context) for each in inner if each is not None))
+    return found
 
 
 def _value(option: str, value: str | None) -> str:
