@@ -16,6 +16,8 @@ from nogd.objective.stack import Stack
 
 # A deep network's backward pass costs two forwards; used where nothing in the module multiplies matrices.
 DEEP_NET_GRADIENT_COST = 3.0
+# Of how many examples a backward pass is made to count its products.
+FEW_EXAMPLES = 8
 
 
 @dataclass(frozen=True)
@@ -46,16 +48,27 @@ def stack_cost(stack: Stack) -> Cost:
 
 
 def measured_cost(module: nn.Module, inputs: Tensor, targets: Tensor, loss: Loss) -> Cost:
-    """The cost of any module, by counting the products that it makes of a few examples, forwards and backwards."""
-    few = min(len(inputs), 8)
+    """The cost of any module, by counting the products that it makes of examples, forwards and backwards.
+
+    Of a few, as the backward pass keeps all that the forward pass made; of all where the module or the loss takes no
+    fewer.
+    """
+    try:
+        return _counted_cost(module, inputs[:FEW_EXAMPLES], targets[:FEW_EXAMPLES], loss)
+    except Exception:  # whatever may be raised; what is wrong with all of them too is told then
+        return _counted_cost(module, inputs, targets, loss)
+
+
+def _counted_cost(module: nn.Module, inputs: Tensor, targets: Tensor, loss: Loss) -> Cost:
     parameters = [p for p in module.parameters() if p.requires_grad]
     with torch.enable_grad(), Products() as forward:
-        value = loss(module(inputs[:few]), targets[:few])
+        value = loss(module(inputs), targets)
+    flops = forward.flops / len(inputs)
     if not value.requires_grad or forward.flops == 0:
-        return Cost(forward.flops / few, DEEP_NET_GRADIENT_COST)
+        return Cost(flops, DEEP_NET_GRADIENT_COST)
     with Products() as backward:
         torch.autograd.grad(value, parameters, allow_unused=True)
-    return Cost(forward.flops / few, 1 + backward.flops / forward.flops)
+    return Cost(flops, 1 + backward.flops / forward.flops)
 
 
 class Products(TorchDispatchMode):

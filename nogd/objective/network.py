@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import copy
 import warnings
+from dataclasses import replace
 from typing import Any, Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
 
-from nogd.errors import InvalidSetting, NogdWarning
+from nogd.errors import InvalidSetting, NogdWarning, UserError
 from nogd.objective.chain import Chain
 from nogd.objective.chunks import chunk_size
 from nogd.objective.compiled import Compiled
-from nogd.objective.cost import Cost, measured_cost, stack_cost
+from nogd.objective.cost import FEW_EXAMPLES, Cost, measured_cost, stack_cost
 from nogd.objective.footprint import Footprint, footprint
 from nogd.objective.forward_mode import agrees, tangents
 from nogd.objective.losses import Loss
@@ -26,8 +27,7 @@ from nogd.objective.turns import Turns
 from nogd.objective.vmapped import Functional, Vmapped
 
 Engine = Literal["compiled", "stack", "chain", "vmap", "loop"]
-# For how many examples a chain is compared with its module, and up to how many parameters at a second theta too.
-FEW_EXAMPLES = 8
+# Up to how many parameters a chain is compared with its module at a second theta too.
 FEW_PARAMETERS = 1_000_000
 
 
@@ -58,6 +58,7 @@ class Network:
         self.compiled: Compiled | None = None
         self._chain: Chain | None = None
         self._vmapped: Vmapped | None = None
+        self._measured: Footprint | None = None
         self._functional = Functional(module, space)
         # Whether torch.func.jvp works here; not known before it is asked.
         self._forward_mode: bool | None = None
@@ -132,7 +133,9 @@ class Network:
         return "vmap", f"it is called under torch.func.vmap, as {reason}"
 
     def _footprint(self) -> Footprint:
-        return footprint(self.module, self.inputs, self.space.dimension)
+        if self._measured is None:
+            self._measured = footprint(self.module, self.inputs, self.space.dimension)
+        return self._measured
 
     def _understood(self) -> Chain:
         """The module as a chain that gives what the module gives. Raises NotUnderstood."""
@@ -161,7 +164,9 @@ class Network:
         """What a forward and a gradient cost."""
         if self.stack:
             return stack_cost(self.stack)
-        return measured_cost(self.module, self.inputs, self.targets, self.loss)
+        cost = measured_cost(self.module, self.inputs, self.targets, self.loss)
+        # A chain does the same to each example; what else there is may do more to more of them.
+        return cost if self._chain is not None else replace(cost, flops=self._footprint().flops)
 
     def losses(self, thetas: Tensor, rows: Tensor | None = None) -> Tensor:
         """Losses of thetas `[P, D]`, as `[P]`; rows: numbers of the examples to use."""
@@ -189,7 +194,7 @@ class Network:
         """Loss and gradient `[D]` at theta, by autograd through the module itself; zeros where it has none."""
         inputs, targets = self._batch(rows)
         with self._turns, torch.inference_mode(False), torch.enable_grad():
-            loss = self.loss(self.outputs(theta, inputs), targets)
+            loss = self._loss(theta, inputs, targets)
             if not loss.requires_grad:
                 return loss, torch.zeros_like(theta)
             gradients = torch.autograd.grad(loss, self._parameters, allow_unused=True, materialize_grads=True)
@@ -251,8 +256,22 @@ class Network:
 
     def _loop_losses(self, thetas: Tensor, rows: Tensor | None) -> Tensor:
         inputs, targets = self._batch(rows)
-        losses = [self.loss(self.outputs(theta, inputs), targets) for theta in thetas]
+        losses = [self._loss(theta, inputs, targets) for theta in thetas]
         return torch.stack(losses) if losses else thetas.new_empty(0)
+
+    def _loss(self, theta: Tensor, inputs: Tensor, targets: Tensor) -> Tensor:
+        """The loss of theta `[D]` by the module itself. Raises InvalidSetting for a mini-batch that it cannot take."""
+        try:
+            return self.loss(self.outputs(theta, inputs), targets)
+        except Exception as error:  # whatever a forward or a loss may raise
+            if inputs is self.inputs or isinstance(error, UserError):
+                raise
+            first = str(error).strip().partition("\n")[0]
+            raise InvalidSetting(
+                f"a mini-batch of {len(inputs)} of the {self.examples} examples cannot be scored by itself"
+                f" ({type(error).__name__}: {first}); where the module or the loss needs all examples at once, leave"
+                " mini-batches out."
+            ) from error
 
 
 def private_copy(module: nn.Module) -> nn.Module:

@@ -8,6 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from nogd.errors import DataError, UserError
 from nogd.objective.candidates import Population
 from nogd.objective.cost import Cost
 from nogd.objective.losses import Loss
@@ -45,6 +46,7 @@ class Stream:
         self._network, self._batches = network, batches
         self._turns = Turns()  # at the network, which holds one batch at a time
         self._cost = network.cost()
+        self._first = network.examples  # of the first batch
         with torch.no_grad():
             outputs: object = network.module(network.inputs)
         # Only their shape and type matter; outputs that are no tensor go with a loss that takes targets as given.
@@ -116,13 +118,29 @@ class Stream:
         sums: list[Tensor] = []
         types: list[torch.dtype] = []
         for inputs, targets in self._batches:
-            found = quantities(self._hold(inputs, targets))
+            found = self._of_batch(quantities, inputs, targets)
             if not sums:
                 types = [values.dtype for values in found]
                 sums = [torch.zeros_like(values, dtype=torch.float64) for values in found]
             for total, values in zip(sums, found, strict=True):
                 total.add_(values, alpha=len(inputs))
         return tuple((total / self.examples).to(kind) for total, kind in zip(sums, types, strict=True))
+
+    def _of_batch(
+        self, quantities: Callable[[Network], tuple[Tensor, ...]], inputs: Tensor, targets: Tensor
+    ) -> tuple[Tensor, ...]:
+        network = self._hold(inputs, targets)
+        try:
+            return quantities(network)
+        except Exception as error:  # whatever a forward or a loss may raise
+            if len(inputs) == self._first or isinstance(error, UserError):
+                raise
+            first = str(error).strip().partition("\n")[0]
+            raise DataError(
+                f"a batch of {len(inputs)} rows cannot be scored though the first one, of {self._first}, can"
+                f" ({type(error).__name__}: {first}); where the module or the loss needs so many at once, give batches"
+                " of one size."
+            ) from error
 
     def _hold(self, inputs: Tensor, targets: Tensor) -> Network:
         """The network with these data."""
