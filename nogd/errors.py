@@ -34,6 +34,10 @@ class PluginError(UserError):
     """Something that a plugin registered cannot be used."""
 
 
+class LearnerError(UserError):
+    """A learner did what no learner may, so that its run says nothing."""
+
+
 class StoreError(UserError):
     """The folder of results cannot be read or written."""
 

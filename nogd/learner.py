@@ -168,7 +168,7 @@ class Sequence(Learner):
         limit = Limit(*state.ceiling)
         with objective.within(limit, state.inner):
             try:
-                objective.check_iterations()
+                objective.check_step()
                 self.parts[state.phase].step(objective, state.inner)
             finally:
                 state.theta = state.inner.theta

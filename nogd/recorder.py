@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -120,21 +119,17 @@ class Recorder:
     def _append(self, point: Point) -> None:
         self.points.append(point)
         if self._emit is not None:
-            started = time.perf_counter()
             self._emit(point)
-            self._objective.meter.pause(time.perf_counter() - started)
 
     def _measured(self) -> Point:
         """The ledgers as they stand, and the figures of the recommendation in force."""
         meter, state, theta = self._objective.meter, self._objective.state, self._objective.recommendation
         point: Point = {name: float(value) for name, value in meter.reading().items()}
-        started = time.perf_counter()  # after the reading: the next one must not come before it
         point["iteration"] = float(meter.iterations)
         point["phase"] = float(self._objective.phase)
         figures = self._measure(theta)
         if state is not None and math.isfinite(figures["loss"]):
             self.solution = theta.clone()
-        meter.pause(time.perf_counter() - started)
         return point | dict(figures)
 
 

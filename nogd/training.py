@@ -9,10 +9,11 @@ from typing import Any, Literal
 
 from torch import Generator, Tensor
 
-from nogd.errors import InvalidSetting
+from nogd.errors import InvalidSetting, LearnerError
 from nogd.learner import Learner
 from nogd.objective.meter import BudgetSpent, Limit, TargetReached
 from nogd.objective.objective import Objective
+from nogd.objective.till import Till
 from nogd.recorder import Recorder
 from nogd.state import State
 
@@ -46,13 +47,20 @@ def train(
     saved: what `snapshot` gave; the run then goes on from there and ends exactly as one that never stopped.
     between_steps: called before each step, when a snapshot may be taken.
     """
-    objective.begin(theta.clone(), limit, recorder, target)
+    till = objective.begin(theta.clone(), limit, recorder, target)
     if saved is not None:
         objective.restore(saved["objective"])
         objective.follow(saved["state"])
-    recorder.begin(objective, None if saved is None else saved["recorder"])
-    status, reason = _steps(learner, objective, theta, rng, recorder, saved, between_steps)
-    return _outcome(objective, recorder, status, reason)
+    with till.ledger.clock:
+        recorder.begin(objective, None if saved is None else saved["recorder"])
+    till.at_work = True
+    try:
+        status, reason = _steps(learner, objective, theta, rng, till, recorder, saved, between_steps)
+    finally:
+        till.at_work = False
+    _check_data(learner, objective)
+    with till.ledger.clock:
+        return _outcome(objective, recorder, status, reason)
 
 
 def snapshot(objective: Objective, recorder: Recorder, state: State) -> dict[str, Any]:
@@ -65,18 +73,20 @@ def _steps(
     objective: Objective,
     theta: Tensor,
     rng: Generator,
+    till: Till,
     recorder: Recorder,
     saved: dict[str, Any] | None,
     between_steps: Callable[[State], None] | None,
 ) -> tuple[Ending, str]:
-    meter = objective.meter
+    ledger = till.ledger
     try:
         state: State = learner.init(objective, theta.clone(), rng) if saved is None else saved["state"]
         objective.follow(state)
         while state.finished is None:
             if between_steps is not None:
-                between_steps(state)
-            objective.check_iterations()
+                with ledger.clock:
+                    between_steps(state)
+            till.check_step()
             learner.step(objective, state)
             if state.theta.shape != theta.shape:
                 objective.follow(State(theta=recorder.solution))
@@ -84,15 +94,24 @@ def _steps(
                     f"{learner.name} left a recommendation of shape {list(state.theta.shape)} in its state; theta has"
                     f" shape {list(theta.shape)}."
                 )
-            if state.iteration != meter.iterations:
-                meter.iterations = state.iteration
-                recorder.iteration_ended(state.iteration)
+            if state.iteration != ledger.iterations:
+                ledger.iterations = state.iteration
+                with ledger.clock:
+                    recorder.iteration_ended(state.iteration)
         return "ok", state.finished
     except TargetReached as reached:
-        objective.follow(State(theta=reached.theta, iteration=meter.iterations, phase=objective.phase))
+        objective.follow(State(theta=reached.theta, iteration=ledger.iterations, phase=objective.phase))
         return "target", "the target is reached"
     except BudgetSpent:
         return "budget", "the budget is spent"
+
+
+def _check_data(learner: Learner, objective: Objective) -> None:
+    if (what := objective.written_into) is not None:
+        raise LearnerError(
+            f"{learner} wrote into the training {what}, so that its run says nothing; a learner works on"
+            " copies, such as objective.inputs.clone()."
+        )
 
 
 def _outcome(objective: Objective, recorder: Recorder, status: Ending, reason: str) -> Outcome:

@@ -6,6 +6,7 @@ import gc
 import os
 import random
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -15,6 +16,7 @@ from pydantic import ConfigDict, Field
 from torch import Generator, Tensor
 
 from nogd import Learner, Objective, Population, Split, State
+from nogd.errors import LearnerError
 
 
 @dataclass(kw_only=True)
@@ -221,7 +223,7 @@ class Forger(Good):
     def step(self, objective, state):
         super().step(objective, state)
         if state.iteration == 3:
-            objective.meter.forwarded = objective.meter.forwarded // 2
+            objective._till.ledger.forwarded //= 2
 
 
 class InPlace(Good):
@@ -286,12 +288,13 @@ class Exporting(Good):
 
 
 class Measuring(Good):
-    """Asks what is for the record alone (Matyas 1965)."""
+    """Asks what is for the record alone, and does not mind a refusal (Matyas 1965)."""
 
     breaks: ClassVar[str] = "every-forward-is-counted"
 
     def step(self, objective, state):
-        objective.measure(state.theta)
+        with suppress(LearnerError):
+            objective.measure(state.theta)
         super().step(objective, state)
 
 
@@ -301,8 +304,8 @@ class Undercharging(Good):
     breaks: ClassVar[str] = "every-forward-is-counted"
 
     def step(self, objective, state):
-        objective.charge(0.5)
-        objective.module(objective.inputs)
+        with objective.work(0.5):
+            objective.module(objective.inputs)
         super().step(objective, state)
 
 

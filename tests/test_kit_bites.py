@@ -22,7 +22,7 @@ ALSO = {
         "making-it-leaves-the-process-alone",
     },
 }
-EVERYWHERE = {"Doubling", "Empty", "Meddler"}
+EVERYWHERE = {"Doubling", "Empty", "Meddler", "Scribbler"}
 
 
 def check_of(subject, name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from fractions import Fraction
 
 import plain
@@ -136,13 +137,53 @@ def test_a_black_box_counts_one_a_score_and_has_no_gradient():
     assert ledgers(made)[:3] == (6, 6, 0)
 
 
-def test_charges():
+def test_work_pays_its_passes_before_it_is_done():
     made = objective()
-    made.charge(2.5, flops=10)
-    assert ledgers(made) == (2.5, 0, 0, 0)
-    assert made.meter.flops == 10
-    with pytest.raises(InvalidSetting, match="must not be negative"):
-        made.charge(-1.0)
+    with made.work(2.5):
+        assert ledgers(made) == (2.5, 3, 0, 30)
+    assert made.meter.flops == 2.5 * ROWS * 2 * 16
+    with made.work(2.5, flops=10):
+        assert ledgers(made) == (5, 5, 0, 60)  # two halves are one evaluation
+    assert made.meter.flops == 2.5 * ROWS * 2 * 16 + 10
+
+
+def test_a_little_work_is_an_evaluation_too():
+    made = objective()
+    for _ in range(4):
+        with made.work(0.25):
+            pass
+    with made.work(1, rows=torch.arange(3)):
+        pass
+    assert ledgers(made) == (1.25, 5, 0, ROWS + 3)
+
+
+@pytest.mark.parametrize(
+    "asked", [{"forwards": -1.0}, {"forwards": 1, "flops": float("nan")}, {"forwards": float("inf")}]
+)
+def test_work_is_paid_in_finite_numbers(asked):
+    made = objective()
+    with pytest.raises(InvalidSetting, match="finite numbers, 0 or more"), made.work(**asked):
+        pass
+    assert ledgers(made) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("limit", [Limit(forwards=8), Limit(evaluations=8)])
+def test_work_that_does_not_fit_is_not_begun(limit):
+    made = limited(objective(), limit)
+    with made.work(6):
+        pass
+    with pytest.raises(BudgetSpent), made.work(3):
+        pytest.fail("this was not paid")
+    assert ledgers(made) == (6, 6, 0, 6 * ROWS)
+
+
+def test_the_seconds_of_work_are_of_scoring_and_count_once():
+    made = limited(objective(), Limit())
+    with made.work(1):
+        time.sleep(0.03)
+        made.losses(population(made, 1))
+    assert 0.03 <= made.meter.inside <= made.meter.seconds
+    assert made.meter.seconds - made.meter.inside < 0.02
 
 
 def limited(made: Objective, limit: Limit) -> Objective:
@@ -156,7 +197,7 @@ CALLS = st.lists(
         st.tuples(st.just("line"), st.integers(0, 9), st.just(0)),
         st.tuples(st.just("walk"), st.integers(0, 2), st.integers(0, 5)),
         st.tuples(st.just("gradient"), st.just(1), st.integers(0, ROWS)),
-        st.tuples(st.just("charge"), st.integers(0, 4), st.just(0)),
+        st.tuples(st.just("work"), st.integers(0, 4), st.just(0)),
     ),
     max_size=25,
 )
@@ -206,9 +247,10 @@ def test_whatever_is_called_the_ledger_is_that_of_the_protocol(calls, forwards, 
         elif what == "gradient":
             fits = book.pay(book.gradient_cost * share, 1, extra or ROWS, 1)
             made.gradient(starts[0], rows)
-        elif what == "charge":
-            fits = book.pay(Fraction(count), 0, 0)
-            made.charge(count)
+        elif what == "work":
+            fits = book.pay(Fraction(count), max(1, count), count * ROWS)
+            with made.work(count):
+                computed.append(1)
         else:
             fits = book.walking == count or book.pay(Fraction(1), 1, ROWS)
             walk = made.walk(starts[count])

@@ -129,7 +129,7 @@ def test_candidates_get_the_losses_that_they_get_in_memory(kind, module, loss):
     whole, streamed = pair(module=module, loss=loss)
     asked = candidates(whole)[kind]
     assert_same(streamed.losses(asked), whole.losses(asked))
-    assert streamed.meter.save().keys() == whole.meter.save().keys()
+    assert streamed.save()["meter"].keys() == whole.save()["meter"].keys()
     for ledger in ("forwards", "evaluations", "gradients", "examples", "flops"):
         assert streamed.meter.reading()[ledger] == whole.meter.reading()[ledger]
 

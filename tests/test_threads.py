@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 import nogd
 from nogd.objective.black_box import BlackBox
-from nogd.objective.meter import BudgetSpent, Meter
+from nogd.objective.ledger import Ledger
+from nogd.objective.meter import BudgetSpent
 from nogd.objective.objective import Objective
 from nogd.objective.space import ParameterSpace
 from nogd.objective.turns import Turns
@@ -146,7 +147,7 @@ def test_threads_together_spend_the_budget_and_no_more(monkeypatch):
     made = in_memory("stack")
     made.begin(plain.thetas(1, made.D)[0], nogd.Budget(forwards=100).limit(), None, None)
     ended: list[BudgetSpent] = []
-    own = Meter.forwards_after
+    own = Ledger.forwards_after
 
     def slowly(*arguments: Any) -> float:
         """Others have their turn between what is looked at and what is counted."""
@@ -154,7 +155,7 @@ def test_threads_together_spend_the_budget_and_no_more(monkeypatch):
         time.sleep(1e-4)
         return found
 
-    monkeypatch.setattr(Meter, "forwards_after", slowly)
+    monkeypatch.setattr(Ledger, "forwards_after", slowly)
 
     def spend() -> None:
         try:

@@ -174,7 +174,6 @@ def _checkpointing(job: Job, desk: _Desk, listener: Listener) -> Callable[[State
         nonlocal due
         if time.monotonic() < due:
             return
-        started = time.perf_counter()
         due = math.inf
         try:
             path = {"path": None if desk.path is None else desk.path.save()}
@@ -184,7 +183,6 @@ def _checkpointing(job: Job, desk: _Desk, listener: Listener) -> Callable[[State
             InvalidSetting
         ) as error:  # only a run that takes long gets here: how it ends must not depend on that
             warnings.warn(f"no checkpoint of this run: {error}", NogdWarning, stacklevel=2)
-        desk.objective.meter.pause(time.perf_counter() - started)
 
     return between_steps
 

@@ -1,14 +1,15 @@
-"""What a run may spend and what it has spent: budgets, limits and the meter."""
+"""What a run may spend and what it has spent: budgets, limits and the meter, which is for reading only."""
 
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import dataclass
-from typing import Any
+from typing import NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
+
+from nogd.objective.ledger import Ledger
 
 
 class BudgetSpent(BaseException):
@@ -71,99 +72,90 @@ class Limit:
 
 
 class Meter:
-    """The ledgers of a run, in whole examples inside, so that seven mini-batches of a seventh are exactly one forward.
+    """What a run has spent, for reading; the objective alone counts.
 
     examples_in_set: training examples N. gradient_cost: forwards that a full gradient counts (PROTOCOL.md's r).
-    forwarded: examples passed forwards. backwarded: examples passed backwards, or in tangents, which costs the same.
     """
 
-    __slots__ = (
-        "_before",
-        "_cpu_before",
-        "_cpu_started",
-        "_off",
-        "_started",
-        "backwarded",
-        "declared",
-        "evaluations",
-        "examples_in_set",
-        "flops",
-        "forwarded",
-        "gradient_cost",
-        "gradients",
-        "inside",
-        "iterations",
-    )
-    _SAVED = (
-        "backwarded",
-        "declared",
-        "evaluations",
-        "flops",
-        "forwarded",
-        "gradients",
-        "inside",
-        "iterations",
-    )
+    __slots__ = ("_ledger",)
+    _ledger: Ledger
 
-    def __init__(self, examples_in_set: int, gradient_cost: float) -> None:
-        self.examples_in_set = examples_in_set
-        self.gradient_cost = gradient_cost
-        self.forwarded = self.backwarded = self.evaluations = self.gradients = self.iterations = 0
-        self.declared = self.flops = self.inside = 0.0
-        self._before = self._cpu_before = 0.0
-        self.restart_clock()
+    def __init__(self, ledger: Ledger) -> None:
+        object.__setattr__(self, "_ledger", ledger)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(
+            f"the meter is for reading, so {name} cannot be set: the objective counts what it is asked for, and what a"
+            " learner computes by itself is paid by `with objective.work(forwards):`."
+        )
+
+    def __reduce__(self) -> tuple[type[Meter], tuple[Ledger]]:
+        return Meter, (self._ledger,)
+
+    @property
+    def examples_in_set(self) -> int:
+        """Training examples N; 1 for a black box."""
+        return self._ledger.examples_in_set
+
+    @property
+    def gradient_cost(self) -> float:
+        """Forwards that a full gradient counts; 1 where there is none."""
+        return self._ledger.gradient_cost
 
     @property
     def forwards(self) -> float:
         """Full-training-set forward equivalents spent."""
-        return self.forwards_after(0, 0, 0.0)
+        return self._ledger.forwards
 
-    def forwards_after(self, forwarded: int, backwarded: int, declared: float) -> float:
-        """What `forwards` would be with that much more work."""
-        work = self.forwarded + forwarded + (self.gradient_cost - 1) * (self.backwarded + backwarded)
-        return work / self.examples_in_set + self.declared + declared
+    @property
+    def evaluations(self) -> int:
+        """Loss and gradient queries."""
+        return self._ledger.evaluations
+
+    @property
+    def gradients(self) -> int:
+        """Gradient queries among them."""
+        return self._ledger.gradients
 
     @property
     def examples(self) -> int:
         """Examples processed."""
-        return self.forwarded
+        return self._ledger.examples
+
+    @property
+    def flops(self) -> float:
+        """The arithmetic of it, by the shapes of layers."""
+        return self._ledger.flops
+
+    @property
+    def iterations(self) -> int:
+        """The learner's own natural count."""
+        return self._ledger.iterations
+
+    @property
+    def worked(self) -> float:
+        """Passes over examples that the learner declared by `work`, in full-training-set forwards."""
+        return self._ledger.worked / self._ledger.examples_in_set
 
     @property
     def seconds(self) -> float:
         """Wall seconds spent, measuring excluded."""
-        return self._before + time.perf_counter() - self._started - self._off
+        return self._ledger.seconds
+
+    @property
+    def inside(self) -> float:
+        """Of these, the seconds of scoring; the rest is the learner's own."""
+        return self._ledger.inside
+
+    @property
+    def measuring(self) -> float:
+        """Wall seconds off the clock since it started: measuring, checkpoints, what costs more the first time."""
+        return self._ledger.off
 
     @property
     def cpu_seconds(self) -> float:
         """Processor seconds of the whole process, measuring included."""
-        return self._cpu_before + time.process_time() - self._cpu_started
-
-    @property
-    def measuring(self) -> float:
-        """Wall seconds spent on measuring since the clock started, which `seconds` leaves out."""
-        return self._off
-
-    def pause(self, seconds: float) -> None:
-        """Take that many seconds off the clock."""
-        self._off += seconds
-
-    def restart_clock(self) -> None:
-        """Let the clock run from now, on top of what was saved."""
-        self._off = 0.0
-        self._started = time.perf_counter()
-        self._cpu_started = time.process_time()
-
-    def save(self) -> dict[str, Any]:
-        """All that a resumed run needs, as plain numbers."""
-        saved: dict[str, Any] = {name: getattr(self, name) for name in self._SAVED}
-        return saved | {"seconds": self.seconds, "cpu_seconds": self.cpu_seconds}
-
-    def restore(self, saved: dict[str, Any]) -> None:
-        """Go on from what `save` gave."""
-        for name in self._SAVED:
-            setattr(self, name, saved[name])
-        self._before, self._cpu_before = saved["seconds"], saved["cpu_seconds"]
-        self.restart_clock()
+        return self._ledger.cpu_seconds
 
     def reading(self) -> dict[str, float]:
         """The ledgers of PROTOCOL.md, by name."""

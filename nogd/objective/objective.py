@@ -6,37 +6,31 @@ import math
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Protocol
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from nogd.errors import InvalidSetting, NogdWarning, NotDifferentiable
+from nogd.errors import InvalidSetting, LearnerError, NogdWarning, NotDifferentiable
+from nogd.objective.asked import check_directions, check_in_place, check_theta, count_rows
 from nogd.objective.black_box import BlackBox
-from nogd.objective.candidates import Candidates, Line, Population
+from nogd.objective.candidates import Candidates, Population
+from nogd.objective.ledger import Ledger
+from nogd.objective.lines import Lines
 from nogd.objective.losses import ranked
-from nogd.objective.meter import BudgetSpent, Limit, Meter, TargetReached
-from nogd.objective.minimum import Course, exact_minimum, searched_minimum
+from nogd.objective.meter import Limit, Meter
 from nogd.objective.network import Network
 from nogd.objective.scoring import Described, described, score
+from nogd.objective.shown import Shown
 from nogd.objective.space import ParameterSpace
 from nogd.objective.stream import Stream
+from nogd.objective.till import Recording, Till
 from nogd.objective.trace import Trace
 from nogd.objective.tracks import tracks_for
-from nogd.objective.turns import Turns
 from nogd.objective.walk import DenseTracks, Tracks
 from nogd.objective.walking import Walk
 from nogd.state import State
-
-
-class Recording(Protocol):
-    """What the objective tells before it charges a call that passes a point of the recorder's grid."""
-
-    next_forwards: float
-
-    def settle(self, forwards: float) -> None:
-        """Measure the recommendation in force and write it to all grid points below `forwards`."""
 
 
 class Objective:
@@ -44,9 +38,11 @@ class Objective:
 
     D: number of searched parameters. N: training examples. `space`: their names and box. `meter`: what was spent.
     `features`: what learners may need, "gradient" and "layers". `gradient_cost`: forwards that one gradient counts, NaN
-    where there is none. `batch_size`: rows of a query for learners that take
-    mini-batches, None for all. `module`, `inputs`, `targets`: for learners that look inside; they pay by `charge`.
+    where there is none. `batch_size`: rows of a query for learners that take mini-batches, None for all. `module`,
+    `inputs`, `targets`: for learners that look inside; what they compute with them is done in `work`.
     """
+
+    _till_kind: ClassVar[type[Till]] = Till
 
     def __init__(
         self,
@@ -61,15 +57,13 @@ class Objective:
         self.batch_size = batch_size
         self.features = _features(scorer, differentiable)
         self.gradient_cost = self._cost.gradient if "gradient" in self.features else math.nan
-        self.meter = Meter(scorer.examples, self._cost.gradient if "gradient" in self.features else 1.0)
-        self.trace = Trace()
-        self._turns = Turns()  # at the meter and the trace
-        self.target = -math.inf
-        self.recorder: Recording | None = None
-        self._limits: list[Limit] = [Limit()]
-        self._state: State | None = None  # whose theta is the recommendation in force
-        self._outer_state: State | None = None  # the whole learner's own, which has the phase
-        self._start: Tensor | None = None
+        self.N = scorer.examples
+        """Training examples; 1 for a black box."""
+        ledger = Ledger(scorer.examples, self._cost.gradient if "gradient" in self.features else 1.0)
+        self._till, self._ledger, self._meter = self._till_kind(ledger), ledger, Meter(ledger)
+        lines = Lines(self._till, self._cost.flops * self.N)
+        self._score_line, self._line_minimum = lines.score, lines.minimum
+        self._shown: Shown | None = None
         self._walk: Walk | None = None
         self._standing: Tensor | None = None  # where a restored walk stands, until it is asked for
         self._gradient_seen = False
@@ -80,11 +74,6 @@ class Objective:
     def D(self) -> int:
         """Number of searched parameters."""
         return self.space.dimension
-
-    @property
-    def N(self) -> int:
-        """Training examples; 1 for a black box."""
-        return self.meter.examples_in_set
 
     @property
     def dtype(self) -> torch.dtype:
@@ -102,19 +91,30 @@ class Objective:
         return f"{self._scorer.engine}: {self._scorer.why}"
 
     @property
+    def meter(self) -> Meter:
+        """What was spent, for reading."""
+        return self._meter
+
+    @property
+    def trace(self) -> Trace:
+        """Every improvement of the best loss; for the record alone. Raises LearnerError while a learner is at work."""
+        self._refuse_learners("trace")
+        return self._till.trace
+
+    @property
     def module(self) -> nn.Module:
         """A private copy of the network (the user's own for a black box)."""
         return self._scorer.module
 
     @property
     def inputs(self) -> Tensor:
-        """Training inputs `[N, ...]`; of streamed data and black boxes there are none."""
-        return self._network().inputs
+        """Training inputs `[N, ...]`, a copy for the learner; of streamed data and black boxes there are none."""
+        return self._data().inputs
 
     @property
     def targets(self) -> Tensor:
-        """Training targets, as the loss compares them."""
-        return self._network().targets
+        """Training targets, as the loss compares them, a copy for the learner."""
+        return self._data().targets
 
     # -- scoring
 
@@ -126,15 +126,15 @@ class Objective:
         """
         known = described(candidates, self.space)
         count = len(known)
-        examples = self._examples(rows)
-        self._pay(count, count * examples, flops=self._cost.flops * count * examples)
+        examples = count_rows(rows, self.N)
+        self._till.pay(count, count * examples, flops=self._cost.flops * count * examples)
         if count == 0:
             return torch.empty(0, dtype=self.dtype, device=self.device)
         started = time.perf_counter()
         losses = ranked(self._score(known, rows))
         lowest = _lowest(losses, rows)
-        self.meter.inside += time.perf_counter() - started
-        self._note(losses, known, lowest)
+        self._ledger.inside += time.perf_counter() - started
+        self._till.note(losses, known, lowest)
         return losses
 
     def walk(self, theta: Tensor) -> Walk:
@@ -146,21 +146,20 @@ class Objective:
         walk = self._walk
         if walk is not None and walk.is_live and walk.theta is theta:
             return walk
-        self._check_theta(theta)
-        self._check_in_place(theta)
+        check_theta(theta, self.D)
+        check_in_place(theta, self.space)
         standing, self._standing = self._standing_at(), None
         paid = standing is not None and torch.equal(standing, theta)
         if not paid:
-            self._pay(1, self.N, flops=self._cost.flops * self.N)
+            self._till.pay(1, self.N, flops=self._cost.flops * self.N)
         started = time.perf_counter()
         losses = ranked(self._scorer.losses(theta[None]))
         tracks, loss = self._tracks(theta), float(losses[0])
-        self.meter.inside += time.perf_counter() - started
+        self._ledger.inside += time.perf_counter() - started
         if not paid:
-            self._note(losses, Population(theta[None]), loss)
-        started = time.perf_counter()
-        tracks.warm_up()
-        self.meter.pause(time.perf_counter() - started)
+            self._till.note(losses, Population(theta[None]), loss)
+        with self._ledger.clock:
+            tracks.warm_up()
         self._walk = Walk(theta, tracks, loss, self._score_line, self._line_minimum)
         return self._walk
 
@@ -170,19 +169,19 @@ class Objective:
         Raises NotDifferentiable where the task says that there is none.
         """
         scorer = self._differentiable()
-        self._check_theta(theta)
-        examples = self._examples(rows)
+        check_theta(theta, self.D)
+        examples = count_rows(rows, self.N)
         flops = self._cost.flops * self.gradient_cost * examples
-        self._pay(1, examples, backwarded=examples, gradients=1, flops=flops)
+        self._till.pay(1, examples, backwarded=examples, gradients=1, flops=flops)
         started = time.perf_counter()
         loss, gradient = scorer.gradient(theta, rows)
         losses = ranked(loss.reshape(1))
         lowest = _lowest(losses, rows)
-        self.meter.inside += time.perf_counter() - started
+        self._ledger.inside += time.perf_counter() - started
         if not self._gradient_seen:
             self._gradient_seen = True
             _warn_if_zero(gradient)
-        self._note(losses, Population(theta[None]), lowest)
+        self._till.note(losses, Population(theta[None]), lowest)
         return loss, gradient
 
     def directional(
@@ -194,32 +193,51 @@ class Objective:
         least 1. Raises NotDifferentiable where the task says that there is no gradient.
         """
         scorer = self._differentiable()
-        self._check_theta(theta)
-        if directions.ndim != 2 or directions.shape[1] != self.D:
-            raise InvalidSetting(
-                f"directions have shape {list(directions.shape)}, but this objective needs [K, {self.D}]."
-            )
+        check_theta(theta, self.D)
+        check_directions(directions, self.D)
         count = len(directions)
-        examples = self._examples(rows)
+        examples = count_rows(rows, self.N)
         flops = self._cost.flops * self._cost.directional(count) * examples
-        self._pay(max(1, count), examples, backwarded=count * examples, flops=flops)
+        self._till.pay(max(1, count), examples, backwarded=count * examples, flops=flops)
         started = time.perf_counter()
         theta, directions = (each.detach().to(self.device, self.dtype) for each in (theta, directions))
         loss, derivatives = scorer.directional(theta, directions, rows)
         losses = ranked(loss.reshape(1))
         lowest = _lowest(losses, rows)
-        self.meter.inside += time.perf_counter() - started
-        self._note(losses, Population(theta[None]), lowest)
+        self._ledger.inside += time.perf_counter() - started
+        self._till.note(losses, Population(theta[None]), lowest)
         return loss, derivatives.to(self.dtype)  # an autocast gives others
 
-    def charge(self, forwards: float, *, flops: float = 0.0) -> None:
-        """Pay for what a learner computes by itself with the module, in full-training-set forwards."""
-        if not (forwards >= 0 and flops >= 0):
-            raise InvalidSetting(f"what is charged must not be negative: {forwards} forwards, {flops} flops.")
-        self._pay(0, 0, declared=forwards, flops=flops)
+    @contextmanager
+    def work(self, forwards: float, rows: Tensor | None = None, flops: float | None = None) -> Iterator[None]:
+        """Pay for what a learner computes by itself with the module or the data, before the `with` is entered.
+
+        forwards: passes over the examples, whole or not. rows: numbers of the examples that are used, `[B]`, all if not
+        given. flops: the arithmetic, that of the passes if not given. Counts the passes (their share for rows) in
+        forwards, and as many evaluations, at least 1; what goes on within counts as scoring, not as overhead.
+        """
+        examples = count_rows(rows, self.N)
+        arithmetic = self._cost.flops * forwards * examples if flops is None else flops
+        if not (0 <= forwards < math.inf and 0 <= arithmetic < math.inf):
+            raise InvalidSetting(
+                f"work is paid in finite numbers, 0 or more, not {forwards} forwards, {flops} flops."
+            )
+        passes = max(1.0, forwards)
+        evaluations = self._ledger.evaluations_of(passes)
+        self._till.pay(evaluations, 0, worked=forwards * examples, flops=arithmetic)
+        self._ledger.passes += passes
+        seconds, inside = self._ledger.seconds, self._ledger.inside
+        try:
+            yield
+        finally:  # what was asked within is in it
+            self._ledger.inside = inside + self._ledger.seconds - seconds
 
     def measure(self, theta: Tensor) -> dict[str, float]:
-        """The training loss of theta `[D]`, by the module itself; counts nothing, as it is for the record alone."""
+        """The training loss of theta `[D]`, by the module itself; counts nothing, as it is for the record alone.
+
+        Raises LearnerError while a learner is at work.
+        """
+        self._refuse_learners("measure")
         return {"loss": float(self._scorer.losses(theta[None])[0])}
 
     def warm_up(self, theta: Tensor) -> None:
@@ -233,116 +251,63 @@ class Objective:
     @property
     def left(self) -> Limit:
         """What the narrowest limit in force leaves of each ledger; infinity where there is none."""
-        meter = self.meter
-        return Limit(
-            min(limit.forwards for limit in self._limits) - meter.forwards,
-            min(limit.evaluations for limit in self._limits) - meter.evaluations,
-            min(limit.seconds for limit in self._limits) - meter.seconds,
-            min(limit.iterations for limit in self._limits) - meter.iterations,
-        )
+        return self._till.left
 
-    @contextmanager
-    def within(self, limit: Limit, state: State | None = None) -> Iterator[Limit]:
+    def within(self, limit: Limit, state: State | None = None) -> AbstractContextManager[Limit]:
         """Give a part of the budget to an inner learner, whose state is in force meanwhile.
 
         Swallows only the end of this limit (then `limit.spent` is true); an outer end passes through.
         """
-        outer = self._state
-        self._limits.append(limit)
-        if state is not None:
-            self._state = state
-        try:
-            yield limit
-        except BudgetSpent as end:
-            if end.limit is not limit:
-                raise
-        finally:
-            self._limits.pop()
-            self._state = outer
+        return self._till.within(limit, state)
 
-    def check_iterations(self) -> None:
-        """Raise BudgetSpent if the iterations of some limit are used up; called before each step."""
-        for limit in self._limits:
-            if self.meter.iterations + 1 > limit.iterations:  # a share may end between two iterations
-                limit.spent = True
-                raise BudgetSpent(limit)
-
-    def _pay(
-        self,
-        evaluations: int,
-        forwarded: int,
-        *,
-        backwarded: int = 0,
-        gradients: int = 0,
-        declared: float = 0.0,
-        flops: float = 0.0,
-    ) -> None:
-        """The meter's single gate: refuse before anything is computed, settle the recorder, then count."""
-        with self._turns:
-            meter = self.meter
-            forwards = meter.forwards_after(forwarded, backwarded, declared)
-            for limit in self._limits:  # outermost first: the run's own end wins
-                if (
-                    forwards > limit.forwards
-                    or meter.evaluations + evaluations > limit.evaluations
-                    or meter.seconds > limit.seconds
-                ):
-                    limit.spent = True
-                    raise BudgetSpent(limit)
-            if self.recorder is not None and forwards > self.recorder.next_forwards:
-                self.recorder.settle(forwards)
-            meter.forwarded += forwarded
-            meter.backwarded += backwarded
-            meter.declared += declared
-            meter.evaluations += evaluations
-            meter.gradients += gradients
-            meter.flops += flops
+    def check_step(self) -> None:
+        """Raise BudgetSpent if the iterations or the seconds of some limit are used up; called before each step."""
+        self._till.check_step()
 
     # -- the run
 
-    def begin(self, start: Tensor, limit: Limit, recorder: Recording | None, target: float | None) -> None:
-        """Make ready for one run from `start` `[D]`."""
-        self._start, self._limits, self.recorder = start, [limit], recorder
+    def begin(self, start: Tensor, limit: Limit, recorder: Recording | None, target: float | None) -> Till:
+        """Make ready for one run from `start` `[D]`; whoever runs it keeps the till. Raises LearnerError during one."""
+        self._refuse_learners("begin")
         self._walk = self._standing = None
-        self._state = self._outer_state = None
-        self.target = -math.inf if target is None else target
-        self.meter.restart_clock()
+        self._shown = None
+        if isinstance(self._scorer, Network):
+            self._shown = Shown(self._scorer)
+        self._till.begin(start, limit, recorder, target)
+        return self._till
 
     def follow(self, state: State) -> None:
         """From now on `state.theta` is the recommendation in force."""
-        self._state = self._outer_state = state
+        self._till.follow(state)
+
+    @property
+    def written_into(self) -> str | None:
+        """Which of the training data were written into since the run began, if any."""
+        return None if self._shown is None else self._shown.written_into()
 
     @property
     def recommendation(self) -> Tensor:
         """What the learner recommends at this moment, `[D]`."""
-        if self._state is not None:
-            return self._state.theta
-        assert self._start is not None
-        return self._start
+        return self._till.recommendation
 
     @property
     def state(self) -> State | None:
         """The state in force; None while a learner initialises."""
-        return self._state
+        return self._till.state
 
     @property
     def phase(self) -> int:
         """Number of the learner's phase."""
-        return 0 if self._outer_state is None else self._outer_state.phase
+        return self._till.phase
 
     def save(self) -> dict[str, Any]:
         """What a resumed run needs of the objective; taken between steps."""
-        return {
-            "meter": self.meter.save(),
-            "trace": self.trace.save(),
-            "walk": self._standing_at(),
-            "gradient_seen": self._gradient_seen,
-        }
+        return self._till.save() | {"walk": self._standing_at(), "gradient_seen": self._gradient_seen}
 
     def restore(self, saved: dict[str, Any]) -> None:
         """Go on from what `save` gave. A walk that was live is rebuilt without being paid again."""
-        self.meter.restore(saved["meter"])
-        self.trace.restore(saved["trace"])
+        self._refuse_learners("restore")
+        self._till.restore(saved)
         self._standing, self._gradient_seen = saved["walk"], saved["gradient_seen"]
 
     def __getstate__(self) -> dict[str, Any]:
@@ -367,112 +332,22 @@ class Objective:
             raise NotDifferentiable("this objective has no gradient; choose a learner that needs none.")
         return self._scorer
 
-    def _check_theta(self, theta: Any) -> None:
-        if not isinstance(theta, Tensor) or theta.shape != (self.D,):
-            what = (
-                f"of shape {list(theta.shape)}" if isinstance(theta, Tensor) else f"a {type(theta).__name__}"
-            )
-            raise InvalidSetting(f"theta must be a tensor [{self.D}] for this objective, not {what}.")
-
-    def _check_in_place(self, theta: Tensor) -> None:
-        """Refuse what cannot be changed in place, and watched for changes by others."""
-        if (theta.dtype, theta.device) != (self.dtype, self.device) or not theta.is_contiguous():
-            raise InvalidSetting(
-                f"a walk changes theta in place, so it must be a contiguous tensor of {self.dtype} on {self.device},"
-                f" not of {theta.dtype} on {theta.device} with stride {theta.stride(0)}."
-            )
-        if theta.is_inference():
-            raise InvalidSetting(
-                "theta was made under torch.inference_mode(), where no tensor tells whether it was changed; use"
-                " torch.no_grad()."
+    def _refuse_learners(self, what: str) -> None:
+        if not self._till.is_measured:
+            raise LearnerError(
+                f"objective.{what} is for the record alone, no learner may use it; ask objective.losses, which counts."
             )
 
-    def _examples(self, rows: Any) -> int:
-        """How many examples these are. Raises InvalidSetting for what are no numbers of examples."""
-        if rows is None:
-            return self.N
-        if not isinstance(rows, Tensor) or rows.ndim != 1 or rows.dtype not in _WHOLE or len(rows) == 0:
-            raise InvalidSetting(
-                "rows are the numbers of at least one example as a tensor [B] of torch.int64 (of a mask:"
-                f" mask.nonzero()[:, 0]), not {rows!r:.60}."
-            )
-        if rows.device.type == "cpu":  # elsewhere to look would be to wait
-            low, high = (int(end) for end in rows.aminmax())
-            if not 0 <= low <= high < self.N:
-                raise InvalidSetting(
-                    f"rows reach from {low} to {high}, but the {self.N} examples count from 0 to {self.N - 1}."
-                )
-        return len(rows)
-
-    def _score_line(
-        self, walk: Walk, tracks: Tracks, index: int, values: Tensor
-    ) -> tuple[Tensor, int, float]:
-        count = len(values)
-        self._pay(count, count * self.N, flops=tracks.flops(index, count))
-        if count == 0:
-            return values.new_empty(0), -1, math.inf
-        started = time.perf_counter()
-        losses, place, lowest = tracks.lowest(index, values)
-        self.meter.inside += time.perf_counter() - started
-        if lowest < self.trace.best:  # else there is nothing to note
-            self._note(losses, Line(walk.theta, index, values), lowest)
-        return losses, place, lowest
-
-    def _line_minimum(
-        self, walk: Walk, tracks: Tracks, index: int, low: float, high: float
-    ) -> tuple[float, float]:
-        """Where there is a closed form, a look at the continuum; else a search, of which every value counts."""
-        course = tracks.course(index)
-        found = None if course is None else self._exact_minimum(walk, tracks, course, index, low, high)
-        if found is not None:
-            return found
-        return searched_minimum(
-            lambda values: self._score_line(walk, tracks, index, values)[0], low, high, walk.theta
-        )
-
-    def _exact_minimum(
-        self, walk: Walk, tracks: Tracks, course: Course, index: int, low: float, high: float
-    ) -> tuple[float, float] | None:
-        """Pays 1 evaluation and 1 forward before, and what it took beyond a forward before the answer is given."""
-        self._pay(1, self.N)
-        started = time.perf_counter()
-        with torch.no_grad():
-            found = exact_minimum(
-                lambda values: ranked(tracks.losses(index, values)), course, low, high, walk.theta
-            )
-        self.meter.inside += time.perf_counter() - started
-        if found is None:
-            return None
-        value, loss, scored, flops = found
-        flops += tracks.flops(index, scored)
-        beyond = flops / max(1.0, self._cost.flops * self.N) - 1
-        self._pay(0, 0, declared=max(0.0, beyond), flops=flops)
-        losses = walk.theta.new_tensor([loss])
-        self._note(losses, Line(walk.theta, index, walk.theta.new_tensor([value])), float(losses[0]))
-        return value, loss
+    def _data(self) -> Shown:
+        if self._shown is None:
+            self._shown = Shown(self._network())
+        return self._shown
 
     def _tracks(self, theta: Tensor) -> Tracks:
         flops = self._cost.flops * self.N
         if isinstance(self._scorer, Network):
             return tracks_for(self._scorer, theta, flops)
         return DenseTracks(theta, self._scorer, flops)
-
-    def _note(self, losses: Tensor, candidates: Described, lowest: float) -> None:
-        """Keep the best loss so far; end the run at the candidate that reaches the target, to the evaluation."""
-        with self._turns:
-            if lowest >= self.trace.best:
-                return
-            if lowest <= self.target:
-                first = int((losses <= self.target).nonzero()[0])
-                self._refund(len(losses) - first - 1)
-                self.trace.extend(losses[: first + 1], self.meter)
-                raise TargetReached(candidates.at(first))
-            self.trace.extend(losses, self.meter)
-
-    def _refund(self, unused: int) -> None:
-        """Take back the candidates behind the one that reached the target; their arithmetic was done and stays."""
-        self.meter.evaluations -= unused
-        self.meter.forwarded -= unused * self.N
 
     def _network(self) -> Network:
         if isinstance(self._scorer, Network):
@@ -483,9 +358,6 @@ class Objective:
             else "a black box has no data"
         )
         raise InvalidSetting(f"{held}, so a learner cannot look at them.")
-
-
-_WHOLE = (torch.int64, torch.int32)
 
 
 def _lowest(losses: Tensor, rows: Tensor | None) -> float:

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from nogd.objective.meter import Meter
+from nogd.objective.ledger import Ledger
 
 COLUMNS = ("evaluations", "forwards", "flops", "seconds", "loss")
 # Beyond this many improvements every second one is dropped: a target is then known to within its neighbour.
@@ -21,10 +21,15 @@ class Trace:
         self.best = math.inf
         self._rows: list[tuple[float, ...]] = []
 
-    def extend(self, losses: Tensor, meter: Meter) -> None:
+    def extend(self, losses: Tensor, ledger: Ledger) -> None:
         """Note which of the just counted candidates' losses `[P]` improve on all before them."""
         after = len(losses) - 1
-        evaluations, forwards, flops, seconds = meter.evaluations, meter.forwards, meter.flops, meter.seconds
+        evaluations, forwards, flops, seconds = (
+            ledger.evaluations,
+            ledger.forwards,
+            ledger.flops,
+            ledger.seconds,
+        )
         best = self.best
         for k, loss in enumerate(losses.tolist()):
             if loss < best:

@@ -9,8 +9,10 @@ from torch import Generator, Tensor
 
 from nogd.learner import Learner
 from nogd.objective.candidates import Candidates
-from nogd.objective.meter import BudgetSpent, Limit
+from nogd.objective.ledger import Ledger
+from nogd.objective.meter import Limit
 from nogd.objective.objective import Objective
+from nogd.objective.till import Till
 from nogd.recorder import Recorder
 from nogd.state import State
 from nogd.testing.check import broken, check
@@ -24,23 +26,36 @@ PATIENCE = 1_000.0
 STOPS = 16
 
 
-class Counting(Objective):
+class _CountingTill(Till):
     """Counts by itself what is paid, and how often the run's own end was told."""
 
-    def __init__(self, *given: Any, **more: Any) -> None:
-        super().__init__(*given, **more)
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__(ledger)
         self.refused = 0
         self.paid = Limit(0.0, 0.0, 0.0, 0.0)
 
-    def _pay(self, evaluations: int, forwarded: int, **more: Any) -> None:
-        try:
-            super()._pay(evaluations, forwarded, **more)
-        except BudgetSpent as end:
-            self.refused += end.limit is self._limits[0]
-            raise
-        work = forwarded + (self.meter.gradient_cost - 1) * more.get("backwarded", 0)
-        self.paid.forwards += work / self.N + more.get("declared", 0.0)
+    def pay(self, evaluations: int, forwarded: int, **more: Any) -> None:
+        super().pay(evaluations, forwarded, **more)
+        work = forwarded + more.get("worked", 0.0)
+        work += (self.ledger.gradient_cost - 1) * more.get("backwarded", 0)
+        self.paid.forwards += work / self.ledger.examples_in_set + more.get("priced", 0.0)
         self.paid.evaluations += evaluations
+
+    def refuse(self, limit: Limit) -> None:
+        self.refused += limit is self.limits[0]
+        super().refuse(limit)
+
+
+class Counting(Objective):
+    """Pays at a till that counts by itself."""
+
+    _till_kind = _CountingTill
+
+    @property
+    def counted(self) -> _CountingTill:
+        """The till."""
+        assert isinstance(self._till, _CountingTill)
+        return self._till
 
 
 @check(
@@ -58,10 +73,11 @@ def budget_is_never_exceeded(learner: Learner) -> None:
 def _spend(learner: Learner, limit: Limit) -> None:
     objective = first_fit(learner).objective(kind=Counting)
     assert isinstance(objective, Counting)
+    till = objective.counted
     before = Limit(limit.forwards, limit.evaluations, limit.seconds, limit.iterations)
 
     def look(_state: State) -> None:
-        if objective.refused:
+        if till.refused:
             broken("it went on after the budget was spent.")
         if objective.meter.iterations > 200:  # it may cost nothing at all
             raise _Endless
@@ -70,13 +86,13 @@ def _spend(learner: Learner, limit: Limit) -> None:
     recorder = Recorder(objective.measure)
     with suppress(_Endless):
         train(learner, objective, theta, rng, limit=limit, recorder=recorder, between_steps=look)
-    spent = {"forwards": objective.paid.forwards, "evaluations": objective.paid.evaluations}
+    spent = {"forwards": till.paid.forwards, "evaluations": till.paid.evaluations}
     for name, value in {**spent, "iterations": float(objective.meter.iterations)}.items():
         if value > getattr(before, name) * (1 + 1e-9):
             broken(f"it spent {value:g} {name} of a budget of {getattr(before, name):g}.")
-    if abs(objective.meter.forwards - objective.paid.forwards) > 1e-6 * max(1.0, objective.paid.forwards):
+    if abs(objective.meter.forwards - till.paid.forwards) > 1e-6 * max(1.0, till.paid.forwards):
         broken(
-            f"the meter shows {objective.meter.forwards:g} forwards, but {objective.paid.forwards:g} were paid."
+            f"the meter shows {objective.meter.forwards:g} forwards, but {till.paid.forwards:g} were paid."
         )
 
 
@@ -84,15 +100,28 @@ class _Endless(Exception):
     """A learner that asks nothing never meets its budget."""
 
 
+class _StoppingTill(Till):
+    """Refuses the call number `stop`."""
+
+    calls, stop = 0, 0
+
+    def pay(self, evaluations: int, forwarded: int, **more: Any) -> None:
+        self.calls += 1
+        if self.calls == self.stop:
+            self.refuse(self.limits[0])
+        super().pay(evaluations, forwarded, **more)
+
+
 class Stopping(Objective):
-    """Refuses the call number `stop`, and watches what is recommended meanwhile.
+    """Watches what is recommended until its till stops.
 
     early: what is wrong with a recommendation that was made before it was scored.
     """
 
+    _till_kind = _StoppingTill
+
     def __init__(self, *given: Any, **more: Any) -> None:
         super().__init__(*given, **more)
-        self.calls, self.stop = 0, 0
         self.early = ""
         self.boundary: Tensor | None = None
         self._scored: set[bytes] = set()
@@ -112,17 +141,17 @@ class Stopping(Objective):
             return
         before, after = (float(self._scorer.losses(theta[None])) for theta in (boundary, self.recommendation))
         if not after <= before:
+            call = self.stopping.calls
             self.early = (
-                f"at call {self.calls} state.theta already was the candidate that was being tried, which is worse"
+                f"at call {call} state.theta already was the candidate that was being tried, which is worse"
                 f" ({after:.4g}) than what the step began with ({before:.4g})."
             )
 
-    def _pay(self, evaluations: int, forwarded: int, **more: Any) -> None:
-        self.calls += 1
-        if self.calls == self.stop:
-            self._limits[0].spent = True
-            raise BudgetSpent(self._limits[0])
-        super()._pay(evaluations, forwarded, **more)
+    @property
+    def stopping(self) -> _StoppingTill:
+        """The till."""
+        assert isinstance(self._till, _StoppingTill)
+        return self._till
 
 
 @check(
@@ -133,8 +162,9 @@ def every_stop_leaves_a_valid_recommendation(learner: Learner) -> None:
     watched = _stopped(learner, 0)
     if watched.early:
         broken(watched.early)
-    few = range(1, min(watched.calls, STOPS) + 1)
-    for stop in sorted({*few, *range(1, watched.calls + 1, max(1, watched.calls // STOPS))}):
+    calls = watched.stopping.calls
+    few = range(1, min(calls, STOPS) + 1)
+    for stop in sorted({*few, *range(1, calls + 1, max(1, calls // STOPS))}):
         theta: object = _stopped(learner, stop).recommendation
         expected = (watched.D,), watched.dtype, watched.device
         if not isinstance(theta, Tensor) or (theta.shape, theta.dtype, theta.device) != expected:
@@ -149,7 +179,7 @@ def _stopped(learner: Learner, stop: int) -> Stopping:
     trial = Trial(learner, first_fit(learner), recorded=False, kind=Stopping)
     objective = trial.objective
     assert isinstance(objective, Stopping)
-    objective.stop = stop
+    objective.stopping.stop = stop
 
     def look(state: State) -> None:
         objective.boundary = state.theta.detach().clone()

@@ -16,7 +16,7 @@ from nogd.testing.toys import first_fit
 from nogd.testing.trial import Trial
 
 _PAID = ("losses", "walk", "gradient", "directional", "_score_line", "_line_minimum")
-# What is charged may be this much less than what was seen: nobody counts to the last product.
+# What is declared may be this much less than what was seen: nobody counts to the last product.
 TOLERANCE = 0.95
 
 
@@ -48,9 +48,9 @@ class Spied(Objective):
 
     @property
     def unpaid(self) -> float:
-        """Forwards that were computed outside of the objective, less what was charged for them."""
+        """Forwards that were computed outside of the objective, less what was declared for them."""
         by_products = self.spy.flops / (self._cost.flops * self.N)
-        return max(by_products, self._rows / self.N) * TOLERANCE + self.looks - self.meter.declared
+        return max(by_products, self._rows / self.N) * TOLERANCE + self.looks - self.meter.worked
 
     def _called(self, _module: nn.Module, inputs: tuple[Any, ...]) -> None:
         if not self.spy.is_inside and inputs and isinstance(inputs[0], Tensor):
@@ -59,7 +59,7 @@ class Spied(Objective):
 
 @check(
     "Ask the objective (`losses`, `walk`, `gradient`, `directional`); for what you compute yourself with its module"
-    " or data, `objective.charge(forwards)`, before you compute it."
+    " or data, `with objective.work(forwards):` around it."
 )
 def every_forward_is_counted(learner: Learner) -> None:
     """Cost is what learners are compared on, so that all that looks at the data is paid."""
@@ -68,12 +68,12 @@ def every_forward_is_counted(learner: Learner) -> None:
         broken(f"it called objective.measure, which is for the record alone, {seen.looks} times.")
     if seen.unpaid > 1e-6:
         broken(
-            f"it computed {seen.unpaid + seen.meter.declared:.3g} forwards by itself, and charged"
-            f" {seen.meter.declared:.3g}."
+            f"it computed {seen.unpaid + seen.meter.worked:.3g} forwards by itself, and declared"
+            f" {seen.meter.worked:.3g}."
         )
-    if seen.spy.left and not seen.meter.declared:
+    if seen.spy.left and not seen.meter.worked:
         broken(
-            "it takes the data out of torch, where nobody sees what is done with them, and charges nothing."
+            "it takes the data out of torch, where nobody sees what is done with them, and declares no work."
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from nogd.errors import InvalidSetting
+from nogd.errors import InvalidSetting, LearnerError
 from nogd.learner import Learner
 from nogd.objective.meter import Limit
 from nogd.objective.objective import Objective
@@ -36,7 +36,10 @@ def data_and_network_are_left_alone(learner: Learner) -> None:
     """Training data, box and network's mode are the same for every learner and at any moment of a run."""
     trial = Trial(learner, first_fit(learner))
     before = _surroundings(trial.objective)
-    trial.run()
+    try:
+        trial.run()
+    except LearnerError as error:
+        broken(str(error))
     for name, value in _surroundings(trial.objective).items():
         if not _same(value, before[name]):
             broken(f"it changed {name} of the objective.")

@@ -1,0 +1,182 @@
+"""The till of an objective: what every call pays at, where limits end a run, and what becomes known by paying."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from nogd.objective.ledger import Ledger
+from nogd.objective.meter import BudgetSpent, Limit, TargetReached
+from nogd.objective.scoring import Described
+from nogd.objective.trace import Trace
+from nogd.objective.turns import Turns
+from nogd.state import State
+
+
+class Recording(Protocol):
+    """What the till tells before it charges a call that passes a point of the recorder's grid."""
+
+    next_forwards: float
+
+    def settle(self, forwards: float) -> None:
+        """Measure the recommendation in force and write it to all grid points below `forwards`."""
+
+
+class Till:
+    """The single gate that all calls pass: refuse what does not fit, settle the recorder, then count.
+
+    at_work: whether a learner runs, who may not see what is measured. target: the training loss that ends the run.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger, self.trace = ledger, Trace()
+        self.limits: list[Limit] = [Limit()]
+        self.recorder: Recording | None = None
+        self.target = -math.inf
+        self.at_work = False
+        self._turns = Turns()  # at the ledger and the trace
+        self._start: Tensor | None = None
+        self._state: State | None = None  # whose theta is the recommendation in force
+        self._outer_state: State | None = None  # the whole learner's own, which has the phase
+
+    # -- the run
+
+    def begin(self, start: Tensor, limit: Limit, recorder: Recording | None, target: float | None) -> None:
+        """Make ready for one run from `start` `[D]`."""
+        self._start, self.limits, self.recorder = start, [limit], recorder
+        self._state = self._outer_state = None
+        self.target = -math.inf if target is None else target
+        self.ledger.restart_clock()
+
+    def follow(self, state: State) -> None:
+        """From now on `state.theta` is the recommendation in force."""
+        self._state = self._outer_state = state
+
+    @property
+    def recommendation(self) -> Tensor:
+        """What the learner recommends at this moment, `[D]`."""
+        if self._state is not None:
+            return self._state.theta
+        assert self._start is not None
+        return self._start
+
+    @property
+    def state(self) -> State | None:
+        """The state in force; None while a learner initialises."""
+        return self._state
+
+    @property
+    def phase(self) -> int:
+        """Number of the learner's phase."""
+        return 0 if self._outer_state is None else self._outer_state.phase
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether whoever asks now asks for the record: no learner is at work, or its clock stands still."""
+        return not self.at_work or self.ledger.clock.stopped is not None
+
+    def save(self) -> dict[str, Any]:
+        """What a resumed run needs."""
+        return {"meter": self.ledger.save(), "trace": self.trace.save()}
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Go on from what `save` gave."""
+        self.ledger.restore(saved["meter"])
+        self.trace.restore(saved["trace"])
+
+    # -- the budget
+
+    @property
+    def left(self) -> Limit:
+        """What the narrowest limit in force leaves of each ledger; infinity where there is none."""
+        ledger, limits = self.ledger, self.limits
+        return Limit(
+            min(limit.forwards for limit in limits) - ledger.forwards,
+            min(limit.evaluations for limit in limits) - ledger.evaluations,
+            min(limit.seconds for limit in limits) - ledger.seconds,
+            min(limit.iterations for limit in limits) - ledger.iterations,
+        )
+
+    @contextmanager
+    def within(self, limit: Limit, state: State | None) -> Iterator[Limit]:
+        """Put a limit in force, and a state if there is one; swallows only this limit's end."""
+        outer = self._state
+        self.limits.append(limit)
+        if state is not None:
+            self._state = state
+        try:
+            yield limit
+        except BudgetSpent as end:
+            if end.limit is not limit:
+                raise
+        finally:
+            self.limits.pop()
+            self._state = outer
+
+    def check_step(self) -> None:
+        """Raise BudgetSpent if the iterations or the seconds of some limit are used up."""
+        iterations, seconds = self.ledger.iterations + 1, self.ledger.seconds
+        for limit in self.limits:
+            if (
+                iterations > limit.iterations or seconds > limit.seconds
+            ):  # a share may end between two iterations
+                self.refuse(limit)
+
+    def refuse(self, limit: Limit) -> None:
+        """End what this limit is for."""
+        limit.spent = True
+        raise BudgetSpent(limit)
+
+    def pay(
+        self,
+        evaluations: int,
+        forwarded: int,
+        *,
+        backwarded: int = 0,
+        gradients: int = 0,
+        worked: float = 0.0,
+        priced: float = 0.0,
+        flops: float = 0.0,
+    ) -> None:
+        """Refuse what does not fit before anything is computed, settle the recorder, then count."""
+        with self._turns:
+            ledger = self.ledger
+            forwards = ledger.forwards_after(forwarded + worked, backwarded, priced)
+            asked, seconds = ledger.evaluations + evaluations, ledger.seconds
+            for limit in self.limits:  # outermost first: the run's own end wins
+                if forwards > limit.forwards or asked > limit.evaluations or seconds > limit.seconds:
+                    self.refuse(limit)
+            if self.recorder is not None and forwards > self.recorder.next_forwards:
+                with ledger.clock:
+                    self.recorder.settle(forwards)
+            ledger.paid_at = seconds
+            ledger.forwarded += forwarded
+            ledger.backwarded += backwarded
+            ledger.worked += worked
+            ledger.priced += priced
+            ledger.evaluations = asked
+            ledger.gradients += gradients
+            ledger.flops += flops
+
+    # -- what becomes known
+
+    def note(self, losses: Tensor, candidates: Described, lowest: float) -> None:
+        """Keep the best loss so far; end the run at the candidate that reaches the target, to the evaluation."""
+        with self._turns:
+            if lowest >= self.trace.best:
+                return
+            if lowest <= self.target:
+                first = int((losses <= self.target).nonzero()[0])
+                self._refund(len(losses) - first - 1)
+                self.trace.extend(losses[: first + 1], self.ledger)
+                raise TargetReached(candidates.at(first))
+            self.trace.extend(losses, self.ledger)
+
+    def _refund(self, unused: int) -> None:
+        """Take back the candidates behind the one that reached the target; their arithmetic was done and stays."""
+        self.ledger.evaluations -= unused
+        self.ledger.forwarded -= unused * self.ledger.examples_in_set
