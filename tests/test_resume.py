@@ -122,7 +122,7 @@ class Session:
 
     def result(self) -> dict[str, Any]:
         """All that must be equal: everything but seconds."""
-        meter = self.objective.meter.save()
+        meter = self.objective.save()["meter"]
         points = [{k: v for k, v in point.items() if k != "seconds"} for point in self.recorder.points]
         trace = self.objective.trace.table()
         return {
