@@ -27,11 +27,24 @@ class FrozenReference:
     """
 
     def __get__(self, task: object, owner: Any) -> dict[str, Any] | None:
-        source = getattr(sys.modules.get(owner.__module__), "__file__", None)
-        if source is None:  # a class of a notebook
-            return None
-        entry = _entries(Path(source).with_name(FILE)).get(owner.name)
+        path = reference_file(owner)
+        entry = None if path is None else frozen_entry(path, owner.name)
         return entry if entry is not None and entry.get("version") == owner.version else None
+
+
+def reference_file(task: type) -> Path | None:
+    """The file beside a task's own that holds its frozen entry, there or not; None for a class of a notebook."""
+    source = getattr(sys.modules.get(task.__module__), "__file__", None)
+    return None if source is None else Path(source).absolute().with_name(FILE)
+
+
+def frozen_entry(path: Path, task: str) -> dict[str, Any] | None:
+    """A task's entry in a file of them as it is now, of whatever version; None where there is none."""
+    try:
+        changed = path.stat().st_mtime_ns
+    except OSError:
+        return None
+    return _entries(path, changed).get(task)
 
 
 def write_entries(path: Path, frozen: Mapping[str, Mapping[str, Any]]) -> None:
@@ -53,7 +66,7 @@ class _Damaged(StoreError):
 
 
 @functools.cache
-def _entries(path: Path) -> Entries:
+def _entries(path: Path, changed: int) -> Entries:  # noqa: ARG001 - what the cache goes by
     """All entries of a file, by task name; none, with a warning, where it cannot be read."""
     try:
         return _read(path)

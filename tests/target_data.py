@@ -41,5 +41,5 @@ def make_measured(*args: Any, **settings: Any) -> Measured:
         str(id_): part[list(CURVE_COLUMNS)].to_numpy(dtype=float)
         for id_, part in made.curves.groupby("id", sort=False)
     }
-    frozen = {task: frozen_of(task) for task in made.runs["task"].unique() if task in TASKS}
+    frozen = {(task, 1): frozen_of(task) for task in made.runs["task"].unique() if task in TASKS}
     return Measured(made.runs, made.curves, made.meta, {}, reached_table(made.runs, curves, {}, frozen))

@@ -117,7 +117,7 @@ def test_a_finished_run_has_no_checkpoint_and_no_claim(store: Store) -> None:
 
 
 def test_deleting_forgets_everything_about_a_run(store: Store) -> None:
-    store.plan([("a", "adam", "iris", 0), ("b", "sgd", "iris", 0)])
+    store.plan([("a", "adam", "iris", 0), ("b", "sgd", "iris", 0)], 1)
     store.add(record("a"))
     store.add(record("b"))
     store.save_checkpoint("a", b"x")
@@ -129,7 +129,7 @@ def test_deleting_forgets_everything_about_a_run(store: Store) -> None:
 
 def test_a_run_is_called_by_its_latest_label(store: Store) -> None:
     store.add(record(learner="adam"))
-    store.plan([("a", "my favourite", "iris", 0)])
+    store.plan([("a", "my favourite", "iris", 0)], 1)
     assert list(load_results(store.folder).runs["learner"]) == ["my favourite"]
 
 
@@ -142,7 +142,7 @@ def test_of_several_runs_of_one_cell_the_latest_counts_unless_all_are_asked_for(
 
 
 def test_what_was_planned_and_has_no_run_is_counted(store: Store) -> None:
-    store.plan([("a", "adam", "iris", 0), ("b", "adam", "iris", 1), ("c", "adam", "iris", 2)])
+    store.plan([("a", "adam", "iris", 0), ("b", "adam", "iris", 1), ("c", "adam", "iris", 2)], 1)
     store.add(record("a"))
     assert load_results(store.folder).meta["missing"] == 2
     assert load_results(store.folder, ["a", "b"]).meta["missing"] == 1
@@ -233,7 +233,7 @@ store = Store(Path(sys.argv[1]), create=True)
 curve = np.random.default_rng(0).normal(size=(2, len(CURVE_COLUMNS)))
 for k in range(int(sys.argv[3])):
     id_ = f"{sys.argv[2]}-{k}"
-    store.plan([(id_, "adam", "iris", k)])
+    store.plan([(id_, "adam", "iris", k)], 1)
     store.add(Record(id_, {"id": id_, "learner": "adam", "task": "iris", "repetition": k, "status": "ok"}, curve))
     print(id_, flush=True)
 """

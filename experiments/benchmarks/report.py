@@ -86,8 +86,9 @@ def _each(results: Results) -> dict[str, list[float]]:
 def _fill(folder: Path) -> None:
     frozen = json.loads(files("nogd.tasks").joinpath("reference.json").read_text(encoding="utf-8"))
     store, rng = Store(folder, create=True), np.random.default_rng(0)
-    settings = {"reference": "adam", "baselines": ["random-search", "sgd", "adam"], "frozen": frozen}
+    settings = {"reference": "adam", "baselines": ["random-search", "sgd", "adam"]}
     store.begin_session("2026-01-01T00:00:00", {"machine": "made up"}, settings)
+    store.freeze((task, entry["version"], entry, None) for task, entry in frozen.items())
     for task, entry in frozen.items():
         for place, learner in enumerate(LEARNERS):
             able = entry["learner"] == "adam" or learner in TAKES_NO_GRADIENT

@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,7 @@ from nogd.bench.run import Progress, execute
 from nogd.bench.store import Store
 from nogd.bench.targets import descent, freeze_targets
 from nogd.errors import InvalidSetting, StoreError
-from nogd.reference import FILE
+from nogd.reference import reference_file
 from nogd.task import Task
 
 REPETITIONS = 15
@@ -66,12 +65,11 @@ def file_of(task: type[Task]) -> Path:
 
     Raises InvalidSetting for a class of no file, StoreError where nothing can be written there.
     """
-    source = getattr(sys.modules.get(task.__module__), "__file__", None)
-    if source is None:
+    path = reference_file(task)
+    if path is None:
         raise InvalidSetting(
             f"the task {task.name!r} is defined in no file, so there is nothing to freeze beside it."
         )
-    path = Path(source).with_name(FILE)
     if not os.access(path if path.exists() else path.parent, os.W_OK):
         raise StoreError(f"{path} cannot be written; copy the task into a folder of yours.")
     return path

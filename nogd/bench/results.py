@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from nogd.bench.current import (
+    asking_sessions,
+    current_runs,
+    frozen_now,
+    missing_cells,
+    planned_cells,
+    stored_runs,
+    with_references,
+)
 from nogd.bench.record import CURVE_COLUMNS, TRACE_COLUMNS, Arrays
 from nogd.bench.schema import SHOWN
 from nogd.bench.store import Store
@@ -26,8 +35,9 @@ _WHOLE_CURVE = ("evaluations", "gradients", "examples", "iteration", "phase")
 class Results:
     """Runs of a comparison.
 
-    runs: one row a run. curves: one row a point. meta: sessions, settings (reference, baselines, ...) and `missing`,
-    the number of cells that were asked for and have no run yet. The columns are those of the store and of `export`.
+    runs: one row a run. curves: one row a point. meta: sessions, settings of the last one (reference, baselines, ...),
+    `missing`, the number of cells that were last asked for and have no run yet, and `asked_by`, the sessions that last
+    asked for these runs. The columns are those of the store and of `export`.
     pictures: what pictures alone need, named arrays by kind and owner; see nogd.bench.schema. reached: one row a run
     and frozen target, with what the run paid until it reached it; see nogd.bench.targets.
     """
@@ -89,49 +99,29 @@ class Results:
 
 
 def load_results(folder: str | Path, ids: Collection[str] | None = None, *, latest: bool = True) -> Results:
-    """The runs in a folder; ids: only these. latest: of several runs of one learner, task and repetition the one
-    that was last asked for.
+    """The runs in a folder; ids: only these. latest: only those that count now, see `nogd.bench.current`.
 
-    Several runs come from other budgets and other versions of the code; a table must not mix them.
     Raises StoreError if there is no store or it cannot be read.
     """
     store = Store(Path(folder))
     try:
-        runs, planned = _runs(store), _planned(store)
-        sessions = store.sessions()
+        runs, planned, frozen = stored_runs(store), planned_cells(store), frozen_now(store)
         if ids is not None:
             runs, planned = runs[runs["id"].isin(set(ids))], planned[planned["id"].isin(set(ids))]
-        runs = (_latest(runs, planned) if latest else runs).reset_index(drop=True)
-        tables, frozen = store.curves(), _frozen(sessions)
+        missing = len(missing_cells(runs, planned))
+        runs = with_references(current_runs(runs, planned) if latest else runs, frozen)
+        tables, sessions = store.curves(), store.sessions()
         reached = reached_table(runs, tables, store.traces(), frozen)
         pictures = {kind: store.pictures(kind) for kind in SHOWN}
     finally:
         store.close()
-    settings = sessions[-1]["settings"] if sessions else {}
-    meta = {"sessions": sessions, "settings": settings, "missing": _missing(planned, runs)}
+    meta = {
+        "sessions": sessions,
+        "settings": sessions[-1]["settings"] if sessions else {},
+        "missing": missing,
+        "asked_by": sorted(set(asking_sessions(runs, planned))),
+    }
     return Results(runs, _curves(runs, tables), meta, pictures, reached)
-
-
-def _frozen(sessions: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The tasks' frozen entries that runs were measured by, taken out of the sessions; of two the newer one."""
-    found: dict[str, Any] = {}
-    for session in sessions:
-        found |= session["settings"].pop("frozen", {})
-    return found
-
-
-def current_runs(store: Store) -> pd.DataFrame:
-    """The runs that count: of each learner, task and repetition the one that was last asked for."""
-    return _latest(_runs(store), _planned(store)).reset_index(drop=True)
-
-
-def _runs(store: Store) -> pd.DataFrame:
-    columns, rows = store.runs()
-    return _numbers(pd.DataFrame(rows, columns=columns))
-
-
-def _planned(store: Store) -> pd.DataFrame:
-    return pd.DataFrame(store.planned(), columns=["id", "learner", "task", "repetition", "asked"])
 
 
 def load_traces(folder: str | Path) -> pd.DataFrame:
@@ -146,34 +136,6 @@ def load_traces(folder: str | Path) -> pd.DataFrame:
     )
     frame.insert(0, "id", np.repeat(list(tables), [len(table) for table in tables.values()]).astype(object))
     return frame
-
-
-def _numbers(runs: pd.DataFrame) -> pd.DataFrame:
-    """Columns of numbers as numbers also where all of them are unknown."""
-    from nogd.bench.schema import REAL
-
-    return runs.astype(dict.fromkeys(REAL, "float64"))
-
-
-def _latest(runs: pd.DataFrame, planned: pd.DataFrame) -> pd.DataFrame:
-    """Of each learner, task and repetition the run that was last asked for, be it new or kept from before."""
-    keys = ["learner", "task", "repetition"]
-    asked = runs["id"].map(planned.set_index("id")["asked"]).fillna(0.0)
-    return (
-        runs.assign(asked=asked)
-        .sort_values(["asked", "finished"], kind="stable")
-        .drop_duplicates(keys, keep="last")
-        .drop(columns="asked")
-        .sort_values([*keys, "id"])
-    )
-
-
-def _missing(planned: pd.DataFrame, runs: pd.DataFrame) -> int:
-    """How many cells were asked for, under any budget or version, and have no run."""
-    keys = ["learner", "task", "repetition"]
-    asked = planned.drop_duplicates(keys)
-    met = asked.merge(runs[keys].drop_duplicates(), on=keys)
-    return len(asked) - len(met)
 
 
 def _curves(runs: pd.DataFrame, tables: Mapping[str, np.ndarray[Any, Any]]) -> pd.DataFrame:

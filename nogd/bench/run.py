@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from nogd.bench.survey import survey_planes
 from nogd.device import find_device
 from nogd.errors import InvalidSetting, PluginError
 from nogd.plugins import plugins
+from nogd.reference import reference_file
 
 if TYPE_CHECKING:
     from nogd.bench.results import Results
@@ -104,8 +105,8 @@ def execute(
         ids = [item.cell.id for item in planned]
         if fresh:
             store.ask_again(ids)
-        store.plan((item.cell.id, item.cell.label, item.cell.task, item.cell.repetition) for item in planned)
-        work = _Work(experiment, planned, store, progress, executor.workers, checkpoint_seconds)
+        session = _begin(experiment, planned, store)
+        work = _Work(experiment, planned, store, session, progress, executor.workers, checkpoint_seconds)
         if work.pending:
             work.run(executor)
         if experiment.keep_thetas:
@@ -113,6 +114,23 @@ def execute(
         return Summary(tuple(ids), work.ran, work.failed)
     finally:
         store.close()
+
+
+def _begin(experiment: Experiment, planned: Sequence[Planned], store: Store) -> int:
+    """Note this call, what it asks for, and what its tasks are measured by; returns its number.
+
+    Also where all is done: which runs count, and by which settings they are shown, follows from the last call.
+    """
+    session = store.begin_session(_now(), environment(), _settings(experiment))
+    cells = [item.cell for item in planned]
+    store.plan([(cell.id, cell.label, cell.task, cell.repetition) for cell in cells], session)
+    tasks = {item.cell.task: item.task for item in planned}
+    files = {name: reference_file(task) for name, task in tasks.items()}
+    store.freeze(
+        (name, task.version, task.reference, None if (path := files[name]) is None else str(path))
+        for name, task in tasks.items()
+    )
+    return session
 
 
 def _executor(jobs: int | None, threads: int) -> Executor:
@@ -135,6 +153,7 @@ class _Work:
         experiment: Experiment,
         planned: list[Planned],
         store: Store,
+        session: int,
         progress: Progress,
         workers: int,
         checkpoint_seconds: float,
@@ -142,10 +161,8 @@ class _Work:
         self._known, self._begun = store.endings(), store.begun()
         self.pending = [item for item in planned if self._is_pending(item)]
         self.ran = self.failed = 0
-        self._experiment, self._store, self._progress = experiment, store, progress
+        self._experiment, self._store, self._session, self._progress = experiment, store, session, progress
         self._done_before = len(planned) - len(self.pending)
-        references = {item.cell.task: item.task.reference for item in planned}
-        self._frozen = {task: entry for task, entry in references.items() if entry is not None}
         self._checkpoint_seconds = checkpoint_seconds
         self._memory = experiment.memory or psutil.virtual_memory().total * _MEMORY_SHARE / 1024**3 / workers
         self._started: dict[str, str] = {}
@@ -156,8 +173,6 @@ class _Work:
 
     def run(self, executor: Executor) -> None:
         """Run all pending cells; claims are given up whatever happens."""
-        settings = _settings(self._experiment) | {"frozen": self._frozen}
-        self._session = self._store.begin_session(_now(), environment(), settings)
         self._progress.begin(self._done_before + len(self.pending), self._done_before)
         try:
             executor.run(self._jobs(), self._tell)

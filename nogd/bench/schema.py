@@ -1,10 +1,10 @@
-"""The store's schema, and how an older one becomes it."""
+"""The store's schema; `nogd.bench.migration` brings an older one to it."""
 
 from __future__ import annotations
 
 from nogd.bench.record import CURVE_COLUMNS, TRACE_COLUMNS
 
-VERSION = 2
+VERSION = 3
 
 TEXT = (
     "learner", "learner_name", "package", "version", "hyper", "task", "task_package", "status", "reason", "traceback",
@@ -29,6 +29,14 @@ PICTURES = f"""\
 -- What only pictures need: .npz of named arrays. owner: a run's id for {", ".join(OF_A_RUN)}; a task's name for
 -- {", ".join(OF_A_TASK)}.
 create table pictures (kind text, owner text, arrays blob, primary key (kind, owner)) without rowid"""
+CELLS = """\
+-- Every cell that an experiment asked for. session: the call that last asked for it; of several cells of one learner,
+-- task and repetition the one last asked for counts, and is missing as long as it has no run.
+create table cells (id text primary key, learner text, task text, repetition integer, session integer) without rowid"""
+FROZEN = """\
+-- What scores and targets of a task's version are measured by. entry: JSON, NULL where nothing is frozen; path: the
+-- reference.json that it came from, and is read from again as long as that file is there.
+create table frozen (task text, version integer, entry text, path text, primary key (task, version)) without rowid"""
 
 _RUNS = ", ".join(
     [f"{name} text" for name in TEXT]
@@ -41,18 +49,14 @@ SCHEMA = f"""
 -- curve, trace, theta: zlib-compressed .npy; curve has the columns {", ".join(CURVE_COLUMNS)};
 -- trace, every improvement of the best training loss, has {", ".join(TRACE_COLUMNS)}.
 create table runs (id text primary key, {_RUNS}, curve blob, trace blob, theta blob) without rowid;
--- Every cell that an experiment asked for: those without a run are missing.
--- asked: when last, in seconds since 1970; of several runs of one learner, task and repetition the one last asked for
--- counts.
-create table cells (id text primary key, learner text, task text, repetition integer, asked real) without rowid;
+{CELLS};
+{FROZEN};
 -- Where an interrupted run goes on from; plain data, no pickled code.
 create table checkpoints (id text primary key, state blob, saved text) without rowid;
 -- Cells that a process is at work on.
 create table claims (id text primary key, host text, pid integer, born real, until real) without rowid;
--- One row a call of nogd run. environment, settings: JSON.
+-- One row a call of nogd run, also of one that found all done; the higher its number, the later. environment, settings:
+-- JSON.
 create table sessions (id integer primary key, started text, environment text, settings text);
 {PICTURES};
 """
-
-# What brings a store of that version to the next one.
-MIGRATIONS = {1: PICTURES}

@@ -17,15 +17,16 @@ import tempfile
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
 
+from nogd.bench.migration import migrate
 from nogd.bench.record import Arrays, Record
-from nogd.bench.schema import MIGRATIONS, OF_A_RUN, OF_A_TASK, RUN_COLUMNS, SCHEMA, VERSION
+from nogd.bench.schema import OF_A_RUN, OF_A_TASK, RUN_COLUMNS, VERSION
 from nogd.errors import StoreError
 
 FILE = "runs.sqlite"
@@ -34,7 +35,9 @@ FILE = "runs.sqlite"
 class Store:
     """The results in a folder. Safe to use from several processes at once.
 
-    Raises StoreError, in one sentence, if the folder cannot be used, is full, or was written by a newer nogd.
+    create: to write into it, made if need be; else to read. What an older nogd wrote becomes today's schema when it is
+    written to, and is left alone when it is read: then a copy is looked at, which takes nothing in. Raises StoreError,
+    in one sentence, if the folder cannot be used, is full, or was written by a newer nogd.
     """
 
     def __init__(self, folder: Path, *, create: bool = False) -> None:
@@ -65,7 +68,7 @@ class Store:
         self._copy = tempfile.TemporaryDirectory()
         for file in (self.path, log):
             shutil.copy(file, self._copy.name)
-        return sqlite3.connect(Path(self._copy.name) / FILE, isolation_level=None)
+        return _read_only(sqlite3.connect(Path(self._copy.name) / FILE, isolation_level=None))
 
     def _prepare(self, create: bool) -> None:
         version = self._connection.execute("pragma user_version").fetchone()[0]
@@ -75,17 +78,24 @@ class Store:
             )
         if version == 0 and self._connection.execute("select 1 from sqlite_master").fetchone():
             raise StoreError(f"{self.path} is not a store of nogd; move it away or give another --out.")
-        self._has_pictures = create or version > 1
-        if not create:
-            return
-        self._connection.execute("pragma journal_mode = wal")
-        self._connection.execute("pragma synchronous = full")
+        if create:
+            self._connection.execute("pragma journal_mode = wal")
+            self._connection.execute("pragma synchronous = full")
+            with self._writing():
+                self._migrate()
+        elif 0 < version < VERSION:
+            self._look_at_a_copy()
+
+    def _migrate(self) -> None:
+        migrate(self._connection, self._connection.execute("pragma user_version").fetchone()[0])
+
+    def _look_at_a_copy(self) -> None:
+        original, self._connection = self._connection, sqlite3.connect("", isolation_level=None)
+        with closing(original):
+            original.backup(self._connection)
         with self._writing():
-            version = self._connection.execute("pragma user_version").fetchone()[0]
-            steps = [SCHEMA] if version == 0 else [MIGRATIONS[old] for old in range(version, VERSION)]
-            for statement in ";\n".join(steps).split(";\n"):
-                self._connection.execute(statement)
-            self._connection.execute(f"pragma user_version = {VERSION}")
+            self._migrate()
+        _read_only(self._connection)
 
     def close(self) -> None:
         """Give the file back."""
@@ -102,16 +112,37 @@ class Store:
             )
             return int(cursor.lastrowid or 0)
 
-    def plan(self, cells: Iterable[tuple[str, str, str, int]]) -> None:
-        """Note the cells (id, label, task, repetition) of an experiment, and call finished runs by their new labels."""
-        now = time.time()
-        rows = [(*cell, now) for cell in cells]
+    def plan(self, cells: Iterable[tuple[str, str, str, int]], session: int) -> None:
+        """Note that a session asked for cells (id, label, task, repetition); finished runs get their new labels."""
+        rows = [(*cell, session) for cell in cells]
         with self._explained(), self._writing():
-            self._connection.executemany("insert or replace into cells values (?, ?, ?, ?, ?)", rows)
+            self._connection.executemany(
+                "insert into cells values (?, ?, ?, ?, ?) on conflict (id) do update"
+                " set learner = excluded.learner, session = max(session, excluded.session)",
+                rows,
+            )
             self._connection.executemany(
                 "update runs set learner = ? where id = ? and learner <> ?",
                 [(label, id_, label) for id_, label, *_ in rows],
             )
+
+    def freeze(self, entries: Iterable[tuple[str, int, dict[str, Any] | None, str | None]]) -> None:
+        """Note what tasks (name, version) are measured by: the frozen entry, and the file that it came from."""
+        rows = [
+            (task, version, None if entry is None else json.dumps(entry), path)
+            for task, version, entry, path in entries
+        ]
+        with self._explained(), self._writing():
+            self._connection.executemany("insert or replace into frozen values (?, ?, ?, ?)", rows)
+
+    def frozen(self) -> list[tuple[str, int, dict[str, Any] | None, str | None]]:
+        """What was noted by `freeze`."""
+        with self._explained():
+            rows = self._connection.execute("select task, version, entry, path from frozen")
+            return [
+                (task, version, None if entry is None else json.loads(entry), path)
+                for task, version, entry, path in rows
+            ]
 
     # -- runs
 
@@ -180,8 +211,6 @@ class Store:
 
     def pictures(self, kind: str) -> dict[str, Arrays]:
         """What is kept of one kind (see the schema) for pictures, by the run or the task that it belongs to."""
-        if not self._has_pictures:
-            return {}
         with self._explained():
             rows = self._connection.execute(
                 "select owner, arrays from pictures where kind = ? order by owner", (kind,)
@@ -190,8 +219,6 @@ class Store:
 
     def owners(self, kind: str) -> list[str]:
         """What has something of one kind kept for pictures: ids of runs, or names of tasks."""
-        if not self._has_pictures:
-            return []
         with self._explained():
             rows = self._connection.execute(
                 "select owner from pictures where kind = ? order by owner", (kind,)
@@ -200,8 +227,6 @@ class Store:
 
     def picture(self, kind: str, owner: str) -> Arrays | None:
         """What is kept of one kind for one run or task, or None."""
-        if not self._has_pictures:
-            return None
         with self._explained():
             query = "select arrays from pictures where kind = ? and owner = ?"
             row = self._connection.execute(query, (kind, owner)).fetchone()
@@ -223,11 +248,11 @@ class Store:
                 for id_, started, environment, settings in rows
             ]
 
-    def planned(self) -> list[tuple[str, str, str, int, float]]:
-        """All cells that were ever asked for: id, label, task, repetition, and when last."""
+    def planned(self) -> list[tuple[str, str, str, int, int]]:
+        """All cells that were ever asked for: id, label, task, repetition, and the session that did so last."""
         with self._explained():
             return self._connection.execute(
-                "select id, learner, task, repetition, asked from cells"
+                "select id, learner, task, repetition, session from cells"
             ).fetchall()
 
     def _tables(self, column: str) -> Iterator[tuple[str, np.ndarray[Any, Any]]]:
@@ -296,9 +321,8 @@ class Store:
         )
 
     def _forget_pictures(self, ids: Iterable[str]) -> None:
-        if self._has_pictures:
-            pairs = [(kind, id_) for id_ in ids for kind in OF_A_RUN]
-            self._connection.executemany("delete from pictures where kind = ? and owner = ?", pairs)
+        pairs = [(kind, id_) for id_ in ids for kind in OF_A_RUN]
+        self._connection.executemany("delete from pictures where kind = ? and owner = ?", pairs)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -331,6 +355,12 @@ class Store:
         if "not a database" in message or "no such" in message:
             return f"{self.path} is not a store of nogd ({message}); move it away or give another --out."
         return f"{self.path} cannot be used: {message}; check that its folder is writable."
+
+
+def _read_only(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """Of a copy, in which whatever was written would be lost."""
+    connection.execute("pragma query_only = on")
+    return connection
 
 
 def _packed(table: np.ndarray[Any, Any]) -> bytes:

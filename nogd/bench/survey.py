@@ -58,9 +58,9 @@ def _changed(store: Store, tasks: set[str]) -> Iterator[tuple[str, DataFrame]]:
     owners = set(store.owners("path"))
     if not owners:
         return
-    from nogd.bench.results import current_runs  # pandas
+    from nogd.bench.current import current_runs, planned_cells, stored_runs  # pandas
 
-    runs = current_runs(store)
+    runs = current_runs(stored_runs(store), planned_cells(store))
     for task, rows in runs[runs["task"].isin(tasks)].groupby("task"):
         shown = _one_start(rows.assign(drawn=rows["id"].isin(owners)))
         known = store.picture("plane", str(task))

@@ -88,13 +88,13 @@ def reached_table(
     runs: pd.DataFrame,
     curves: Mapping[str, Table],
     traces: Mapping[str, Table],
-    frozen: Mapping[str, Mapping[str, Any]],
+    frozen: Mapping[tuple[str, int], Mapping[str, Any] | None],
 ) -> pd.DataFrame:
     """One row an applicable run and target: what the run paid until it reached it, NaN where it never did.
 
-    frozen: the tasks' frozen entries, used for runs of the same version of the task. `expected` is what one success
-    costs the reference, in forwards. A target that a start meets already is left out for that repetition, for all
-    learners alike, since they share the start.
+    frozen: the frozen entries by task and version. `expected` is what one success costs the reference, in forwards. A
+    target that a start meets already is left out for that repetition, for all learners alike, since they share the
+    start.
     """
     rows = runs[runs["status"] != "not-applicable"]
     starts = rows.groupby(["task", "repetition"])["start_loss"].transform("first").to_numpy(dtype=float)
@@ -104,9 +104,8 @@ def reached_table(
         starts,
         strict=True,
     ):
-        entry = frozen.get(task, {})
-        targets = entry.get("targets") or ()
-        if not targets or entry.get("version") != version or not np.isfinite(start):
+        targets = (frozen.get((task, version)) or {}).get("targets") or ()
+        if not targets or not np.isfinite(start):
             continue
         levels = np.array([level(target, np.float64(start)) for target in targets])
         asked = start > levels

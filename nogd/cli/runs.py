@@ -80,7 +80,7 @@ def runs(
         return
     if not yes:
         click.confirm(f"Delete {len(chosen)} of the runs in {out}?", abort=True, err=True)
-    store = Store(out)
+    store = Store(out, create=True)
     try:
         store.delete(list(chosen["id"]))
     finally:

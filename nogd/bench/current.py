@@ -1,0 +1,85 @@
+"""Which runs count now, and what they are measured by: the one rule that every form of a comparison asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nogd.bench.schema import REAL
+from nogd.bench.store import Store
+from nogd.reference import frozen_entry
+
+_KEYS = ["learner", "task", "repetition"]
+
+Frozen = Mapping[tuple[str, int], Mapping[str, Any] | None]
+"""What is frozen for a task (name, version); None where nothing is any more."""
+
+
+def stored_runs(store: Store) -> pd.DataFrame:
+    """One row a run, also of those that no longer count; what should be numbers is, also where all are unknown."""
+    columns, rows = store.runs()
+    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(REAL, "float64"))
+
+
+def planned_cells(store: Store) -> pd.DataFrame:
+    """One row a cell that was ever asked for; session: the one that last did so."""
+    return pd.DataFrame(store.planned(), columns=["id", *_KEYS, "session"])
+
+
+def current_runs(runs: pd.DataFrame, planned: pd.DataFrame) -> pd.DataFrame:
+    """The runs that count: of each learner's label, task and repetition the one that the latest session asked for.
+
+    Be it new or kept from before; the clock has no say. Several come from other budgets and other versions of the code,
+    and a table must not mix them.
+    """
+    return (
+        runs.assign(asked=asking_sessions(runs, planned))
+        .sort_values(["asked", "finished"], kind="stable")
+        .drop_duplicates(_KEYS, keep="last")
+        .drop(columns="asked")
+        .sort_values([*_KEYS, "id"])
+        .reset_index(drop=True)
+    )
+
+
+def asking_sessions(runs: pd.DataFrame, planned: pd.DataFrame) -> pd.Series[int]:
+    """The session that last asked for each run; of a run that nobody planned, the one that made it, or 0."""
+    asked = runs["id"].map(planned.set_index("id")["session"])
+    return asked.fillna(runs["session"].astype("float64")).fillna(0).astype("int64")
+
+
+def missing_cells(runs: pd.DataFrame, planned: pd.DataFrame) -> pd.DataFrame:
+    """The cells, of each learner, task and repetition the one last asked for, that have no run yet."""
+    asked = planned.sort_values("session", kind="stable").drop_duplicates(_KEYS, keep="last")
+    return asked[~asked["id"].isin(set(runs["id"]))]
+
+
+def frozen_now(store: Store) -> Frozen:
+    """What is frozen at this moment: as the tasks' files have it, or as it was last seen where a file is gone."""
+    return {
+        (task, version): _entry_now(task, version, entry, path)
+        for task, version, entry, path in store.frozen()
+    }
+
+
+def _entry_now(
+    task: str, version: int, entry: Mapping[str, Any] | None, path: str | None
+) -> Mapping[str, Any] | None:
+    if path is None or not Path(path).is_file():
+        return entry
+    found = frozen_entry(Path(path), task)
+    of_another_version = found is not None and found.get("version") != version
+    return entry if of_another_version else found
+
+
+def with_references(runs: pd.DataFrame, frozen: Frozen) -> pd.DataFrame:
+    """The runs with today's references in place of those that were frozen when they were made."""
+    scores = {key: (entry or {}).get("test_metric", np.nan) for key, entry in frozen.items()}
+    keys = zip(runs["task"], runs["task_version"], runs["reference"], strict=True)
+    return runs.assign(
+        reference=np.array([scores.get((task, version), old) for task, version, old in keys], dtype=float)
+    )
