@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from inspect import isabstract
 from typing import Any
 
@@ -58,6 +58,14 @@ def make(kind: type[Learner], settings: Mapping[str, Any]) -> Learner:
         return kind(**settings)
     except ValidationError as error:
         raise InvalidSetting(f"{kind.name}: {first_complaint(error)}") from None
+
+
+def inner_learners(learner: Learner) -> Iterator[Learner]:
+    """The learners that are settings of another, such as the parts of a sequence; not those within them."""
+    for name in type(learner).model_fields:
+        value = getattr(learner, name)
+        values = value if isinstance(value, tuple | list) else (value,)
+        yield from (each for each in values if isinstance(each, Learner))
 
 
 def first_complaint(error: ValidationError) -> str:

@@ -2,62 +2,48 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import importlib.metadata
 import json
 import os
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from nogd.data_files import digests, is_pruned, named_files
+from nogd.parsing import parsed
 from nogd.registry import Source
 
-_NOT_SOURCES = {"__pycache__", "build", "dist", "node_modules", "tests"}
-_NOT_IN_RESULTS = {"cli", "report", "testing"}  # parts of nogd that no result depends on
+RESULTS_VERSION = 1
+"""Stands for nogd's own code in the identity of a run. Raise it with every change that moves results, and only then."""
+
+_NOT_SOURCES = {"build", "dist", "tests"}
 
 
-@cache
 def source_version(source: Source) -> str:
     """A version that changes when the code may have: "1.2.0", or "1.2.0+src.1a2b3c4d".
 
-    The second form is for files and folders given by path and for editable installs, where the version
-    number alone says nothing: the eight digits are a check sum of the Python files. Counted once.
+    The second form is for files and folders given by path and for editable installs, where the version number alone
+    says nothing: the eight digits are a check sum of the Python files, and of the data files that these name.
     """
     version = source.version or "0"
-    files = list(_changeable_files(source))
+    files, root = source_files(source)
     if not files:
         return version
     joint = "." if "+" in version else "+"
-    return f"{version}{joint}src.{_check_sum(files)}"
+    return f"{version}{joint}src.{check_sum([*files, *_data_files(files, root)], root)}"
 
 
-def _changeable_files(source: Source) -> Iterator[Path]:
-    if source.builtin:
-        yield from _own_files()
-    elif source.location and Path(source.location).is_file():
-        yield from _with_siblings(Path(source.location))
-    elif folder := source.location or editable_folder(source.distribution):
-        yield from _python_files(_source_root(Path(folder)))
-
-
-def _own_files() -> Iterator[Path]:
-    """nogd's own files where nogd is not installed for good: all that a result may depend on."""
-    package = Path(__file__).parent
-    if _is_installed("nogd") and not editable_folder("nogd"):
-        return
-    for file in _python_files(package):
-        if file.relative_to(package).parts[0] not in _NOT_IN_RESULTS:
-            yield file
-
-
-def _is_installed(distribution: str) -> bool:
-    try:
-        importlib.metadata.distribution(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
+def source_files(source: Source) -> tuple[list[Path], Path]:
+    """The Python files of a plugin that may change under its version, none for nogd's own, and the folder of them."""
+    if source.location and Path(source.location).is_file():
+        file = Path(source.location)
+        return list(_with_siblings(file)), file.parent
+    folder = None if source.builtin else source.location or editable_folder(source.distribution)
+    if folder is None:
+        return [], Path()
+    root = Path(folder)
+    return list(_python_files(_source_root(root))), root
 
 
 def editable_folder(distribution: str | None) -> str | None:
@@ -73,6 +59,23 @@ def editable_folder(distribution: str | None) -> str | None:
         return None
 
 
+def check_sum(files: Sequence[Path], root: Path) -> str:
+    """Eight hex digits of all contents and of the names below `root`, wherever that lies."""
+    files = sorted({file for file in files if file.is_file()})
+    named = (f"{_name(file, root)} {digest}" for file, digest in zip(files, digests(files), strict=True))
+    return hashlib.sha256("\n".join(sorted(named)).encode()).hexdigest()[:8]
+
+
+def _name(file: Path, root: Path) -> str:
+    return file.relative_to(root).as_posix() if file.is_relative_to(root) else file.name
+
+
+def _data_files(files: Sequence[Path], root: Path) -> Iterator[Path]:
+    for file in files:
+        above = [folder for folder in file.parents if folder.is_relative_to(root)]
+        yield from named_files(parsed(file).texts, above)
+
+
 def _source_root(folder: Path) -> Path:
     return folder / "src" if (folder / "src").is_dir() else folder
 
@@ -85,8 +88,7 @@ def _python_files(folder: Path) -> Iterator[Path]:
 
 
 def _may_hold_sources(folder: Path) -> bool:
-    hidden = folder.name.startswith(".") or folder.name in _NOT_SOURCES
-    return not hidden and not (folder / "pyvenv.cfg").exists()
+    return not is_pruned(folder) and folder.name not in _NOT_SOURCES
 
 
 def _with_siblings(file: Path) -> Iterator[Path]:
@@ -95,7 +97,7 @@ def _with_siblings(file: Path) -> Iterator[Path]:
     while waiting:
         current = waiting.pop()
         yield current
-        for name in sorted(_imported_names(current)):
+        for name in sorted(parsed(current).imports):
             for found in _siblings_called(file.parent, name):
                 if found not in seen:
                     seen.add(found)
@@ -105,24 +107,3 @@ def _with_siblings(file: Path) -> Iterator[Path]:
 def _siblings_called(folder: Path, name: str) -> list[Path]:
     module = folder / f"{name}.py"
     return [module] if module.is_file() else list(_python_files(folder / name))
-
-
-def _imported_names(file: Path) -> set[str]:
-    """The top-level names that a file imports; none where it does not parse."""
-    try:
-        tree = ast.parse(file.read_bytes())
-    except (SyntaxError, ValueError, OSError):
-        return set()
-    names = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.add(node.module.partition(".")[0])
-    return names
-
-
-def _check_sum(files: list[Path]) -> str:
-    """Eight hex digits of all contents, whatever folder they lie in."""
-    contents = sorted(hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file.is_file())
-    return hashlib.sha256("".join(contents).encode()).hexdigest()[:8]

@@ -24,7 +24,7 @@ class Cell:
     learner: dict[str, Any]
     task: str
     task_package: str
-    task_source: str
+    code: tuple[str, ...]
     task_version: int
     repetition: int
     mode: str
@@ -34,8 +34,12 @@ class Cell:
 
     @cached_property
     def id(self) -> str:
-        """A hash of everything but the label, as canonical JSON; the same in every process."""
+        """A hash of everything but the label, as canonical JSON; the same in every process.
+
+        The learner's version, which tables show, is in `code`, where nogd's own stays while no result moves.
+        """
         decides = {name: value for name, value in asdict(self).items() if name != "label"}
+        decides["learner"] = {name: value for name, value in self.learner.items() if name != "version"}
         text = json.dumps(decides, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 import warnings
 from dataclasses import dataclass
 
 from nogd.bench.cell import Cell, identity
+from nogd.bench.code import Code, CodeReader
 from nogd.bench.experiment import Entry, Experiment
 from nogd.errors import InvalidSetting, NogdWarning, PluginError
 from nogd.learner import Learner, Sequence
 from nogd.names import build
 from nogd.objective.meter import Budget
 from nogd.objective.mode import checked_mode
-from nogd.plugins import plugins, source_version
+from nogd.plugins import plugins
 from nogd.registry import Registry
 from nogd.task import Task
 
@@ -33,6 +32,7 @@ class _Labelled:
     label: str
     learner: Learner
     identity: dict[str, object]
+    code: Code
     budget: Budget | None
 
 
@@ -41,7 +41,7 @@ class _Placed:
     name: str
     task: type[Task]
     package: str
-    version: str
+    code: Code
 
 
 def plan(experiment: Experiment) -> list[Planned]:
@@ -49,7 +49,8 @@ def plan(experiment: Experiment) -> list[Planned]:
 
     Raises UserError for unknown names, wrong hyper-parameters, labels or learners used twice, and an empty selection.
     """
-    learners, tasks = _learners(experiment), _tasks(experiment)
+    code = CodeReader()
+    learners, tasks = _learners(experiment, code), _tasks(experiment, code)
     return [
         Planned(_cell(experiment, learner, task, repetition), learner.learner, task.task)
         for repetition in range(experiment.repetitions)
@@ -65,7 +66,7 @@ def _cell(experiment: Experiment, learner: _Labelled, task: _Placed, repetition:
         learner=learner.identity,
         task=task.name,
         task_package=task.package,
-        task_source=task.version,
+        code=tuple(sorted(learner.code | task.code)),
         task_version=task.task.version,
         repetition=repetition,
         mode=checked_mode(task.task.mode, f"the mode of task {task.name!r}"),
@@ -75,22 +76,24 @@ def _cell(experiment: Experiment, learner: _Labelled, task: _Placed, repetition:
     )
 
 
-def _learners(experiment: Experiment) -> list[_Labelled]:
+def _learners(experiment: Experiment, code: CodeReader) -> list[_Labelled]:
     entries = experiment.learners or tuple(Entry(use=name) for name in usable(plugins().learners))
     if not entries:
         raise InvalidSetting("there is no learner to run: none is registered; see 'nogd list plugins'.")
-    found = [_labelled(entry) for entry in entries]
+    found = [_labelled(entry, code) for entry in entries]
     _refuse_twins(found)
     return found
 
 
-def _labelled(entry: Entry) -> _Labelled:
+def _labelled(entry: Entry, code: CodeReader) -> _Labelled:
     learner = build(entry.use, entry.settings)
-    package, version = _provenance(learner)
+    package, version = _provenance(learner, code)
     # Of two packages' learners of one name, the way it was asked for tells which is meant.
     qualified = isinstance(entry.use, str) and "/" in entry.use and not entry.settings
     label = entry.label or (str(entry.use) if qualified else str(learner))
-    return _Labelled(label, learner, identity(learner, package, version), entry.budget)
+    return _Labelled(
+        label, learner, identity(learner, package, version), code.of_learner(learner), entry.budget
+    )
 
 
 def _refuse_twins(learners: list[_Labelled]) -> None:
@@ -110,29 +113,30 @@ def _refuse_twins(learners: list[_Labelled]) -> None:
         same[key] = learner.label
 
 
-def _tasks(experiment: Experiment) -> list[_Placed]:
+def _tasks(experiment: Experiment, code: CodeReader) -> list[_Placed]:
     if experiment.tasks:
-        given = [_placed(task) for task in experiment.tasks]
+        given = [_placed(task, code) for task in experiment.tasks]
         names = [task.name for task in given]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise InvalidSetting(f"task {twice!r} is given twice; leave one of them out.")
         return given
-    found = [placed for name in usable(plugins().tasks) if (placed := _placed(name)).task.default]
+    found = [placed for name in usable(plugins().tasks) if (placed := _placed(name, code)).task.default]
     if not found:
         raise InvalidSetting("there is no task to run: none is registered; see 'nogd list plugins'.")
     return found
 
 
-def _placed(task: str | type[Task]) -> _Placed:
+def _placed(task: str | type[Task], code: CodeReader) -> _Placed:
     if isinstance(task, type):
-        return _Placed(task.name, task, *_source_of(task, plugins().tasks))
+        package, _ = code.provenance(task, plugins().tasks)
+        return _Placed(task.name, task, package, code.of_task(task))
     tasks = plugins().tasks
     entry = tasks.find(task)
     loaded = entry.load()
     if not (isinstance(loaded, type) and issubclass(loaded, Task)):
         raise PluginError(f"{entry.qualified_name} is registered as a task, but is no subclass of nogd.Task.")
-    return _Placed(tasks.shown_name(entry), loaded, entry.source.package, source_version(entry.source))
+    return _Placed(tasks.shown_name(entry), loaded, entry.source.package, code.of_task(loaded))
 
 
 def usable(registry: Registry) -> list[str]:
@@ -148,21 +152,9 @@ def usable(registry: Registry) -> list[str]:
     return names
 
 
-def _provenance(learner: Learner) -> tuple[str, str]:
+def _provenance(learner: Learner, code: CodeReader) -> tuple[str, str]:
     """Package and version of a learner's code; of all its parts' for a sequence."""
     if not isinstance(learner, Sequence):
-        return _source_of(type(learner), plugins().learners)
-    packages, versions = zip(*(_provenance(part) for part in learner.parts), strict=True)
+        return code.provenance(type(learner), plugins().learners)
+    packages, versions = zip(*(_provenance(part, code) for part in learner.parts), strict=True)
     return "+".join(dict.fromkeys(packages)), "+".join(dict.fromkeys(versions))
-
-
-def _source_of(kind: type, registry: Registry) -> tuple[str, str]:
-    """Package and version of a class: what its plugin says, or a hash of its source if it is nobody's."""
-    for entry in registry:
-        if entry.name == kind.name and entry.load() is kind:  # type: ignore[attr-defined]  # learners and tasks have a name
-            return entry.source.package, source_version(entry.source)
-    try:
-        source = inspect.getsource(kind)
-    except (OSError, TypeError):  # typed at a prompt: nothing but its name is known
-        source = f"{kind.__module__}.{kind.__qualname__}"
-    return kind.__module__, "src." + hashlib.sha256(source.encode()).hexdigest()[:8]
