@@ -114,7 +114,8 @@ def _again(job: Job, threads: int) -> Record:
 
 
 def _compared(row: dict[str, Any], curve: np.ndarray[Any, Any], record: Record, name: str) -> Repeated:
-    ended = f"{record.status}, loss {record.row.get('loss', float('nan')):.6g}"
+    loss = record.row.get("loss")  # None where nothing was measured
+    ended = record.status if loss is None else f"{record.status}, loss {loss:.6g}"
     if record.status in FAILED:
         return Repeated(False, f"{name}: {ended}: {record.row['reason']}")
     same = row["status"] == record.status and np.array_equal(
