@@ -50,6 +50,21 @@ class PluginWarning(NogdWarning):
     """A plugin is broken, or says something that nogd does not understand."""
 
 
+def text_of(error: BaseException) -> str:
+    """The text of an exception, be it as odd as it may: a plugin's may raise another one."""
+    try:
+        return str(error)
+    except BaseException as another:
+        return f"(it cannot say why: its __str__ raises {type(another).__name__})"
+
+
+def in_words(error: BaseException) -> str:
+    """What went wrong: a UserError's own sentence, else the exception's type and text."""
+    if isinstance(error, UserError):
+        return text_of(error)
+    return f"{type(error).__name__}: {text_of(error)}".rstrip(": ")
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that `name` was most likely meant to be, or None where nothing comes near."""
     found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)

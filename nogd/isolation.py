@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from nogd.errors import text_of
+
 T = TypeVar("T")
 
 
@@ -21,7 +23,7 @@ class Failure:
     @property
     def cause(self) -> str:
         """The exception in one line: "ImportError: No module named 'x'"."""
-        text = " ".join(str(self.error).split())
+        text = " ".join(text_of(self.error).split())
         kind = type(self.error).__name__
         return f"{kind}: {text}" if text else kind
 

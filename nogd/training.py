@@ -98,7 +98,7 @@ def _steps(
                 ledger.iterations = state.iteration
                 with ledger.clock:
                     recorder.iteration_ended(state.iteration)
-        return "ok", state.finished
+        return "ok", _reason(learner, state)
     except TargetReached as reached:
         objective.follow(State(theta=reached.theta, iteration=ledger.iterations, phase=objective.phase))
         return "target", "the target is reached"
@@ -112,6 +112,15 @@ def _check_data(learner: Learner, objective: Objective) -> None:
             f"{learner} wrote into the training {what}, so that its run says nothing; a learner works on"
             " copies, such as objective.inputs.clone()."
         )
+
+
+def _reason(learner: Learner, state: State) -> str:
+    if isinstance(state.finished, str):
+        return state.finished
+    raise LearnerError(
+        f"{learner} set state.finished to {state.finished!r:.60}; it is None until there is nothing left to do,"
+        " and then the reason, a string."
+    )
 
 
 def _outcome(objective: Objective, recorder: Recorder, status: Ending, reason: str) -> Outcome:

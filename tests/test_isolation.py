@@ -42,11 +42,19 @@ ENDS = {
     "warns": ("budget", "the budget is spent", ""),
     "meddles": ("budget", "the budget is spent", ""),
     "careless": ("budget", "the budget is spent", ""),
+    "undecided": ("error", r"undecided set state.finished to tensor\(False\)", "LearnerError"),
+    "half-a-letter": ("error", r"ValueError: half a letter: \\ud800, and \\x1b\[2J", "misbehave"),
+    "long-winded": ("error", "ValueError: begin x+ .*characters more.* x+ end$", "misbehave"),
+    "interrupts": ("error", "^KeyboardInterrupt: as if$", "raise KeyboardInterrupt"),
+    "closes": ("error", "^GeneratorExit$", "raise GeneratorExit"),
+    "speechless": ("error", "SpeechlessError: .*its __str__ raises RuntimeError", "raise SpeechlessError"),
+    "scribbles": ("budget", "the budget is spent", ""),
+    "garbles": ("error", "something else than nogd wrote to its line", ""),
 }
 
 
 # Those that never end by themselves, and where their tracebacks say that they stood.
-HANG = {"hangs": "in misbehave", "hangs-in-c": "in misbehave", "freezes": ""}
+HANG = {"hangs": "in misbehave", "hangs-in-c": "in misbehave", "freezes": "", "stalls": "in misbehave"}
 
 
 @dataclass

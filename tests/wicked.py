@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import re
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -19,6 +21,7 @@ import torch
 from pydantic import Field
 
 from nogd import Dataset, Learner, Objective, Population, State, SupervisedTask, hookimpl
+from nogd.bench.wire import packed
 
 FOREVER = 3_600
 
@@ -282,6 +285,124 @@ class Unsaved(Good):
         super().step(objective, state)
 
 
+class Undecided(Good):
+    """Say by a tensor whether it has finished."""
+
+    name: ClassVar[str] = "undecided"
+
+    def step(self, objective: Objective, state: State) -> None:
+        super().step(objective, state)
+        if state.iteration == 3:
+            state.finished = objective.losses(Population(state.theta[None])).min() < 0  # type: ignore[assignment]
+
+
+class HalfALetter(Good):
+    """Raise an exception whose text cannot be written anywhere."""
+
+    name: ClassVar[str] = "half-a-letter"
+
+    def misbehave(self) -> None:
+        raise ValueError("half a letter: \ud800, and \x1b[2J to clear the screen")
+
+
+class LongWinded(Good):
+    """Raise an exception of ten million letters."""
+
+    name: ClassVar[str] = "long-winded"
+
+    def misbehave(self) -> None:
+        raise ValueError("begin " + 10_000_000 * "x" + " end")
+
+
+class Interrupts(Good):
+    """Raise what Ctrl-C raises."""
+
+    name: ClassVar[str] = "interrupts"
+
+    def misbehave(self) -> None:
+        raise KeyboardInterrupt("as if")
+
+
+class Closes(Good):
+    """Raise what ends generators."""
+
+    name: ClassVar[str] = "closes"
+
+    def misbehave(self) -> None:
+        raise GeneratorExit
+
+
+class SpeechlessError(Exception):
+    """Cannot be printed."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+class Speechless(Good):
+    """Raise an exception that cannot be printed."""
+
+    name: ClassVar[str] = "speechless"
+
+    def misbehave(self) -> None:
+        raise SpeechlessError
+
+
+class Scribbles(Good):
+    """Write to every descriptor that a program would think of, and close it."""
+
+    name: ClassVar[str] = "scribbles"
+
+    def misbehave(self) -> None:
+        for descriptor in range(3, 256):
+            with contextlib.suppress(OSError):
+                os.write(descriptor, b"what may this be?")
+                os.close(descriptor)
+
+
+def lines() -> list[int]:
+    """The descriptors that are sockets: a worker has one."""
+    return [fd for fd in range(3, 4096) if _is_socket(fd)]
+
+
+def _is_socket(descriptor: int) -> bool:
+    try:
+        return stat.S_ISSOCK(os.fstat(descriptor).st_mode)
+    except OSError:
+        return False
+
+
+class Garbles(Good):
+    """Write something on its line to nogd."""
+
+    name: ClassVar[str] = "garbles"
+
+    def misbehave(self) -> None:
+        for line in lines():
+            os.write(line, b"what may this be, that is as long as a header and a little longer?")
+
+
+class Stalls(Good):
+    """Stop in the middle of a message."""
+
+    name: ClassVar[str] = "stalls"
+
+    def misbehave(self) -> None:
+        whole = b"".join(packed([1, "warning", "careful"]))
+        for line in lines():
+            os.write(line, whole[:-1])
+        time.sleep(FOREVER)
+
+
+class StopsParent(Good):
+    """Stop the process that workers come from."""
+
+    name: ClassVar[str] = "stops-parent"
+
+    def misbehave(self) -> None:
+        os.kill(os.getppid(), signal.SIGSTOP)
+
+
 class Holes(Dataset):
     """Data with a hole."""
 
@@ -309,7 +430,8 @@ class HolesTask(SupervisedTask):
 
 WICKED = (
     Raises, Exits, Vanishes, Crashes, Terminates, Hangs, HangsInC, Freezes, Gluttonous, Greedy, Parent, Haunted,
-    Ghost, Orphan, Twin, NotANumber, Chatty, Warns, Meddles, Careless, Unsaved,
+    Ghost, Orphan, Twin, NotANumber, Chatty, Warns, Meddles, Careless, Unsaved, Undecided, HalfALetter, LongWinded,
+    Interrupts, Closes, Speechless, Scribbles, Garbles, Stalls, StopsParent,
 )  # fmt: skip
 
 

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import os
 import pickle
+import selectors
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
 from traceback import format_exception
-from typing import IO, final
+from typing import IO, Any, final
 
 import cloudpickle
 
 from nogd.bench import worker
 from nogd.bench.events import ASK_AGAIN_SECONDS, Event, Executor, Finished, Pointed, Saved, Started, Warned
+from nogd.bench.intake import point_from, received
+from nogd.bench.line import Ended, HarnessEnd
 from nogd.bench.nursery import NUMBER
 from nogd.bench.perform import Job
 from nogd.bench.record import Record, lost_record
 from nogd.bench.system import resident_bytes
+from nogd.bench.wire import Unusable
+from nogd.bench.wording import MOST, tidy
 from nogd.plugins import plugins
 
 # How often the memory of workers is looked at; reading it takes 0.1 ms.
@@ -90,11 +94,9 @@ class _Hall:
         if not busy:
             time.sleep(ASK_AGAIN_SECONDS)
             return
-        ready = wait([slot.channel for slot in busy], timeout=_WATCH_SECONDS)
+        _wait_for([slot.channel for slot in busy], _WATCH_SECONDS)
         for slot in busy:
-            if slot.channel in ready:
-                slot.listen(self._tell)
-            slot.guard(self._tell)
+            slot.attend(self._tell)
 
     def close(self) -> None:
         """End everything."""
@@ -121,12 +123,12 @@ class _Nursery:
         )
         theirs.close()
 
-    def fork(self, log: IO[bytes]) -> tuple[int, Connection]:
+    def fork(self, log: IO[bytes]) -> tuple[int, HarnessEnd]:
         """A new worker and the line to it."""
         ours, theirs = socket.socketpair()
-        socket.send_fds(self._line, [b"f"], [theirs.fileno(), log.fileno()])
-        theirs.close()
-        return self._number(), Connection(ours.detach())
+        with theirs:
+            socket.send_fds(self._line, [b"f"], [theirs.fileno(), log.fileno()])
+        return self._number(), HarnessEnd(ours)
 
     @property
     def is_alive(self) -> bool:
@@ -161,7 +163,8 @@ class _Slot:
     """A place where one worker at a time runs one job at a time."""
 
     job: Job | None = None
-    line: Connection | None = None
+    line: HarnessEnd | None = None
+    number: int = 0  # of the job: what an earlier one left running may still talk
     nursery: _Nursery | None = None
     pid: int = 0
     served: str = ""
@@ -171,7 +174,7 @@ class _Slot:
     last_words: str = ""  # of the worker that was here last
 
     @property
-    def channel(self) -> Connection:
+    def channel(self) -> HarnessEnd:
         """The line to the worker that is here."""
         assert self.line is not None
         return self.line
@@ -202,41 +205,56 @@ class _Slot:
                 return
         self.served, self.nursery = served, nursery
         self.deadline = time.monotonic() + job.timeout
-        with suppress(OSError):  # a worker that has died is found by listening to it
-            self.line.send((plugins().settings, payload, self.deadline))
+        self.number += 1
+        self.line.post(pickle.dumps((self.number, plugins().settings, payload, self.deadline)))
 
-    def listen(self, tell: Callable[[Event], None]) -> None:
-        """Pass on one message, or find that the worker is dead."""
+    def attend(self, tell: Callable[[Event], None]) -> None:
+        """Pass on what has come, and end a worker that is dead, late, too large, or makes no sense."""
+        try:
+            self.channel.push()
+            for message in self.channel.messages():
+                self._hear(message, tell)
+                if self.job is None:
+                    return
+            self._guard(tell)
+        except Ended:
+            self._lost(tell, "killed", "")
+        except Unusable as error:
+            self._lost(tell, "error", f"what its process told cannot be used: {error}")
+
+    def _hear(self, message: Any, tell: Callable[[Event], None]) -> None:
+        """Pass on one message. Raises Unusable for what a worker does not say."""
         assert self.job is not None
         cell = self.job.cell
-        try:
-            kind, value = self.channel.recv()
-        except (EOFError, OSError, pickle.UnpicklingError):  # OSError: in the middle of a message
-            self._lost(tell, "killed", "")
-            return
-        if kind == worker.POINT:
-            self.points.append(value)
-            tell(Pointed(cell, value))
-        elif kind == worker.CHECKPOINT:
-            tell(Saved(cell, value))
-        elif kind == worker.WARNING:
-            tell(Warned(cell, value))
-        elif kind == worker.RECORD:
-            record, left_children = value
-            self._finish(tell, record)
-            if left_children:
+        match message:
+            case [int(number), _, _] if number != self.number:
+                pass
+            case [_, worker.POINT, sent]:
+                self.points.append(point_from(sent))
+                tell(Pointed(cell, self.points[-1]))
+            case [_, worker.CHECKPOINT, bytes(state)]:
+                tell(Saved(cell, state))
+            case [_, worker.WARNING, str(text)]:
+                tell(Warned(cell, tidy(text, MOST["reason"])))
+            case [_, worker.RECORD, [parts, left_children]]:
+                self._finish(tell, received(cell, parts))
+                if left_children:
+                    self._retire()
+            case [_, worker.FAILED, {"reason": str(reason), "traceback": str(traceback)}]:
+                self._finish(tell, lost_record(cell, "error", reason, traceback, self.points))
                 self._retire()
+            case _:
+                raise Unusable("it sent something else than nogd sends")
 
-    def guard(self, tell: Callable[[Event], None]) -> None:
+    def _guard(self, tell: Callable[[Event], None]) -> None:
         """Kill a worker that is past its deadline or over its memory, and notice one that is dead."""
-        if self.job is None:
-            return
+        assert self.job is not None
         resident = resident_bytes(self.pid)
         if time.monotonic() > self.deadline:
             self._lost(tell, "timeout", f"not finished after {self.job.timeout:g} s")
         elif self.job.memory is not None and resident > self.job.memory * 1024**3:
             self._lost(tell, "killed", f"used more than {self.job.memory:.3g} GiB of memory")
-        elif not resident and not self.channel.poll():  # a process that it left behind holds its line open
+        elif not resident and not self.channel.has_news:  # a process that it left behind holds its line open
             self._lost(tell, "killed", "")
 
     def close(self) -> None:
@@ -266,6 +284,14 @@ class _Slot:
         self.last_words = _tail(self.log)
         self.close()
         return code
+
+
+def _wait_for(lines: Sequence[HarnessEnd], seconds: float) -> None:
+    """Until one of them has news, or room for what is to be sent to it, but so long at most."""
+    with selectors.DefaultSelector() as selector:
+        for line in lines:
+            selector.register(line, selectors.EVENT_READ | (selectors.EVENT_WRITE if line.has_unsent else 0))
+        selector.select(seconds)
 
 
 def _tail(log: IO[bytes]) -> str:

@@ -23,9 +23,10 @@ from nogd.bench.path import Path, is_small
 from nogd.bench.plane import Survey
 from nogd.bench.portrait import portrait
 from nogd.bench.record import Arrays, Record, cell_columns, curve_table, lost_record
+from nogd.bench.wire import LARGEST_PART
 from nogd.device import find_device
 from nogd.doors import make_network
-from nogd.errors import InvalidSetting, NogdWarning, UserError
+from nogd.errors import InvalidSetting, NogdWarning, in_words
 from nogd.learner import Learner, refusal
 from nogd.objective.black_box import BlackBox
 from nogd.objective.candidates import Population
@@ -80,8 +81,11 @@ class _Desk:
     recorder: Recorder
 
 
-def perform(job: Job, listener: Listener) -> Record:
-    """The record of a cell; whatever its learner or task raises becomes its status and traceback."""
+def perform(job: Job, listener: Listener, *, interruptible: bool = True) -> Record:
+    """The record of a cell; whatever its learner or task raises becomes its status and traceback.
+
+    interruptible: whether KeyboardInterrupt passes through, being Ctrl-C; where no Ctrl-C arrives, a learner raised it.
+    """
     reset_peak()
     desk: _Desk | None = None
     with given_back():
@@ -93,13 +97,11 @@ def perform(job: Job, listener: Listener) -> Record:
             if job.survey is not None:
                 return _surveyed(job.cell, desk.objective, job.survey)
             return _performed(job, desk, listener)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            if interruptible and isinstance(error, KeyboardInterrupt):
+                raise
             points: Sequence[Point] = () if desk is None else desk.recorder.points
-            return lost_record(job.cell, "error", _sentence(error), "".join(format_exception(error)), points)
-
-
-def _sentence(error: BaseException) -> str:
-    return str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}".rstrip(": ")
+            return lost_record(job.cell, "error", in_words(error), "".join(format_exception(error)), points)
 
 
 def _performed(job: Job, desk: _Desk, listener: Listener) -> Record:
@@ -177,7 +179,9 @@ def _checkpointing(job: Job, desk: _Desk, listener: Listener) -> Callable[[State
         due = math.inf
         try:
             path = {"path": None if desk.path is None else desk.path.save()}
-            listener.checkpoint(to_bytes(snapshot(desk.objective, desk.recorder, state) | path))
+            saved = to_bytes(snapshot(desk.objective, desk.recorder, state) | path)
+            _refuse_if_large(saved)
+            listener.checkpoint(saved)
             due = time.monotonic() + job.checkpoint_seconds
         except (
             InvalidSetting
@@ -185,6 +189,11 @@ def _checkpointing(job: Job, desk: _Desk, listener: Listener) -> Callable[[State
             warnings.warn(f"no checkpoint of this run: {error}", NogdWarning, stacklevel=2)
 
     return between_steps
+
+
+def _refuse_if_large(saved: bytes) -> None:
+    if len(saved) > LARGEST_PART:
+        raise InvalidSetting(f"it takes {len(saved):,} bytes, and {LARGEST_PART:,} are the most.")
 
 
 # -- records
@@ -206,10 +215,19 @@ def _record(cell: Cell, desk: _Desk, outcome: Outcome) -> Record:
         "measure_seconds": meter.measuring,
         "memory_mb": peak_megabytes(),
     }
-    theta, trace = outcome.theta.numpy(force=True).copy(), objective.trace.table().numpy(force=True).copy()
-    return Record(
-        cell.id, row, curve_table(desk.recorder.points), trace, theta, _pictures(desk, outcome.theta)
-    )
+    trace = objective.trace.table().numpy(force=True).copy()
+    pictures = _pictures(desk, outcome.theta)
+    return Record(cell.id, row, curve_table(desk.recorder.points), trace, _solution(outcome.theta), pictures)
+
+
+def _solution(theta: Tensor) -> np.ndarray[Any, np.dtype[Any]] | None:
+    """The solution, where a store can keep it."""
+    found = theta.numpy(force=True)
+    if found.nbytes <= LARGEST_PART:
+        return found.copy()
+    text = f"the solution is not kept: it takes {found.nbytes:,} bytes, and {LARGEST_PART:,} are the most."
+    warnings.warn(text, NogdWarning, stacklevel=2)
+    return None
 
 
 def _pictures(desk: _Desk, theta: Tensor) -> dict[str, Arrays]:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nogd.bench.wording import MOST, tidy
+
 if TYPE_CHECKING:
     from nogd.bench.cell import Cell
 
@@ -55,6 +57,12 @@ class Record:
     trace: Table = field(default_factory=lambda: np.empty((0, len(TRACE_COLUMNS))))
     theta: np.ndarray[Any, np.dtype[Any]] | None = None
     pictures: Mapping[str, Arrays] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Whatever a learner says of itself has an end."""
+        for name, most in MOST.items():
+            if isinstance(said := self.row.get(name), str):
+                self.row[name] = tidy(said, most)
 
     @property
     def status(self) -> str:

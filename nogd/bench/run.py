@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import psutil
 
+from nogd.bench.cell import Cell
 from nogd.bench.environment import environment
 from nogd.bench.events import Event, Executor, Finished, Pointed, Saved, Started, Warned
 from nogd.bench.experiment import Experiment, make_experiment
+from nogd.bench.intake import checked
 from nogd.bench.perform import Job
 from nogd.bench.plan import Planned, plan
-from nogd.bench.record import TRIED_AGAIN
+from nogd.bench.record import TRIED_AGAIN, Record, lost_record
 from nogd.bench.store import Store
 from nogd.bench.survey import survey_planes
+from nogd.bench.wire import Unusable
 from nogd.device import find_device
 from nogd.errors import InvalidSetting, PluginError
 from nogd.plugins import plugins
@@ -222,8 +225,9 @@ class _Work:
             case Saved(cell, state):
                 self._store.save_checkpoint(cell.id, state)
             case Finished(cell, record):
+                event = Finished(cell, _sound(cell, record))
                 self._keep(event)
-                plugins().notify("nogd_run_finished", cell=cell, run=record)
+                plugins().notify("nogd_run_finished", cell=cell, run=event.record)
             case Warned():
                 pass
         self._progress.tell(event)
@@ -235,6 +239,14 @@ class _Work:
         self._store.add(record)
         self.ran += 1
         self.failed += record.status in TRIED_AGAIN
+
+
+def _sound(cell: Cell, record: Record) -> Record:
+    """The record, whatever executor it comes from, or that of a cell whose record no store can keep."""
+    try:
+        return checked(cell, record)
+    except Unusable as error:
+        return lost_record(cell, "error", f"what its run left cannot be kept: {error}", "", [])
 
 
 def _settings(experiment: Experiment) -> dict[str, Any]:

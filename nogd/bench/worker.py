@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import faulthandler
-import os
 import pickle
 import resource
 import sys
-import threading
 import time
 import warnings
-from collections.abc import Callable
 from contextlib import suppress
-from multiprocessing.connection import Connection
+from traceback import format_exception
 from typing import Any
 
+from nogd.bench.intake import sent
+from nogd.bench.line import WorkerEnd
 from nogd.bench.perform import Job, Listener, perform
 from nogd.bench.system import has_children
+from nogd.bench.wording import MOST, tidy
+from nogd.errors import in_words
 from nogd.plugins import PluginSettings, configure, plugins
 
-# What goes over the line to the harness: (kind, value).
-POINT, CHECKPOINT, WARNING, RECORD = "point", "checkpoint", "warning", "record"
+# What goes over the line to the harness: the number of the job, one of these, and a value.
+POINT, CHECKPOINT, WARNING, RECORD, FAILED = "point", "checkpoint", "warning", "record", "failed"
 
 _STDERR = 2
 _LAST_MOMENT = 0.1  # of the time limit
@@ -29,20 +30,25 @@ _LAST_MOMENT = 0.1  # of the time limit
 def serve(descriptor: int) -> None:
     """Run jobs until the line is closed.
 
-    One comes as the plugins to load, the pickled Job, and when it will be killed by the system's monotonic clock.
+    One comes as its number, the plugins to load, the pickled Job, and when it will be killed by the system's monotonic
+    clock.
     """
     faulthandler.enable(file=_STDERR)
-    line = Connection(descriptor)
+    line = WorkerEnd(descriptor)
     configured: PluginSettings | None = None
     while True:
         try:
-            settings, payload, deadline = line.recv()
+            number, settings, payload, deadline = pickle.loads(line.receive())
         except EOFError:
             return
-        if settings != configured:
-            _load_plugins(settings)
-            configured = settings
-        _run(line, payload, deadline)
+        try:
+            if settings != configured:
+                _load_plugins(settings)
+                configured = settings
+            _run(line, number, payload, deadline)
+        except BaseException as error:  # no run gets here: its job cannot be read, or its record not be sent
+            told = {"reason": in_words(error), "traceback": "".join(format_exception(error))}
+            line.send([number, FAILED, {name: tidy(text, MOST[name]) for name, text in told.items()}])
 
 
 def _load_plugins(settings: PluginSettings) -> None:
@@ -52,13 +58,13 @@ def _load_plugins(settings: PluginSettings) -> None:
             _ = plugins().manager
 
 
-def _run(line: Connection, payload: bytes, deadline: float) -> None:
-    tell = _teller(line)
+def _run(line: WorkerEnd, number: int, payload: bytes, deadline: float) -> None:
+    def tell(kind: str, value: Any) -> None:
+        line.send([number, kind, value])
 
     def warn(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-        tell(
-            WARNING, f"{message}" if issubclass(category, UserWarning) else f"{category.__name__}: {message}"
-        )
+        text = f"{message}" if issubclass(category, UserWarning) else f"{category.__name__}: {message}"
+        tell(WARNING, tidy(text, MOST["reason"]))
 
     job: Job = pickle.loads(payload)
     if job.memory is not None:
@@ -68,27 +74,13 @@ def _run(line: Connection, payload: bytes, deadline: float) -> None:
     faulthandler.dump_traceback_later(max(left, 0.001), file=_STDERR)
     with warnings.catch_warnings():
         warnings.showwarning = warn
-        record = perform(
-            job, Listener(lambda point: tell(POINT, point), lambda state: tell(CHECKPOINT, state))
-        )
+        listener = Listener(lambda point: tell(POINT, point), lambda state: tell(CHECKPOINT, state))
+        record = perform(job, listener, interruptible=False)
     faulthandler.cancel_dump_traceback_later()
     with suppress(Exception):  # whatever the learner has made of it
         sys.stdout.flush()
     # Whoever leaves a child behind is not used again: the nursery clears up after it.
-    tell(RECORD, (record, has_children()))
-
-
-def _teller(line: Connection) -> Callable[[str, Any], None]:
-    """Send what happens over the line: one thread at a time, and this process alone."""
-    me, lock = os.getpid(), threading.Lock()
-
-    def tell(kind: str, value: Any) -> None:
-        if os.getpid() != me:  # a learner forked, and the child goes on with the worker's code
-            os._exit(1)
-        with lock:
-            line.send((kind, value))
-
-    return tell
+    tell(RECORD, [sent(record), has_children()])
 
 
 def _net_under(gibibytes: float) -> None:

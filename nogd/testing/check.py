@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import torch
 
 from nogd.bench.belongings import given_back
-from nogd.errors import NogdWarning
+from nogd.errors import NogdWarning, text_of
 
 # What a check does with its subject: nothing where the rule is kept, or one remark to show beside its name.
 Rule = Callable[[Any], str | None]
@@ -63,7 +63,9 @@ class Check:
                 raise
             except Broken as seen:
                 raise CheckFailed(self, str(seen)) from None
-            except (Exception, SystemExit) as error:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # whatever a plugin raises is what it did wrong
                 raise CheckFailed(self, f"it raised {_sentence(error)}") from error
 
     def __repr__(self) -> str:
@@ -81,4 +83,4 @@ def check(cure: str) -> Callable[[Rule], Check]:
 
 
 def _sentence(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".rstrip(": ").rstrip(".") + "."
+    return f"{type(error).__name__}: {text_of(error)}".rstrip(": ").rstrip(".") + "."
