@@ -387,6 +387,17 @@ MISUSES = {
     "budget zero": (lambda: fit(budget=0), InvalidSetting, "budget: forwards = 0"),
     "budget text": (lambda: fit(budget="lots"), InvalidSetting, "budget: forwards = 'lots'"),
     "budget nan": (lambda: fit(budget=math.nan), InvalidSetting, "budget: forwards = nan"),
+    "budget empty": (
+        lambda: fit(budget={}),
+        InvalidSetting,
+        "budget: a budget limits something: give forwards",
+    ),
+    "budget of nothing": (
+        lambda: fit(budget={"seconds": None}),
+        InvalidSetting,
+        "budget: a budget limits something",
+    ),
+    "budget infinite": (lambda: fit(budget=math.inf), InvalidSetting, "budget: a limit must be finite"),
     "budget name": (
         lambda: fit(budget={"forward": 3}),
         InvalidSetting,

@@ -282,6 +282,8 @@ def wrong(sentence: str, *words: object) -> None:
 
 
 FILES = {
+    "budget = {} is not right: a budget limits something: give forwards": "budget = {}",
+    "budget = {} is not right: a budget limits": '[[learners]]\nuse = "adam"\nbudget = {}',
     "is not valid TOML": "tasks = [",
     "an experiment has no setting 'task'; did you mean 'tasks'?": 'task = "iris"',
     "there is no setting 'budget.forward'": "budget = { forward = 3 }",

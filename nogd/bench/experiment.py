@@ -8,22 +8,16 @@ import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import tomli_w
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from nogd.errors import InvalidSetting, did_you_mean
 from nogd.learner import Learner
 from nogd.names import build, first_complaint
 from nogd.objective.meter import Budget
 from nogd.task import Task
-
-
-def _finite(budget: Budget | None) -> Budget | None:
-    if budget is not None and any(value is not None and math.isinf(value) for _, value in budget):
-        raise ValueError("a limit must be finite; leave it out where there is none")
-    return budget
 
 
 class Entry(BaseModel):
@@ -36,7 +30,7 @@ class Entry(BaseModel):
 
     use: str | Learner | type[Learner]
     label: str | None = None
-    budget: Annotated[Budget | None, AfterValidator(_finite)] = None
+    budget: Budget | None = None
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -65,7 +59,7 @@ class Experiment(BaseModel):
     learners: tuple[Entry, ...] = ()
     tasks: tuple[str | type[Task], ...] = ()
     repetitions: int = Field(5, ge=1)
-    budget: Annotated[Budget | None, AfterValidator(_finite)] = None
+    budget: Budget | None = None
     threads: int = Field(1, ge=1)
     device: str = "cpu"
     timeout: float = Field(300.0, gt=0, allow_inf_nan=False)

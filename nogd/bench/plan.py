@@ -5,12 +5,14 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 from nogd.bench.cell import Cell, identity
 from nogd.bench.code import Code, CodeReader
 from nogd.bench.experiment import Entry, Experiment
 from nogd.errors import InvalidSetting, NogdWarning, PluginError
 from nogd.learner import Learner, Sequence
-from nogd.names import build
+from nogd.names import build, first_complaint
 from nogd.objective.meter import Budget
 from nogd.objective.mode import checked_mode
 from nogd.plugins import plugins
@@ -60,7 +62,7 @@ def plan(experiment: Experiment) -> list[Planned]:
 
 
 def _cell(experiment: Experiment, learner: _Labelled, task: _Placed, repetition: int) -> Cell:
-    budget = learner.budget or experiment.budget or Budget(forwards=task.task.budget)
+    budget = learner.budget or experiment.budget or _budget_of(task)
     return Cell(
         label=learner.label,
         learner=learner.identity,
@@ -74,6 +76,15 @@ def _cell(experiment: Experiment, learner: _Labelled, task: _Placed, repetition:
         threads=experiment.threads,
         device=experiment.device,
     )
+
+
+def _budget_of(task: _Placed) -> Budget:
+    try:
+        return Budget(forwards=task.task.budget)
+    except ValidationError as error:
+        raise PluginError(
+            f"the task {task.name!r} sets a budget that is none: {first_complaint(error)}"
+        ) from None
 
 
 def _learners(experiment: Experiment, code: CodeReader) -> list[_Labelled]:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import NoReturn
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
 from nogd.objective.ledger import Ledger
@@ -32,7 +32,7 @@ class TargetReached(BaseException):
 
 
 class Budget(BaseModel):
-    """How much a run may spend; whichever limit is reached first ends it, and None is no limit.
+    """How much a run may spend; whichever limit is reached first ends it, None is no limit, and there is one at least.
 
     forwards: full-training-set forward equivalents. evaluations: loss and gradient queries.
     seconds: wall time, measuring excluded. iterations: the learner's own natural count.
@@ -45,16 +45,24 @@ class Budget(BaseModel):
     seconds: float | None = Field(None, gt=0)
     iterations: int | None = Field(None, gt=0)
 
+    @model_validator(mode="after")
+    def _limits(self) -> Budget:
+        """Without any limit a run would have no end, and no table an equal cost."""
+        given = [value for value in self._values() if value is not None]
+        if not given:
+            raise ValueError(
+                "a budget limits something: give forwards, evaluations, seconds or iterations, or several of them"
+            )
+        if math.inf in given:
+            raise ValueError("a limit must be finite; leave it out where there is none")
+        return self
+
     def limit(self) -> Limit:
         """This budget as ceilings on a fresh meter."""
         forwards, evaluations, seconds, iterations = (
             math.inf if value is None else value for value in self._values()
         )
         return Limit(forwards, evaluations, seconds, iterations)
-
-    def __bool__(self) -> bool:
-        """Whether anything is limited at all."""
-        return any(value is not None for value in self._values())
 
     def _values(self) -> tuple[float | None, ...]:
         return self.forwards, self.evaluations, self.seconds, self.iterations
