@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -14,7 +15,7 @@ from torch.utils.data import TensorDataset
 
 from nogd.data import as_tensors
 from nogd.device import find_device
-from nogd.errors import DataError, InvalidSetting
+from nogd.errors import DataError, InvalidSetting, NogdWarning
 from nogd.learner import Learner, refusal
 from nogd.loading import StreamedBatches, is_stream
 from nogd.names import build, first_complaint
@@ -95,8 +96,8 @@ def fit(
     list losses`) or any callable (outputs, targets) -> scalar. budget: a Budget or a number of forwards; 3,000 forwards
     if not given. bounds: the box where searchers look, one pair or a mapping from patterns of parameter names to pairs.
     target: stop as soon as a scored candidate's training loss is no higher; a mini-batch's loss is not that.
-    batch_size: rows of a query for learners that take mini-batches. Only parameters with `requires_grad` are searched.
-    Raises UserError for whatever makes no sense.
+    batch_size: rows of a query for learners that take mini-batches; with others it is a warning. Only parameters with
+    `requires_grad` are searched. Raises UserError for whatever makes no sense.
     """
     trained = objective(
         module, inputs, targets, loss=loss, bounds=bounds, device=device, dtype=dtype, batch_size=batch_size
@@ -246,6 +247,7 @@ def _run(
     if not _is_whole(seed) or not -(2**63) <= seed < 2**63:
         raise InvalidSetting(f"seed must be a whole number of at most 63 bits, not {seed!r:.60}.")
     limit = as_budget(budget).limit()
+    _tell_whole_only(learner, trained)
     rng = Generator(trained.device).manual_seed(int(seed))
     start = trained.space.read(module)
     recorder = Recorder(trained.measure, by_iteration=True)
@@ -259,6 +261,17 @@ def _run(
     best = min(trained.trace.best, outcome.loss)
     meter, points = trained.meter, recorder.points
     return Run(learner, outcome.theta, outcome.loss, best, outcome.status, outcome.reason, meter, points)
+
+
+def _tell_whole_only(learner: Learner, trained: Objective) -> None:
+    if trained.batch_size is not None and (names := learner.whole_only()):
+        warnings.warn(
+            f"batch_size={trained.batch_size} makes no difference to {' and '.join(names)}, which"
+            f" {'asks' if len(names) == 1 else 'ask'} for all examples each time; leave it out, or take a learner of"
+            " mini-batches, such as adam.",
+            NogdWarning,
+            stacklevel=4,
+        )
 
 
 def _is_whole(value: object) -> bool:

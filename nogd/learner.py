@@ -33,13 +33,15 @@ RESERVED = frozenset(
 class Learner(BaseModel, ABC):
     """Base of all learners: the fields are its hyper-parameters, validated and never changed.
 
-    name: what it is called everywhere. needs: "gradient", "layers", or nothing.
+    name: what it is called everywhere. needs: "gradient", "layers", or nothing. batches: whether it heeds the
+    objective's `batch_size`; such a learner compares losses of one set of rows only, and keeps no best across sets.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: ClassVar[str]
     needs: ClassVar[frozenset[str]] = frozenset()
+    batches: ClassVar[bool] = False
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -66,6 +68,10 @@ class Learner(BaseModel, ABC):
     def supports(self, objective: Objective) -> str | None:
         """Why this learner cannot work on this objective, or None if it can; a learner may say more than `needs`."""
         return None
+
+    def whole_only(self) -> tuple[str, ...]:
+        """Names of those of its learners that always ask for all examples: its own, unless it is made of others."""
+        return () if self.batches else (self.name,)
 
     def __str__(self) -> str:
         """The name with the hyper-parameters that differ from their defaults: "cma-es,sigma=0.3"."""
@@ -95,7 +101,19 @@ _NEEDS = {
 
 
 class AskTell(Learner):
-    """Base of black-box searchers: `ask` for candidates, `tell` their losses."""
+    """Base of black-box searchers: `ask` for candidates, `tell` their losses.
+
+    `state.room` is how many candidates still fit the budget, so that a last generation can shrink. One that sets
+    `batches` draws the rows of each step from `state.rng`, and must forget the losses of other rows.
+    """
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        if "rows" in cls.model_fields:
+            raise InvalidSetting(
+                f"{cls.__qualname__} calls a hyper-parameter 'rows', which is a method of every AskTell; rename it."
+            )
 
     @abstractmethod
     def ask(self, state: State) -> Candidates:
@@ -105,9 +123,22 @@ class AskTell(Learner):
     def tell(self, state: State, candidates: Candidates, losses: Tensor) -> None:
         """Learn from the losses `[P]` of the candidates; infinite where not finite."""
 
+    def rows(self, objective: Objective, state: State) -> Tensor | None:
+        """Numbers of the examples of this step, `[B]`, the same for all its candidates; None for all of them.
+
+        By default `objective.batch_size` different ones, drawn from `state.rng`, if `batches` is set.
+        """
+        size = objective.batch_size
+        if not self.batches or size is None or size >= objective.N:
+            return None
+        rng: Generator = state.rng  # type: ignore[attr-defined]  # whoever draws has one
+        return torch.randperm(objective.N, generator=rng, device=rng.device)[:size].to(objective.device)
+
     def step(self, objective: Objective, state: State) -> None:
+        rows = self.rows(objective, state)
+        state.room = objective.room(rows)
         candidates = self.ask(state)
-        self.tell(state, candidates, objective.losses(candidates))
+        self.tell(state, candidates, objective.losses(candidates, rows))
 
 
 # -- one learner after the other
@@ -151,6 +182,9 @@ class Sequence(Learner):
     def __str__(self) -> str:
         shares = [f",share={share:g}" for share in self.shares] or [""] * len(self.parts)
         return "+".join(f"{part}{share}" for part, share in zip(self.parts, shares, strict=True))
+
+    def whole_only(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for part in self.parts for name in part.whole_only()))
 
     def supports(self, objective: Objective) -> str | None:
         reasons = (refusal(part, objective) for part in self.parts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import sys
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -20,7 +21,8 @@ class State:
     """Base of all states; a subclass is a `@dataclass(kw_only=True)` that adds what its learner needs.
 
     theta: the current recommendation, `[D]`. iteration: the learner's natural count. finished: the reason, once there
-    is nothing left to do. phase: number of the phase, for learners that have several.
+    is nothing left to do. phase: number of the phase, for learners that have several. room: candidates that still fit
+    the budget, as an AskTell is told before each step; at least 1, which is refused if need be.
     Fields hold tensors, generators, numbers, strings, other states, and lists, tuples and dicts of them.
     """
 
@@ -30,6 +32,7 @@ class State:
     iteration: int = 0
     finished: str | None = None
     phase: int = 0
+    room: int = sys.maxsize
 
     def __init_subclass__(cls) -> None:
         State.kinds[_kind(cls)] = cls

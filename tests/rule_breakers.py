@@ -40,7 +40,7 @@ class Good(Learner):
 
     def step(self, objective: Objective, state: State) -> None:
         assert isinstance(state, GoodState)
-        count = int(max(1, min(self.population, objective.left.forwards, objective.left.evaluations)))
+        count = min(self.population, objective.room())
         candidates = state.theta + self.sigma * self.noise(count, state)
         losses = objective.losses(Population(candidates))
         best = int(losses.argmin())

@@ -31,6 +31,9 @@ class Hybrid(Learner):
         """The two learners as a sequence."""
         return Sequence(parts=(build(self.first), build(self.second)), shares=(self.split, 1 - self.split))
 
+    def whole_only(self) -> tuple[str, ...]:
+        return self.sequence.whole_only()
+
     def supports(self, objective: Objective) -> str | None:
         return refusal(self.sequence, objective)
 

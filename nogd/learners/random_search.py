@@ -40,9 +40,7 @@ class RandomSearch(Learner):
 
     def step(self, objective: Objective, state: State) -> None:
         state = cast(RandomState, state)
-        left = objective.left
-        count = int(max(1, min(self.population, left.forwards, left.evaluations)))
-        thetas = objective.space.sample(count, state.rng)
+        thetas = objective.space.sample(min(self.population, objective.room()), state.rng)
         losses = objective.losses(Population(thetas))
         best = int(losses.argmin())
         loss = float(losses[best])

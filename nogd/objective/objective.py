@@ -253,6 +253,10 @@ class Objective:
         """What the narrowest limit in force leaves of each ledger; infinity where there is none."""
         return self._till.left
 
+    def room(self, rows: Tensor | None = None) -> int:
+        """How many candidates, scored on these rows, still fit the narrowest limit; at least 1, refused if need be."""
+        return self._till.room(count_rows(rows, self.N))
+
     def within(self, limit: Limit, state: State | None = None) -> AbstractContextManager[Limit]:
         """Give a part of the budget to an inner learner, whose state is in force meanwhile.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -15,6 +16,8 @@ from nogd.objective.scoring import Described
 from nogd.objective.trace import Trace
 from nogd.objective.turns import Turns
 from nogd.state import State
+
+_PLENTY = sys.maxsize
 
 
 class Recording(Protocol):
@@ -100,6 +103,21 @@ class Till:
             min(limit.seconds for limit in limits) - ledger.seconds,
             min(limit.iterations for limit in limits) - ledger.iterations,
         )
+
+    def room(self, examples: int) -> int:
+        """How many candidates of so many examples each still fit the narrowest limit, at least 1."""
+        return max(1, min(self._room(limit, examples) for limit in self.limits))
+
+    def _room(self, limit: Limit, examples: int) -> int:
+        ledger = self.ledger
+        free = min(limit.evaluations - ledger.evaluations, _PLENTY)
+        if limit.forwards < math.inf:
+            free = min(free, (limit.forwards - ledger.forwards) * ledger.examples_in_set / examples + 1)
+        count = int(free)
+        # The quotient may be off by one where the gate, which adds up whole examples, is not.
+        while count > 0 and ledger.forwards_after(count * examples, 0, 0.0) > limit.forwards:
+            count -= 1
+        return count
 
     @contextmanager
     def within(self, limit: Limit, state: State | None) -> Iterator[Limit]:

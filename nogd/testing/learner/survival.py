@@ -80,7 +80,7 @@ def survives_a_box_of_zero_width(learner: Learner) -> None:
     _survive(learner, first_fit(learner, toys), "in a box of width 0")
 
 
-@check("Size the last call by `objective.left`, and expect BudgetSpent from any call, the first one too.")
+@check("Size the last call by `objective.room()`, and expect BudgetSpent from any call, the first one too.")
 def survives_a_budget_below_one_step(learner: Learner) -> None:
     """Any budget may be given, one forward and less than a population too."""
     for forwards in (0.5, 1, 2, 3, 7):

@@ -11,7 +11,6 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from nogd import Learner, Objective, Population, State
-from nogd_local.affordable import affordable
 
 
 @dataclass(kw_only=True)
@@ -54,7 +53,7 @@ class GuessAndCheck(Learner):
 
     def step(self, objective: Objective, state: State) -> None:
         state = cast(GuessState, state)
-        guesses = self._draw(objective, affordable(objective, self.population), state.rng)
+        guesses = self._draw(objective, min(self.population, objective.room()), state.rng)
         self._check(state, guesses, objective.losses(Population(guesses)))
         state.iteration += 1
 

@@ -11,7 +11,6 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from nogd import Learner, Objective, Population, State
-from nogd_local.affordable import affordable
 
 LARGEST_SIMPLEX = 2**30  # bytes
 
@@ -81,7 +80,7 @@ class NelderMead(Learner):
     def step(self, objective: Objective, state: State) -> None:
         state = cast(SimplexState, state)
         points = state.asked[len(state.answers) :]
-        points = points[: affordable(objective, len(points))]
+        points = points[: objective.room()]
         losses = objective.losses(Population(points))
         lowest = int(losses.argmin())
         if losses[lowest] < state.best:

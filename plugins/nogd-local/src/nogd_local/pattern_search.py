@@ -11,7 +11,6 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from nogd import Learner, Objective, State
-from nogd_local.affordable import affordable
 
 
 @dataclass(kw_only=True)
@@ -69,7 +68,7 @@ class PatternSearch(Learner):
         walk = objective.walk(state.trial)
         here = state.trial[state.coordinate]
         values = torch.stack([here + state.sigma, here - state.sigma])
-        losses = walk.losses(state.coordinate, values[: affordable(objective, 2)]).tolist()
+        losses = walk.losses(state.coordinate, values[: objective.room()]).tolist()
         loss = min(losses)
         if loss < state.trial_loss:
             walk.move(state.coordinate, values[losses.index(loss)])

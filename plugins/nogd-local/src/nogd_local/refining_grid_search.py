@@ -11,7 +11,6 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from nogd import Learner, Objective, State
-from nogd_local.affordable import affordable
 
 
 @dataclass(kw_only=True)
@@ -55,7 +54,7 @@ class RefiningGridSearch(Learner):
         walk, index = objective.walk(state.theta), state.index
         offsets = _offsets(self.points, objective.dtype, objective.device)
         values = state.theta[index] + state.ranges[index] * offsets
-        losses = walk.losses(index, values[: affordable(objective, self.points)]).tolist()
+        losses = walk.losses(index, values[: objective.room()]).tolist()
         loss = min(losses)
         best, lower = losses.index(loss), loss < state.loss
         if lower:
