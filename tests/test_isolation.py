@@ -32,6 +32,7 @@ ENDS = {
     "crashes": ("killed", "ended by SIGSEGV", "wicked.py"),
     "terminates": ("killed", "ended by SIGTERM", ""),
     "gluttonous": ("killed", "used more than 1 GiB of memory", ""),
+    "delegates": ("killed", "used more than 1 GiB of memory", ""),
     "greedy": ("error", "MemoryError", "np.ones"),
     "parent": ("budget", "the budget is spent", ""),
     "haunted": ("budget", "the budget is spent", ""),

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 from bench_help import PATIENCE, environment, python, started
 
@@ -193,6 +194,18 @@ def test_a_claim_keeps_others_away_as_long_as_its_owner_lives(store: Store) -> N
         assert not store.claim("a", 60)
         owner.kill()
         owner.wait(PATIENCE)
+        assert store.claim("a", 60)
+
+
+def test_a_claim_ends_with_its_owner_though_nobody_asks_how_that_ended(store: Store) -> None:
+    """As in a container without an init: the owner stays listed, as a zombie."""
+    with started("-c", "input()", stdin=subprocess.PIPE) as owner:
+        process = psutil.Process(owner.pid)
+        claim_as(store, socket.gethostname(), owner.pid, process.create_time(), until=time.time() + 1e6)
+        assert not store.claim("a", 60)
+        owner.kill()
+        while process.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.01)
         assert store.claim("a", 60)
 
 

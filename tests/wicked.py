@@ -146,6 +146,16 @@ class Gluttonous(Good):
             time.sleep(0.01)
 
 
+class Delegates(Good):
+    """Have a child process take the memory."""
+
+    name: ClassVar[str] = "delegates"
+
+    def misbehave(self) -> None:
+        program = f"import time; kept = bytes(range(1, 250)) * 4_000_000; time.sleep({FOREVER})"
+        subprocess.run([sys.executable, "-c", program], check=False)
+
+
 class Greedy(Good):
     """Ask for more memory at once than there is."""
 
@@ -429,9 +439,9 @@ class HolesTask(SupervisedTask):
 
 
 WICKED = (
-    Raises, Exits, Vanishes, Crashes, Terminates, Hangs, HangsInC, Freezes, Gluttonous, Greedy, Parent, Haunted,
-    Ghost, Orphan, Twin, NotANumber, Chatty, Warns, Meddles, Careless, Unsaved, Undecided, HalfALetter, LongWinded,
-    Interrupts, Closes, Speechless, Scribbles, Garbles, Stalls, StopsParent,
+    Raises, Exits, Vanishes, Crashes, Terminates, Hangs, HangsInC, Freezes, Gluttonous, Delegates, Greedy, Parent,
+    Haunted, Ghost, Orphan, Twin, NotANumber, Chatty, Warns, Meddles, Careless, Unsaved, Undecided, HalfALetter,
+    LongWinded, Interrupts, Closes, Speechless, Scribbles, Garbles, Stalls, StopsParent,
 )  # fmt: skip
 
 

@@ -49,9 +49,9 @@ def comparison() -> dict[str, Any]:
 class Experiment(BaseModel):
     """What to compare. Without learners, all registered ones; without tasks, all default ones.
 
-    timeout: seconds after which a cell is killed. memory: GiB that a cell may use, by default its share of 80 % of the
-    machine's. keep_thetas: whether to store where each run of few parameters went, for a picture. reference, baselines:
-    learners that a report marks out, the first baseline being the one to beat.
+    timeout: seconds after which a cell is killed. memory: GiB that a cell may use, by default its share of 80 % of
+    what nogd may use. keep_thetas: whether to store where each run of few parameters went, for a picture. reference,
+    baselines: learners that a report marks out, the first baseline being the one to beat.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)

@@ -26,7 +26,7 @@ from nogd.bench.line import Ended, HarnessEnd
 from nogd.bench.nursery import NUMBER
 from nogd.bench.perform import Job
 from nogd.bench.record import Record, lost_record
-from nogd.bench.system import resident_bytes
+from nogd.bench.system import resident_bytes, takes_more
 from nogd.bench.wire import Unusable
 from nogd.bench.wording import MOST, tidy
 from nogd.plugins import plugins
@@ -169,6 +169,7 @@ class _Slot:
     pid: int = 0
     served: str = ""
     deadline: float = 0.0
+    look_at: float = 0.0  # when its memory is looked at next
     points: list[dict[str, float]] = field(default_factory=list)
     log: IO[bytes] | None = None
     last_words: str = ""  # of the worker that was here last
@@ -249,12 +250,20 @@ class _Slot:
     def _guard(self, tell: Callable[[Event], None]) -> None:
         """Kill a worker that is past its deadline or over its memory, and notice one that is dead."""
         assert self.job is not None
-        resident = resident_bytes(self.pid)
-        if time.monotonic() > self.deadline:
+        now = time.monotonic()
+        if now > self.deadline:
             self._lost(tell, "timeout", f"not finished after {self.job.timeout:g} s")
-        elif self.job.memory is not None and resident > self.job.memory * 1024**3:
-            self._lost(tell, "killed", f"used more than {self.job.memory:.3g} GiB of memory")
-        elif not resident and not self.channel.has_news:  # a process that it left behind holds its line open
+        elif now >= self.look_at:
+            self.look_at = now + _WATCH_SECONDS
+            self._look(tell)
+
+    def _look(self, tell: Callable[[Event], None]) -> None:
+        assert self.job is not None
+        memory = self.job.memory
+        if memory is not None and takes_more(self.pid, memory * 1024**3):
+            self._lost(tell, "killed", f"used more than {memory:.3g} GiB of memory")
+        # It has died, and a process that it left behind holds its line open.
+        elif not resident_bytes(self.pid) and not self.channel.has_news:
             self._lost(tell, "killed", "")
 
     def close(self) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import psutil
-
+from nogd.bench.allowance import cores, memory_of_a_cell
 from nogd.bench.cell import Cell
 from nogd.bench.environment import environment
 from nogd.bench.events import Event, Executor, Finished, Pointed, Saved, Started, Warned
@@ -29,9 +27,6 @@ from nogd.reference import reference_file
 
 if TYPE_CHECKING:
     from nogd.bench.results import Results
-
-# Of the machine's memory, what all cells together may use unless told otherwise.
-_MEMORY_SHARE = 0.8
 
 
 class Progress(Protocol):
@@ -76,8 +71,8 @@ def run(
     experiment: a TOML file, a mapping or an Experiment; changes: settings of it (learners, tasks, repetitions, budget,
     threads, device, timeout, memory, keep_thetas, ...), so that `run(learners=["adam", Mine()], tasks=["diabetes"])`
     needs no file. out: the folder of the store; cells that are done there are not run again unless `fresh`, and then
-    each keeps its old run until the new one is there. jobs: cells at once, the number of cores if not given; 0 runs
-    them in this process. Raises UserError for whatever makes no sense.
+    each keeps its old run until the new one is there. jobs: cells at once, one a core that may be used if
+    not given; 0 runs them in this process. Raises UserError for whatever makes no sense.
     """
     from nogd.bench.progress import Silent, terminal
     from nogd.bench.results import load_results
@@ -145,7 +140,7 @@ def _executor(jobs: int | None, threads: int) -> Executor:
         raise PluginError(
             f"{entry.qualified_name} is registered as an executor, but is no subclass of Executor."
         )
-    return kind(jobs or os.cpu_count() or 1, threads)
+    return kind(jobs or cores(), threads)
 
 
 class _Work:
@@ -167,7 +162,7 @@ class _Work:
         self._experiment, self._store, self._session, self._progress = experiment, store, session, progress
         self._done_before = len(planned) - len(self.pending)
         self._checkpoint_seconds = checkpoint_seconds
-        self._memory = experiment.memory or psutil.virtual_memory().total * _MEMORY_SHARE / 1024**3 / workers
+        self._memory = experiment.memory or memory_of_a_cell(workers)
         self._started: dict[str, str] = {}
 
     def _is_pending(self, item: Planned) -> bool:

@@ -402,6 +402,8 @@ def _is_alive(host: str, pid: int, born: float, until: float) -> bool:
     if host != socket.gethostname():
         return time.time() < until
     try:
-        return pid != os.getpid() and abs(_born(pid) - born) < 1
+        # One that has ended keeps its number until its parent asks how, which in many a container is never.
+        at_work = pid != os.getpid() and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        return at_work and abs(_born(pid) - born) < 1
     except psutil.Error:
         return False

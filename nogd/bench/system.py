@@ -37,11 +37,7 @@ def kill_group(leader: int) -> None:
 
 def has_children() -> bool:
     """Whether this process has children that are still alive."""
-    listed = Path(f"/proc/self/task/{os.getpid()}/children")
-    try:
-        return bool(listed.read_text().strip())
-    except OSError:  # not Linux
-        return bool(psutil.Process().children())
+    return bool(_children(os.getpid()))
 
 
 def resident_bytes(pid: int) -> int:
@@ -50,3 +46,44 @@ def resident_bytes(pid: int) -> int:
         return int(psutil.Process(pid).memory_info().rss)
     except psutil.Error:
         return 0
+
+
+def takes_more(pid: int, most: float) -> bool:
+    """Whether a process with all its descendants takes more bytes of memory than that."""
+    own, kin = resident_bytes(pid), _descendants(pid)
+    if own + sum(map(resident_bytes, kin)) <= most:
+        return False
+    # A forked child seems to have what it only shares with its parent: looked at closely where that decides.
+    return own + sum(map(_share_of_memory, kin)) > most
+
+
+def _descendants(pid: int) -> list[int]:
+    found = [pid]
+    for parent in found:
+        found += _children(parent)
+    return found[1:]
+
+
+def _children(pid: int) -> list[int]:
+    """A process's children, whichever of its threads started them."""
+    try:
+        texts = [(thread / "children").read_text() for thread in Path(f"/proc/{pid}/task").iterdir()]
+        return [int(child) for text in texts for child in text.split()]
+    except OSError:  # not Linux, or it has ended meanwhile
+        return _children_by_search(pid)
+
+
+def _children_by_search(pid: int) -> list[int]:
+    try:
+        return [child.pid for child in psutil.Process(pid).children()]
+    except psutil.Error:
+        return []
+
+
+def _share_of_memory(pid: int) -> int:
+    """A process's memory, where each part that several share is divided among them (Linux; elsewhere all of it)."""
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    return resident_bytes(pid)

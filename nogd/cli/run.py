@@ -49,7 +49,9 @@ Examples:
 @click.option("--evaluations", type=int, help="Budget in loss and gradient queries.")
 @click.option("--seconds", type=float, help="Budget in seconds.")
 @click.option("--iterations", type=int, help="Budget in the learner's own iterations.")
-@click.option("--jobs", type=int, help="Cells at once; 0 for this process.  [default: number of cores]")
+@click.option(
+    "--jobs", type=int, help="Cells at once; 0 for this process.  [default: one a core that it may use]"
+)
 @click.option("--threads", type=int, help="Threads of each cell.  [default: 1]")
 @click.option(
     "--set", "sets", multiple=True, metavar="LEARNER.PARAM=VALUE", help="A hyper-parameter; may be repeated."
@@ -63,7 +65,7 @@ Examples:
 @click.option("--device", help="Where to compute, such as cuda.  [default: cpu]")
 @click.option("--timeout", type=float, help="Seconds after which a cell is killed.  [default: 300]")
 @click.option(
-    "--memory", type=float, help="GiB that a cell may use.  [default: its share of 80 % of the machine's]"
+    "--memory", type=float, help="GiB that a cell may use.  [default: its share of 80 % of what nogd may use]"
 )
 @click.option(
     "--keep-thetas/--no-keep-thetas",

@@ -47,7 +47,9 @@ def targets() -> None:
 @click.option(
     "--again", is_flag=True, help="Freeze anew what is frozen already: it moves all old scores and targets."
 )
-@click.option("--jobs", type=int, help="Cells at once; 0 for this process.  [default: number of cores]")
+@click.option(
+    "--jobs", type=int, help="Cells at once; 0 for this process.  [default: one a core that it may use]"
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
