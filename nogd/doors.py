@@ -26,6 +26,7 @@ from nogd.objective.network import Engine, Network, check_independent, private_c
 from nogd.objective.objective import Objective
 from nogd.objective.space import DEFAULT_BOX, Bounds, ParameterSpace
 from nogd.objective.stream import Stream
+from nogd.objective.taken import in_type_taken, not_processed
 from nogd.objective.workable import checked_module, with_copies
 from nogd.recorder import Point, Recorder
 from nogd.training import Ending, train
@@ -164,9 +165,10 @@ def objective(
         if batch_size is not None:
             batches.rows(torch.zeros(1, dtype=torch.long, device="cpu"))  # now, not in the midst of a run
         return Objective(make_stream(working, batches, loss, space, engine), batch_size=batch_size)
-    x, y = as_tensors(inputs, targets, working, space)
-    check_independent(working, module, x)
-    return Objective(make_network(working, x, y, loss, space, engine), batch_size=batch_size)
+    x, y = as_tensors(inputs, targets, space)
+    network = make_network(working, x, y, loss, space, engine)
+    check_independent(working, module, network.inputs)
+    return Objective(network, batch_size=batch_size)
 
 
 def make_stream(
@@ -190,17 +192,13 @@ def make_network(
     engine: Engine | None = None,
 ) -> Network:
     """A module that may be worked on, with data and loss; a DataError if they do not fit together."""
-    found = find_loss(loss)
+    found, inputs = find_loss(loss), in_type_taken(working, inputs, space.dtype)
     given, parameters = inputs.clone(), dict(working.named_parameters())
     try:
         with torch.no_grad():
             outputs = working(given)
     except Exception as error:  # whatever a forward may raise
-        first = (str(error).strip() or "it gave no reason").splitlines()[0]
-        raise DataError(
-            f"the module cannot process inputs of shape {list(inputs.shape)} and type {inputs.dtype}:"
-            f" {type(error).__name__}: {first}."
-        ) from error
+        raise not_processed(working, inputs, error) from error
     if found.targets != "as given" and (not isinstance(outputs, Tensor) or outputs.is_complex()):
         what = outputs.dtype if isinstance(outputs, Tensor) else f"a {type(outputs).__name__}"
         raise DataError(

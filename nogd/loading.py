@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import copy
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import (
@@ -14,11 +16,14 @@ from torch.utils.data import (
     IterableDataset,
     RandomSampler,
     SequentialSampler,
+    default_collate,
 )
 
+from nogd.arrays import tensor_of
 from nogd.data import as_tensors
 from nogd.errors import DataError, InvalidSetting
 from nogd.objective.space import ParameterSpace
+from nogd.objective.taken import in_type_taken
 
 # Elements of the inputs of a batch that is made of single examples: 16 MiB in float32.
 BATCH_ELEMENTS = 1 << 22
@@ -53,6 +58,7 @@ class StreamedBatches:
     def __init__(self, source: Any, module: nn.Module, space: ParameterSpace) -> None:
         self._source, self._module, self._space = _loader(source), module, space
         self._first: tuple[Tensor, Tensor] | None = None
+        self._type: torch.dtype | None = None  # of the inputs, as the module takes those of the first batch
         self._sizes = [len(inputs) for inputs, _ in self._pass()]
         if not self._sizes:
             raise DataError("the data are empty: there is no batch to learn from.")
@@ -103,16 +109,27 @@ class StreamedBatches:
 
     def _tensors(self, name: str, batch: Any) -> tuple[Tensor, Tensor]:
         if not (isinstance(batch, tuple | list) and len(batch) == 2):
-            held = f" of {len(batch)}" if isinstance(batch, tuple | list) else ""
             raise DataError(
                 f"without targets the data must come as pairs (inputs, targets), but {name} is a"
-                f" {type(batch).__name__}{held}."
+                f" {type(batch).__name__}{_held(batch)}."
             )
-        inputs, targets = batch
         try:
-            return as_tensors(inputs, targets, self._module, self._space)
+            inputs, targets = as_tensors(batch[0], batch[1], self._space)
+            return self._in_type(inputs), targets
         except DataError as error:
             raise DataError(f"{name}: {error}") from error.__cause__
+
+    def _in_type(self, inputs: Tensor) -> Tensor:
+        """The inputs in the type that the module takes: that of the first batch, the first time."""
+        if self._type is None:
+            inputs = in_type_taken(self._module, inputs, self._space.dtype)
+            self._type = inputs.dtype
+        if inputs.dtype != self._type and not self._type.is_floating_point:
+            raise DataError(
+                f"the inputs are of {inputs.dtype}, but those of the first batch of {self._type}, which the module"
+                " takes as they are; give all batches in one type."
+            )
+        return inputs.to(self._type)
 
     def _check_first(self, inputs: Tensor, targets: Tensor) -> None:
         if self._first is None:
@@ -132,6 +149,16 @@ class StreamedBatches:
             )
 
 
+def _held(batch: Any) -> str:
+    """What a batch that is no pair is made of, with what would be right."""
+    if isinstance(batch, Mapping):
+        keys = ", ".join(f"{key!r:.30}" for key in list(batch)[:5])
+        return f" that holds {keys}; choose two of them, such as (batch['x'], batch['y'])"
+    if isinstance(batch, tuple | list):
+        return f" of {len(batch)}; join several inputs to one tensor"
+    return "; data and targets in memory are given side by side: inputs, targets"
+
+
 def _loader(source: Any) -> Any:
     """What gives batches when it is iterated over, again and again."""
     if isinstance(source, DataLoader):
@@ -140,7 +167,7 @@ def _loader(source: Any) -> Any:
                 "the DataLoader shuffles, but candidates are compared on the same data in the same order; make it with"
                 " shuffle=False."
             )
-        return source
+        return _with_all_values(source)
     if isinstance(source, Dataset):
         return _batched(source)
     if isinstance(source, Iterator):
@@ -157,14 +184,35 @@ def _batched(dataset: Dataset[Any]) -> DataLoader[Any]:
         raise DataError(
             f"the Dataset {type(dataset).__name__} has no length; give it __len__, or make it an IterableDataset."
         )
-    try:
-        example = next(iter(_iterated(DataLoader(dataset, 1))), None)
-    except TypeError as error:  # of torch's default_collate
-        first = str(error).partition("\n")[0]
-        raise DataError(f"the examples of the Dataset do not make a batch: {first}") from error
+    example = next(iter(_iterated(DataLoader(dataset, 1, collate_fn=_collated))), None)
     inputs = example[0] if isinstance(example, tuple | list) and example else None
     elements = inputs.numel() if isinstance(inputs, Tensor) else 1
-    return DataLoader(dataset, max(1, BATCH_ELEMENTS // max(1, elements)))
+    return DataLoader(dataset, max(1, BATCH_ELEMENTS // max(1, elements)), collate_fn=_collated)
+
+
+def _with_all_values(loader: DataLoader[Any]) -> DataLoader[Any]:
+    """The loader as it is, or where it collates as torch does by default, one like it that hides no values."""
+    if loader.collate_fn is not default_collate:
+        return loader
+    loader = copy.copy(loader)
+    loader.collate_fn = _collated
+    return loader
+
+
+def _collated(examples: list[Any]) -> Any:
+    """A batch of the examples, as torch makes it, which by itself loses masks and does not know all types of numpy."""
+    try:
+        return default_collate([_read(example) for example in examples])
+    except (TypeError, RuntimeError) as error:
+        first = str(error).partition("\n")[0]
+        raise DataError(f"the examples of the Dataset do not make a batch: {first}") from error
+
+
+def _read(value: Any) -> Any:
+    """An example with its arrays as tensors."""
+    if isinstance(value, np.ndarray) and value.ndim:
+        return tensor_of(value, "values of an example")
+    return type(value)(map(_read, value)) if type(value) in (tuple, list) else value
 
 
 def _iterated(source: Iterable[Any]) -> Iterator[Any]:

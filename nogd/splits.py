@@ -7,16 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from nogd.arrays import tensor_of
 from nogd.errors import DataError
 
 
 @dataclass(frozen=True)
 class Split:
-    """Examples that belong together: inputs float32 `[N, ...]`, targets float32 `[N, out]` or int64 `[N]`."""
+    """Examples that belong together: inputs `[N, ...]` and targets float32 `[N, out]` or int64 `[N]`.
+
+    inputs: float32, or whole numbers and booleans as the data set gave them.
+    """
 
     inputs: Tensor
     targets: Tensor
@@ -25,9 +30,14 @@ class Split:
         return len(self.inputs)
 
 
-def checked(name: str, inputs: Tensor, targets: Tensor) -> Split:
-    """The data set `name` as one Split; raises DataError for wrong shapes and for NaN or infinite values."""
-    inputs, targets = torch.as_tensor(inputs).float(), torch.as_tensor(targets)
+def checked(name: str, inputs: Any, targets: Any) -> Split:
+    """The data set `name` as one Split; raises DataError for wrong shapes and for NaN or infinite values.
+
+    inputs, targets: tensors, or what people hold numbers in otherwise.
+    """
+    inputs = tensor_of(inputs, f"inputs of the data set {name!r}")
+    targets = tensor_of(targets, f"targets of the data set {name!r}")
+    inputs = inputs.float() if inputs.is_floating_point() else inputs
     targets = targets.float() if targets.is_floating_point() else targets.long()
     if inputs.ndim < 2 or targets.ndim != (2 if targets.is_floating_point() else 1):
         raise DataError(
@@ -91,6 +101,8 @@ def standardised(parts: Sequence[Split], fields: Sequence[str]) -> Sequence[Spli
     Columns that are constant there are only shifted. Raises DataError for class numbers.
     """
     for field in fields:
+        if field == "inputs":
+            parts = [replace(part, inputs=part.inputs.float()) for part in parts]
         fitted: Tensor = getattr(parts[0], field)
         if not fitted.is_floating_point():
             raise DataError(

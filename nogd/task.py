@@ -6,7 +6,7 @@ import functools
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
 import torch
@@ -18,11 +18,14 @@ from nogd.metrics import Metric, find_metric
 from nogd.objective.losses import LossFunction, find_loss
 from nogd.objective.mode import Mode
 from nogd.objective.space import DEFAULT_BOX, Bounds
+from nogd.objective.taken import in_type_taken
 from nogd.reference import FrozenReference
 from nogd.seeds import derive
 from nogd.splits import Split, checked, split, standardised
 
 __all__ = ["Dataset", "Metric", "Problem", "Split", "SupervisedTask", "Task", "layers"]
+
+Splits = tuple[Split, Split | None, Split | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +57,11 @@ class Dataset(ABC):
 
     @abstractmethod
     def load(self) -> tuple[Tensor, Tensor]:
-        """Inputs float32 `[N, features]`, and targets float32 `[N, outputs]` or int64 `[N]`."""
+        """Inputs `[N, features]`, and targets float32 `[N, outputs]` or int64 `[N]`.
+
+        Inputs are float32; whole numbers and booleans stay what they are for a network that takes them, such as one
+        that looks up embeddings (of a task with an empty `standardise`), and become float32 for all others.
+        """
 
 
 class Task(ABC):
@@ -112,11 +119,12 @@ class SupervisedTask(Task):
         Raises DataError where the data cannot be used, PluginError where the class is not complete.
         """
         self._check()
-        train, validation, test = self._splits()
+        module = self._network(seed)
+        train, validation, test = _as_taken(module, self._splits())
         loss, metric, scored = find_loss(type(self).loss), find_metric(self.metric), test or train
         outputs = constant_outputs(train, scored, loss)
         return Problem(
-            module=self._network(seed),
+            module=module,
             loss=type(self).loss,
             train=train,
             validation=validation,
@@ -169,7 +177,7 @@ class SupervisedTask(Task):
                 ' give a tuple of "inputs" and "targets".'
             )
 
-    def _splits(self) -> tuple[Split, Split | None, Split | None]:
+    def _splits(self) -> Splits:
         data = _loaded(_resolved(self.dataset))
         if self.split is None:
             copy = Split(data.inputs.clone(), data.targets.clone())
@@ -200,6 +208,18 @@ def _layer(leaf: nn.Module) -> str:
     if hasattr(leaf, "in_features") and hasattr(leaf, "out_features"):
         return f"{kind}({leaf.in_features}, {leaf.out_features})"
     return f"{kind}({leaf.extra_repr()})" if leaf.extra_repr() else kind
+
+
+def _as_taken(module: nn.Module, splits: Splits) -> Splits:
+    """The splits with inputs in the type that the module takes; whole numbers are float32 to most."""
+    train, *others = splits
+    kind = in_type_taken(module, train.inputs, torch.float32).dtype
+    validation, test = (None if part is None else _of_type(part, kind) for part in others)
+    return _of_type(train, kind), validation, test
+
+
+def _of_type(part: Split, kind: torch.dtype) -> Split:
+    return replace(part, inputs=part.inputs.to(kind))
 
 
 def _are_shares(shares: tuple[float, ...]) -> bool:

@@ -27,6 +27,8 @@ def portrait(problem: Problem, network: Network | None, theta: Tensor) -> dict[s
     inputs, classes = problem.train.inputs, labels(problem.train.targets)
     if network is None or classes is None or classes.ndim != 1 or inputs.shape[1:] != (2,):
         return {}
+    if not network.inputs.is_floating_point():  # between whole numbers there is nothing to show
+        return {}
     box = _box(inputs)
     with torch.no_grad():
         shares = _shares(network.outputs(theta, _places(box).to(network.inputs)))

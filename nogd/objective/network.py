@@ -125,6 +125,8 @@ class Network:
 
     def _by_calls(self, reason: str) -> tuple[Engine, str]:
         """How to call a module that is not understood: by the work that one pass is, never by the clock."""
+        if any(isinstance(part, torch.jit.ScriptModule) for part in self.module.modules()):
+            return "loop", "it is scripted, and torch.func takes only the module that it was made from"
         size = self._footprint()
         if not size.is_small(len(self.inputs)):
             why = "the module is called for each candidate, as it is too large to gain from vmap"
@@ -280,13 +282,17 @@ def private_copy(module: nn.Module) -> nn.Module:
     attributes = (value for part in module.modules() for value in vars(part).values())
     computed = [value for value in attributes if isinstance(value, Tensor) and not value.is_leaf]
     try:
-        return copy.deepcopy(module, {id(tensor): tensor.detach().clone() for tensor in computed})
+        with torch.no_grad():  # the parameters of a scripted copy would be computed from the original's
+            made = copy.deepcopy(module, {id(tensor): tensor.detach().clone() for tensor in computed})
     except Exception as error:  # whatever the module's parts raise
         first = str(error).partition("\n")[0]
         raise InvalidSetting(
             f"the module cannot be copied to work on ({type(error).__name__}: {first}); give what cannot be copied a"
             " __deepcopy__, or keep it elsewhere."
         ) from error
+    for own, parameter in zip(made.parameters(), module.parameters(), strict=True):
+        own.requires_grad_(parameter.requires_grad)
+    return made
 
 
 def check_independent(working: nn.Module, module: nn.Module, inputs: Tensor) -> None:
