@@ -27,6 +27,8 @@ UNEQUAL = {
     "seconds", "cpu_seconds", "overhead_seconds", "measure_seconds", "memory_mb", "started", "finished", "session",
 }  # fmt: skip
 _SECONDS = CURVE_COLUMNS.index("seconds")
+# The variable by which all processes of a command are found again.
+MARK = "NOGD_TEST_MARK"
 # For loaded machines: nothing here takes a fraction of it.
 PATIENCE = 120
 

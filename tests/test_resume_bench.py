@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
-from bench_help import PATIENCE, WICKED, Watcher, deeds, environment, marked, rows, started, statuses
+from bench_help import MARK, PATIENCE, WICKED, Watcher, deeds, environment, marked, rows, started, statuses
 
 from nogd.bench.events import Saved, Started
 from nogd.bench.experiment import make_experiment
@@ -24,7 +24,6 @@ from nogd.bench.run import Summary, execute
 from nogd.bench.store import Store
 from nogd.plugins import PluginSettings, configured
 
-MARK = "NOGD_TEST_MARK"
 # Arguments: plugin, experiment file, folder. Says what happens; begins when it is told to.
 HARNESS = """
 import sys
