@@ -10,7 +10,7 @@ Installed: the package's pyproject.toml names the module in the entry-point grou
 
 Given by hand: `nogd --plugin ./file.py`, `nogd --plugin ./folder` or `nogd --plugin my_package.plugin`.
 
-What a hook offers has a `name`, which users write (no spaces, commas, `+` or `=`). It is one of
+What a hook offers has a `name`, which users write (no spaces, quotes, or any of `, + = ( ) ;`). It is one of
 
 * a class with a class variable `name` and a docstring, whose first line is the summary shown in lists;
 * an object with `name` and `summary`;

@@ -22,8 +22,8 @@ KINDS = {  # kind -> (what `nogd list` calls them, the hook that gives them)
     "loss": ("losses", "nogd_losses"),
 }
 
-# "grid-search,points=20+adam" is read by these signs, so that no name may hold them.
-_NOT_IN_NAMES = re.compile(r"[\s,+=]")
+# "grid-search,points=20+hybrid(a; b)" is read by these signs, so that no name may hold them.
+_NOT_IN_NAMES = re.compile(r"[\s,+=();'\"]")
 
 
 @dataclass(frozen=True)
@@ -199,7 +199,7 @@ def entry_of(kind: str, item: object, source: Source) -> Entry:
     if not isinstance(name, str):
         raise TypeError(f"{_shortened(item)} has no string 'name', as a class, an object or a Lazy should")
     if not name or _NOT_IN_NAMES.search(name):
-        raise ValueError(f"the name {name!r} is empty or holds a space, ',', '+' or '='")
+        raise ValueError(f"the name {name!r} is empty or holds a space, a quote or one of , + = ( ) ;")
     return Entry(kind, name, _summary(item), source, item)
 
 

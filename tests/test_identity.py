@@ -146,7 +146,9 @@ def test_a_part_of_a_task_from_another_plugin(site: Site, name: str, part: str, 
     assert now() != before
 
 
-@pytest.mark.parametrize("learner", ["{0}", "adam+{0}"])
+@pytest.mark.parametrize(
+    "learner", ["{0}", "hybrid,first={0},second={0}", "hybrid(adam;{0})", "adam+{0}", "hybrid(adam+{0};sgd)"]
+)
 def test_a_learner_within_another(site: Site, name: str, learner: str) -> None:
     file = site.write(f"{name}.py", LEARNER.format(name=name))
     before = id_of(file, learner=learner.format(f"{name}-climb"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import json
+from typing import ClassVar, Literal
 
 import pytest
 from hypothesis import given, settings
@@ -10,13 +11,16 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 import nogd
+from nogd import hookimpl
+from nogd.bench.cell import settings_of
 from nogd.errors import InvalidSetting, UnknownName, UserError
 from nogd.learners.adam import Adam
 from nogd.learners.grid_search import GridSearch
 from nogd.learners.hybrid import Hybrid
 from nogd.learners.random_search import RandomSearch
 from nogd.learners.sgd import Sgd
-from nogd.names import build, make, parse_setting
+from nogd.names import InnerLearner, as_learner, build, make, parse_setting, written
+from nogd.plugins import PluginSettings, configured, plugins
 
 
 @pytest.mark.parametrize(
@@ -50,6 +54,115 @@ def test_settings_beside_a_name():
     assert build("adam,lr=0.5", {"lr": 0.25}) == Adam(lr=0.25)
     assert build(RandomSearch, {"population": 3}) == RandomSearch(population=3)
     assert build(Adam(lr=3)) == Adam(lr=3)
+
+
+@pytest.mark.parametrize(
+    ("text", "learner"),
+    [
+        ("hybrid(random-search)", Hybrid(first=RandomSearch())),
+        (
+            "hybrid( random-search , population=3 ; sgd),split=0.1",
+            Hybrid(first=RandomSearch(population=3), second=Sgd(), split=0.1),
+        ),
+        ("hybrid,first='adam,lr=0.5'", Hybrid(first=Adam(lr=0.5))),
+        (
+            "hybrid(hybrid(sgd; sgd+adam); adam,lr=1)+sgd",
+            nogd.Sequence(
+                parts=(
+                    Hybrid(
+                        first=Hybrid(first=Sgd(), second=nogd.Sequence(parts=(Sgd(), Adam()))),
+                        second=Adam(lr=1),
+                    ),
+                    Sgd(),
+                )
+            ),
+        ),
+        ("(adam)", nogd.Sequence(parts=(Adam(),))),
+        (
+            "(adam+sgd),share=2+adam",
+            nogd.Sequence(parts=(nogd.Sequence(parts=(Adam(), Sgd())), Adam()), shares=(2, 1)),
+        ),
+    ],
+)
+def test_learners_within_learners(text, learner):
+    assert build(text) == learner
+    assert build(str(learner)) == learner
+
+
+class Wordy(nogd.Learner):
+    """Takes words, and a learner that need not be there."""
+
+    name: ClassVar[str] = "test-wordy"
+    mode: Literal["none", "half", "true"] = "half"
+    note: str | None = "x"
+    pair: tuple[float, str] = (0.0, "")
+    table: dict[str, int] = Field(default_factory=dict)
+    inner: InnerLearner | None = None
+
+    def init(self, objective, theta, rng):
+        return nogd.State(theta=theta)
+
+    def step(self, objective, state):
+        state.finished = "nothing to do"
+
+
+@hookimpl
+def nogd_learners():
+    return [Wordy]
+
+
+KNOWN = [*(entry.load() for entry in plugins().learners), Wordy]
+PLAIN = st.sampled_from([kind() for kind in KNOWN])
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(
+    ["none", "None", "null", "a,b=c", "a+b", "(", "'", "it's", "true", "1e3", "x; y)", " ", "\\", "[1]"]
+)
+WORDY = st.builds(
+    Wordy,
+    mode=st.sampled_from(["none", "half", "true"]),
+    note=st.none() | TEXTS,
+    pair=st.tuples(st.floats(allow_nan=False), TEXTS),
+    table=st.dictionaries(TEXTS, st.integers(), max_size=2),
+    inner=st.none() | PLAIN,
+)
+SIMPLE = (
+    PLAIN
+    | WORDY
+    | st.builds(
+        Adam, lr=st.floats(1e-12, 1e12), rows=st.none() | st.integers(1, 10**6), plateau=st.booleans()
+    )
+    | st.builds(GridSearch, points=st.integers(2, 999))
+)
+
+
+def _composed(inner):
+    several = st.lists(inner, min_size=1, max_size=3).map(tuple)
+    shared = several.flatmap(
+        lambda parts: st.lists(st.floats(1e-3, 1e6), min_size=len(parts), max_size=len(parts)).map(
+            lambda shares: nogd.Sequence(parts=parts, shares=tuple(shares))
+        )
+    )
+    hybrids = st.builds(Hybrid, first=inner, second=inner, split=st.floats(0.01, 0.99))
+    return hybrids | shared | several.map(lambda parts: nogd.Sequence(parts=parts))
+
+
+@settings(deadline=None, derandomize=True, max_examples=250)
+@given(learner=st.recursive(SIMPLE, _composed, max_leaves=5))
+def test_every_learner_is_written_as_it_is_read(learner):
+    with configured(PluginSettings((__file__,))):
+        assert build(str(learner)) == learner
+        assert written(learner) == str(learner)
+        assert (
+            as_learner({"name": learner.name, "settings": json.loads(json.dumps(settings_of(learner)))})
+            == learner
+        )
+
+
+@pytest.mark.parametrize("text", ["none", "NONE", "'none'"])
+def test_a_word_that_is_none_of_pythons(text):
+    name, value = parse_setting(f"mode={text}")
+    assert make(Wordy, {name: value}) == Wordy(mode="none")
+    assert make(Wordy, dict([parse_setting("note=none")])).note is None
+    assert make(Wordy, dict([parse_setting("note='none'")])).note == "none"
 
 
 @settings(deadline=None, derandomize=True, max_examples=60)
@@ -128,6 +241,22 @@ def test_values_of_several_kinds():
         ("adam,share=much+sgd", InvalidSetting, "shares .* positive numbers"),
         ("adam,share=-1+sgd", InvalidSetting, "shares .* positive numbers"),
         ("adam,lr=1,lr=2", InvalidSetting, "gives lr twice"),
+        (
+            "hybrid,first=adam,lr=2",
+            InvalidSetting,
+            r"no hyper-parameter 'lr'.* in parentheses: hybrid\(adam,lr=",
+        ),
+        ("adam(sgd)", InvalidSetting, "gives adam 1 learners, but it takes none"),
+        ("hybrid(sgd;sgd;adam)", InvalidSetting, "gives hybrid 3 learners, but it takes 2 at most"),
+        ("hybrid(sgd", InvalidSetting, "parentheses do not match"),
+        ("hybrid(sgd)x(adam)", InvalidSetting, "parentheses do not match"),
+        ("(adam;sgd)", InvalidSetting, "parentheses hold one sequence"),
+        ("(adam),lr=1", InvalidSetting, "parentheses hold one sequence"),
+        ("(adam),lr=1+sgd", InvalidSetting, "parentheses hold one sequence"),
+        ("hybrid(" * 5_000 + ")" * 5_000, InvalidSetting, "nested more than 20 deep"),
+        ("hybrid(addam)", UnknownName, r"'addam'; did you mean 'adam'\?"),
+        ("adam,lr=" + "[" * 5_000, InvalidSetting, "lr = "),
+        ("adam,lr=[" + "-" * 50_000 + "1]", InvalidSetting, "lr = "),
     ],
 )
 def test_what_is_wrong_is_said_in_one_sentence(text, error, sentence):

@@ -56,7 +56,7 @@ def identity(learner: Learner, package: str, version: str) -> dict[str, Any]:
 
 def settings_of(learner: Learner) -> dict[str, Any]:
     """All hyper-parameters, defaults too, in plain JSON; learners inside by name and hyper-parameters."""
-    values = {name: _finite(value) for name, value in learner.model_dump(mode="json").items()}
+    values: dict[str, Any] = _finite(learner.model_dump(mode="json"))
     return values | {
         name: _inner(getattr(learner, name)) for name in values if _holds_learners(getattr(learner, name))
     }
@@ -64,12 +64,16 @@ def settings_of(learner: Learner) -> dict[str, Any]:
 
 def _finite(value: Any) -> Any:
     """JSON knows no infinity; as text it is still read as the same number."""
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _holds_learners(value: Any) -> bool:
     return isinstance(value, Learner) or (
-        isinstance(value, tuple) and any(isinstance(v, Learner) for v in value)
+        isinstance(value, tuple | list) and any(isinstance(v, Learner) for v in value)
     )
 
 

@@ -12,7 +12,7 @@ from nogd.bench.code import Code, CodeReader
 from nogd.bench.experiment import Entry, Experiment
 from nogd.errors import InvalidSetting, NogdWarning, PluginError
 from nogd.learner import Learner, Sequence
-from nogd.names import build, first_complaint
+from nogd.names import build, first_complaint, written
 from nogd.objective.meter import Budget
 from nogd.objective.mode import checked_mode
 from nogd.plugins import plugins
@@ -99,9 +99,7 @@ def _learners(experiment: Experiment, code: CodeReader) -> list[_Labelled]:
 def _labelled(entry: Entry, code: CodeReader) -> _Labelled:
     learner = build(entry.use, entry.settings)
     package, version = _provenance(learner, code)
-    # Of two packages' learners of one name, the way it was asked for tells which is meant.
-    qualified = isinstance(entry.use, str) and "/" in entry.use and not entry.settings
-    label = entry.label or (str(entry.use) if qualified else str(learner))
+    label = entry.label or written(learner)
     return _Labelled(
         label, learner, identity(learner, package, version), code.of_learner(learner), entry.budget
     )

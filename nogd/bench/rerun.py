@@ -17,6 +17,8 @@ from nogd.bench.plan import Planned, plan
 from nogd.bench.record import CURVE_COLUMNS, FAILED, Record
 from nogd.bench.store import Store
 from nogd.errors import InvalidSetting, UnknownName
+from nogd.names import as_learner
+from nogd.plugins import plugins
 
 _SECONDS = CURVE_COLUMNS.index("seconds")
 
@@ -60,9 +62,33 @@ def _row(store: Store, id_: str) -> dict[str, Any]:
 
 
 def _planned(row: dict[str, Any]) -> Planned:
-    entry = {"use": _use(row["learner_name"], json.loads(row["hyper"])), "label": row["learner"]}
-    if row["learner_name"] != "sequence":
-        entry |= json.loads(row["hyper"])
+    try:
+        item = _planned_anew(row)
+    except UnknownName as error:
+        raise UnknownName(
+            f"{error} The run took it from {row['package']} {row['version']} (its task from {row['task_package']});"
+            " install that, or give --plugin as you did then."
+        ) from None
+    if item.cell.id != row["id"]:
+        then = f"{row['package']} {row['version']}"
+        now = f"{item.cell.learner['package']} {item.cell.learner['version']}"
+        changed = (
+            f"then {then}, now {now}"
+            if then != now
+            else "that of its task, data, loss or metric, or nogd's own"
+        )
+        raise InvalidSetting(
+            f"{item.cell.name} cannot be repeated exactly: its code is not what it was ({changed}); install that"
+            " version, or run the experiment again."
+        )
+    return item
+
+
+def _planned_anew(row: dict[str, Any]) -> Planned:
+    qualified = f"{row['package']}/{row['learner_name']}"  # a plugin's twin of a built-in learner is found by it alone
+    name = qualified if qualified in plugins().learners else row["learner_name"]
+    learner = as_learner({"name": name, "settings": json.loads(row["hyper"])})
+    entry = {"use": learner, "label": row["learner"]}
     experiment = make_experiment(
         {
             "learners": [entry],
@@ -73,33 +99,7 @@ def _planned(row: dict[str, Any]) -> Planned:
             "device": row["device"],
         }
     )
-    try:
-        item = plan(experiment)[-1]
-    except UnknownName as error:
-        raise UnknownName(
-            f"{error} The run took it from {row['package']} {row['version']} (its task from {row['task_package']});"
-            " install that, or give --plugin as you did then."
-        ) from None
-    if item.cell.id != row["id"]:
-        raise InvalidSetting(
-            f"{item.cell.name} cannot be repeated exactly: its code is not what it was (then {row['package']}"
-            f" {row['version']}, now {item.cell.learner['package']} {item.cell.learner['version']}); install that"
-            " version, or run the experiment again."
-        )
-    return item
-
-
-def _use(name: str, settings: dict[str, Any]) -> str:
-    """A learner's name; a sequence's as the grammar writes it."""
-    if name != "sequence":
-        return name
-    shares = settings["shares"] or [None] * len(settings["parts"])
-    return "+".join(_part(part, share) for part, share in zip(settings["parts"], shares, strict=True))
-
-
-def _part(part: dict[str, Any], share: float | None) -> str:
-    given = part["settings"] | ({} if share is None else {"share": share})
-    return ",".join([str(part["name"]), *(f"{name}={value}" for name, value in given.items())])
+    return plan(experiment)[-1]
 
 
 def _again(job: Job, threads: int) -> Record:

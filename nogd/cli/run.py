@@ -54,7 +54,11 @@ Examples:
 )
 @click.option("--threads", type=int, help="Threads of each cell.  [default: 1]")
 @click.option(
-    "--set", "sets", multiple=True, metavar="LEARNER.PARAM=VALUE", help="A hyper-parameter; may be repeated."
+    "--set",
+    "sets",
+    multiple=True,
+    metavar="LEARNER.PARAM=VALUE",
+    help="A hyper-parameter of a selected learner, also within a sequence; may be repeated.",
 )
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("nogd-runs"), show_default=True, help="Folder."

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from nogd.bench.experiment import Entry, Experiment, make_experiment
 from nogd.bench.plan import usable
 from nogd.errors import InvalidSetting, did_you_mean
-from nogd.names import parse_setting
+from nogd.learner import Learner, Sequence
+from nogd.names import (
+    build,
+    changed_within,
+    class_of,
+    inner_learners,
+    outer_class,
+    parse_setting,
+    written,
+)
 from nogd.plugins import plugins
 
 _LIMITS = ("forwards", "evaluations", "seconds", "iterations")
@@ -41,20 +51,43 @@ def select(
 
 
 def _with_settings(experiment: Experiment, sets: tuple[str, ...]) -> Experiment:
+    """With hyper-parameters of learners that are selected, also within a sequence or another learner."""
     entries = list(experiment.learners) or [Entry(use=name) for name in usable(plugins().learners)]
     for text in sets:
-        learner, setting = _parsed(text)
-        places = [place for place, entry in enumerate(entries) if _name(entry) == learner]
-        if not places:
-            names = [_name(entry) for entry in entries]
+        name, setting = _parsed(text)
+        changed = [_changed(entry, name, setting) for entry in entries]
+        if not any(changed):
+            selected = list(dict.fromkeys(each for entry in entries for each in _names_in(entry)))
             raise InvalidSetting(
-                f"--set {text}: no selected learner is named {learner!r}{did_you_mean(learner, names)}"
-                f" Selected: {', '.join(names)}."
+                f"--set {text}: no selected learner is named {name!r}{did_you_mean(name, selected)}"
+                f" Selected: {', '.join(selected)}."
             )
-        for place in places:
-            old = entries[place]
-            entries[place] = old.model_copy(update=dict([setting]))
+        entries = [new or entry for new, entry in zip(changed, entries, strict=True)]
     return make_experiment(experiment, learners=tuple(entries))
+
+
+def _changed(entry: Entry, name: str, setting: tuple[str, Any]) -> Entry | None:
+    """The entry with that setting; None where no learner in it has that name."""
+    kind = class_of(name) if name in plugins().learners else None
+    if kind is None:
+        return None
+    if outer_class(entry.use) is kind:  # it need not be complete yet
+        return entry.model_copy(update=dict([setting]))
+    learner = build(entry.use, entry.settings)
+    if not any(type(each) is kind for each in _all_in(learner)):
+        return None
+    use = written(changed_within(learner, kind, dict([setting])))
+    return Entry(use=use, label=entry.label, budget=entry.budget)
+
+
+def _names_in(entry: Entry) -> list[str]:
+    return [each.name for each in _all_in(build(entry.use, entry.settings)) if not isinstance(each, Sequence)]
+
+
+def _all_in(learner: Learner) -> Iterator[Learner]:
+    yield learner
+    for inner in inner_learners(learner):
+        yield from _all_in(inner)
 
 
 def _parsed(text: str) -> tuple[str, tuple[str, Any]]:
@@ -63,7 +96,3 @@ def _parsed(text: str) -> tuple[str, tuple[str, Any]]:
     if not (equals and dot and learner and parameter):
         raise InvalidSetting(f"--set {text}: write it as LEARNER.PARAM=VALUE, such as adam.lr=0.01.")
     return learner, parse_setting(f"{parameter}={value}")
-
-
-def _name(entry: Entry) -> str:
-    return entry.use.partition(",")[0] if isinstance(entry.use, str) else str(entry.use)

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from nogd.learner import Learner, Sequence, refusal
-from nogd.names import build
+from nogd.names import InnerLearner, build
 from nogd.objective.objective import Objective
 from nogd.state import State
 
@@ -17,19 +17,24 @@ from nogd.state import State
 class Hybrid(Learner):
     """One learner, then a second from where the first ended; grid search and Adam unless told otherwise.
 
-    The same as the sequence "grid-search+adam", with half the budget for each. Source: the research repository "Neural
+    The same as the sequence "grid-search+adam", with half the budget for each; others in parentheses, as in
+    "hybrid(random-search; adam,lr=0.01)". Source: the research repository "Neural
     Networks Learning Without Gradient Descent", that nogd grew out of.
     """
 
     name: ClassVar[str] = "hybrid"
-    first: str = Field("grid-search", description="the learner that begins, with its hyper-parameters")
-    second: str = Field("adam", description="the learner that goes on, with its hyper-parameters")
+    first: InnerLearner = Field(
+        default_factory=lambda: build("grid-search"), description="the learner that begins"
+    )
+    second: InnerLearner = Field(
+        default_factory=lambda: build("adam"), description="the learner that goes on"
+    )
     split: float = Field(0.5, gt=0, lt=1, description="share of the budget that the first may spend")
 
     @cached_property
     def sequence(self) -> Sequence:
         """The two learners as a sequence."""
-        return Sequence(parts=(build(self.first), build(self.second)), shares=(self.split, 1 - self.split))
+        return Sequence(parts=(self.first, self.second), shares=(self.split, 1 - self.split))
 
     def whole_only(self) -> tuple[str, ...]:
         return self.sequence.whole_only()
