@@ -8,9 +8,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
+import any_learner
 import pytest
 import torch
+from any_learner import LEARNERS
 from bench_help import WICKED, Watcher, command, rows
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from nogd import Budget, Experiment
 from nogd.bench.experiment import make_experiment
@@ -139,6 +143,72 @@ def test_what_is_printed_means_the_same_and_prints_the_same(tmp_path: Path, opti
 
 def value_of(options: list[str], name: str) -> float | None:
     return float(options[options.index(f"--{name}") + 1]) if f"--{name}" in options else None
+
+
+@settings(deadline=None, derandomize=True, max_examples=60)
+@given(
+    learners=st.lists(LEARNERS, min_size=1, max_size=3, unique_by=str),
+    tasks=st.lists(st.sampled_from(["iris", "wine", "parity", "nogd/digits"]), max_size=2, unique=True),
+    lr=st.sampled_from(["0.5", "1e-3", "inf", ""]),
+    note=st.sampled_from(["none", "'none'", "(1, 2)", "a;b", ""]),
+    limits=st.fixed_dictionaries(
+        {}, optional={"forwards": st.floats(0.5, 1e12), "iterations": st.integers(1, 10**6)}
+    ),
+)
+def test_what_is_printed_plans_the_same_cells(
+    learners: list[Any], tasks: list[str], lr: str, note: str, limits: dict[str, Any]
+) -> None:
+    given = dict.fromkeys(("forwards", "evaluations", "seconds", "iterations")) | limits
+    texts = tuple(map(str, learners))
+    sets = [("adam.lr", lr, "adam"), ("test-wordy.note", note, "test-wordy")]
+    asked = tuple(f"{name}={value}" for name, value, who in sets if value and who in "".join(texts))
+    with configured(PluginSettings((any_learner.__file__,))):
+        try:
+            made = select(None, False, texts, tuple(tasks), asked, given)
+            cells = [(item.cell.id, item.cell.label) for item in plan(made)]
+        except UserError:
+            assume(False)  # by a setting for all of them two have become one, or it is for none of them
+        printed = make_experiment(tomllib.loads(made.to_toml()))
+        assert [(item.cell.id, item.cell.label) for item in plan(printed)] == cells
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-l", "addam"],
+        ["-t", "irsi"],
+        ["-l", "adam", "-l", "adam,lr=0.1"],
+        ["-t", "iris", "-t", "nogd/iris"],
+        ["-l", "adam,lr=fast"],
+        ["--all", "--device", "nowhere"],
+        ["--all", "--jobs", -1],
+        ["-l", "hybrid(adam,lr=no)"],
+    ],
+    ids=str,
+)
+def test_what_a_run_refuses_is_not_printed(words: list[object], tmp_path: Path) -> None:
+    refused = command("run", *words, "--out", tmp_path / "runs")
+    printed = command("run", *words, "--print-experiment")
+    assert (refused.exit_code, printed.exit_code, printed.stdout) == (2, 2, "")
+    assert printed.stderr == refused.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_settings_reach_a_learner_within_others() -> None:
+    words = ["-l", "grid-search,points=3+adam", "-l", "hybrid(random-search)", "-l", "adam", "-t", "iris"]
+    sets = ["--set", "adam.lr=0.5", "--set", "grid-search.points=4"]
+    labels = [item.cell.label for item in plan(make_experiment(tomllib.loads(printed(*words, *sets))))]
+    assert labels[:3] == [
+        "grid-search,points=4+adam,lr=0.5",
+        "hybrid(random-search; adam,lr=0.5)",
+        "adam,lr=0.5",
+    ]
+
+
+@pytest.mark.parametrize("depth", [200, 5_000, 100_000])
+def test_a_file_that_is_nested_deep_is_one_sentence(tmp_path: Path, depth: int) -> None:
+    path = file_of(tmp_path, "tasks = " + "[" * depth + "]" * depth)
+    wrong("experiment.toml" if depth > 1_000 else "tasks", "run", path)
 
 
 def test_defaults_are_not_printed() -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import ClassVar, Literal
+from typing import ClassVar
 
+import any_learner
 import pytest
+from any_learner import LEARNERS, Wordy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field
 
 import nogd
-from nogd import hookimpl
 from nogd.bench.cell import settings_of
 from nogd.errors import InvalidSetting, UnknownName, UserError
 from nogd.learners.adam import Adam
@@ -19,8 +20,8 @@ from nogd.learners.grid_search import GridSearch
 from nogd.learners.hybrid import Hybrid
 from nogd.learners.random_search import RandomSearch
 from nogd.learners.sgd import Sgd
-from nogd.names import InnerLearner, as_learner, build, make, parse_setting, written
-from nogd.plugins import PluginSettings, configured, plugins
+from nogd.names import as_learner, build, make, parse_setting, written
+from nogd.plugins import PluginSettings, configured
 
 
 @pytest.mark.parametrize(
@@ -89,66 +90,10 @@ def test_learners_within_learners(text, learner):
     assert build(str(learner)) == learner
 
 
-class Wordy(nogd.Learner):
-    """Takes words, and a learner that need not be there."""
-
-    name: ClassVar[str] = "test-wordy"
-    mode: Literal["none", "half", "true"] = "half"
-    note: str | None = "x"
-    pair: tuple[float, str] = (0.0, "")
-    table: dict[str, int] = Field(default_factory=dict)
-    inner: InnerLearner | None = None
-
-    def init(self, objective, theta, rng):
-        return nogd.State(theta=theta)
-
-    def step(self, objective, state):
-        state.finished = "nothing to do"
-
-
-@hookimpl
-def nogd_learners():
-    return [Wordy]
-
-
-KNOWN = [*(entry.load() for entry in plugins().learners), Wordy]
-PLAIN = st.sampled_from([kind() for kind in KNOWN])
-TEXTS = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(
-    ["none", "None", "null", "a,b=c", "a+b", "(", "'", "it's", "true", "1e3", "x; y)", " ", "\\", "[1]"]
-)
-WORDY = st.builds(
-    Wordy,
-    mode=st.sampled_from(["none", "half", "true"]),
-    note=st.none() | TEXTS,
-    pair=st.tuples(st.floats(allow_nan=False), TEXTS),
-    table=st.dictionaries(TEXTS, st.integers(), max_size=2),
-    inner=st.none() | PLAIN,
-)
-SIMPLE = (
-    PLAIN
-    | WORDY
-    | st.builds(
-        Adam, lr=st.floats(1e-12, 1e12), rows=st.none() | st.integers(1, 10**6), plateau=st.booleans()
-    )
-    | st.builds(GridSearch, points=st.integers(2, 999))
-)
-
-
-def _composed(inner):
-    several = st.lists(inner, min_size=1, max_size=3).map(tuple)
-    shared = several.flatmap(
-        lambda parts: st.lists(st.floats(1e-3, 1e6), min_size=len(parts), max_size=len(parts)).map(
-            lambda shares: nogd.Sequence(parts=parts, shares=tuple(shares))
-        )
-    )
-    hybrids = st.builds(Hybrid, first=inner, second=inner, split=st.floats(0.01, 0.99))
-    return hybrids | shared | several.map(lambda parts: nogd.Sequence(parts=parts))
-
-
 @settings(deadline=None, derandomize=True, max_examples=250)
-@given(learner=st.recursive(SIMPLE, _composed, max_leaves=5))
+@given(learner=LEARNERS)
 def test_every_learner_is_written_as_it_is_read(learner):
-    with configured(PluginSettings((__file__,))):
+    with configured(PluginSettings((any_learner.__file__,))):
         assert build(str(learner)) == learner
         assert written(learner) == str(learner)
         assert (

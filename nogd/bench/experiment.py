@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from nogd.errors import InvalidSetting, did_you_mean
 from nogd.learner import Learner
-from nogd.names import build, first_complaint
+from nogd.names import build, first_complaint, written
 from nogd.objective.meter import Budget
 from nogd.task import Task
 
@@ -99,7 +99,10 @@ class Experiment(BaseModel):
         everything = (
             "" if self.learners or self.tasks else "# No learners and no tasks are named: all of them.\n"
         )
-        return everything + tomli_w.dumps(_plain(self))
+        text = everything + tomli_w.dumps(_plain(self))
+        if not text.isascii() and text.encode("utf-8", "replace").decode() != text:
+            raise InvalidSetting("the experiment holds text that is no Unicode, which no file can hold.")
+        return text
 
 
 def make_experiment(given: Experiment | Mapping[str, Any] | str | Path | None, **changes: Any) -> Experiment:
@@ -119,6 +122,10 @@ def make_experiment(given: Experiment | Mapping[str, Any] | str | Path | None, *
 def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise InvalidSetting(
+            f"the experiment file {str(path)!r} is nested too deep to be an experiment."
+        ) from None
     except FileNotFoundError:
         raise InvalidSetting(f"there is no experiment file {str(path)!r}.") from None
     except OSError as error:
@@ -156,10 +163,7 @@ def _toml_value(name: str, value: Any) -> Any:
     if isinstance(value, Entry):
         named = {"label": value.label, "budget": value.budget}
         given = {key: _toml_value(key, item) for key, item in named.items() if item is not None}
-        settings = _typed_settings(value)
-        nones = "".join(f",{key}=none" for key in settings if settings[key] is None)  # TOML has no None
-        typed = {key: setting for key, setting in settings.items() if setting is not None}
-        return {"use": _toml_value("learners", value.use) + nones, **given, **typed}
+        return _use(value) | given
     if isinstance(value, Budget):
         return {
             k: int(v) if float(v).is_integer() else v for k, v in value.model_dump(exclude_none=True).items()
@@ -175,13 +179,16 @@ def _toml_value(name: str, value: Any) -> Any:
     )
 
 
-def _typed_settings(entry: Entry) -> dict[str, Any]:
-    """The hyper-parameters as the learner understands them: options are text, a file should hold numbers."""
+def _use(entry: Entry) -> dict[str, Any]:
+    """What to use, with hyper-parameters as the learner understands them: options are text, a file should hold numbers.
+
+    Those that TOML has no type for, such as None, are written behind the name.
+    """
+    use = _toml_value("learners", entry.use)
     if not entry.settings:
-        return {}
+        return {"use": use}
     learner = build(entry.use, entry.settings)
     understood = {name: getattr(learner, name) for name in entry.settings}
-    return {
-        name: value if isinstance(value, bool | int | float | str) else entry.settings[name]
-        for name, value in understood.items()
-    }
+    if all(type(value) in (bool, int, float, str) for value in understood.values()):
+        return {"use": use, **understood}
+    return {"use": written(learner)}

@@ -95,9 +95,7 @@ def execute(
 
     checkpoint_seconds: how much of a run is lost at most if all processes are killed.
     """
-    find_device(experiment.device)  # here once, rather than in every cell
-    planned = plan(experiment)
-    executor = _executor(jobs, experiment.threads)
+    planned, executor = prepare(experiment, jobs)
     store = Store(out, create=True)
     try:
         ids = [item.cell.id for item in planned]
@@ -112,6 +110,12 @@ def execute(
         return Summary(tuple(ids), work.ran, work.failed)
     finally:
         store.close()
+
+
+def prepare(experiment: Experiment, jobs: int | None) -> tuple[list[Planned], Executor]:
+    """The cells, and what is to run them. Raises UserError for whatever a run refuses before it begins."""
+    find_device(experiment.device)  # here once, rather than in every cell
+    return plan(experiment), _executor(jobs, experiment.threads)
 
 
 def _begin(experiment: Experiment, planned: Sequence[Planned], store: Store) -> int:

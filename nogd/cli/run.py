@@ -104,6 +104,9 @@ def run(
 
     made = select(experiment, everything, learners, tasks, sets, settings)
     if print_experiment:
+        from nogd.bench.run import prepare
+
+        prepare(made, jobs)  # what a run refuses is refused here too
         click.echo(made.to_toml(), nl=False)
         return
     _run(made, out, jobs, fresh, watch)
