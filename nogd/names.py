@@ -14,8 +14,9 @@ from pydantic import BeforeValidator, SerializeAsAny, ValidationError
 
 from nogd.errors import InvalidSetting, did_you_mean
 from nogd.grammar import head_of, learners_in, settings_in, value_of
-from nogd.learner import Learner, Sequence, learner_fields, spelled
+from nogd.learner import Learner, Sequence
 from nogd.plugins import plugins
+from nogd.spelling import learner_fields, spelled
 
 
 def build(learner: str | Learner | type[Learner], settings: Mapping[str, Any] | None = None) -> Learner:
