@@ -19,7 +19,7 @@ from nogd.errors import InvalidSetting
 from nogd.objective.candidates import Candidates, Population
 from nogd.objective.meter import Limit
 from nogd.objective.objective import Objective
-from nogd.state import State
+from nogd.state import State, has_ended
 
 # Words that the doors (nogd.fit, the command line, TOML) use themselves, and the methods of a learner.
 RESERVED = frozenset(
@@ -185,7 +185,7 @@ class Sequence(Learner):
 
     def step(self, objective: Objective, state: State) -> None:
         state = cast(SequenceState, state)
-        if state.inner.finished:
+        if state.inner.finished is not None:
             self._next_phase(objective, state)
             return
         limit = Limit(*state.ceiling)
@@ -213,7 +213,7 @@ class Sequence(Learner):
         self._finish(state)
 
     def _finish(self, state: SequenceState) -> None:
-        if state.inner.finished and state.begun == len(self.parts):
+        if has_ended(self.parts[state.phase], state.inner) and state.begun == len(self.parts):
             state.finished = f"{self.parts[-1].name}: {state.inner.finished}"
 
     def _share(self, objective: Objective, phase: int) -> Limit:

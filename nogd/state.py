@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Generator, Tensor
 
-from nogd.errors import InvalidSetting
+from nogd.errors import InvalidSetting, LearnerError
 
 _PLAIN = (type(None), bool, int, float, str, bytes)
 
@@ -43,6 +43,16 @@ def _kind(cls: type[State]) -> str:
 
 
 State.kinds[_kind(State)] = State
+
+
+def has_ended(learner: object, state: State) -> bool:
+    """Whether there is nothing left to do. Raises LearnerError where `finished` is neither None nor the reason."""
+    if state.finished is None or isinstance(state.finished, str):
+        return state.finished is not None
+    raise LearnerError(
+        f"{learner} set state.finished to {state.finished!r:.60}; it is None until there is nothing left to do, and"
+        " then the reason, a string."
+    )
 
 
 def to_bytes(value: Any) -> bytes:

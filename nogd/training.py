@@ -15,7 +15,7 @@ from nogd.objective.meter import BudgetSpent, Limit, TargetReached
 from nogd.objective.objective import Objective
 from nogd.objective.till import Till
 from nogd.recorder import Recorder
-from nogd.state import State
+from nogd.state import State, has_ended
 
 Ending = Literal["ok", "target", "budget", "diverged"]
 
@@ -82,7 +82,7 @@ def _steps(
     try:
         state: State = learner.init(objective, theta.clone(), rng) if saved is None else saved["state"]
         objective.follow(state)
-        while state.finished is None:
+        while not has_ended(learner, state):
             if between_steps is not None:
                 with ledger.clock:
                     between_steps(state)
@@ -98,7 +98,7 @@ def _steps(
                 ledger.iterations = state.iteration
                 with ledger.clock:
                     recorder.iteration_ended(state.iteration)
-        return "ok", _reason(learner, state)
+        return "ok", str(state.finished)
     except TargetReached as reached:
         objective.follow(State(theta=reached.theta, iteration=ledger.iterations, phase=objective.phase))
         return "target", "the target is reached"
@@ -112,15 +112,6 @@ def _check_data(learner: Learner, objective: Objective) -> None:
             f"{learner} wrote into the training {what}, so that its run says nothing; a learner works on"
             " copies, such as objective.inputs.clone()."
         )
-
-
-def _reason(learner: Learner, state: State) -> str:
-    if isinstance(state.finished, str):
-        return state.finished
-    raise LearnerError(
-        f"{learner} set state.finished to {state.finished!r:.60}; it is None until there is nothing left to do,"
-        " and then the reason, a string."
-    )
 
 
 def _outcome(objective: Objective, recorder: Recorder, status: Ending, reason: str) -> Outcome:

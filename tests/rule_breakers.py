@@ -187,6 +187,17 @@ class Forgetful(Good):
             state.rng.manual_seed(state.seen + state.rng.initial_seed() % 1000)
 
 
+class Undecided(Good):
+    """Says yes where the reason is asked for (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "finishes-with-a-reason"
+
+    def step(self, objective, state):
+        super().step(objective, state)
+        if state.loss == 0:
+            state.finished = True
+
+
 class Elsewhere(Good):
     """Keeps where it stands in the module's parameters (Matyas 1965)."""
 
@@ -481,8 +492,8 @@ MEDDLING = {
 }
 ALONE = (
     Thawed, Unchecked, Unlimited, Lenient, BadDefault, Listed, Anonymous, Silent, Unseeded, Global, Constant,
-    Restarting, Scribbler, Switcher, Unsaved, Forgetful, Elsewhere, Undying, Forger, InPlace, Empty, Peeping, Copying,
-    Exporting, Measuring, Undercharging, Cheating, Weighing, Dividing, Neighbourly, Scaling, Choosy, Everything,
-    Thawing, Uphill, Doubling, Halving, Grounded, Slow,
+    Restarting, Scribbler, Switcher, Unsaved, Forgetful, Undecided, Elsewhere, Undying, Forger, InPlace, Empty, Peeping,
+    Copying, Exporting, Measuring, Undercharging, Cheating, Weighing, Dividing, Neighbourly, Scaling, Choosy,
+    Everything, Thawing, Uphill, Doubling, Halving, Grounded, Slow,
 )  # fmt: skip
 BREAKERS = [*(kind() for kind in ALONE), *(Meddler(what=what) for what in MEDDLING)]

@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 import nogd
-from nogd.errors import InvalidSetting
+from nogd.errors import InvalidSetting, LearnerError
 from nogd.objective.objective import Objective
 
 
@@ -168,3 +168,34 @@ def test_shares_that_make_no_sense(shares, complaint):
 def test_a_sequence_of_nothing():
     with pytest.raises(ValueError, match="at least one"):
         sequence()
+
+
+class Undecided(Spender):
+    """Answers whether it has ended, where the reason is asked for."""
+
+    name: ClassVar[str] = "test-undecided"
+    answer: str = "False"
+
+    def step(self, objective: Objective, state: nogd.State) -> None:
+        super().step(objective, state)
+        answers = {"False": False, "True": True, "tensor": torch.tensor(False), "number": 0}
+        state.finished = answers[self.answer]  # type: ignore[assignment]  # the mistake that is meant
+
+
+@pytest.mark.parametrize("answer", ["False", "True", "tensor", "number"])
+@pytest.mark.parametrize("inside", [False, True])
+def test_whoever_ends_without_a_reason_is_told_so(answer, inside):
+    learner = Undecided(answer=answer)
+    with pytest.raises(LearnerError, match=r"test-undecided.* set state.finished to .*the reason, a string"):
+        fit(sequence(learner, Spender()) if inside else learner, 30)
+
+
+def test_an_empty_reason_ends_a_phase_as_it_ends_a_run():
+    class Laconic(Spender):
+        name: ClassVar[str] = "test-laconic"
+
+        def step(self, objective: Objective, state: nogd.State) -> None:
+            super().step(objective, state)
+            state.finished = ""
+
+    assert spent(fit(sequence(Laconic(), Spender()), 30)) == {0: 1, 1: 30}

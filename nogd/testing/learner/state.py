@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -12,10 +14,12 @@ from nogd.objective.objective import Objective
 from nogd.state import State, from_bytes, to_bytes
 from nogd.testing.check import NotApplicable, broken, check
 from nogd.testing.measuring import as_the_bench
-from nogd.testing.toys import first_fit
+from nogd.testing.toys import ALL, first_fit
 from nogd.testing.trial import Trial, difference
 
 RESUMED = 8
+# Forwards in which whoever ever finishes does so where every loss is 0.
+SPENT = 500.0
 
 
 @check(
@@ -82,6 +86,28 @@ def resumed_run_ends_the_same(learner: Learner) -> None:
             broken(f"a run that goes on before step {place + 1} ends differently: {said}.")
 
 
+@check(
+    "Leave `state.finished` None as long as there is something to do, and then set it to the reason, a string."
+)
+def finishes_with_a_reason(learner: Learner) -> None:
+    """Anything but None ends a run, and the table shows why it ended."""
+    toys = [replace(toy, loss=_nothing_left) for toy in ALL]
+    for among in (ALL, toys):
+        trial = Trial(learner, first_fit(learner, among), forwards=SPENT, recorded=False)
+        try:
+            trial.run()
+        except LearnerError:
+            finished: object = None if trial.objective.state is None else trial.objective.state.finished
+            if finished is None or isinstance(finished, str):
+                raise
+            broken(f"it set state.finished to {finished!r:.60}.")
+
+
+def _nothing_left(outputs: Tensor, _targets: Tensor) -> Tensor:
+    """A loss that is 0 everywhere, so that a learner that ever finishes does so."""
+    return outputs.mean() * 0
+
+
 @check("Keep theta in the State: the module's parameters are scratch paper that the recorder writes on too.")
 def recorder_changes_nothing(learner: Learner) -> None:
     """A run is the same to the last bit whether its curve is written down or not."""
@@ -111,5 +137,6 @@ CHECKS = (
     data_and_network_are_left_alone,
     state_saves_and_loads,
     resumed_run_ends_the_same,
+    finishes_with_a_reason,
     recorder_changes_nothing,
 )
