@@ -143,6 +143,22 @@ def test_whoever_hangs_is_killed_in_time(tmp_path: Path) -> None:
     assert found.left_over == []
 
 
+def test_in_one_process_too_whatever_is_raised_costs_its_own_cell(tmp_path: Path) -> None:
+    raisers = ["raises", "exits", "undecided", "half-a-letter", "long-winded", "closes", "speechless", "good"]
+    found = ran(tmp_path, raisers, jobs=0, repetitions=1)
+    for row in found.rows:
+        status, reason, words = ENDS[row["learner"]]
+        assert row["status"] == status
+        assert re.search(reason, row["reason"])
+        assert re.search(words, row["traceback"] or "")
+    assert len(found.rows) == len(raisers)
+
+
+def test_ctrl_c_passes_through_where_a_person_may_have_pressed_it(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        ran(tmp_path, ["interrupts"], jobs=0, repetitions=1)
+
+
 def test_killing_where_workers_come_from_costs_only_what_runs(tmp_path: Path) -> None:
     found = ran(tmp_path, ["orphan", "good"], jobs=1, repetitions=2)
     ends = {(row["learner"], row["repetition"]): row["status"] for row in found.rows}

@@ -65,6 +65,18 @@ def test_a_run_comes_back_as_it_was(store: Store) -> None:
     assert store.theta("b") is None
 
 
+def test_words_of_a_foreign_store_have_an_end_and_are_only_text(store: Store) -> None:
+    store.add(record())
+    with closing(sqlite3.connect(store.path)) as other, other:
+        wild = "\x1b[31m" + 10**6 * "x" + "the end"
+        other.execute("update runs set reason = ?, traceback = ?", (wild, wild))
+    [row] = load_results(store.folder).runs.to_dict("records")
+    assert (len(row["reason"]), len(row["traceback"])) == (1_000, 16_000)
+    for words in (row["reason"], row["traceback"]):
+        assert words.startswith("\\x1b[31mxxx")
+        assert words.endswith("the end")
+
+
 def test_what_is_not_finite_becomes_null_and_nan(store: Store) -> None:
     curve = np.full((1, len(CURVE_COLUMNS)), np.nan)
     curve[

@@ -27,6 +27,7 @@ import psutil
 from nogd.bench.migration import migrate
 from nogd.bench.record import Arrays, Record
 from nogd.bench.schema import OF_A_RUN, OF_A_TASK, RUN_COLUMNS, VERSION
+from nogd.bench.wording import MOST, tidy
 from nogd.errors import StoreError
 
 FILE = "runs.sqlite"
@@ -190,10 +191,11 @@ class Store:
             self._forget_pictures(ids)
 
     def runs(self) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """Column names and rows of all runs, without their curves, in a stable order."""
+        """Column names and rows of all runs, without their curves, in a stable order; words of bounded length."""
         query = f"select {', '.join(RUN_COLUMNS)} from runs order by task, learner, repetition, id"
         with self._explained():
-            return list(RUN_COLUMNS), self._connection.execute(query).fetchall()
+            rows = self._connection.execute(query).fetchall()
+        return list(RUN_COLUMNS), [tuple(map(_readable, RUN_COLUMNS, row)) for row in rows]
 
     def curves(self) -> dict[str, np.ndarray[Any, Any]]:
         """The curve of every run, `[points, len(CURVE_COLUMNS)]`, by id."""
@@ -391,6 +393,11 @@ def _sql(value: Any) -> Any:
     if isinstance(value, float | np.floating):
         return float(value) if math.isfinite(value) else None
     return value
+
+
+def _readable(column: str, value: Any) -> Any:
+    """What a record bounds is bounded here too: another program, or an older nogd, may have written it."""
+    return tidy(value, MOST[column]) if column in MOST and isinstance(value, str) else value
 
 
 def _born(pid: int) -> float:
