@@ -24,6 +24,7 @@ from nogd.objective.losses import Loss, find_loss
 from nogd.objective.meter import Budget, Meter
 from nogd.objective.network import Engine, Network, check_independent, private_copy
 from nogd.objective.objective import Objective
+from nogd.objective.own_loss import looked_at
 from nogd.objective.space import DEFAULT_BOX, Bounds, ParameterSpace
 from nogd.objective.stream import Stream
 from nogd.objective.taken import in_type_taken, not_processed
@@ -213,7 +214,8 @@ def make_network(
         )
     if given._version:  # the module writes into its inputs, which the next candidate would get
         working.register_forward_pre_hook(with_copies)
-    return Network(working, space, inputs, found.fit_targets(targets, outputs), found, engine)
+    fitted = found.fit_targets(targets, outputs)
+    return Network(working, space, inputs, fitted, looked_at(loss, found, outputs, fitted), engine)
 
 
 def as_budget(budget: AnyBudget | None) -> Budget:

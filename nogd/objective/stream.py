@@ -13,6 +13,7 @@ from nogd.objective.candidates import Population
 from nogd.objective.cost import Cost
 from nogd.objective.losses import Loss
 from nogd.objective.network import Network
+from nogd.objective.own_loss import say_if_no_mean
 from nogd.objective.scoring import Described, score
 from nogd.objective.space import ParameterSpace
 from nogd.objective.turns import Turns
@@ -37,8 +38,8 @@ class Stream:
     """A network, a loss and batches, without any counting; scores as `Network` does, in the memory of a batch or two.
 
     Losses are means over all examples: the mean over each batch, weighted by its size and added up in float64. For a
-    loss of one's own that is no mean over examples, it is that weighted mean of what it gives for each batch. The noise
-    of Perturbed candidates is made anew for each batch, so a few large batches beat many small ones.
+    loss of one's own that is no mean over examples, it is that weighted mean of what it gives for each batch, and a
+    warning. The noise of Perturbed candidates is made anew for each batch, so a few large batches beat many small ones.
     network: scores one batch at a time; it holds the first one to begin with.
     """
 
@@ -49,6 +50,8 @@ class Stream:
         self._first = network.examples  # of the first batch
         with torch.no_grad():
             outputs: object = network.module(network.inputs)
+        if len(batches) > 1:
+            say_if_no_mean(network.loss, outputs, network.targets)
         # Only their shape and type matter; outputs that are no tensor go with a loss that takes targets as given.
         self._like = outputs[:1].clone() if isinstance(outputs, Tensor) and outputs.ndim else None
 
