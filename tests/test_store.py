@@ -154,6 +154,19 @@ def test_of_several_runs_of_one_cell_the_latest_counts_unless_all_are_asked_for(
     assert set(load_results(store.folder, latest=False).runs["id"]) == {"new", "old"}
 
 
+def test_the_latest_session_counts_whatever_the_clock_said(store: Store) -> None:
+    for session, id_ in enumerate(("first", "second", "first"), start=1):
+        store.plan([(id_, "adam", "iris", 0)], session)
+    store.add(record("first", finished="2026-01-01T00:00:00", session=1))
+    store.add(record("second", finished="2026-03-01T00:00:00", session=2))
+    assert list(load_results(store.folder).runs["id"]) == ["first"]
+    store.plan([("second", "adam", "iris", 0)], 4)
+    store.plan(
+        [("second", "adam", "iris", 0)], 2
+    )  # two calls at once: the later one has planned before the earlier
+    assert list(load_results(store.folder).runs["id"]) == ["second"]
+
+
 def test_what_was_planned_and_has_no_run_is_counted(store: Store) -> None:
     store.plan([("a", "adam", "iris", 0), ("b", "adam", "iris", 1), ("c", "adam", "iris", 2)], 1)
     store.add(record("a"))

@@ -111,6 +111,17 @@ def test_targets_by_hand():
     assert found["tau 0.5"]["forwards"] == 10  # all three got below 6.5
 
 
+def test_a_late_first_finite_loss_is_no_early_target():
+    """Two of three runs know no finite loss before 50 of 100 forwards: the median run has reached nothing till then."""
+    late = descent(curve((0, np.inf), (50, 4.0), (90, 2.0)), trace())
+    early = descent(curve((0, 9.0), (1, 8.0), (90, 2.0)), trace())
+    found = freeze_targets([late, early, late], [np.inf, 9.0, np.nan], [100.0] * 3, 100.0)
+    assert {target["name"]: target["loss"] for target in found} == dict.fromkeys(
+        ["100%", "tau 0.5", "tau 0.1", "tau 0.01"], 2.0
+    )
+    assert found[0]["forwards"] == 90.0  # of the one run whose start is known
+
+
 def test_every_default_task_has_frozen_targets_of_its_version():
     tasks = [entry.load() for entry in plugins().tasks if entry.source.package == "nogd"]
     assert len(tasks) == 10

@@ -51,7 +51,8 @@ def freeze_targets(
     """The targets that the reference's runs set, with what one success is expected to cost it in forwards.
 
     descents: one table a run; starts: their losses at the start; spent, budget: in forwards. A target that every run
-    meets where it starts is none, and left out.
+    meets where it starts is none, and left out, as is one at which half of the runs had no finite loss yet. A run that
+    starts at none has no way to go, and takes no part.
     """
     losses = [float(np.median([_by_then(table, share * budget) for table in descents])) for share in SHARES]
     targets: list[dict[str, Any]] = [
@@ -60,6 +61,7 @@ def freeze_targets(
     ]
     targets += [{"name": f"tau {tau:g}", "tau": tau, "loss": losses[-1]} for tau in TAUS]
     start = np.array(starts, dtype=float)
+    start[~np.isfinite(start)] = np.nan
     levels = np.stack([level(target, start) for target in targets], axis=1)
     paid = np.stack([first_reached(table, row)[:, 0] for table, row in zip(descents, levels, strict=True)])
     asked = start[:, None] > levels
@@ -73,8 +75,9 @@ def freeze_targets(
 
 
 def _by_then(descent: Table, forwards: float) -> float:
-    """The best loss after so many forwards; the start is free."""
-    return float(descent[np.searchsorted(descent[:, 0], max(forwards, 0.0), side="right") - 1, -1])
+    """The best loss after so many forwards, infinite where none was finite by then; the start is free."""
+    known = int(np.searchsorted(descent[:, 0], max(forwards, 0.0), side="right"))
+    return float(descent[known - 1, -1]) if known else np.inf
 
 
 def level(target: Mapping[str, Any], start: Any) -> Any:

@@ -10,6 +10,7 @@ EPILOG = """\b
 Examples:
   nogd export
   nogd export --out quick --format parquet
+  nogd export --all
 """
 
 
@@ -18,10 +19,16 @@ Examples:
     "--out", type=click.Path(path_type=Path), default=Path("nogd-runs"), show_default=True, help="Folder."
 )
 @click.option("--format", "kind", type=click.Choice(["csv", "parquet"]), default="csv", show_default=True)
-def export(out: Path, kind: str) -> None:
-    """Write one row a run and one row a point of its curve to DIR/export, and print the two paths."""
+@click.option(
+    "--all", "everything", is_flag=True, help="Also runs that count no more, of other budgets and versions."
+)
+def export(out: Path, kind: str, everything: bool) -> None:
+    """Write one row a run and one row a point of its curve to DIR/export, and print the two paths.
+
+    The runs are those of the report: of each learner, task and repetition the one last asked for.
+    """
     from nogd.bench.export import write_tables
     from nogd.bench.results import load_results
 
-    for path in write_tables(load_results(out, latest=False), out / "export", kind):
+    for path in write_tables(load_results(out, latest=not everything), out / "export", kind):
         click.echo(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,7 +123,7 @@ def _run(experiment: Experiment, out: Path, jobs: int | None, fresh: bool, watch
         told = f"\nInterrupted: what has finished is kept, and {same} goes on from here."
         click.echo(told, err=True)
         raise click.exceptions.Exit(INTERRUPTED) from None
-    _report(out, summary.ran)
+    _report(out, summary.planned)
     if summary.failed:
         raise click.exceptions.Exit(1)
 
@@ -140,14 +141,12 @@ def _progress(out: Path, watch: bool) -> Progress:
     return Watch(terminal(), page)
 
 
-def _report(out: Path, ran: int) -> None:
+def _report(out: Path, asked: Collection[str]) -> None:
+    """The comparison of all that the folder holds by now, marked where this call asked for a part of it only."""
     from nogd.bench.results import load_results
     from nogd.report.board_text import text_leaderboard
-    from nogd.report.page import write_report
+    from nogd.report.page import update_report
 
     results = load_results(out)
-    click.echo(text_leaderboard(results))
-    page = out / "report.html"
-    if ran or not page.exists():
-        write_report(out, results)
-    click.echo(page)
+    click.echo(text_leaderboard(results, asked=asked))
+    click.echo(update_report(out, results))

@@ -6,7 +6,7 @@ import math
 import shutil
 import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from nogd.report.figure import Comparison, ResultsLike
@@ -33,11 +33,18 @@ _DISPENSABLE = ("seconds", "forwards", "n/a", "overhead", "profile", "time", "hi
 """Columns that a narrow terminal goes without, the least important first."""
 
 
-def text_leaderboard(results: ResultsLike, width: int | None = None) -> str:
+MARK = "*"
+"""Of a learner whose runs were asked for just now, beside others that were asked for before."""
+
+
+def text_leaderboard(
+    results: ResultsLike, width: int | None = None, asked: Collection[str] | None = None
+) -> str:
     """The leaderboard as aligned plain text of at most `width` columns, and how to read it.
 
     width: that of the terminal where standard output is one, and never above 100. Where there is too little room
-    the least important columns are left out.
+    the least important columns are left out. asked: ids of cells; where they are not all that is shown, learners with
+    runs among them are marked.
     """
     comparison = Comparison.of(results)
     if comparison.runs.empty:
@@ -45,17 +52,31 @@ def text_leaderboard(results: ResultsLike, width: int | None = None) -> str:
     if width is None:
         width = shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 100
     width = max(min(width, 100), 40)
-    lines = [*_lines(comparison.board, width), "", *_wrapped(_notes(comparison, comparison.board), width)]
+    marked, told = _asked_for(comparison, asked)
+    notes = [*_notes(comparison, comparison.board), told]
+    lines = [*_lines(comparison.board, width, marked), "", *_wrapped(notes, width)]
     for board in other_boards(comparison):
-        lines += ["", *_wrapped([f"{board.why}."], width), *_lines(board, width)]
+        lines += ["", *_wrapped([f"{board.why}."], width), *_lines(board, width, marked)]
     return "\n".join(lines)
+
+
+def _asked_for(comparison: Comparison, asked: Collection[str] | None) -> tuple[Collection[str], str]:
+    """The learners to mark, and what their mark means; none where all that is shown was asked for."""
+    runs = comparison.runs
+    mine = runs[runs["id"].isin(set(asked or ()))]
+    if asked is None or len(mine) == len(runs):
+        return (), ""
+    return set(mine["learner"]), (
+        f"{MARK} asked for by this command: {len(mine):,} of the {counted(len(runs), 'run')} shown; the others were "
+        "asked for before."
+    )
 
 
 def _wrapped(notes: list[str], width: int) -> list[str]:
     return [line for note in notes for line in textwrap.wrap(note, width - 2)]
 
 
-def _lines(board: Board, width: int) -> list[str]:
+def _lines(board: Board, width: int, marked: Collection[str]) -> list[str]:
     targets = board.table["targets_hit"].notna().any()
     columns, name = [column for column in _WIDTHS if targets or column not in _OF_TARGETS], _NAME
     for column in _DISPENSABLE:
@@ -67,7 +88,8 @@ def _lines(board: Board, width: int) -> list[str]:
     lines = [_line("", "learner", {column: column for column in columns}, name)]
     for place, (row, shown) in enumerate(zip(rows, names, strict=True), start=1):
         cells = _cells({str(key): value for key, value in row.items()})
-        lines.append(_line(str(place), shown, {column: cells[column] for column in columns}, name))
+        mark = MARK if row["learner"] in marked else " "
+        lines.append(_line(f"{place:>2}{mark}", shown, {column: cells[column] for column in columns}, name))
     return lines
 
 
@@ -76,7 +98,7 @@ def _length(columns: list[str], name: int) -> int:
 
 
 def _line(place: str, learner: str, cells: Mapping[str, str], name: int) -> str:
-    told = f"{place:>2}  {learner:<{name}}"
+    told = f"{place:<3} {learner:<{name}}"
     for column, cell in cells.items():
         told += f"  {cell:<{_WIDTHS[column]}}" if column == "interval" else f" {cell:>{_WIDTHS[column]}}"
     return told

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pandas import DataFrame
@@ -39,15 +39,22 @@ def task_facts(runs: DataFrame) -> DataFrame:
     return facts[list(_TITLES)].rename(columns=_TITLES)
 
 
-def sessions(meta: Mapping[str, Any]) -> list[list[tuple[str, str]]]:
-    """Each session's facts, the newest first, as (name, value) pairs, nested mappings written in one line."""
+def makers(meta: Mapping[str, Any], runs: DataFrame) -> Sequence[Mapping[str, Any]]:
+    """The sessions that made these runs, oldest first; all where it is not known which did."""
+    every: Sequence[Mapping[str, Any]] = meta.get("sessions") or ()
+    made = set(runs["session"]) if "session" in runs else set()
+    return [session for session in every if session.get("id") in made] or every
+
+
+def sessions(meta: Mapping[str, Any], runs: DataFrame) -> list[list[tuple[str, str]]]:
+    """Facts of the sessions that made these runs, the newest first, as (name, value) pairs, nested ones in one line."""
     return [
         [
             ("session" if key == "id" else str(key).replace("_", " "), _told(value))
             for key, value in session.items()
             if value not in ("", None)
         ]
-        for session in reversed(meta.get("sessions") or ())
+        for session in reversed(makers(meta, runs))
     ]
 
 
@@ -83,14 +90,22 @@ def run_list(runs: DataFrame) -> DataFrame:
 
 def commands(meta: Mapping[str, Any], runs: DataFrame) -> list[tuple[str, str]]:
     """What to type to get these results again, each with what it does."""
-    session: Mapping[str, Any] = next(reversed(meta.get("sessions") or ()), {})
-    typed = str(session.get("command") or "")
-    found = [(typed, "the whole comparison; runs that are stored already are kept")] if typed else []
+    typed = _typed(meta)
+    whole = "the whole comparison" if len(typed) == 1 else "a part of the comparison, asked for in this order"
+    found = [(command, f"{whole}; runs that are stored already are kept") for command in typed]
     if len(runs):
         example = str(runs.sort_values(["learner", "task", "repetition"])["id"].iloc[0])
         found.append((f"nogd rerun {example}", "one run, by its id"))
         found.append(("nogd export --format csv", "all runs and curves as tables"))
     return found
+
+
+def _typed(meta: Mapping[str, Any]) -> list[str]:
+    """The commands that last asked for what is shown, oldest first; the last of all where that is not known."""
+    every: Sequence[Mapping[str, Any]] = meta.get("sessions") or ()
+    asked = set(meta.get("asked_by") or ())
+    found = [session for session in every if session.get("id") in asked] or every[-1:]
+    return list(dict.fromkeys(str(session["command"]) for session in found if session.get("command")))
 
 
 def _settings(text: object) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import jinja2
+from pandas import DataFrame
 
+from nogd.bench.current import missing_cells, planned_cells, stored_runs
 from nogd.bench.results import load_results
 from nogd.bench.store import Store
 from nogd.report.board_text import interval_text, number, score_text
@@ -18,36 +21,47 @@ from nogd.report.finals import FAILED, NOT_APPLICABLE
 from nogd.report.names import short_name
 from nogd.report.templating import environment
 
+Counts: TypeAlias = Mapping[tuple[str, str], int]
+"""Of a learner on a task."""
+
 
 def interim(folder: Path) -> str:
     """The results so far, as a part of the page: which runs are there, and a leaderboard of them."""
     results = load_results(folder)
-    return "" if results.runs.empty else told(Comparison.of(results), _planned(folder))
+    return "" if results.runs.empty else told(Comparison.of(results), *_planned(folder))
 
 
-def told(comparison: Comparison, planned: Mapping[tuple[str, str], int]) -> str:
-    """The same of a comparison with runs; planned: repetitions asked for, by learner and task."""
-    cells = coverage(comparison, planned)
+def told(comparison: Comparison, planned: Counts, old: Counts | None = None) -> str:
+    """The same of a comparison with runs; planned: repetitions asked for, by learner and task.
+
+    old: those of which an earlier run stands in for one that was asked for since and is still to come.
+    """
+    cells = coverage(comparison, planned, old)
     unfinished = any(cell.missing for row in cells.values() for cell in row)
     return _template().render(
         rows=_rows(comparison, cells), tasks=_tasks(comparison, planned), cells=cells, unfinished=unfinished
     )
 
 
-def _planned(folder: Path) -> Mapping[tuple[str, str], int]:
-    """How many repetitions were asked for, by learner and task."""
+def _planned(folder: Path) -> tuple[Counts, Counts]:
+    """How many repetitions were asked for, and of how many of these an earlier run stands in."""
     store = Store(folder)
     try:
-        cells = {(learner, task, repetition) for _, learner, task, repetition, _ in store.planned()}
+        runs, planned = stored_runs(store), planned_cells(store)
     finally:
         store.close()
-    counts: dict[tuple[str, str], int] = {}
-    for learner, task, _ in cells:
-        counts[learner, task] = counts.get((learner, task), 0) + 1
-    return counts
+    keys = ["learner", "task", "repetition"]
+    missing = missing_cells(runs, planned)
+    return _counts(planned.drop_duplicates(keys)), _counts(
+        missing.merge(runs[keys].drop_duplicates(), on=keys)
+    )
 
 
-def _tasks(comparison: Comparison, planned: Mapping[tuple[str, str], int]) -> list[str]:
+def _counts(cells: DataFrame) -> Counts:
+    return Counter(zip(cells["learner"], cells["task"], strict=True))
+
+
+def _tasks(comparison: Comparison, planned: Counts) -> list[str]:
     """All tasks by name, those without a run among them."""
     return sorted({*comparison.tasks, *(task for _, task in planned)})
 
@@ -86,7 +100,7 @@ class Cell:
         return self.there < self.planned
 
 
-def coverage(comparison: Comparison, planned: Mapping[tuple[str, str], int]) -> dict[str, list[Cell]]:
+def coverage(comparison: Comparison, planned: Counts, old: Counts | None = None) -> dict[str, list[Cell]]:
     """For each learner, those of the leaderboard first, its cells in the order of the tasks' names."""
     statuses = comparison.runs.groupby(["learner", "task"])["status"].agg(list).to_dict()
     ranked = list(comparison.board.table["learner"])
@@ -98,7 +112,8 @@ def coverage(comparison: Comparison, planned: Mapping[tuple[str, str], int]) -> 
             ended = statuses.get((learner, task), [])
             failed = sum(status in FAILED for status in ended)
             total = max(planned.get((learner, task), 0), len(ended))
-            cells.append(Cell(len(ended), total, failed, NOT_APPLICABLE not in ended))
+            there = len(ended) - (old or {}).get((learner, task), 0)
+            cells.append(Cell(there, total, failed, NOT_APPLICABLE not in ended))
         found[learner] = cells
     return found
 

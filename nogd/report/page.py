@@ -14,6 +14,7 @@ import jinja2
 from matplotlib.figure import Figure as Canvas
 from pandas import DataFrame
 
+from nogd import __version__
 from nogd.atomic_write import atomic_write
 from nogd.registry import Entry
 from nogd.report import verdict
@@ -28,6 +29,7 @@ from nogd.report.look import DARK, LIGHT, looks_of
 from nogd.report.names import clean, counted, short_name
 from nogd.report.sections import HasFigures, csv_link, draw_canvases, draw_sections
 from nogd.report.templating import environment
+from nogd.sources import source_version
 
 PAGE = "report.html"
 SHOWN_AT_ONCE = 6
@@ -49,6 +51,33 @@ def write_report(folder: Path, results: ResultsLike | None = None, plugins: HasF
     return path
 
 
+def update_report(folder: Path, results: ResultsLike) -> Path:
+    """As `write_report`, where no page is there that was made from the same: drawing one takes seconds."""
+    path = Path(folder) / PAGE
+    if made_from(Comparison.of(results), figure_entries(None)) in _beginning(path):
+        return path
+    return write_report(folder, results)
+
+
+def made_from(comparison: Comparison, entries: Iterable[Entry]) -> str:
+    """A check sum of all that a page shows or is made by: runs, targets, settings, figures and nogd's version."""
+    tables: list[Any] = [comparison.runs, comparison.reached, *comparison.pictures.values()]
+    texts = [table.to_csv() if isinstance(table, DataFrame) else str(sorted(table or ())) for table in tables]
+    made_by = [(entry.qualified_name, source_version(entry.source)) for entry in entries]
+    meta = comparison.meta
+    facts = [__version__, made_by, meta.get("settings"), meta.get("missing"), commands(meta, comparison.runs)]
+    return hashlib.sha256("\n".join([*texts, *map(repr, facts)]).encode(errors="replace")).hexdigest()
+
+
+def _beginning(path: Path) -> str:
+    """So much of a page that what it was made from is in it; nothing where there is none."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return file.read(2000)
+    except OSError:
+        return ""
+
+
 def drawings(results: ResultsLike, plugins: HasFigures | None = None) -> dict[str, Canvas]:
     """The pictures of the report by name; matplotlib's figures, unknown to pyplot."""
     return draw_canvases(Comparison.of(results), figure_entries(plugins))
@@ -56,7 +85,7 @@ def drawings(results: ResultsLike, plugins: HasFigures | None = None) -> dict[st
 
 def render(comparison: Comparison, entries: Iterable[Entry]) -> str:
     """The page as text."""
-    some = len(comparison.runs) > 0
+    some, entries = len(comparison.runs) > 0, list(entries)
     drawn = draw_sections(comparison, entries) if some else []
     none_won = verdict.nothing_succeeded(comparison)
     script = files("nogd.report").joinpath("templates/page.js").read_text(encoding="utf-8")
@@ -70,8 +99,9 @@ def render(comparison: Comparison, entries: Iterable[Entry]) -> str:
             ranked=not none_won,
             chapters=sorted(chapters(drawn), key=lambda each: none_won and each.anchor != FAILURES),
             shown_at_once=SHOWN_AT_ONCE,
+            made_from=made_from(comparison, entries),
             tracebacks=_tracebacks(comparison.runs),
-            sessions=sessions(comparison.meta),
+            sessions=sessions(comparison.meta, comparison.runs),
             commands=commands(comparison.meta, comparison.runs),
             footer=counted(len(comparison.runs), "run"),
             light=LIGHT,

@@ -17,7 +17,7 @@ from nogd.report.statistics import FloatArray
 
 NO_TARGETS = (
     "No task here has frozen targets, so how soon they are reached cannot be said: 'nogd targets freeze' makes them, "
-    "and runs made after that have them."
+    "and the next report has them."
 )
 
 

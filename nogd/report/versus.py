@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from pandas import DataFrame
 
 from nogd.report.comparing import holm, improvement_interval, improvement_p, probability_of_improvement
+from nogd.report.environment import makers
 from nogd.report.figure import Comparison
 from nogd.report.finals import applicable
 from nogd.report.names import counted, short_name
@@ -228,8 +229,7 @@ def _value(value: object) -> str:
 
 
 def _machine(comparison: Comparison) -> str:
-    sessions = comparison.meta.get("sessions") or ()
-    last = sessions[-1] if sessions else {}
+    last: Mapping[str, Any] = next(reversed(makers(comparison.meta, comparison.runs)), {})
     packages = last.get("packages") or {}
     return ", ".join(
         filter(

@@ -11,7 +11,7 @@ from pandas import DataFrame
 
 from nogd.errors import UserError
 from nogd.report.canvas import heading, label_width, name_rows, new_canvas, numbers_at_right, place_axes
-from nogd.report.comparing import critical_difference, friedman, not_told_apart
+from nogd.report.comparing import Friedman, critical_difference, friedman, not_told_apart
 from nogd.report.figure import Comparison, Drawn, Figure
 from nogd.report.groups import unequal_budgets
 from nogd.report.look import INK, Look, looks_of
@@ -28,18 +28,18 @@ ALPHA = 0.05
 
 @dataclass(frozen=True)
 class Diagram:
-    """Learners by mean rank, first and last place of those not told apart, Friedman's p and the difference."""
+    """Learners by mean rank, first and last place of those not told apart, Friedman's test and the difference."""
 
     learners: tuple[str, ...]
     ranks: FloatArray
     tasks: int
-    p: float
+    test: Friedman
     difference: float
 
     @property
     def differ(self) -> bool:
         """Whether Friedman's test says that learners differ at all."""
-        return self.p < ALPHA
+        return self.test.p < ALPHA
 
     @property
     def bars(self) -> list[tuple[int, int]]:
@@ -99,7 +99,7 @@ def diagram_of(comparison: Comparison) -> Diagram | str:
         tuple(group.learners[int(place)] for place in order),
         means[order],
         len(by_task),
-        friedman(by_task).p,
+        friedman(by_task),
         critical_difference(len(means), len(by_task), ALPHA),
     )
 
@@ -119,8 +119,9 @@ def _plot(axes: Axes, diagram: Diagram, look: Mapping[str, Look]) -> None:
     margin = 0.035 * len(diagram.learners)
     axes.set_xlim(1 - margin, len(diagram.learners) + margin)
     _bars(axes, diagram)
+    test = diagram.test
     differ = f"critical difference {diagram.difference:.2f}" if diagram.differ else "no difference shown"
-    heading(axes, f"Friedman's test over {diagram.tasks} tasks: p {p_text(diagram.p)}, {differ}")
+    heading(axes, f"{diagram.tasks} tasks: Friedman p {p_text(test.p)}, F p {p_text(test.f_p)}; {differ}")
 
 
 def _bars(axes: Axes, diagram: Diagram) -> None:
@@ -155,14 +156,20 @@ def _data(diagram: Diagram) -> DataFrame:
             "mean_rank": diagram.ranks,
             "not_told_apart_in_group": together,
             "tasks": diagram.tasks,
-            "friedman_p": diagram.p,
+            "friedman_p": diagram.test.p,
+            "iman_davenport_f": diagram.test.f,
+            "iman_davenport_p": diagram.test.f_p,
             "critical_difference": diagram.difference,
         }
     )
 
 
 def _finding(diagram: Diagram) -> str:
-    said = f"Friedman's test over {diagram.tasks} tasks: p {p_text(diagram.p)}. "
+    test = diagram.test
+    said = (
+        f"Friedman's test over {diagram.tasks} tasks: p {p_text(test.p)}; Iman and Davenport's F {test.f:.3g}, "
+        f"p {p_text(test.f_p)}. "
+    )
     if not diagram.differ:
         return f"{said}It shows no difference between the {len(diagram.learners)} learners."
     first = diagram.bars[0] if diagram.bars and diagram.bars[0][0] == 0 else (0, 0)
@@ -183,8 +190,9 @@ FIGURE = Figure(
             "a bar spans are not told apart: their ranks lie within the critical difference (Nemenyi's test, 5 %)."
         ),
         (
-            "The bars mean something only where Friedman's p is below 0.05; otherwise one bar spans all. With few "
-            "tasks only large differences can be shown: no difference shown is not the same as no difference."
+            "The bars mean something only where Friedman's p is below 0.05; otherwise one bar spans all. F is Iman and "
+            "Davenport's form of the same test, which is less cautious with few tasks. With few tasks only large "
+            "differences can be shown: no difference shown is not the same as no difference."
         ),
     ),
     draw=draw,
