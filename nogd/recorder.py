@@ -137,5 +137,5 @@ def _same(point: Point, other: Point) -> bool:
     """Whether two points are one and the same moment of a run."""
     return (
         all(point[name] == other[name] for name in LEDGERS if name != "seconds")
-        and point["loss"] == other["loss"]
+        and repr(point["loss"]) == repr(other["loss"])  # NaN is NaN's equal
     )

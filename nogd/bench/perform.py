@@ -95,7 +95,7 @@ def perform(job: Job, listener: Listener, *, interruptible: bool = True) -> Reco
             seed_generators(derive("global", job.cell.task))
             desk = _desk(job, listener)
             if job.survey is not None:
-                return _surveyed(job.cell, desk.objective, job.survey)
+                return _surveyed(job.cell, desk, job.survey)
             return _performed(job, desk, listener)
         except BaseException as error:
             if interruptible and isinstance(error, KeyboardInterrupt):
@@ -238,12 +238,14 @@ def _pictures(desk: _Desk, theta: Tensor) -> dict[str, Arrays]:
     return pictures
 
 
-def _surveyed(cell: Cell, objective: Objective, survey: Survey) -> Record:
-    """The losses `[G, G]` on a plane as a picture, float32; y goes down the rows."""
-    thetas = torch.from_numpy(survey.thetas).to(objective.device, objective.dtype)
-    losses = objective.losses(Population(thetas)).numpy(force=True).astype(np.float32)
-    plane = {"grid": losses.reshape(len(survey.y), len(survey.x))}
-    return Record(cell.id, cell_columns(cell) | {"status": "ok"}, curve_table([]), pictures={"plane": plane})
+def _surveyed(cell: Cell, desk: _Desk, survey: Survey) -> Record:
+    """The losses `[G, G]` on a plane as a picture, float32; y goes down the rows. A black box is not called for it."""
+    pictures: dict[str, Arrays] = {}
+    if desk.network is not None:
+        thetas = torch.from_numpy(survey.thetas).to(desk.objective.device, desk.objective.dtype)
+        losses = desk.objective.losses(Population(thetas)).numpy(force=True).astype(np.float32)
+        pictures["plane"] = {"grid": losses.reshape(len(survey.y), len(survey.x))}
+    return Record(cell.id, cell_columns(cell) | {"status": "ok"}, curve_table([]), pictures=pictures)
 
 
 def _common(cell: Cell, desk: _Desk) -> dict[str, Any]:
