@@ -93,7 +93,8 @@ def minimize(learner: Any, budget: Any, **settings: Any) -> tuple[nogd.Run, Box]
 
 LEARNERS = (
     "random-search,population=5", "grid-search,points=3", "exact-line",
-    "random-search,population=3+grid-search,points=3", Mean(), Leaping(), nogd.Sequence(parts=(Mean(), Mean(population=4))),
+    "random-search,population=3+grid-search,points=3", Mean(), Leaping(),
+    nogd.Sequence(parts=(Mean(), Mean(population=4))),
 )  # fmt: skip
 
 

@@ -7,7 +7,8 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from time import perf_counter
 from traceback import format_exception
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from nogd.bench.audit import Watched, overrun
 from nogd.bench.belongings import given_back, seed_generators
 from nogd.bench.cell import Cell
 from nogd.bench.measure import ScoreMeasure, SplitMeasure, measure_for
@@ -37,6 +39,7 @@ from nogd.objective.space import ParameterSpace
 from nogd.recorder import Point, Recorder, budget_grid
 from nogd.seeds import derive
 from nogd.state import State, from_bytes, to_bytes
+from nogd.stopwatch import Stopwatch
 from nogd.task import Problem, Task
 from nogd.training import Outcome, snapshot, train
 
@@ -116,6 +119,7 @@ def _performed(job: Job, desk: _Desk, listener: Listener) -> Record:
     seed_generators(stream)
     saved = None if job.checkpoint is None else _told(from_bytes(job.checkpoint), desk, listener)
     limit = Budget.model_validate(cell.budget).limit()
+    checkpoints, started = Stopwatch(), perf_counter()
     outcome = train(
         job.learner,
         desk.objective,
@@ -124,9 +128,15 @@ def _performed(job: Job, desk: _Desk, listener: Listener) -> Record:
         limit=limit,
         recorder=desk.recorder,
         saved=saved,
-        between_steps=_checkpointing(job, desk, listener),
+        between_steps=_checkpointing(job, desk, listener, checkpoints),
     )
-    return _record(cell, desk, outcome)
+    watched = Watched(
+        elapsed=perf_counter() - started,
+        off=desk.recorder.watch.seconds + desk.objective.warming.seconds + checkpoints.seconds,
+        before=0.0 if saved is None else saved["objective"]["meter"]["seconds"],
+        paid_at=desk.objective.meter.paid_at,
+    )
+    return _audited(_record(cell, desk, outcome), cell, desk, watched)
 
 
 def _told(saved: dict[str, Any], desk: _Desk, listener: Listener) -> dict[str, Any]:
@@ -169,7 +179,7 @@ def _objective(problem: Problem, cell: Cell) -> tuple[Objective, Network | None]
     return Objective(network, differentiable=problem.differentiable), network
 
 
-def _checkpointing(job: Job, desk: _Desk, listener: Listener) -> Callable[[State], None]:
+def _checkpointing(job: Job, desk: _Desk, listener: Listener, watch: Stopwatch) -> Callable[[State], None]:
     due = time.monotonic() + job.checkpoint_seconds
 
     def between_steps(state: State) -> None:
@@ -177,16 +187,17 @@ def _checkpointing(job: Job, desk: _Desk, listener: Listener) -> Callable[[State
         if time.monotonic() < due:
             return
         due = math.inf
-        try:
-            path = {"path": None if desk.path is None else desk.path.save()}
-            saved = to_bytes(snapshot(desk.objective, desk.recorder, state) | path)
-            _refuse_if_large(saved)
-            listener.checkpoint(saved)
-            due = time.monotonic() + job.checkpoint_seconds
-        except (
-            InvalidSetting
-        ) as error:  # only a run that takes long gets here: how it ends must not depend on that
-            warnings.warn(f"no checkpoint of this run: {error}", NogdWarning, stacklevel=2)
+        with watch:
+            try:
+                path = {"path": None if desk.path is None else desk.path.save()}
+                saved = to_bytes(snapshot(desk.objective, desk.recorder, state) | path)
+                _refuse_if_large(saved)
+                listener.checkpoint(saved)
+                due = time.monotonic() + job.checkpoint_seconds
+            except (
+                InvalidSetting
+            ) as error:  # only a run that takes long gets here: how it ends must not depend on that
+                warnings.warn(f"no checkpoint of this run: {error}", NogdWarning, stacklevel=2)
 
     return between_steps
 
@@ -218,6 +229,18 @@ def _record(cell: Cell, desk: _Desk, outcome: Outcome) -> Record:
     trace = objective.trace.table().numpy(force=True).copy()
     pictures = _pictures(desk, outcome.theta)
     return Record(cell.id, row, curve_table(desk.recorder.points), trace, _solution(outcome.theta), pictures)
+
+
+def _audited(record: Record, cell: Cell, desk: _Desk, watched: Watched) -> Record:
+    """The record, or that of an error that is worth no more than the start, where the run broke its budget."""
+    reading = {name: record.row[name] for name in desk.objective.meter.reading()}
+    counted = reading | {"iterations": float(desk.objective.meter.iterations)}
+    broken = overrun(counted, desk.recorder.points, cell.budget, watched)
+    if broken is None:
+        return record
+    reason = f"{cell.label} overran its budget: {broken}"
+    lost = lost_record(cell, "error", reason, "", desk.recorder.points[:1])
+    return replace(lost, row=lost.row | reading)
 
 
 def _solution(theta: Tensor) -> np.ndarray[Any, np.dtype[Any]] | None:

@@ -32,6 +32,7 @@ from nogd.objective.tracks import tracks_for
 from nogd.objective.walk import DenseTracks, Tracks
 from nogd.objective.walking import Walk
 from nogd.state import State
+from nogd.stopwatch import Stopwatch
 
 
 class Objective:
@@ -69,6 +70,8 @@ class Objective:
         self._walk: Walk | None = None
         self._standing: Tensor | None = None  # where a restored walk stands, until it is asked for
         self._gradient_seen = False
+        self.warming = Stopwatch()
+        """What took longer the first time in a run, off the clock."""
 
     # -- what it is
 
@@ -160,7 +163,7 @@ class Objective:
         self._ledger.inside += time.perf_counter() - started
         if not paid:
             self._till.note(losses, Population(theta[None]), loss)
-        with self._ledger.clock:
+        with self._ledger.clock, self.warming:
             tracks.warm_up()
         self._walk = Walk(theta, tracks, loss, self._score_line, self._line_minimum)
         return self._walk
