@@ -89,6 +89,10 @@ def _steps(
                     between_steps(state)
             till.check_step()
             learner.step(objective, state)
+            if ledger.ran_backwards():
+                raise LearnerError(
+                    f"{learner} overran its budget: it turned the meter back, so that its run says nothing."
+                )
             if state.theta.shape != theta.shape:
                 objective.follow(State(theta=recorder.solution))
                 raise InvalidSetting(

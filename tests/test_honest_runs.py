@@ -163,7 +163,7 @@ class Rewinding(Honest):
 
     def cheat(self, objective: Any, state: Any) -> None:
         if state.iteration % 4 == 3:
-            objective._till.ledger.forwarded = objective._till.ledger.evaluations = 0
+            objective._till.ledger.forwarded //= 2
 
 
 class Pausing(Honest):
@@ -188,9 +188,9 @@ class Restarting(Honest):
 
 CHEATS = {
     Unlimited: r"480 forwards of 100",
-    Rewinding: r"its meter ran backwards, from \d+ \w+ to \d+",
-    Pausing: r"its meter shows -\d+ s, the harness's clock |its meter ran backwards, from [\d.-]+ seconds",
-    Restarting: r"its meter shows \S+ s, the harness's clock 1\.\d+ s|its meter ran backwards, from [\d.]+ seconds",
+    Rewinding: "it turned the meter back",
+    Pausing: r"its meter shows -\d+ s, the harness's clock |its meter ran backwards, from \S+ seconds",
+    Restarting: r"its meter shows \S+ s, the harness's clock 1\.\d+ s|its meter ran backwards, from \S+ seconds",
 }
 
 

@@ -28,7 +28,7 @@ from nogd.bench.record import Arrays, Record, cell_columns, curve_table, lost_re
 from nogd.bench.wire import LARGEST_PART
 from nogd.device import find_device
 from nogd.doors import make_network
-from nogd.errors import InvalidSetting, NogdWarning, in_words
+from nogd.errors import InvalidSetting, LearnerError, NogdWarning, in_words
 from nogd.learner import Learner, refusal
 from nogd.objective.black_box import BlackBox
 from nogd.objective.candidates import Population
@@ -104,6 +104,8 @@ def perform(job: Job, listener: Listener, *, interruptible: bool = True) -> Reco
             if interruptible and isinstance(error, KeyboardInterrupt):
                 raise
             points: Sequence[Point] = () if desk is None else desk.recorder.points
+            if isinstance(error, LearnerError):  # what it reached says nothing
+                points = points[:1]
             return lost_record(job.cell, "error", in_words(error), "".join(format_exception(error)), points)
 
 
