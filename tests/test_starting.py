@@ -15,8 +15,12 @@ from bench_help import PATIENCE, Watcher, environment, marked, rows, started
 
 from nogd.bench.events import Held, Started
 from nogd.bench.experiment import make_experiment
+from nogd.bench.perform import Job
+from nogd.bench.plan import plan
 from nogd.bench.progress import Bar, Lines
 from nogd.bench.run import execute
+from nogd.bench.sharing import shared_imports
+from nogd.plugins import PluginSettings, configured
 
 MARK = "NOGD_TEST_MARK"
 RUN = ("-m", "nogd", "run", "-l", "random-search", "-t", "iris", "-t", "parity", "--repetitions", 1)
@@ -98,3 +102,49 @@ def test_a_bar_says_it_in_place_of_what_runs(held: Held, monkeypatch: pytest.Mon
         told.append(bar._bar.tasks[0].description)
     bar.end()
     assert told == [held.cell.name, "compiling ...", held.cell.name]
+
+
+def test_libraries_that_a_cell_will_import_are_imported_once_for_all_workers(tmp_path: Path) -> None:
+    """They are those that its files name; each is in every worker before its first job."""
+    (tmp_path / "lab.py").write_text(LAB)
+    with configured(PluginSettings((str(tmp_path / "lab.py"),))):
+        experiment = make_experiment(
+            None, learners=["random-search"], tasks=["lab"], repetitions=1, budget=20
+        )
+        [item] = plan(experiment)
+        job = Job(item.cell, item.learner, item.task, timeout=60)
+        assert shared_imports(job) == {"sklearn.datasets"}
+        execute(experiment, tmp_path / "out", jobs=1, fresh=False, progress=Watcher())
+    [row] = rows(tmp_path / "out")
+    assert (row["status"], row["reason"]) == ("budget", "the budget is spent")
+
+
+LAB = """
+import sys
+
+loaded_before = "sklearn.datasets" in sys.modules
+
+from nogd import Dataset, SupervisedTask, hookimpl
+from torch import nn, tensor
+
+class Flowers(Dataset):
+    name = "flowers"
+    def load(self):
+        from sklearn.datasets import load_iris
+        if not loaded_before:
+            raise RuntimeError("this worker would have to import scikit-learn")
+        inputs, targets = load_iris(return_X_y=True)
+        return tensor(inputs).float(), tensor(targets)
+
+class Lab(SupervisedTask):
+    name = "lab"
+    dataset = Flowers
+    loss = "cross-entropy"
+    metric = "accuracy"
+    def network(self):
+        return nn.Linear(4, 3)
+
+@hookimpl
+def nogd_tasks():
+    return [Lab]
+"""

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import IO, Any
 
@@ -24,6 +24,8 @@ class Nursery:
     def __init__(self, threads: int) -> None:
         self.threads = threads
         self._imports = 1  # that it is still at work on, as far as it has told
+        self._preloaded: set[str] = set()
+        self._has_workers = False
         ours, theirs = socket.socketpair()
         self._line = ours
         path = [os.fspath(folder) for folder in sys.path]
@@ -54,12 +56,14 @@ class Nursery:
         """Whether it has said that it has imported all that it was to import."""
         return not self._imports
 
-    def preload(self, modules: Iterable[str]) -> None:
-        """Have these imported before the next worker is made; one that cannot be is left to the worker."""
-        names = json.dumps(sorted(modules)).encode()
-        with suppress(OSError):  # it has died, as the next question finds
-            self._line.sendall(b"p" + NUMBER.pack(len(names)) + names)
-            self._imports += 1
+    def preload(self, modules: Collection[str]) -> None:
+        """Have these imported, once, before the next worker is made; one that cannot be is left to the worker."""
+        if wanted := set(modules) - self._preloaded:
+            self._preloaded |= wanted
+            names = json.dumps(sorted(wanted)).encode()
+            with suppress(OSError):  # it has died, as the next question finds
+                self._line.sendall(b"p" + NUMBER.pack(len(names)) + names)
+                self._imports += 1
 
     def wait(self, compiling: Callable[[], Any]) -> None:
         """Until it can be asked for workers; compiling: called where that takes longer. Raises ConnectionError."""
@@ -75,6 +79,7 @@ class Nursery:
         ours, theirs = socket.socketpair()
         with theirs:
             socket.send_fds(self._line, [b"f"], [theirs.fileno(), log.fileno()])
+        self._has_workers = True
         return self._number(), ours
 
     def reap(self, pid: int) -> int:
@@ -89,10 +94,10 @@ class Nursery:
     def close(self) -> None:
         """End the nursery, and with it all that it ever started."""
         self._line.close()
-        if not self._imports:  # it hears of that, and ends its workers
+        if self._has_workers:  # it hears of that, and ends them
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(_CLOSING_SECONDS)
-        # While it imports or compiles it hears nothing, and has none but its compilers, which are of its group.
+        # While it imports or compiles it hears nothing; its compilers are of its group.
         if self._process.poll() is None:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)

@@ -17,7 +17,6 @@ from typing import IO, Any, Self, final
 import cloudpickle
 
 from nogd.bench import worker
-from nogd.bench.cell import Cell
 from nogd.bench.events import (
     ASK_AGAIN_SECONDS,
     Event,
@@ -34,6 +33,7 @@ from nogd.bench.intake import point_from, received
 from nogd.bench.line import Ended, HarnessEnd
 from nogd.bench.perform import Job
 from nogd.bench.record import Record, lost_record
+from nogd.bench.sharing import shared_imports
 from nogd.bench.system import resident_bytes, takes_more
 from nogd.bench.wire import Unusable
 from nogd.bench.wording import MOST, tidy
@@ -102,13 +102,15 @@ class _Nurseries:
         if nursery.threads == self._threads:
             self._now = nursery
 
-    def one(self, cell: Cell, tell: Callable[[Event], None]) -> Nursery:
+    def one_for(self, job: Job, tell: Callable[[Event], None]) -> Nursery:
         """A nursery that can be asked for workers; the cell is told to be held for as long as that takes."""
-        if self._now is not None and self._now.is_alive and self._now.is_ready:
-            return self._now
-        tell(Held(cell, "starting worker processes"))
         if self._now is None or not self._now.is_alive:
             self._now = Nursery(self._threads)
+        self._now.preload(shared_imports(job))
+        if self._now.is_ready:
+            return self._now
+        cell = job.cell
+        tell(Held(cell, "starting worker processes"))
         with suppress(ConnectionError):  # it has died: the cell will say so
             self._now.wait(
                 lambda: tell(Held(cell, "compiling numba loops, once per machine, up to a minute"))
@@ -146,7 +148,7 @@ class _Hall:
         slot = next((slot for slot in free if slot.served == served), free[0])
         slot.vacate(served)
         self._tell(Started(job.cell))
-        slot.begin(job, served, self._nurseries.one(job.cell, self._tell), self._tell)
+        slot.begin(job, served, self._nurseries.one_for(job, self._tell), self._tell)
 
     def attend(self) -> None:
         """Wait a little for what workers have to say, and guard them all."""
