@@ -56,7 +56,7 @@ class LocalExecutor(Executor):
         self._nurseries, self._are_kept = _Nurseries(threads), False
 
     def adopt(self, nursery: Nursery) -> None:
-        """Take workers from this one, which was started before, if they may have as many threads."""
+        """Take workers from this one, which was started before, if they may have as many threads; else it is ended."""
         self._nurseries.adopt(nursery)
 
     def __enter__(self) -> Self:
@@ -101,6 +101,8 @@ class _Nurseries:
     def adopt(self, nursery: Nursery) -> None:
         if nursery.threads == self._threads:
             self._now = nursery
+        else:
+            nursery.close()
 
     def one_for(self, job: Job, tell: Callable[[Event], None]) -> Nursery:
         """A nursery that can be asked for workers; the cell is told to be held for as long as that takes."""
