@@ -22,7 +22,7 @@ PAGE = "report.html"
 
 
 def update_report(folder: Path, results: ResultsLike) -> Path:
-    """Write FOLDER/report.html where it is not there, made from the same, and return its path: drawing takes seconds."""
+    """Write FOLDER/report.html unless one made from the same is there; returns its path. Drawing takes seconds."""
     path = Path(folder) / PAGE
     if made_from(Comparison.of(results), figure_entries(None)) in _beginning(path):
         return path
