@@ -19,9 +19,10 @@ import pandas as pd
 import pytest
 from bench_help import HERE, command, rows
 
+from nogd.bench.database import FILE
 from nogd.bench.results import load_results
 from nogd.bench.schema import VERSION
-from nogd.bench.store import FILE, Store
+from nogd.bench.store import Store
 from nogd.errors import StoreError
 
 OLD = HERE / "data" / "store-0.1.0"

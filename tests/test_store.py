@@ -20,9 +20,11 @@ import psutil
 import pytest
 from bench_help import PATIENCE, environment, python, started
 
+from nogd.bench.database import FILE
 from nogd.bench.record import CURVE_COLUMNS, TRACE_COLUMNS, Record
 from nogd.bench.results import load_results, load_traces
-from nogd.bench.store import FILE, RUN_COLUMNS, VERSION, Store
+from nogd.bench.schema import RUN_COLUMNS, VERSION
+from nogd.bench.store import Store
 from nogd.errors import StoreError
 
 
@@ -396,7 +398,9 @@ def test_a_folder_that_cannot_be_made_is_said_in_one_sentence(tmp_path: Path) ->
     )
 
 
-def test_a_full_disk_is_said_in_one_sentence_and_costs_nothing_that_was_kept(tmp_path: Path) -> None:
+def test_a_disk_that_takes_no_more_is_said_in_one_sentence_and_costs_nothing_that_was_kept(
+    tmp_path: Path,
+) -> None:
     program = WRITER.replace(
         "store = ", "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (400_000,) * 2)\nstore = "
     )
@@ -404,7 +408,8 @@ def test_a_full_disk_is_said_in_one_sentence_and_costs_nothing_that_was_kept(tmp
     acknowledged = done.stdout.split()
     assert acknowledged
     last = done.stderr.splitlines()[-1]
-    assert last.startswith("nogd.errors.StoreError: no space left for")
+    assert last.startswith("nogd.errors.StoreError: the system could not read or write")
+    assert "(SQLITE_IOERR_WRITE): its disk is full, over a quota or failing." in last
     assert "What was finished before is kept" in last
     with closing(Store(tmp_path)) as store:
         assert set(acknowledged) <= set(store.endings())

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nogd.bench.schema import REAL
-from nogd.bench.store import Store
+from nogd.bench.schema import REAL, RUN_COLUMNS
+from nogd.bench.store import Store, Stored
 from nogd.reference import frozen_entry
 
 _KEYS = ["learner", "task", "repetition"]
@@ -19,10 +19,9 @@ Frozen = Mapping[tuple[str, int], Mapping[str, Any] | None]
 """What is frozen for a task (name, version); None where nothing is any more."""
 
 
-def stored_runs(store: Store) -> pd.DataFrame:
+def stored_runs(stored: Stored) -> pd.DataFrame:
     """One row a run, also of those that no longer count; what should be numbers is, also where all are unknown."""
-    columns, rows = store.runs()
-    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(REAL, "float64"))
+    return pd.DataFrame(stored.rows, columns=list(RUN_COLUMNS)).astype(dict.fromkeys(REAL, "float64"))
 
 
 def planned_cells(store: Store) -> pd.DataFrame:

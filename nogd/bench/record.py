@@ -19,6 +19,8 @@ CURVE_COLUMNS = (
     "forwards", "evaluations", "gradients", "examples", "flops", "seconds", "iteration", "phase", "loss", "metric",
     "validation_loss", "validation_metric", "test_loss", "test_metric",
 )  # fmt: skip
+WHOLE_CURVE = ("evaluations", "gradients", "examples", "iteration", "phase")
+"""Columns of a curve that count, and are known at every point."""
 TRACE_COLUMNS = ("evaluations", "forwards", "flops", "seconds", "loss")
 
 STATUSES: Mapping[str, str] = {  # how a run can end, and what that means

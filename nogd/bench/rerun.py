@@ -35,29 +35,30 @@ def repeat(folder: Path, id_: str, timeout: float) -> Repeated:
     """Run the cell whose id begins with `id_` again. Raises UserError if there is none, or its code has changed."""
     store = Store(folder)
     try:
-        row = _row(store, id_)
-        curve = store.curves()[row["id"]]
+        stored = store.load()
+        store.damage.tell(store.path)
     finally:
         store.close()
+    row = _row(stored.rows, id_, folder)
+    curve = stored.curves.get(row["id"], np.empty((0, len(CURVE_COLUMNS))))
     item = _planned(row)
     record = _again(Job(item.cell, item.learner, item.task, timeout), item.cell.threads)
     return _compared(row, curve, record, item.cell.name)
 
 
-def _row(store: Store, id_: str) -> dict[str, Any]:
-    columns, rows = store.runs()
-    found = [
-        row
-        for row in (dict(zip(columns, values, strict=True)) for values in rows)
-        if row["id"].startswith(id_)
-    ]
+def _row(rows: list[dict[str, Any]], id_: str, folder: Path) -> dict[str, Any]:
+    found = [row for row in rows if row["id"].startswith(id_)]
     if len(found) != 1:
         how = (
             "no stored run has an id that begins"
             if not found
             else f"{len(found)} stored runs have ids that begin"
         )
-        raise UnknownName(f"{how} with {id_!r}; 'nogd runs --out {store.folder}' lists them.")
+        raise UnknownName(f"{how} with {id_!r}; 'nogd runs --out {folder}' lists them.")
+    if found[0]["learner_name"] is None or found[0]["hyper"] is None or found[0]["budget"] is None:
+        raise InvalidSetting(
+            f"run {found[0]['id']!r} cannot be repeated: the store does not say what its learner was."
+        )
     return found[0]
 
 

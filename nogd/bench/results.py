@@ -19,7 +19,7 @@ from nogd.bench.current import (
     stored_runs,
     with_references,
 )
-from nogd.bench.record import CURVE_COLUMNS, TRACE_COLUMNS, Arrays
+from nogd.bench.record import CURVE_COLUMNS, TRACE_COLUMNS, WHOLE_CURVE, Arrays
 from nogd.bench.schema import SHOWN
 from nogd.bench.store import Store
 from nogd.bench.targets import REACHED_COLUMNS, reached_table
@@ -28,16 +28,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
-_WHOLE_CURVE = ("evaluations", "gradients", "examples", "iteration", "phase")
-
 
 @dataclass(frozen=True, eq=False)
 class Results:
     """Runs of a comparison.
 
     runs: one row a run. curves: one row a point. meta: sessions, settings of the last one (reference, baselines, ...),
-    `missing`, the number of cells that were last asked for and have no run yet, and `asked_by`, the sessions that last
-    asked for these runs. The columns are those of the store and of `export`.
+    `missing`, the number of cells that were last asked for and have no run yet, `asked_by`, the sessions that last
+    asked for these runs, and `damaged`, why which runs could not be read. The columns are those of the store and of
+    `export`.
     pictures: what pictures alone need, named arrays by kind and owner; see nogd.bench.schema. reached: one row a run
     and frozen target, with what the run paid until it reached it; see nogd.bench.targets.
     """
@@ -101,27 +100,31 @@ class Results:
 def load_results(folder: str | Path, ids: Collection[str] | None = None, *, latest: bool = True) -> Results:
     """The runs in a folder; ids: only these. latest: only those that count now, see `nogd.bench.current`.
 
-    Raises StoreError if there is no store or it cannot be read.
+    A run that cannot be read is left out, named in a warning and, with the reason, in `meta["damaged"]`. Raises
+    StoreError if there is no store or it cannot be read at all.
     """
     store = Store(Path(folder))
     try:
-        runs, planned, frozen = stored_runs(store), planned_cells(store), frozen_now(store)
+        stored = store.load()
+        runs, planned, frozen = stored_runs(stored), planned_cells(store), frozen_now(store)
         if ids is not None:
             runs, planned = runs[runs["id"].isin(set(ids))], planned[planned["id"].isin(set(ids))]
         missing = len(missing_cells(runs, planned))
         runs = with_references(current_runs(runs, planned) if latest else runs, frozen)
-        tables, sessions = store.curves(), store.sessions()
-        reached = reached_table(runs, tables, store.traces(), frozen)
+        sessions = store.sessions()
+        reached = reached_table(runs, stored.curves, stored.traces, frozen)
         pictures = {kind: store.pictures(kind) for kind in SHOWN}
+        store.damage.tell(store.path)
     finally:
         store.close()
     meta = {
         "sessions": sessions,
         "settings": sessions[-1]["settings"] if sessions else {},
         "missing": missing,
+        "damaged": dict(store.damage.runs),
         "asked_by": sorted(set(asking_sessions(runs, planned))),
     }
-    return Results(runs, _curves(runs, tables), meta, pictures, reached)
+    return Results(runs, _curves(runs, stored.curves), meta, pictures, reached)
 
 
 def load_traces(folder: str | Path) -> pd.DataFrame:
@@ -129,6 +132,7 @@ def load_traces(folder: str | Path) -> pd.DataFrame:
     store = Store(Path(folder))
     try:
         tables = store.traces()
+        store.damage.tell(store.path)
     finally:
         store.close()
     frame = pd.DataFrame(
@@ -143,7 +147,7 @@ def _curves(runs: pd.DataFrame, tables: Mapping[str, np.ndarray[Any, Any]]) -> p
     kept = [tables[id_] for id_ in runs["id"] if id_ in tables]
     lengths = [len(tables[id_]) if id_ in tables else 0 for id_ in runs["id"]]
     frame = pd.DataFrame(np.concatenate([*kept, np.empty((0, len(CURVE_COLUMNS)))]), columns=CURVE_COLUMNS)
-    frame = frame.astype(dict.fromkeys(_WHOLE_CURVE, "int64"))
+    frame = frame.astype(dict.fromkeys(WHOLE_CURVE, "int64"))
     for place, name in enumerate(("id", "learner", "task", "repetition")):
         frame.insert(place, name, np.repeat(runs[name].to_numpy(), lengths))
     return frame

@@ -6,107 +6,67 @@ reads it. Nothing here runs a plugin's code or imports torch.
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import os
-import shutil
 import socket
-import sqlite3
-import tempfile
-import time
-import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 
-from nogd.bench.migration import migrate
-from nogd.bench.record import Arrays, Record
-from nogd.bench.schema import OF_A_RUN, OF_A_TASK, RUN_COLUMNS, VERSION
-from nogd.bench.wording import MOST, tidy
+from nogd.bench import claims
+from nogd.bench.database import Database
+from nogd.bench.packing import MOST_OF_A_SOLUTION, Array, Damaged, loaded, packed, saved, unpacked
+from nogd.bench.record import CURVE_COLUMNS, TRACE_COLUMNS, WHOLE_CURVE, Arrays, Record
+from nogd.bench.salvage import Damage, json_object, shown, sound_cell, sound_entry, sound_run, sound_table
+from nogd.bench.schema import OF_A_RUN, OF_A_TASK, RUN_COLUMNS
 from nogd.errors import StoreError
 
-FILE = "runs.sqlite"
+
+@dataclass(frozen=True)
+class Stored:
+    """All runs that can be read. rows: in a stable order, by RUN_COLUMNS; curves, traces: by id."""
+
+    rows: list[dict[str, Any]]
+    curves: dict[str, Array]
+    traces: dict[str, Array]
 
 
 class Store:
     """The results in a folder. Safe to use from several processes at once.
 
-    create: to write into it, made if need be; else to read. What an older nogd wrote becomes today's schema when it is
-    written to, and is left alone when it is read: then a copy is looked at, which takes nothing in. Raises StoreError,
-    in one sentence, if the folder cannot be used, is full, or was written by a newer nogd.
+    create: to write into it, made if need be; else to read. What cannot be read of it is left out, and noted in
+    `damage`. Raises StoreError, in one sentence, for whatever is wrong with the folder or its file: see
+    nogd.bench.database.
     """
 
     def __init__(self, folder: Path, *, create: bool = False) -> None:
-        self.folder = folder
-        self.path = folder / FILE
-        with self._explained():
-            if create:
-                folder.mkdir(parents=True, exist_ok=True)
-            elif not self.path.is_file():
-                raise StoreError(
-                    f"there are no runs in {str(folder)!r}; 'nogd run --out {folder}' makes some."
-                )
-            self._connection = self._open(create)
-            try:
-                self._prepare(create)
-            except BaseException:
-                self.close()
-                raise
+        self.damage = Damage()
+        self._file = Database(folder, create=create)
+        self._connection = self._file.connection
 
-    def _open(self, create: bool) -> sqlite3.Connection:
-        if create or os.access(self.folder, os.W_OK):
-            return sqlite3.connect(self.path, timeout=30, isolation_level=None)
-        log = self.path.with_name(f"{FILE}-wal")
-        if not log.is_file() or log.stat().st_size == 0:
-            address = f"{self.path.absolute().as_uri()}?immutable=1"
-            return sqlite3.connect(address, uri=True, isolation_level=None)
-        # What was written last is still in the log, which SQLite reads only where it may write beside it.
-        self._copy = tempfile.TemporaryDirectory()
-        for file in (self.path, log):
-            shutil.copy(file, self._copy.name)
-        return _read_only(sqlite3.connect(Path(self._copy.name) / FILE, isolation_level=None))
+    @property
+    def folder(self) -> Path:
+        """Where it is."""
+        return self._file.folder
 
-    def _prepare(self, create: bool) -> None:
-        version = self._connection.execute("pragma user_version").fetchone()[0]
-        if version > VERSION:
-            raise StoreError(
-                f"{self.path} was written by a newer nogd (schema {version}, this one knows {VERSION}); upgrade nogd."
-            )
-        if version == 0 and self._connection.execute("select 1 from sqlite_master").fetchone():
-            raise StoreError(f"{self.path} is not a store of nogd; move it away or give another --out.")
-        if create:
-            self._connection.execute("pragma journal_mode = wal")
-            self._connection.execute("pragma synchronous = full")
-            with self._writing():
-                self._migrate()
-        elif 0 < version < VERSION:
-            self._look_at_a_copy()
-
-    def _migrate(self) -> None:
-        migrate(self._connection, self._connection.execute("pragma user_version").fetchone()[0])
-
-    def _look_at_a_copy(self) -> None:
-        original, self._connection = self._connection, sqlite3.connect("", isolation_level=None)
-        with closing(original):
-            original.backup(self._connection)
-        with self._writing():
-            self._migrate()
-        _read_only(self._connection)
+    @property
+    def path(self) -> Path:
+        """Its file."""
+        return self._file.path
 
     def close(self) -> None:
         """Give the file back."""
-        self._connection.close()
+        self._file.close()
 
     # -- sessions and plans
 
     def begin_session(self, started: str, environment: dict[str, Any], settings: dict[str, Any]) -> int:
         """Note a call of `nogd run`; returns its number."""
-        with self._explained(), self._writing():
+        with self._file.writing():
             cursor = self._connection.execute(
                 "insert into sessions (started, environment, settings) values (?, ?, ?)",
                 (started, json.dumps(environment), json.dumps(settings)),
@@ -116,7 +76,7 @@ class Store:
     def plan(self, cells: Iterable[tuple[str, str, str, int]], session: int) -> None:
         """Note that a session asked for cells (id, label, task, repetition); finished runs get their new labels."""
         rows = [(*cell, session) for cell in cells]
-        with self._explained(), self._writing():
+        with self._file.writing():
             self._connection.executemany(
                 "insert into cells values (?, ?, ?, ?, ?) on conflict (id) do update"
                 " set learner = excluded.learner, session = max(session, excluded.session)",
@@ -133,45 +93,44 @@ class Store:
             (task, version, None if entry is None else json.dumps(entry), path)
             for task, version, entry, path in entries
         ]
-        with self._explained(), self._writing():
+        with self._file.writing():
             self._connection.executemany("insert or replace into frozen values (?, ?, ?, ?)", rows)
 
     def frozen(self) -> list[tuple[str, int, dict[str, Any] | None, str | None]]:
         """What was noted by `freeze`."""
-        with self._explained():
-            rows = self._connection.execute("select task, version, entry, path from frozen")
-            return [
-                (task, version, None if entry is None else json.loads(entry), path)
-                for task, version, entry, path in rows
-            ]
+        with self._file.reading():
+            rows = self._connection.execute("select task, version, entry, path from frozen").fetchall()
+        return [(task, version, self._entry(task, entry), path) for task, version, entry, path in rows]
+
+    def _entry(self, task: str, entry: str | None) -> dict[str, Any] | None:
+        try:
+            return None if entry is None else sound_entry(entry)
+        except Damaged as why:
+            self.damage.others[f"what is frozen for {shown(str(task))!r}"] = str(why)
+            return None
 
     # -- runs
 
     def endings(self) -> dict[str, tuple[str, str]]:
-        """Status and time of the end of every run, by id."""
-        with self._explained():
-            rows = self._connection.execute("select id, status, finished from runs")
-            return {id_: (status, finished) for id_, status, finished in rows}
+        """Status and time of the end of every run that can be read, by id."""
+        return {row["id"]: (row["status"], row["finished"]) for row in self.load().rows}
 
     def ending(self, id_: str) -> tuple[str, str] | None:
         """Status and time of the end of one run, or None if there is none yet."""
-        with self._explained():
-            row: tuple[str, str] | None = self._connection.execute(
-                "select status, finished from runs where id = ?", (id_,)
-            ).fetchone()
-        return row
+        rows = self.load(id_).rows
+        return (rows[0]["status"], rows[0]["finished"]) if rows else None
 
     def add(self, record: Record) -> None:
         """Keep a run, in place of an earlier one of the same cell, and forget its checkpoint and claim."""
         values = [_sql(record.row.get(name)) for name in RUN_COLUMNS]
         blobs = [
-            _packed(record.curve),
-            _packed(record.trace),
-            None if record.theta is None else _packed(record.theta),
+            packed(record.curve),
+            packed(record.trace),
+            None if record.theta is None else packed(record.theta),
         ]
         marks = ", ".join("?" * (len(RUN_COLUMNS) + 3))
         columns = ", ".join((*RUN_COLUMNS, "curve", "trace", "theta"))
-        with self._explained(), self._writing():
+        with self._file.writing():
             self._connection.execute(
                 f"insert or replace into runs ({columns}) values ({marks})", [*values, *blobs]
             )
@@ -185,84 +144,116 @@ class Store:
 
     def delete(self, ids: Sequence[str]) -> None:
         """Forget runs, and that they were ever planned."""
-        with self._explained(), self._writing():
+        with self._file.writing():
             for table in ("runs", "cells", "checkpoints", "claims"):
                 self._connection.executemany(f"delete from {table} where id = ?", [(id_,) for id_ in ids])
             self._forget_pictures(ids)
 
+    def load(self, id_: str | None = None) -> Stored:
+        """All runs that can be read, or the one of that id if it can; the others are noted in `damage`."""
+        where, given = ("", ()) if id_ is None else (" where id = ?", (id_,))
+        found = Stored([], {}, {})
+        with self._file.reading():
+            for *values, curve, trace in self._connection.execute(
+                f"select {', '.join(RUN_COLUMNS)}, curve, trace from runs{where}"
+                " order by task, learner, repetition, id",
+                given,
+            ):
+                self._keep(dict(zip(RUN_COLUMNS, values, strict=True)), curve, trace, found)
+        return found
+
+    def _keep(self, row: dict[str, Any], curve: object, trace: object, found: Stored) -> None:
+        try:
+            sound = sound_run(row)
+            tables = (
+                (found.curves, sound_table("curve", curve, CURVE_COLUMNS, WHOLE_CURVE)),
+                (found.traces, sound_table("trace", trace, TRACE_COLUMNS)),
+            )
+        except Damaged as why:
+            self.damage.runs[str(row["id"])] = str(why)
+            return
+        found.rows.append(sound)
+        for all_, one in tables:
+            if one is not None:
+                all_[sound["id"]] = one
+
     def runs(self) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """Column names and rows of all runs, without their curves, in a stable order; words of bounded length."""
-        query = f"select {', '.join(RUN_COLUMNS)} from runs order by task, learner, repetition, id"
-        with self._explained():
-            rows = self._connection.execute(query).fetchall()
-        return list(RUN_COLUMNS), [tuple(map(_readable, RUN_COLUMNS, row)) for row in rows]
+        """Column names and rows of all runs that can be read, without their curves, in a stable order."""
+        return list(RUN_COLUMNS), [tuple(row.values()) for row in self.load().rows]
 
-    def curves(self) -> dict[str, np.ndarray[Any, Any]]:
+    def curves(self) -> dict[str, Array]:
         """The curve of every run, `[points, len(CURVE_COLUMNS)]`, by id."""
-        return dict(self._tables("curve"))
+        return self.load().curves
 
-    def traces(self) -> dict[str, np.ndarray[Any, Any]]:
+    def traces(self) -> dict[str, Array]:
         """Every improvement of every run, `[K, len(TRACE_COLUMNS)]`, by id."""
-        return dict(self._tables("trace"))
+        return self.load().traces
 
-    def theta(self, id_: str) -> np.ndarray[Any, Any] | None:
-        """The solution of a run, `[D]`, or None where there is none."""
-        with self._explained():
+    def theta(self, id_: str) -> Array | None:
+        """The solution of a run, `[D]`, or None where there is none. Raises StoreError if it cannot be read."""
+        with self._file.reading():
             row = self._connection.execute("select theta from runs where id = ?", (id_,)).fetchone()
-        return None if row is None or row[0] is None else _unpacked(row[0])
+        try:
+            return None if row is None or row[0] is None else unpacked(row[0], MOST_OF_A_SOLUTION)
+        except Damaged as why:
+            raise StoreError(f"the solution of run {id_!r} in {self.path} {why}; run it again.") from None
 
     def pictures(self, kind: str) -> dict[str, Arrays]:
         """What is kept of one kind (see the schema) for pictures, by the run or the task that it belongs to."""
-        with self._explained():
-            rows = self._connection.execute(
-                "select owner, arrays from pictures where kind = ? order by owner", (kind,)
-            )
-            return {owner: _loaded(blob) for owner, blob in rows}
+        found = {owner: self.picture(kind, owner) for owner in self.owners(kind)}
+        return {owner: arrays for owner, arrays in found.items() if arrays is not None}
 
     def owners(self, kind: str) -> list[str]:
         """What has something of one kind kept for pictures: ids of runs, or names of tasks."""
-        with self._explained():
+        with self._file.reading():
             rows = self._connection.execute(
                 "select owner from pictures where kind = ? order by owner", (kind,)
             )
-            return [owner for (owner,) in rows]
+            return [owner for (owner,) in rows if isinstance(owner, str)]
 
     def picture(self, kind: str, owner: str) -> Arrays | None:
         """What is kept of one kind for one run or task, or None."""
-        with self._explained():
+        with self._file.reading():
             query = "select arrays from pictures where kind = ? and owner = ?"
             row = self._connection.execute(query, (kind, owner)).fetchone()
-        return None if row is None else _loaded(row[0])
+        try:
+            return None if row is None else loaded(row[0])
+        except Damaged as why:
+            self.damage.others[f"the {kind} of {shown(owner)!r}"] = str(why)
+            return None
 
     def add_picture(self, kind: str, owner: str, arrays: Arrays) -> None:
         """Keep what a picture of this run or task needs, in place of what was there."""
-        with self._explained(), self._writing():
+        with self._file.writing():
             self._add_pictures([(kind, owner, arrays)])
 
     def sessions(self) -> list[dict[str, Any]]:
-        """All calls of `nogd run`, oldest first."""
-        with self._explained():
+        """All calls of `nogd run`, oldest first; of one that cannot be read only number and time."""
+        with self._file.reading():
             rows = self._connection.execute(
                 "select id, started, environment, settings from sessions order by id"
-            )
-            return [
-                {"id": id_, "started": started, **json.loads(environment), "settings": json.loads(settings)}
-                for id_, started, environment, settings in rows
-            ]
+            ).fetchall()
+        return [self._session(*row) for row in rows]
+
+    def _session(self, id_: int, started: object, environment: object, settings: object) -> dict[str, Any]:
+        known = {"id": id_, "started": started if isinstance(started, str) else ""}
+        try:
+            told = json_object(environment, "environment")
+            return told | known | {"settings": json_object(settings, "settings")}
+        except Damaged as why:
+            self.damage.others[f"session {id_}"] = str(why)
+            return known | {"settings": {}}
 
     def planned(self) -> list[tuple[str, str, str, int, int]]:
         """All cells that were ever asked for: id, label, task, repetition, and the session that did so last."""
-        with self._explained():
-            return self._connection.execute(
+        with self._file.reading():
+            rows = self._connection.execute(
                 "select id, learner, task, repetition, session from cells"
             ).fetchall()
-
-    def _tables(self, column: str) -> Iterator[tuple[str, np.ndarray[Any, Any]]]:
-        with self._explained():
-            for id_, blob in self._connection.execute(
-                f"select id, {column} from runs where {column} is not null"
-            ):
-                yield id_, _unpacked(blob)
+        sound = [row for row in rows if sound_cell(row)]
+        if len(sound) < len(rows):
+            self.damage.others["cells"] = f"{len(rows) - len(sound)} have no name or number"
+        return [(id_, shown(learner), shown(task), *numbers) for id_, learner, task, *numbers in sound]
 
     # -- work under way
 
@@ -271,19 +262,19 @@ class Store:
 
         A claim from another machine, whose processes cannot be seen, holds for that many seconds.
         """
-        with self._explained(), self._writing():
+        with self._file.writing():
             row = self._connection.execute(
                 "select host, pid, born, until from claims where id = ?", (id_,)
             ).fetchone()
-            if row is not None and _is_alive(*row):
+            if row is not None and claims.is_alive(*row):
                 return False
-            mine = (id_, socket.gethostname(), os.getpid(), _born(os.getpid()), time.time() + seconds)
+            mine = (id_, *claims.mine(seconds))
             self._connection.execute("insert or replace into claims values (?, ?, ?, ?, ?)", mine)
             return True
 
     def release(self, ids: Iterable[str]) -> None:
         """Give up claims of this process."""
-        with self._explained(), self._writing():
+        with self._file.writing():
             self._connection.executemany(
                 "delete from claims where id = ? and pid = ? and host = ?",
                 [(id_, os.getpid(), socket.gethostname()) for id_ in ids],
@@ -291,27 +282,27 @@ class Store:
 
     def save_checkpoint(self, id_: str, state: bytes) -> None:
         """Keep where a running cell stands."""
-        with self._explained(), self._writing():
+        with self._file.writing():
             self._connection.execute(
                 "insert or replace into checkpoints values (?, ?, datetime('now'))", (id_, state)
             )
 
     def checkpoint(self, id_: str) -> bytes | None:
         """Where an interrupted run of the cell stood, or None."""
-        with self._explained():
+        with self._file.reading():
             row = self._connection.execute("select state from checkpoints where id = ?", (id_,)).fetchone()
         return bytes(row[0]) if row is not None and row[0] else None
 
     def ask_again(self, ids: Iterable[str]) -> None:
         """Note that cells are to be run again from the start, where they are done too; their runs stay until then."""
-        with self._explained(), self._writing():
+        with self._file.writing():
             self._connection.executemany(
                 "insert or replace into checkpoints values (?, x'', datetime('now'))", [(id_,) for id_ in ids]
             )
 
     def begun(self) -> set[str]:
         """The ids of cells that have begun and are not over, and of those that are to be run again."""
-        with self._explained():
+        with self._file.reading():
             return {id_ for (id_,) in self._connection.execute("select id from checkpoints")}
 
     # -- inside
@@ -319,73 +310,12 @@ class Store:
     def _add_pictures(self, pictures: Iterable[tuple[str, str, Arrays]]) -> None:
         self._connection.executemany(
             "insert or replace into pictures values (?, ?, ?)",
-            [(kind, owner, _saved(arrays)) for kind, owner, arrays in pictures],
+            [(kind, owner, saved(arrays)) for kind, owner, arrays in pictures],
         )
 
     def _forget_pictures(self, ids: Iterable[str]) -> None:
         pairs = [(kind, id_) for id_ in ids for kind in OF_A_RUN]
         self._connection.executemany("delete from pictures where kind = ? and owner = ?", pairs)
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        # IMMEDIATE: a read that turns into a write fails at once when another process writes, whatever the timeout.
-        self._connection.execute("begin immediate")
-        try:
-            yield
-        except BaseException:
-            self._connection.rollback()
-            raise
-        self._connection.commit()
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except (FileExistsError, NotADirectoryError):
-            raise StoreError(f"{str(self.folder)!r} is not a folder; give --out the name of one.") from None
-        except OSError as error:
-            raise StoreError(f"the folder {str(self.folder)!r} cannot be used: {error.strerror}.") from None
-        except sqlite3.Error as error:
-            raise StoreError(self._sentence(str(error))) from error
-
-    def _sentence(self, message: str) -> str:
-        if "full" in message or "disk I/O" in message:
-            return (
-                f"no space left for {self.path}: {message}. What was finished before is kept; make room and run the"
-                " same command again."
-            )
-        if "not a database" in message or "no such" in message:
-            return f"{self.path} is not a store of nogd ({message}); move it away or give another --out."
-        return f"{self.path} cannot be used: {message}; check that its folder is writable."
-
-
-def _read_only(connection: sqlite3.Connection) -> sqlite3.Connection:
-    """Of a copy, in which whatever was written would be lost."""
-    connection.execute("pragma query_only = on")
-    return connection
-
-
-def _packed(table: np.ndarray[Any, Any]) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, table, allow_pickle=False)
-    return zlib.compress(buffer.getvalue(), level=1)
-
-
-def _unpacked(blob: bytes) -> np.ndarray[Any, Any]:
-    table: np.ndarray[Any, Any] = np.load(io.BytesIO(zlib.decompress(blob)), allow_pickle=False)
-    return table
-
-
-def _saved(arrays: Arrays) -> bytes:
-    buffer = io.BytesIO()
-    # mypy takes the names for np.savez's own arguments.
-    np.savez_compressed(buffer, **{name: np.asarray(array) for name, array in arrays.items()})  # type: ignore[arg-type]
-    return buffer.getvalue()
-
-
-def _loaded(blob: bytes) -> dict[str, np.ndarray[Any, Any]]:
-    with np.load(io.BytesIO(blob), allow_pickle=False) as arrays:
-        return dict(arrays)
 
 
 def _sql(value: Any) -> Any:
@@ -393,24 +323,3 @@ def _sql(value: Any) -> Any:
     if isinstance(value, float | np.floating):
         return float(value) if math.isfinite(value) else None
     return value
-
-
-def _readable(column: str, value: Any) -> Any:
-    """What a record bounds is bounded here too: another program, or an older nogd, may have written it."""
-    return tidy(value, MOST[column]) if column in MOST and isinstance(value, str) else value
-
-
-def _born(pid: int) -> float:
-    return float(psutil.Process(pid).create_time())
-
-
-def _is_alive(host: str, pid: int, born: float, until: float) -> bool:
-    """Whether the process that made a claim is still at work; a process number may have been given out again."""
-    if host != socket.gethostname():
-        return time.time() < until
-    try:
-        # One that has ended keeps its number until its parent asks how, which in many a container is never.
-        at_work = pid != os.getpid() and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-        return at_work and abs(_born(pid) - born) < 1
-    except psutil.Error:
-        return False

@@ -63,7 +63,8 @@ def runs(
     from nogd.bench.results import load_results
     from nogd.bench.store import Store
 
-    everything = chosen = load_results(out, latest=False).runs
+    results = load_results(out, latest=False)
+    everything = chosen = results.runs
     for column, wanted in (("learner", learners), ("task", tasks), ("status", statuses)):
         _check(everything, column, wanted)
         if wanted:
@@ -76,16 +77,17 @@ def runs(
         click.echo("No run fits.", err=True)
     else:
         click.echo(chosen[_SHOWN].to_string(index=False, float_format="{:.5g}".format, na_rep="-"))
-    if not delete or chosen.empty:
+    doomed = [*chosen["id"], *(id_ for id_ in results.meta["damaged"] if ids and id_.startswith(ids))]
+    if not delete or not doomed:
         return
     if not yes:
-        click.confirm(f"Delete {len(chosen)} of the runs in {out}?", abort=True, err=True)
+        click.confirm(f"Delete {len(doomed)} of the runs in {out}?", abort=True, err=True)
     store = Store(out, create=True)
     try:
-        store.delete(list(chosen["id"]))
+        store.delete(doomed)
     finally:
         store.close()
-    click.echo(f"Deleted {len(chosen)} runs.", err=True)
+    click.echo(f"Deleted {len(doomed)} runs.", err=True)
 
 
 def _check(everything: pd.DataFrame, column: str, wanted: tuple[str, ...]) -> None:
