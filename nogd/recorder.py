@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from nogd.objective.objective import Objective
+from nogd.stopwatch import Stopwatch
 
 LEDGERS = ("forwards", "evaluations", "gradients", "examples", "flops", "seconds", "iteration", "phase")
 POINTS_A_DECADE = 12
@@ -57,7 +58,8 @@ class Recorder:
     """Records a run's curve, on a grid of forwards, or at the end of iterations, or both.
 
     measure: theta `[D]` to named figures, among them "loss". emit: told of each point as it is recorded.
-    `points` is the curve; `solution` the last recommendation whose loss was finite, or the start.
+    `points` is the curve; `solution` the last recommendation whose loss was finite, or the start; `watch` has the
+    seconds that measuring and telling took.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Recorder:
         emit: Callable[[Point], None] | None = None,
     ) -> None:
         self.points: list[Point] = []
+        self.watch = Stopwatch()
         self.next_forwards = math.inf
         self._measure, self._grid, self._by_iteration, self._emit = measure, iter(grid), by_iteration, emit
         self._settled = 0
@@ -119,10 +122,15 @@ class Recorder:
     def _append(self, point: Point) -> None:
         self.points.append(point)
         if self._emit is not None:
-            self._emit(point)
+            with self.watch:
+                self._emit(point)
 
     def _measured(self) -> Point:
         """The ledgers as they stand, and the figures of the recommendation in force."""
+        with self.watch:
+            return self._point()
+
+    def _point(self) -> Point:
         meter, state, theta = self._objective.meter, self._objective.state, self._objective.recommendation
         point: Point = {name: float(value) for name, value in meter.reading().items()}
         point["iteration"] = float(meter.iterations)
@@ -137,5 +145,5 @@ def _same(point: Point, other: Point) -> bool:
     """Whether two points are one and the same moment of a run."""
     return (
         all(point[name] == other[name] for name in LEDGERS if name != "seconds")
-        and point["loss"] == other["loss"]
+        and repr(point["loss"]) == repr(other["loss"])  # NaN is NaN's equal
     )

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from nogd.constant import constant_outputs
-from nogd.errors import DataError, PluginError
+from nogd.errors import DataError, PluginError, UserError
 from nogd.metrics import Metric, find_metric
-from nogd.objective.losses import LossFunction, find_loss
+from nogd.objective.losses import Loss, LossFunction, find_loss
 from nogd.objective.mode import Mode
 from nogd.objective.space import DEFAULT_BOX, Bounds
 from nogd.objective.taken import in_type_taken
@@ -122,7 +122,7 @@ class SupervisedTask(Task):
         module = self._network(seed)
         train, validation, test = _as_taken(module, self._splits())
         loss, metric, scored = find_loss(type(self).loss), find_metric(self.metric), test or train
-        outputs = constant_outputs(train, scored, loss)
+        constant, constant_loss = self._constant(loss, metric, train, scored)
         return Problem(
             module=module,
             loss=type(self).loss,
@@ -132,8 +132,8 @@ class SupervisedTask(Task):
             metric=metric,
             bounds=self.bounds,
             differentiable=self.differentiable,
-            constant=metric(outputs, scored.targets),
-            constant_loss=float(loss(outputs, scored.targets)),
+            constant=constant,
+            constant_loss=constant_loss,
         )
 
     @final
@@ -176,6 +176,21 @@ class SupervisedTask(Task):
                 f"the task {self.name!r} sets standardise to {self.standardise!r};"
                 ' give a tuple of "inputs" and "targets".'
             )
+
+    def _constant(self, loss: Loss, metric: Metric, train: Split, scored: Split) -> tuple[float, float]:
+        """Metric and loss of the best constant predictor."""
+        try:
+            outputs = constant_outputs(train, scored, loss)
+            return metric(outputs, scored.targets), float(loss(outputs, scored.targets))
+        except Exception as error:  # whatever a loss or a metric may raise
+            if self.split is None or isinstance(error, UserError):
+                raise
+            first = str(error).partition("\n")[0]
+            raise PluginError(
+                f"the loss or the metric of the task {self.name!r} fails on {len(train)} training and {len(scored)}"
+                f" test examples ({type(error).__name__}: {first}); where it needs all examples at once, set split to"
+                " None."
+            ) from error
 
     def _splits(self) -> Splits:
         data = _loaded(_resolved(self.dataset))

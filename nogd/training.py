@@ -59,8 +59,9 @@ def train(
     finally:
         till.at_work = False
     _check_data(learner, objective)
+    till.conclude()
     with till.ledger.clock:
-        return _outcome(objective, recorder, status, reason)
+        return _outcome(objective, till, recorder, status, reason)
 
 
 def snapshot(objective: Objective, recorder: Recorder, state: State) -> dict[str, Any]:
@@ -88,6 +89,10 @@ def _steps(
                     between_steps(state)
             till.check_step()
             learner.step(objective, state)
+            if ledger.ran_backwards():
+                raise LearnerError(
+                    f"{learner} overran its budget: it turned the meter back, so that its run says nothing."
+                )
             if state.theta.shape != theta.shape:
                 objective.follow(State(theta=recorder.solution))
                 raise InvalidSetting(
@@ -114,9 +119,9 @@ def _check_data(learner: Learner, objective: Objective) -> None:
         )
 
 
-def _outcome(objective: Objective, recorder: Recorder, status: Ending, reason: str) -> Outcome:
+def _outcome(objective: Objective, till: Till, recorder: Recorder, status: Ending, reason: str) -> Outcome:
     loss = recorder.finish()["loss"]
-    if math.isfinite(loss):
+    if math.isfinite(loss) or not till.is_scored:
         return Outcome(status, reason, objective.recommendation.clone(), loss)
     last = [point["loss"] for point in recorder.points if math.isfinite(point["loss"])]
     found = last[-1] if last else math.inf

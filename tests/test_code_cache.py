@@ -102,6 +102,9 @@ def test_no_folder_may_be_written_to(monkeypatch):
         raise RuntimeError("cannot cache function: no locator available")
 
     monkeypatch.setattr("numba.core.caching.CacheImpl.__init__", nowhere)
+    made = code_cache.kept(twice, [Path(__file__)])
+    assert not code_cache.has_place(made)
+    assert not code_cache.is_kept(made, (numba.int64,))
     assert loaded() == loaded() == (0, 2)
 
 
@@ -145,5 +148,15 @@ def test_processes_that_compile_at_the_same_time(folder):
         children.append(child)
     os.write(go, b"....")
     assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * 4
-    loaded()  # whose entry was lost is made anew
-    assert loaded() == (2, 0)
+    assert loaded() == (2, 0)  # none took its own list for the whole one
+
+
+def test_whether_code_is_kept_can_be_asked(folder):
+    made = code_cache.kept(twice, [Path(__file__)])
+    assert (code_cache.has_place(made), code_cache.is_kept(made, (numba.int64,))) == (True, False)
+    loaded()
+    assert code_cache.is_kept(made, (numba.int64,))
+    assert not code_cache.is_kept(made, (numba.float32,))
+    for file in files(folder, ".nbi"):
+        file.write_bytes(b"nonsense")
+    assert not code_cache.is_kept(made, (numba.int64,))

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
+import sklearn.datasets
 import torch
 
 from nogd.plugins import Plugins
 from nogd.task import Dataset
+from nogd.tasks import files
 
 SHAPES = {
     "diabetes": ((442, 10), (442, 1)),
@@ -71,3 +74,25 @@ def test_the_spirals_are_each_other_turned_by_half_a_turn():
     first, second = inputs[targets[:, 0] == 0], inputs[targets[:, 0] == 1]
     assert len(first) == len(second) == 200
     assert (first + second).abs().max() < 0.15  # a few deviations of the noise
+
+
+@pytest.mark.parametrize("name", ["breast_cancer", "diabetes", "digits", "iris", "wine"])
+def test_they_are_scikit_learns_to_the_last_bit_though_read_without_it(name, monkeypatch):
+    theirs = getattr(sklearn.datasets, f"load_{name}")(return_X_y=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "_by_scikit_learn", lambda name: pytest.fail(f"{name} was not found"))
+        ours = files.bundled(name)
+    for mine, other in zip(ours, theirs, strict=True):
+        assert mine.dtype == np.float64
+        assert np.array_equal(mine, other)
+
+
+@pytest.mark.parametrize("layout", [{}, {"iris.csv": "150 rows\nof, something, else\n"}])
+def test_where_scikit_learn_keeps_them_otherwise_it_is_asked(layout, tmp_path, monkeypatch):
+    for name, text in layout.items():
+        (tmp_path / name).write_text(text)
+    expected = files.bundled("iris")
+    monkeypatch.setattr(files, "_folder", lambda: tmp_path)
+    found = files.bundled("iris")
+    assert all(map(np.array_equal, found, expected))
+    assert found[0].shape == (150, 4)

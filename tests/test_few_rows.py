@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import nogd
-from nogd.errors import DataError, InvalidSetting
+from nogd.errors import DataError, InvalidSetting, PluginError
 
 ROWS = 34
 D = torch.float64
@@ -174,6 +174,43 @@ def test_batches_of_the_size_that_the_module_needs_are_scored():
     thetas = plain.thetas(3, streamed.D)
     halves = [plain.losses(module, thetas, x[p], y[p], F.mse_loss) for p in (slice(ROWS), slice(ROWS, None))]
     torch.testing.assert_close(streamed.losses(nogd.Population(thetas)), sum(halves) / 2)
+
+
+class Points(nogd.Dataset):
+    """As many examples as the loss has weights for."""
+
+    name = "points"
+
+    def load(self) -> tuple[Tensor, Tensor]:
+        return plain.data(ROWS, 3, dtype=torch.float32)
+
+
+class Whole(nogd.SupervisedTask):
+    """A loss that takes all examples at once."""
+
+    name = "whole"
+    dataset = Points
+    loss = weighted
+    metric = "r2"
+    split = None
+
+    def network(self) -> nn.Module:
+        return nn.Linear(3, 1)
+
+
+class Parted(Whole):
+    """The same, split."""
+
+    name = "parted"
+    split = (0.6, 0.2, 0.2)
+
+
+def test_a_task_whose_loss_needs_all_examples_has_no_split():
+    with pytest.raises(
+        PluginError, match=r"task 'parted' fails on 20 training and \d+ test .* set split to None"
+    ):
+        Parted().problem(1)
+    assert math.isfinite(Whole().problem(1).constant_loss)
 
 
 def test_what_is_wrong_with_a_loss_of_all_examples_is_told_by_itself():

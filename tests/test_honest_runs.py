@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import plain
@@ -11,6 +14,7 @@ import torch
 from torch import Generator, Tensor
 
 import nogd
+from nogd.bench.audit import Watched, overrun
 from nogd.errors import LearnerError
 from nogd.objective.meter import Limit
 
@@ -112,3 +116,138 @@ def test_looking_at_the_data_is_nothing_to_complain_about():
     run = fit(lambda objective: sums.append(float(objective.inputs.sum() + objective.targets.sum())), x, y)
     assert run.status == "budget"
     assert set(sums) == {float(x.sum() + y.sum())}
+
+
+# -- what the harness finds in a finished run
+
+
+class Honest(nogd.Learner):
+    """Try random steps and keep the better (Matyas 1965)."""
+
+    name: ClassVar[str] = "honest"
+
+    def init(self, objective: nogd.Objective, theta: Tensor, rng: Generator) -> Any:
+        return HonestState(theta=theta, rng=rng)
+
+    def step(self, objective: nogd.Objective, state: Any) -> None:
+        self.cheat(objective, state)
+        thetas = state.theta + 0.1 * torch.randn(8, len(state.theta), generator=state.rng)
+        state.theta = thetas[objective.losses(nogd.Population(thetas)).argmin()].clone()
+        state.iteration += 1
+        if state.iteration == 60:
+            state.finished = "enough"
+
+    def cheat(self, objective: Any, state: Any) -> None:
+        """Nothing of the kind."""
+
+
+@dataclass(kw_only=True)
+class HonestState(nogd.State):
+    rng: Generator
+
+
+class Unlimited(Honest):
+    """Take the limits away (Matyas 1965)."""
+
+    name: ClassVar[str] = "unlimited"
+
+    def cheat(self, objective: Any, state: Any) -> None:
+        for limit in objective._till.limits:
+            limit.forwards = limit.evaluations = limit.seconds = limit.iterations = float("inf")
+
+
+class Rewinding(Honest):
+    """Turn the meter back (Matyas 1965)."""
+
+    name: ClassVar[str] = "rewinding"
+
+    def cheat(self, objective: Any, state: Any) -> None:
+        if state.iteration % 4 == 3:
+            objective._till.ledger.forwarded //= 2
+
+
+class Pausing(Honest):
+    """Take its own time off the clock (Matyas 1965)."""
+
+    name: ClassVar[str] = "pausing"
+
+    def cheat(self, objective: Any, state: Any) -> None:
+        objective._till.ledger.off += 10
+
+
+class Restarting(Honest):
+    """Let the clock begin anew after a while (Matyas 1965)."""
+
+    name: ClassVar[str] = "restarting"
+
+    def cheat(self, objective: Any, state: Any) -> None:
+        if state.iteration == 2:
+            time.sleep(1.2)
+            objective._till.ledger.restart_clock()
+
+
+CHEATS = {
+    Unlimited: r"480 forwards of 100",
+    Rewinding: "it turned the meter back",
+    Pausing: r"its meter shows -\d+ s, the harness's clock |its meter ran backwards, from \S+ seconds",
+    Restarting: r"its meter shows \S+ s, the harness's clock 1\.\d+ s|its meter ran backwards, from \S+ seconds",
+}
+
+
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory):
+    learners = [Honest(), *(kind() for kind in CHEATS)]
+    out = tmp_path_factory.mktemp("audited")
+    found = nogd.run(
+        learners=learners, tasks=["iris"], repetitions=1, budget=100, out=out, jobs=0, progress=False
+    )
+    return found.runs.set_index("learner"), found
+
+
+@pytest.mark.parametrize("kind", CHEATS)
+def test_a_run_that_broke_its_budget_is_an_error(audited, kind):
+    row = audited[0].loc[kind.name]
+    assert row["status"] == "error"
+    assert re.fullmatch(f"{kind.name} overran its budget: (?:{CHEATS[kind]}).*", row["reason"])
+    assert row["loss"] == row["start_loss"] == audited[0].loc["honest", "start_loss"]
+
+
+def test_and_never_a_rank(audited):
+    runs, found = audited
+    assert runs.loc["honest", "status"] == "budget"
+    assert runs.loc["honest", "forwards"] == 96
+    board = found.leaderboard.set_index("learner")
+    assert board.loc["honest", "mean_rank"] == 1
+    assert (board["mean_rank"].drop("honest") > 1).all()
+    assert board["score"].idxmax() == "honest"
+
+
+BUDGET_OF = {"forwards": 100.0, "evaluations": 50, "iterations": 9, "seconds": 2.0}
+READING = {"forwards": 100.0, "evaluations": 50, "iterations": 9, "seconds": 2.5}
+WATCHED = Watched(elapsed=3.0, off=0.5, before=0.0, paid_at=1.99)
+
+
+def test_what_fits_is_no_overrun():
+    assert overrun(READING, [], BUDGET_OF, WATCHED) is None  # one call may pass the seconds
+    assert overrun(READING | {"seconds": 102.5}, [], {}, replace(WATCHED, before=100.0)) is None
+    assert overrun(READING | {"seconds": 195.0}, [], {}, replace(WATCHED, elapsed=200.0, off=4.0)) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "watched", "said"),
+    [
+        ({"forwards": 100.1}, {}, "100.1 forwards of 100"),
+        ({"evaluations": 51}, {}, "51 evaluations of 50"),
+        ({"iterations": 10}, {}, "10 iterations of 9"),
+        ({}, {"paid_at": 2.01}, "a call was paid after 2.01 seconds of 2"),
+        ({"seconds": 1.4}, {}, "its meter shows 1.4 s, the harness's clock 2.5 s"),
+        ({"seconds": 3.6}, {}, "its meter shows 3.6 s, the harness's clock 2.5 s"),
+        (
+            {"seconds": 190.0},
+            {"elapsed": 200.0, "off": 5.0},
+            "its meter shows 190 s, the harness's clock 195 s",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_told_in_words(changes, watched, said):
+    assert overrun(READING | changes, [], BUDGET_OF, replace(WATCHED, **watched)) == said

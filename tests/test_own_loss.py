@@ -187,10 +187,21 @@ def test_in_one_batch_a_sum_is_what_it_is_in_memory():
     torch.testing.assert_close(streamed(total, ROWS).losses(theta), objective(total).losses(theta))
 
 
-def test_a_batched_form_of_a_sum_is_not_used_where_blocks_would_be_averaged():
-    rows = 700  # of which a chain takes blocks
-    x, y = plain.data(rows, 3)
-    loss = Loss("total", total, lambda z, t: (z - t).square().sum((1, 2)))
+MANY = 700  # of which a chain takes blocks
+EACH = torch.linspace(0, 1, MANY, dtype=torch.float64)
+NO_MEANS = {
+    "a sum": Loss("total", total, lambda z, t: (z - t).square().sum((1, 2))),
+    "a weight for each example": Loss(
+        "weighted",
+        lambda o, t: (EACH[:, None] * (o - t).square()).mean(),
+        lambda z, t: (EACH * (z - t).square()).mean((1, 2)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NO_MEANS)
+def test_a_batched_form_is_not_used_where_blocks_would_be_averaged(name):
+    loss, (x, y) = NO_MEANS[name], plain.data(MANY, 3)
     module = nn.Sequential(*plain.network(3, 4, 4), nn.LayerNorm(4).double(), *plain.network(4, 1))
     with pytest.warns(NogdWarning, match="its batched form, which is given blocks of them, is not used"):
         made = nogd.objective(module, x, y, loss=loss)
@@ -199,4 +210,4 @@ def test_a_batched_form_of_a_sum_is_not_used_where_blocks_would_be_averaged():
         patch.setitem(CHUNK_ELEMENTS, "cpu", 300)
         thetas = plain.thetas(3, made.D)
         found = made.losses(nogd.Population(thetas))
-    torch.testing.assert_close(found, plain.losses(module, thetas, x, y, total))
+    torch.testing.assert_close(found, plain.losses(module, thetas, x, y, loss))

@@ -83,7 +83,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     figures = [entry for entry in plugins().figures if entry.name in ("scores", "task-table")]
     assert len(figures) == 2
-    for module in ("page", "pdf", "files"):
+    for module in ("page", "freshness", "pdf", "files"):
         monkeypatch.setattr(f"nogd.report.{module}.figure_entries", lambda _: figures)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from nogd.bench.cell import Cell
 from nogd.bench.record import Record
@@ -19,6 +19,14 @@ class Started:
     """A cell began to run."""
 
     cell: Cell
+
+
+@dataclass(frozen=True)
+class Held:
+    """A cell that has started, and with it all that come after, waits for this; for nothing any more where it is ""."""
+
+    cell: Cell
+    by: str
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,7 @@ class Finished:
 # How long an executor waits where no job can start just now.
 ASK_AGAIN_SECONDS = 0.2
 
-Event = Started | Pointed | Saved | Warned | Finished
+Event = Started | Held | Pointed | Saved | Warned | Finished
 
 
 class Executor(ABC):
@@ -64,6 +72,13 @@ class Executor(ABC):
 
     def __init__(self, workers: int, threads: int) -> None:
         self.workers, self.threads = workers, threads
+
+    def __enter__(self) -> Self:
+        """Whoever calls `run` several times does so in a `with` statement: something may be kept between the calls."""
+        return self
+
+    def __exit__(self, *_: object) -> None:  # noqa: B027  # most keep nothing
+        """Let go of what was kept."""
 
     @abstractmethod
     def run(self, jobs: Iterator[Job | None], tell: Callable[[Event], None]) -> None:

@@ -6,26 +6,34 @@ import os
 import pickle
 import selectors
 import signal
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from traceback import format_exception
-from typing import IO, Any, final
+from typing import IO, Any, Self, final
 
 import cloudpickle
 
 from nogd.bench import worker
-from nogd.bench.events import ASK_AGAIN_SECONDS, Event, Executor, Finished, Pointed, Saved, Started, Warned
+from nogd.bench.events import (
+    ASK_AGAIN_SECONDS,
+    Event,
+    Executor,
+    Finished,
+    Held,
+    Pointed,
+    Saved,
+    Started,
+    Warned,
+)
+from nogd.bench.forking import Nursery
 from nogd.bench.intake import point_from, received
 from nogd.bench.line import Ended, HarnessEnd
-from nogd.bench.nursery import NUMBER
 from nogd.bench.perform import Job
 from nogd.bench.record import Record, lost_record
+from nogd.bench.sharing import shared_imports
 from nogd.bench.system import resident_bytes, takes_more
 from nogd.bench.wire import Unusable
 from nogd.bench.wording import MOST, tidy
@@ -38,10 +46,29 @@ _LOG_TAIL = 16_000
 
 @final
 class LocalExecutor(Executor):
-    """Workers forked from a nursery, each used again only for the learner that it has served."""
+    """Workers forked from a nursery, each used again only for the learner that it has served.
+
+    In a `with` statement the nursery is kept from one `run` to the next.
+    """
+
+    def __init__(self, workers: int, threads: int) -> None:
+        super().__init__(workers, threads)
+        self._nurseries, self._are_kept = _Nurseries(threads), False
+
+    def adopt(self, nursery: Nursery) -> None:
+        """Take workers from this one, which was started before, if they may have as many threads; else it is ended."""
+        self._nurseries.adopt(nursery)
+
+    def __enter__(self) -> Self:
+        self._are_kept = True
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._are_kept = False
+        self._nurseries.close()
 
     def run(self, jobs: Iterator[Job | None], tell: Callable[[Event], None]) -> None:
-        hall = _Hall(self.workers, self.threads, tell)
+        hall = _Hall(self.workers, self._nurseries, tell)
         more = True
         try:
             while more or hall.busy:
@@ -55,17 +82,56 @@ class LocalExecutor(Executor):
                         break
                     hall.begin(job)
                 hall.attend()
+        except BaseException:  # Ctrl-C: all at once
+            self._nurseries.close()
+            raise
         finally:
             hall.close()
+            if not self._are_kept:
+                self._nurseries.close()
+
+
+class _Nurseries:
+    """One nursery at a time: started when it is first needed, and again where somebody has killed it."""
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._now: Nursery | None = None
+
+    def adopt(self, nursery: Nursery) -> None:
+        if nursery.threads == self._threads:
+            self._now = nursery
+        else:
+            nursery.close()
+
+    def one_for(self, job: Job, tell: Callable[[Event], None]) -> Nursery:
+        """A nursery that can be asked for workers; the cell is told to be held for as long as that takes."""
+        if self._now is None or not self._now.is_alive:
+            self._now = Nursery(self._threads)
+        self._now.preload(shared_imports(job))
+        if self._now.is_ready:
+            return self._now
+        cell = job.cell
+        tell(Held(cell, "starting worker processes"))
+        with suppress(ConnectionError):  # it has died: the cell will say so
+            self._now.wait(
+                lambda: tell(Held(cell, "compiling numba loops, once per machine, up to a minute"))
+            )
+        tell(Held(cell, ""))
+        return self._now
+
+    def close(self) -> None:
+        if self._now is not None:
+            self._now.close()
+            self._now = None
 
 
 class _Hall:
-    """All places where workers run, with the nursery that they come from."""
+    """All places where workers run."""
 
-    def __init__(self, workers: int, threads: int, tell: Callable[[Event], None]) -> None:
+    def __init__(self, workers: int, nurseries: _Nurseries, tell: Callable[[Event], None]) -> None:
         self._slots = [_Slot() for _ in range(workers)]
-        self._threads, self._tell = threads, tell
-        self._nursery: _Nursery | None = None
+        self._nurseries, self._tell = nurseries, tell
 
     @property
     def busy(self) -> list[_Slot]:
@@ -83,10 +149,8 @@ class _Hall:
         served = repr(job.cell.learner)
         slot = next((slot for slot in free if slot.served == served), free[0])
         slot.vacate(served)
-        if self._nursery is None or not self._nursery.is_alive:  # somebody may have killed it
-            self._nursery = _Nursery(self._threads)
         self._tell(Started(job.cell))
-        slot.begin(job, served, self._nursery, self._tell)
+        slot.begin(job, served, self._nurseries.one_for(job, self._tell), self._tell)
 
     def attend(self) -> None:
         """Wait a little for what workers have to say, and guard them all."""
@@ -99,63 +163,9 @@ class _Hall:
             slot.attend(self._tell)
 
     def close(self) -> None:
-        """End everything."""
-        if self._nursery is not None:
-            self._nursery.close()
+        """End all workers."""
         for slot in self._slots:
-            slot.close()
-
-
-class _Nursery:
-    """The harness's end of the line to `nogd.bench.nursery`."""
-
-    def __init__(self, threads: int) -> None:
-        ours, theirs = socket.socketpair()
-        self._line = ours
-        start = f"import sys; sys.path[:] = {sys.path!r}; from nogd.bench.nursery import main; main({theirs.fileno()})"
-        counts = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", start],
-            pass_fds=[theirs.fileno()],
-            env=os.environ | counts,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is for the harness, which then closes the line
-        )
-        theirs.close()
-
-    def fork(self, log: IO[bytes]) -> tuple[int, HarnessEnd]:
-        """A new worker and the line to it."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            socket.send_fds(self._line, [b"f"], [theirs.fileno(), log.fileno()])
-        return self._number(), HarnessEnd(ours)
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether it can be asked for workers."""
-        return self._process.poll() is None
-
-    def reap(self, pid: int) -> int:
-        """Kill a worker with all its kin; how it ended, as from os.waitstatus_to_exitcode."""
-        try:
-            self._line.sendall(b"r" + NUMBER.pack(pid))
-            return os.waitstatus_to_exitcode(self._number())
-        except OSError:  # somebody has killed the nursery, and with it its workers
-            self.close()
-            return -signal.SIGKILL
-
-    def close(self) -> None:
-        """End the nursery, and with it all that it ever started."""
-        self._line.close()
-        self._process.wait()
-
-    def _number(self) -> int:
-        data = self._line.recv(NUMBER.size, socket.MSG_WAITALL)
-        if len(data) < NUMBER.size:
-            raise ConnectionError(
-                f"the process that starts workers has died (exit code {self._process.wait()})."
-            )
-        return int(NUMBER.unpack(data)[0])
+            slot.leave()
 
 
 @dataclass
@@ -165,7 +175,7 @@ class _Slot:
     job: Job | None = None
     line: HarnessEnd | None = None
     number: int = 0  # of the job: what an earlier one left running may still talk
-    nursery: _Nursery | None = None
+    nursery: Nursery | None = None
     pid: int = 0
     served: str = ""
     deadline: float = 0.0
@@ -185,7 +195,7 @@ class _Slot:
         if self.line is not None and self.served != served:
             self._retire()
 
-    def begin(self, job: Job, served: str, nursery: _Nursery, tell: Callable[[Event], None]) -> None:
+    def begin(self, job: Job, served: str, nursery: Nursery, tell: Callable[[Event], None]) -> None:
         """Give a job to the worker that is here, to a new one where there is none."""
         self.job, self.points = job, []
         try:
@@ -199,7 +209,8 @@ class _Slot:
         if self.line is None:
             self.log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the worker
             try:
-                self.pid, self.line = nursery.fork(self.log)
+                self.pid, end = nursery.fork(self.log)
+                self.line = HarnessEnd(end)
             except OSError as error:
                 self.log.close()
                 self._finish(tell, lost_record(job.cell, "killed", f"it got no process: {error}", "", []))
@@ -265,6 +276,11 @@ class _Slot:
         # It has died, and a process that it left behind holds its line open.
         elif not resident_bytes(self.pid) and not self.channel.has_news:
             self._lost(tell, "killed", "")
+
+    def leave(self) -> None:
+        """End the worker that is here."""
+        if self.line is not None:
+            self._retire()
 
     def close(self) -> None:
         """Let go of a worker that has ended."""

@@ -47,9 +47,9 @@ class SplitMeasure:
 
 
 class ScoreMeasure:
-    """The score of theta `[D]` for a black box, which has no splits."""
+    """The score that a black box last gave for theta `[D]`; it has no splits, and is never called to measure."""
 
-    cost = 1.0
+    cost = 0.0
 
     def __init__(self, objective: Objective) -> None:
         self._objective = objective

@@ -7,7 +7,8 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from time import perf_counter
 from traceback import format_exception
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from nogd.bench.audit import Watched, overrun
 from nogd.bench.belongings import given_back, seed_generators
 from nogd.bench.cell import Cell
 from nogd.bench.measure import ScoreMeasure, SplitMeasure, measure_for
@@ -26,7 +28,7 @@ from nogd.bench.record import Arrays, Record, cell_columns, curve_table, lost_re
 from nogd.bench.wire import LARGEST_PART
 from nogd.device import find_device
 from nogd.doors import make_network
-from nogd.errors import InvalidSetting, NogdWarning, in_words
+from nogd.errors import InvalidSetting, LearnerError, NogdWarning, in_words
 from nogd.learner import Learner, refusal
 from nogd.objective.black_box import BlackBox
 from nogd.objective.candidates import Population
@@ -37,6 +39,7 @@ from nogd.objective.space import ParameterSpace
 from nogd.recorder import Point, Recorder, budget_grid
 from nogd.seeds import derive
 from nogd.state import State, from_bytes, to_bytes
+from nogd.stopwatch import Stopwatch
 from nogd.task import Problem, Task
 from nogd.training import Outcome, snapshot, train
 
@@ -95,12 +98,14 @@ def perform(job: Job, listener: Listener, *, interruptible: bool = True) -> Reco
             seed_generators(derive("global", job.cell.task))
             desk = _desk(job, listener)
             if job.survey is not None:
-                return _surveyed(job.cell, desk.objective, job.survey)
+                return _surveyed(job.cell, desk, job.survey)
             return _performed(job, desk, listener)
         except BaseException as error:
             if interruptible and isinstance(error, KeyboardInterrupt):
                 raise
             points: Sequence[Point] = () if desk is None else desk.recorder.points
+            if isinstance(error, LearnerError):  # what it reached says nothing
+                points = points[:1]
             return lost_record(job.cell, "error", in_words(error), "".join(format_exception(error)), points)
 
 
@@ -116,6 +121,7 @@ def _performed(job: Job, desk: _Desk, listener: Listener) -> Record:
     seed_generators(stream)
     saved = None if job.checkpoint is None else _told(from_bytes(job.checkpoint), desk, listener)
     limit = Budget.model_validate(cell.budget).limit()
+    checkpoints, started = Stopwatch(), perf_counter()
     outcome = train(
         job.learner,
         desk.objective,
@@ -124,9 +130,15 @@ def _performed(job: Job, desk: _Desk, listener: Listener) -> Record:
         limit=limit,
         recorder=desk.recorder,
         saved=saved,
-        between_steps=_checkpointing(job, desk, listener),
+        between_steps=_checkpointing(job, desk, listener, checkpoints),
     )
-    return _record(cell, desk, outcome)
+    watched = Watched(
+        elapsed=perf_counter() - started,
+        off=desk.recorder.watch.seconds + desk.objective.warming.seconds + checkpoints.seconds,
+        before=0.0 if saved is None else saved["objective"]["meter"]["seconds"],
+        paid_at=desk.objective.meter.paid_at,
+    )
+    return _audited(_record(cell, desk, outcome), cell, desk, watched)
 
 
 def _told(saved: dict[str, Any], desk: _Desk, listener: Listener) -> dict[str, Any]:
@@ -169,7 +181,7 @@ def _objective(problem: Problem, cell: Cell) -> tuple[Objective, Network | None]
     return Objective(network, differentiable=problem.differentiable), network
 
 
-def _checkpointing(job: Job, desk: _Desk, listener: Listener) -> Callable[[State], None]:
+def _checkpointing(job: Job, desk: _Desk, listener: Listener, watch: Stopwatch) -> Callable[[State], None]:
     due = time.monotonic() + job.checkpoint_seconds
 
     def between_steps(state: State) -> None:
@@ -177,16 +189,17 @@ def _checkpointing(job: Job, desk: _Desk, listener: Listener) -> Callable[[State
         if time.monotonic() < due:
             return
         due = math.inf
-        try:
-            path = {"path": None if desk.path is None else desk.path.save()}
-            saved = to_bytes(snapshot(desk.objective, desk.recorder, state) | path)
-            _refuse_if_large(saved)
-            listener.checkpoint(saved)
-            due = time.monotonic() + job.checkpoint_seconds
-        except (
-            InvalidSetting
-        ) as error:  # only a run that takes long gets here: how it ends must not depend on that
-            warnings.warn(f"no checkpoint of this run: {error}", NogdWarning, stacklevel=2)
+        with watch:
+            try:
+                path = {"path": None if desk.path is None else desk.path.save()}
+                saved = to_bytes(snapshot(desk.objective, desk.recorder, state) | path)
+                _refuse_if_large(saved)
+                listener.checkpoint(saved)
+                due = time.monotonic() + job.checkpoint_seconds
+            except (
+                InvalidSetting
+            ) as error:  # only a run that takes long gets here: how it ends must not depend on that
+                warnings.warn(f"no checkpoint of this run: {error}", NogdWarning, stacklevel=2)
 
     return between_steps
 
@@ -220,6 +233,18 @@ def _record(cell: Cell, desk: _Desk, outcome: Outcome) -> Record:
     return Record(cell.id, row, curve_table(desk.recorder.points), trace, _solution(outcome.theta), pictures)
 
 
+def _audited(record: Record, cell: Cell, desk: _Desk, watched: Watched) -> Record:
+    """The record, or that of an error that is worth no more than the start, where the run broke its budget."""
+    reading = {name: record.row[name] for name in desk.objective.meter.reading()}
+    counted = reading | {"iterations": float(desk.objective.meter.iterations)}
+    broken = overrun(counted, desk.recorder.points, cell.budget, watched)
+    if broken is None:
+        return record
+    reason = f"{cell.label} overran its budget: {broken}"
+    lost = lost_record(cell, "error", reason, "", desk.recorder.points[:1])
+    return replace(lost, row=lost.row | reading)
+
+
 def _solution(theta: Tensor) -> np.ndarray[Any, np.dtype[Any]] | None:
     """The solution, where a store can keep it."""
     found = theta.numpy(force=True)
@@ -238,12 +263,14 @@ def _pictures(desk: _Desk, theta: Tensor) -> dict[str, Arrays]:
     return pictures
 
 
-def _surveyed(cell: Cell, objective: Objective, survey: Survey) -> Record:
-    """The losses `[G, G]` on a plane as a picture, float32; y goes down the rows."""
-    thetas = torch.from_numpy(survey.thetas).to(objective.device, objective.dtype)
-    losses = objective.losses(Population(thetas)).numpy(force=True).astype(np.float32)
-    plane = {"grid": losses.reshape(len(survey.y), len(survey.x))}
-    return Record(cell.id, cell_columns(cell) | {"status": "ok"}, curve_table([]), pictures={"plane": plane})
+def _surveyed(cell: Cell, desk: _Desk, survey: Survey) -> Record:
+    """The losses `[G, G]` on a plane as a picture, float32; y goes down the rows. A black box is not called for it."""
+    pictures: dict[str, Arrays] = {}
+    if desk.network is not None:
+        thetas = torch.from_numpy(survey.thetas).to(desk.objective.device, desk.objective.dtype)
+        losses = desk.objective.losses(Population(thetas)).numpy(force=True).astype(np.float32)
+        pictures["plane"] = {"grid": losses.reshape(len(survey.y), len(survey.x))}
+    return Record(cell.id, cell_columns(cell) | {"status": "ok"}, curve_table([]), pictures=pictures)
 
 
 def _common(cell: Cell, desk: _Desk) -> dict[str, Any]:

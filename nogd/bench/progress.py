@@ -17,7 +17,7 @@ from rich.progress import (
 )
 from rich.table import Column
 
-from nogd.bench.events import Event, Finished, Started, Warned
+from nogd.bench.events import Event, Finished, Held, Started, Warned
 from nogd.bench.record import FAILED
 
 _LINE_SECONDS = 10.0
@@ -69,6 +69,7 @@ class Bar:
     def __init__(self) -> None:
         self._told: set[str] = set()
         self._running: list[str] = []
+        self._held = ""
 
     def begin(self, total: int, done: int) -> None:
         columns = (
@@ -92,7 +93,9 @@ class Bar:
         elif isinstance(event, Finished):
             self._running.remove(event.cell.name)
             self._bar.advance(self._task)
-        self._bar.update(self._task, description="; ".join(self._running))
+        elif isinstance(event, Held):
+            self._held = f"{event.by} ..." if event.by else ""
+        self._bar.update(self._task, description=self._held or "; ".join(self._running))
 
     def waiting(self, cells: int) -> None:
         if not self._running:
@@ -122,12 +125,21 @@ class Lines:
     def tell(self, event: Event) -> None:
         if (said := complaint(event, self._told)) is not None:
             print(said, file=sys.stderr, flush=True)
+        if isinstance(event, Held):
+            self._say_what_holds(event.by)
+            return
         if isinstance(event, Finished):
             self._done += 1
             self._failed += event.record.status in FAILED
         if time.monotonic() >= self._due:
             self._due = time.monotonic() + _LINE_SECONDS
             self._line()
+
+    def _say_what_holds(self, by: str) -> None:
+        """At once; what is done is told again only once something has been."""
+        if by:
+            print(f"{by} ...", file=sys.stderr, flush=True)
+        self._due = time.monotonic() + _LINE_SECONDS
 
     def waiting(self, cells: int) -> None:
         if not self._waited:

@@ -13,7 +13,9 @@ from nogd.bench.cell import Cell
 from nogd.bench.environment import environment
 from nogd.bench.events import Event, Executor, Finished, Pointed, Saved, Started, Warned
 from nogd.bench.experiment import Experiment, make_experiment
+from nogd.bench.forking import Nursery
 from nogd.bench.intake import checked
+from nogd.bench.local import LocalExecutor
 from nogd.bench.perform import Job
 from nogd.bench.plan import Planned, plan
 from nogd.bench.record import TRIED_AGAIN, Record, lost_record
@@ -90,10 +92,12 @@ def execute(
     fresh: bool,
     progress: Progress,
     checkpoint_seconds: float = 5.0,
+    nursery: Nursery | None = None,
 ) -> Summary:
     """Run what is not done yet and keep each run as it finishes. Raises UserError; KeyboardInterrupt passes through.
 
-    checkpoint_seconds: how much of a run is lost at most if all processes are killed.
+    checkpoint_seconds: how much of a run is lost at most if all processes are killed. nursery: where worker processes
+    come from, if it was started before.
     """
     planned, executor = prepare(experiment, jobs)
     store = Store(out, create=True)
@@ -103,10 +107,13 @@ def execute(
             store.ask_again(ids)
         session = _begin(experiment, planned, store)
         work = _Work(experiment, planned, store, session, progress, executor.workers, checkpoint_seconds)
-        if work.pending:
-            work.run(executor)
-        if experiment.keep_thetas:
-            survey_planes(store, planned, executor, experiment.timeout)
+        if nursery is not None and isinstance(executor, LocalExecutor):
+            executor.adopt(nursery)
+        with executor:
+            if work.pending:
+                work.run(executor)
+            if experiment.keep_thetas:
+                survey_planes(store, planned, executor, experiment.timeout)
         return Summary(tuple(ids), work.ran, work.failed)
     finally:
         store.close()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,8 @@ from nogd.cli.messages import INTERRUPTED
 
 if TYPE_CHECKING:
     from nogd.bench.experiment import Experiment
-    from nogd.bench.run import Progress
+    from nogd.bench.forking import Nursery
+    from nogd.bench.run import Progress, Summary
 
 EPILOG = """\b
 Examples:
@@ -101,31 +103,50 @@ def run(
     With -l alone all default tasks are run, with -t alone all learners. Options overrule the file. Everything that
     finishes is kept at once; the same command goes on where it was stopped.
     """
-    from nogd.cli.selection import select
+    # Before anything heavy is imported here: both import side by side.
+    with _nursery(jobs, settings["threads"], idle=print_experiment) as nursery:
+        from nogd.cli.selection import select
 
-    made = select(experiment, everything, learners, tasks, sets, settings)
-    if print_experiment:
-        from nogd.bench.run import prepare
+        made = select(experiment, everything, learners, tasks, sets, settings)
+        if print_experiment:
+            from nogd.bench.run import prepare
 
-        prepare(made, jobs)  # what a run refuses is refused here too
-        click.echo(made.to_toml(), nl=False)
+            prepare(made, jobs)  # what a run refuses is refused here too
+            click.echo(made.to_toml(), nl=False)
+            return
+        summary = _run(made, out, jobs, fresh, watch, nursery)
+    _report(out, summary.planned)
+    if summary.failed:
+        raise click.exceptions.Exit(1)
+
+
+@contextmanager
+def _nursery(jobs: int | None, threads: int | None, *, idle: bool) -> Iterator[Nursery | None]:
+    """Where worker processes come from; none where there will be none. Threads that a file asks for come too late."""
+    if idle or jobs == 0:
+        yield None
         return
-    _run(made, out, jobs, fresh, watch)
+    from nogd.bench.forking import Nursery
+
+    with Nursery(max(1, threads or 1)) as nursery:
+        yield nursery
 
 
-def _run(experiment: Experiment, out: Path, jobs: int | None, fresh: bool, watch: bool) -> None:
+def _run(
+    experiment: Experiment, out: Path, jobs: int | None, fresh: bool, watch: bool, nursery: Nursery | None
+) -> Summary:
     from nogd.bench.run import execute
+    from nogd.cli.ahead import Ahead
 
+    progress = Ahead(_progress(out, watch))
     try:
-        summary = execute(experiment, out, jobs=jobs, fresh=fresh, progress=_progress(out, watch))
+        return execute(experiment, out, jobs=jobs, fresh=fresh, progress=progress, nursery=nursery)
     except KeyboardInterrupt:
+        progress.stop()
         same = "the same command without --fresh" if fresh else "the same command"
         told = f"\nInterrupted: what has finished is kept, and {same} goes on from here."
         click.echo(told, err=True)
         raise click.exceptions.Exit(INTERRUPTED) from None
-    _report(out, summary.planned)
-    if summary.failed:
-        raise click.exceptions.Exit(1)
 
 
 def _progress(out: Path, watch: bool) -> Progress:
@@ -145,7 +166,7 @@ def _report(out: Path, asked: Collection[str]) -> None:
     """The comparison of all that the folder holds by now, marked where this call asked for a part of it only."""
     from nogd.bench.results import load_results
     from nogd.report.board_text import text_leaderboard
-    from nogd.report.page import update_report
+    from nogd.report.freshness import update_report
 
     results = load_results(out)
     click.echo(text_leaderboard(results, asked=asked))

@@ -4,9 +4,11 @@ the time to compile again.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,7 @@ class _Cache(FunctionCache):
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         try:
             found = super().load_overload(sig, target_context)
-            # Of two processes that save at the same time one may name the file that the other has written.
+            # Of two processes that save at the same time, where nothing locks, one may name the file of the other.
             if found is None or found.signature.args == normalize_signature(sig)[0]:
                 return found
         except Exception:  # whatever unpickling half a file raises
@@ -38,8 +40,31 @@ class _Cache(FunctionCache):
         return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        with suppress(OSError):  # no room, no right to write, or the folder is gone
+        with (
+            suppress(OSError),
+            _alone_in(self.cache_path),
+        ):  # no room, no right to write, or the folder is gone
             super().save_overload(sig, data)
+
+    def holds(self, sig: Any, target_context: Any) -> bool:
+        """Whether the code for these types was kept, as far as the list of it tells."""
+        try:
+            return self._index_key(sig, target_context.codegen()) in self._cache_file._load_index()
+        except Exception:  # whatever unpickling half a file raises
+            return False
+
+
+@contextmanager
+def _alone_in(folder: str) -> Iterator[None]:
+    """One process at a time: of two that save at once, one would take its list for the whole one."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(place, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(place)
 
 
 def kept(function: Callable[..., Any], sources: Iterable[Path], **options: Any) -> Any:
@@ -51,3 +76,13 @@ def kept(function: Callable[..., Any], sources: Iterable[Path], **options: Any) 
     with suppress(RuntimeError, OSError):  # no folder may be written to, or there are no sources
         compiled._cache = _Cache(function, sources)
     return compiled
+
+
+def has_place(compiled: Any) -> bool:
+    """Whether the code of a function that `kept` made can be kept on disk."""
+    return isinstance(compiled._cache, _Cache)
+
+
+def is_kept(compiled: Any, signature: Any) -> bool:
+    """Whether it is on disk for these types."""
+    return has_place(compiled) and compiled._cache.holds(signature, compiled.targetctx)

@@ -17,9 +17,9 @@ class Ledger:
     """
 
     __slots__ = (
-        "_before", "_cpu_before", "_cpu_started", "_started", "backwarded", "clock", "evaluations", "examples_in_set",
-        "flops", "forwarded", "gradient_cost", "gradients", "inside", "iterations", "off", "paid_at", "passes",
-        "priced", "worked",
+        "_before", "_cpu_before", "_cpu_started", "_seen", "_started", "backwarded", "clock", "evaluations",
+        "examples_in_set", "flops", "forwarded", "gradient_cost", "gradients", "inside", "iterations", "off",
+        "paid_at", "passes", "priced", "worked",
     )  # fmt: skip
     _SAVED = (
         "backwarded", "evaluations", "flops", "forwarded", "gradients", "inside", "iterations", "passes", "priced",
@@ -32,6 +32,7 @@ class Ledger:
         self.forwarded = self.backwarded = self.evaluations = self.gradients = self.iterations = 0
         self.worked = self.passes = self.priced = self.flops = self.inside = 0.0
         self.paid_at = self._before = self._cpu_before = 0.0
+        self._seen = (0, 0)
         self.clock = Clock(self)
         self.restart_clock()
 
@@ -58,6 +59,11 @@ class Ledger:
     def evaluations_of(self, passes: float) -> int:
         """Evaluations that so many passes more of a learner's own work count, whole ones, while their parts add up."""
         return _whole(self.passes + passes) - _whole(self.passes)
+
+    def ran_backwards(self) -> bool:
+        """Whether less is counted than when this was asked before."""
+        before, self._seen = self._seen, (self.forwarded, self.evaluations)
+        return self._seen[0] < before[0] or self._seen[1] < before[1]
 
     @property
     def seconds(self) -> float:

@@ -151,6 +151,11 @@ class Meter:
         return self._ledger.seconds
 
     @property
+    def paid_at(self) -> float:
+        """What `seconds` showed when the last call was paid."""
+        return self._ledger.paid_at
+
+    @property
     def inside(self) -> float:
         """Of these, the seconds of scoring; the rest is the learner's own."""
         return self._ledger.inside

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from nogd.errors import InvalidSetting, LearnerError, NogdWarning, NotDifferentiable
 from nogd.objective.asked import check_directions, check_in_place, check_theta, count_rows
 from nogd.objective.black_box import BlackBox
+from nogd.objective.black_box_till import BlackBoxTill
 from nogd.objective.candidates import Candidates, Population
 from nogd.objective.ledger import Ledger
 from nogd.objective.lines import Lines
@@ -31,6 +32,7 @@ from nogd.objective.tracks import tracks_for
 from nogd.objective.walk import DenseTracks, Tracks
 from nogd.objective.walking import Walk
 from nogd.state import State
+from nogd.stopwatch import Stopwatch
 
 
 class Objective:
@@ -60,13 +62,16 @@ class Objective:
         self.N = scorer.examples
         """Training examples; 1 for a black box."""
         ledger = Ledger(scorer.examples, self._cost.gradient if "gradient" in self.features else 1.0)
-        self._till, self._ledger, self._meter = self._till_kind(ledger), ledger, Meter(ledger)
+        self._ledger, self._meter = ledger, Meter(ledger)
+        self._till = BlackBoxTill(ledger, scorer) if isinstance(scorer, BlackBox) else self._till_kind(ledger)
         lines = Lines(self._till, self._cost.flops * self.N)
         self._score_line, self._line_minimum = lines.score, lines.minimum
         self._shown: Shown | None = None
         self._walk: Walk | None = None
         self._standing: Tensor | None = None  # where a restored walk stands, until it is asked for
         self._gradient_seen = False
+        self.warming = Stopwatch()
+        """What took longer the first time in a run, off the clock."""
 
     # -- what it is
 
@@ -153,12 +158,12 @@ class Objective:
         if not paid:
             self._till.pay(1, self.N, flops=self._cost.flops * self.N)
         started = time.perf_counter()
-        losses = ranked(self._scorer.losses(theta[None]))
+        losses = ranked(self._loss_where_it_stands(theta) if paid else self._scorer.losses(theta[None]))
         tracks, loss = self._tracks(theta), float(losses[0])
         self._ledger.inside += time.perf_counter() - started
         if not paid:
             self._till.note(losses, Population(theta[None]), loss)
-        with self._ledger.clock:
+        with self._ledger.clock, self.warming:
             tracks.warm_up()
         self._walk = Walk(theta, tracks, loss, self._score_line, self._line_minimum)
         return self._walk
@@ -235,15 +240,21 @@ class Objective:
     def measure(self, theta: Tensor) -> dict[str, float]:
         """The training loss of theta `[D]`, by the module itself; counts nothing, as it is for the record alone.
 
-        Raises LearnerError while a learner is at work.
+        A black box is not called: it is the score last given, or NaN where there is none. Raises LearnerError while a
+        learner is at work.
         """
         self._refuse_learners("measure")
+        if isinstance(self._scorer, BlackBox):
+            known = self._scorer.recall(theta)
+            return {"loss": math.nan if known is None else known}
         return {"loss": float(self._scorer.losses(theta[None])[0])}
 
     def warm_up(self, theta: Tensor) -> None:
-        """Do once, before the clock starts, what costs more the first time; counts nothing."""
+        """Do once, before the clock starts, what costs more the first time; counts nothing, so a black box has none."""
+        if isinstance(self._scorer, BlackBox):
+            return
         self._scorer.losses(theta[None])
-        if not isinstance(self._scorer, BlackBox) and "gradient" in self.features:
+        if "gradient" in self.features:
             self._scorer.gradient(theta, None)
 
     # -- the budget
@@ -346,6 +357,13 @@ class Objective:
         if self._shown is None:
             self._shown = Shown(self._network())
         return self._shown
+
+    def _loss_where_it_stands(self, theta: Tensor) -> Tensor:
+        """The loss `[1]` of a theta that was paid before; a black box is not called again."""
+        if isinstance(self._scorer, BlackBox):
+            known = self._scorer.recall(theta)
+            return theta.new_tensor([math.nan if known is None else known])
+        return self._scorer.losses(theta[None])
 
     def _tracks(self, theta: Tensor) -> Tracks:
         flops = self._cost.flops * self.N

@@ -25,13 +25,14 @@ def looked_at(given: object, loss: Loss, outputs: object, targets: Tensor) -> Lo
     if BUILT_IN.get(loss.name) is loss:
         return loss
     _say_parameters(loss, loss.plain if isinstance(given, str | Loss) else given)
-    if not isinstance(outputs, Tensor):
+    if not isinstance(outputs, Tensor) or not outputs.ndim:
         return loss
     _say_pairs(loss, outputs, targets)
-    if loss.batched is not None and _as_mean(loss, outputs, targets) is not None:
+    found = None if loss.batched is None else _in_halves(loss, outputs, targets)
+    if loss.batched is not None and (found is None or _differ(*found, outputs.dtype)):
         _say(
-            f"loss {loss.name!r} is no mean over examples, so that its batched form, which is given blocks of them, is"
-            " not used."
+            f"loss {loss.name!r} is no mean over any number of examples, so that its batched form, which is given"
+            " blocks of them, is not used."
         )
         return replace(loss, batched=None)
     return loss
@@ -42,10 +43,10 @@ def say_if_no_mean(loss: Loss, outputs: object, targets: Tensor) -> None:
 
     outputs, targets: of the first batch.
     """
-    if BUILT_IN.get(loss.name) is loss or not isinstance(outputs, Tensor):
+    if BUILT_IN.get(loss.name) is loss or not isinstance(outputs, Tensor) or not outputs.ndim:
         return
-    found = _as_mean(loss, outputs, targets)
-    if found is not None:
+    found = _in_halves(loss, outputs, targets)
+    if found is not None and _differ(*found, outputs.dtype):
         whole, mean = found
         _say(
             f"loss {loss.name!r} is no mean over examples (of the first batch it is {whole:.6g}, the mean of its halves"
@@ -129,12 +130,8 @@ _SPREAD = "spread"
 
 
 @torch.no_grad()
-def _as_mean(loss: Loss, outputs: Tensor, targets: Tensor) -> tuple[float, float] | None:
-    """The loss, and the mean of what it is of two halves of the examples; None where the two are the same, or where
-    halves cannot be compared.
-    """
-    if outputs.ndim == 0 or len(outputs) != len(targets):
-        return None
+def _in_halves(loss: Loss, outputs: Tensor, targets: Tensor) -> tuple[float, float] | None:
+    """The loss, and the mean of what it is of two halves of the examples; None where it takes no fewer than all."""
     if len(outputs) == 1:
         outputs, targets = torch.cat([outputs] * 2), torch.cat([targets] * 2)
     half, count = len(outputs) // 2, len(outputs)
@@ -145,13 +142,16 @@ def _as_mean(loss: Loss, outputs: Tensor, targets: Tensor) -> tuple[float, float
         )
     except (
         Exception
-    ):  # weights for each example, and the like: it takes no fewer, and batches must be of one size
+    ):  # whatever a loss may raise that has a weight for each example, or knows how many there are
         return None
-    mean = (half * first + (count - half) * last) / count
-    tolerance = math.sqrt(torch.finfo(outputs.dtype if outputs.is_floating_point() else torch.float32).eps)
-    if not math.isfinite(whole - mean) or math.isclose(whole, mean, rel_tol=tolerance, abs_tol=tolerance):
-        return None
-    return whole, mean
+    return whole, (half * first + (count - half) * last) / count
+
+
+def _differ(whole: float, mean: float, kind: torch.dtype) -> bool:
+    """Whether the two are different numbers, by more than rounding."""
+    tolerance = math.sqrt(torch.finfo(kind if kind.is_floating_point else torch.float32).eps)
+    close = math.isclose(whole, mean, rel_tol=tolerance, abs_tol=tolerance)
+    return math.isfinite(whole - mean) and not close
 
 
 def _say(sentence: str) -> None:

@@ -194,6 +194,14 @@ class Till:
                 raise TargetReached(candidates.at(first))
             self.trace.extend(losses, self.ledger)
 
+    @property
+    def is_scored(self) -> bool:
+        """Whether it can be known what the recommendation in force is worth."""
+        return True
+
+    def conclude(self) -> None:
+        """Make known what the final recommendation is worth, where that cannot be measured."""
+
     def _refund(self, unused: int) -> None:
         """Take back the candidates behind the one that reached the target; their arithmetic was done and stays."""
         self.ledger.evaluations -= unused

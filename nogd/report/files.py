@@ -13,7 +13,7 @@ from nogd.atomic_write import atomic_write
 from nogd.errors import StoreError
 from nogd.report.canvas import house_style
 from nogd.report.figure import Comparison, Drawn, ResultsLike
-from nogd.report.page import figure_entries
+from nogd.report.freshness import figure_entries
 from nogd.report.sections import HasFigures, draw_figures, file_name
 
 DOTS_AN_INCH = 200

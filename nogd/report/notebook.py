@@ -11,9 +11,9 @@ from nogd.report.board_text import interval_text, number, score_text
 from nogd.report.canvas import house_style
 from nogd.report.figure import Comparison, Drawn, ResultsLike
 from nogd.report.figures import scores
+from nogd.report.freshness import figure_entries
 from nogd.report.look import PAPER
 from nogd.report.names import short_name
-from nogd.report.page import figure_entries
 from nogd.report.sections import HasFigures, draw_figures, file_name
 from nogd.report.svg import inline_svg
 

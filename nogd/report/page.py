@@ -14,7 +14,6 @@ import jinja2
 from matplotlib.figure import Figure as Canvas
 from pandas import DataFrame
 
-from nogd import __version__
 from nogd.atomic_write import atomic_write
 from nogd.registry import Entry
 from nogd.report import verdict
@@ -24,14 +23,13 @@ from nogd.report.chapters import FAILURES, chapters
 from nogd.report.environment import commands, learner_facts, run_list, sessions, task_facts
 from nogd.report.figure import Comparison, ResultsLike
 from nogd.report.finals import FAILED
+from nogd.report.freshness import PAGE, figure_entries, made_from
 from nogd.report.leaderboard import other_boards
 from nogd.report.look import DARK, LIGHT, looks_of
 from nogd.report.names import clean, counted, short_name
 from nogd.report.sections import HasFigures, csv_link, draw_canvases, draw_sections
 from nogd.report.templating import environment
-from nogd.sources import source_version
 
-PAGE = "report.html"
 SHOWN_AT_ONCE = 6
 """Drawings of one figure that are seen at first; the others are folded."""
 
@@ -49,33 +47,6 @@ def write_report(folder: Path, results: ResultsLike | None = None, plugins: HasF
     path = Path(folder) / PAGE
     atomic_write(path, render(Comparison.of(results), figure_entries(plugins)))
     return path
-
-
-def update_report(folder: Path, results: ResultsLike) -> Path:
-    """As `write_report`, where no page is there that was made from the same: drawing one takes seconds."""
-    path = Path(folder) / PAGE
-    if made_from(Comparison.of(results), figure_entries(None)) in _beginning(path):
-        return path
-    return write_report(folder, results)
-
-
-def made_from(comparison: Comparison, entries: Iterable[Entry]) -> str:
-    """A check sum of all that a page shows or is made by: runs, targets, settings, figures and nogd's version."""
-    tables: list[Any] = [comparison.runs, comparison.reached, *comparison.pictures.values()]
-    texts = [table.to_csv() if isinstance(table, DataFrame) else str(sorted(table or ())) for table in tables]
-    made_by = [(entry.qualified_name, source_version(entry.source)) for entry in entries]
-    meta = comparison.meta
-    facts = [__version__, made_by, meta.get("settings"), meta.get("missing"), commands(meta, comparison.runs)]
-    return hashlib.sha256("\n".join([*texts, *map(repr, facts)]).encode(errors="replace")).hexdigest()
-
-
-def _beginning(path: Path) -> str:
-    """So much of a page that what it was made from is in it; nothing where there is none."""
-    try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            return file.read(2000)
-    except OSError:
-        return ""
 
 
 def drawings(results: ResultsLike, plugins: HasFigures | None = None) -> dict[str, Canvas]:
@@ -140,15 +111,6 @@ def _numbers(comparison: Comparison) -> dict[str, Any]:
 def _hash(script: str) -> str:
     """The one script that a browser may run in this page, whatever a plugin's name or text contains."""
     return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
-
-
-def figure_entries(plugins: HasFigures | None) -> Iterable[Entry]:
-    """The figures of these plugins, or of the process's own."""
-    if plugins is not None:
-        return plugins.figures
-    from nogd.plugins import plugins as installed
-
-    return installed().figures
 
 
 def _roles(comparison: Comparison) -> dict[str, str]:

@@ -8,8 +8,8 @@ from nogd.report import verdict
 from nogd.report.answers import sentences
 from nogd.report.board_text import text_leaderboard
 from nogd.report.figure import Comparison, ResultsLike
+from nogd.report.freshness import figure_entries
 from nogd.report.names import clean
-from nogd.report.page import figure_entries
 from nogd.report.sections import HasFigures, draw_figures
 from nogd.report.sheets import Sheet, bound, front_sheet, picture_sheet, table_sheets
 

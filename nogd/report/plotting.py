@@ -15,8 +15,8 @@ from nogd.errors import UserError, did_you_mean
 from nogd.registry import Entry
 from nogd.report.canvas import house_style, in_grey
 from nogd.report.figure import Comparison, Figure, ResultsLike
+from nogd.report.freshness import figure_entries
 from nogd.report.look import GREY
-from nogd.report.page import figure_entries
 from nogd.report.sections import HasFigures, loaded
 
 _ROW = 0.27

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from nogd.seeds import derive
 from nogd.task import Dataset
+from nogd.tasks.files import Numbers, bundled
 
 
 class Diabetes(Dataset):
@@ -19,9 +20,7 @@ class Diabetes(Dataset):
 
     def load(self) -> tuple[Tensor, Tensor]:
         """Inputs `[442, 10]`, scaled as scikit-learn gives them; targets `[442, 1]`, from 25 to 346."""
-        from sklearn.datasets import load_diabetes
-
-        return _column(load_diabetes(return_X_y=True))
+        return _column(bundled("diabetes"))
 
 
 class BreastCancer(Dataset):
@@ -31,9 +30,7 @@ class BreastCancer(Dataset):
 
     def load(self) -> tuple[Tensor, Tensor]:
         """Inputs `[569, 30]`; targets `[569, 1]` in {0, 1}."""
-        from sklearn.datasets import load_breast_cancer
-
-        return _column(load_breast_cancer(return_X_y=True))
+        return _column(bundled("breast_cancer"))
 
 
 class Wine(Dataset):
@@ -43,9 +40,7 @@ class Wine(Dataset):
 
     def load(self) -> tuple[Tensor, Tensor]:
         """Inputs `[178, 13]`; targets int64 `[178]` in {0, 1, 2}."""
-        from sklearn.datasets import load_wine
-
-        return _classes(load_wine(return_X_y=True))
+        return _classes(bundled("wine"))
 
 
 class Iris(Dataset):
@@ -55,9 +50,7 @@ class Iris(Dataset):
 
     def load(self) -> tuple[Tensor, Tensor]:
         """Inputs `[150, 4]` in cm; targets int64 `[150]` in {0, 1, 2}."""
-        from sklearn.datasets import load_iris
-
-        return _classes(load_iris(return_X_y=True))
+        return _classes(bundled("iris"))
 
 
 class Digits(Dataset):
@@ -67,9 +60,7 @@ class Digits(Dataset):
 
     def load(self) -> tuple[Tensor, Tensor]:
         """Inputs `[1797, 64]`, grey levels brought from 0..16 to 0..1; targets int64 `[1797]` from 0 to 9."""
-        from sklearn.datasets import load_digits
-
-        inputs, targets = _classes(load_digits(return_X_y=True))
+        inputs, targets = _classes(bundled("digits"))
         return inputs / 16, targets
 
 
@@ -105,13 +96,13 @@ class Parity(Dataset):
         return rows.float() * 2 - 1, (rows.sum(dim=1, keepdim=True) % 2).float()
 
 
-def _column(arrays: tuple[object, object]) -> tuple[Tensor, Tensor]:
+def _column(arrays: tuple[Numbers, Numbers]) -> tuple[Tensor, Tensor]:
     """Inputs, and targets as one float column."""
     inputs, targets = arrays
     return torch.as_tensor(inputs).float(), torch.as_tensor(targets).float().reshape(-1, 1)
 
 
-def _classes(arrays: tuple[object, object]) -> tuple[Tensor, Tensor]:
+def _classes(arrays: tuple[Numbers, Numbers]) -> tuple[Tensor, Tensor]:
     """Inputs, and targets as classes."""
     inputs, targets = arrays
     return torch.as_tensor(inputs).float(), torch.as_tensor(targets).long()
