@@ -42,6 +42,10 @@ class StoreError(UserError):
     """The folder of results cannot be read or written."""
 
 
+class ProcessError(UserError):
+    """No process can be had for cells to run in."""
+
+
 class NogdWarning(UserWarning):
     """A warning that the command line prints as one line."""
 

@@ -50,6 +50,7 @@ ENDS = {
     "closes": ("error", "^GeneratorExit$", "raise GeneratorExit"),
     "speechless": ("error", "SpeechlessError: .*its __str__ raises RuntimeError", "raise SpeechlessError"),
     "scribbles": ("budget", "the budget is spent", ""),
+    "stops-parent": ("budget", "the budget is spent", ""),
     "garbles": ("error", "something else than nogd wrote to its line", ""),
 }
 

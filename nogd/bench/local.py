@@ -37,6 +37,7 @@ from nogd.bench.sharing import shared_imports
 from nogd.bench.system import resident_bytes, takes_more
 from nogd.bench.wire import Unusable
 from nogd.bench.wording import MOST, tidy
+from nogd.errors import ProcessError
 from nogd.plugins import plugins
 
 # How often the memory of workers is looked at; reading it takes 0.1 ms.
@@ -105,7 +106,10 @@ class _Nurseries:
             nursery.close()
 
     def one_for(self, job: Job, tell: Callable[[Event], None]) -> Nursery:
-        """A nursery that can be asked for workers; the cell is told to be held for as long as that takes."""
+        """A nursery that can be asked for workers; the cell is told to be held for as long as that takes.
+
+        Raises ProcessError where none can be started: no cell is at fault then.
+        """
         if self._now is None or not self._now.is_alive:
             self._now = Nursery(self._threads)
         self._now.preload(shared_imports(job))
@@ -113,10 +117,17 @@ class _Nurseries:
             return self._now
         cell = job.cell
         tell(Held(cell, "starting worker processes"))
-        with suppress(ConnectionError):  # it has died: the cell will say so
+        try:
             self._now.wait(
                 lambda: tell(Held(cell, "compiling numba loops, once per machine, up to a minute"))
             )
+        except ConnectionError as error:
+            if not self._now.has_begun:
+                raise ProcessError(
+                    f"{error}, so that no cell can run in a process of its own; its last words, if any, are above."
+                    " '--jobs 0' runs cells without it."
+                ) from None
+            return self.one_for(job, tell)  # a worker has killed it
         tell(Held(cell, ""))
         return self._now
 
