@@ -237,6 +237,74 @@ class Forger(Good):
             objective._till.ledger.forwarded //= 2
 
 
+class Widening(Good):
+    """Gives itself twice the budget (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "budget-is-never-exceeded"
+
+    def step(self, objective, state):
+        super().step(objective, state)
+        if state.iteration == 1:
+            for limit in objective._till.limits:
+                limit.forwards *= 2
+                limit.evaluations *= 2
+
+
+class Uncounted(Good):
+    """Counts no iterations (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "every-ledger-ends-the-run"
+
+    def step(self, objective, state):
+        super().step(objective, state)
+        state.iteration = 0
+
+
+class Pausing(Good):
+    """Takes time off the clock (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "clock-is-left-alone"
+
+    def step(self, objective, state):
+        super().step(objective, state)
+        objective._till.ledger.off += 3
+
+
+class Hoarding(Good):
+    """Compares a few candidates' losses on some rows with the best on others (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "batches-are-taken-as-told"
+    batches: ClassVar[bool] = True
+
+    def step(self, objective, state):
+        candidates = state.theta + self.sigma * self.noise(min(self.population, objective.room()), state)
+        losses = objective.losses(Population(candidates), self.rows(objective, state))
+        best = int(losses.argmin())
+        if losses[best] < state.loss:
+            state.theta, state.loss = candidates[best].clone(), float(losses[best])
+        state.iteration += 1
+
+    def rows(self, objective, state):
+        if objective.batch_size is None:
+            return None
+        return torch.randperm(objective.N, generator=state.rng, device=state.rng.device)[
+            : objective.batch_size
+        ]
+
+
+class Secretive(Hoarding):
+    """Takes mini-batches and says nothing of it (Matyas 1965)."""
+
+    batches: ClassVar[bool] = False
+
+
+class Claiming(Good):
+    """Says that it takes mini-batches, which it does not (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "batches-are-taken-as-told"
+    batches: ClassVar[bool] = True
+
+
 class InPlace(Good):
     """Moves theta itself for a trial, and moves it back (Kiefer and Wolfowitz 1952)."""
 
@@ -492,8 +560,9 @@ MEDDLING = {
 }
 ALONE = (
     Thawed, Unchecked, Unlimited, Lenient, BadDefault, Listed, Anonymous, Silent, Unseeded, Global, Constant,
-    Restarting, Scribbler, Switcher, Unsaved, Forgetful, Undecided, Elsewhere, Undying, Forger, InPlace, Empty, Peeping,
-    Copying, Exporting, Measuring, Undercharging, Cheating, Weighing, Dividing, Neighbourly, Scaling, Choosy,
-    Everything, Thawing, Uphill, Doubling, Halving, Grounded, Slow,
+    Restarting, Scribbler, Switcher, Unsaved, Forgetful, Undecided, Elsewhere, Undying, Forger, Widening,
+    Uncounted, Pausing, Hoarding, Secretive, Claiming, InPlace, Empty, Peeping, Copying, Exporting, Measuring,
+    Undercharging, Cheating, Weighing, Dividing, Neighbourly, Scaling, Choosy, Everything, Thawing, Uphill,
+    Doubling, Halving, Grounded, Slow,
 )  # fmt: skip
 BREAKERS = [*(kind() for kind in ALONE), *(Meddler(what=what) for what in MEDDLING)]

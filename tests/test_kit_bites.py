@@ -14,6 +14,8 @@ from nogd.testing import CheckFailed, NotApplicable, checks_for, parametrize_wit
 ALSO = {
     "Unseeded": {"global-seed-changes-nothing", "resumed-run-ends-the-same", "recorder-changes-nothing"},
     "Global": {"resumed-run-ends-the-same", "recorder-changes-nothing", "process-is-left-as-it-was"},
+    "Widening": {"resumed-run-ends-the-same"},  # it has another limit by then
+    "Pausing": {"every-ledger-ends-the-run"},  # a clock that goes back never ends
     "InPlace": {"improves-on-the-start"},
     "Choosy": {"budget-is-never-exceeded"},
     "Drifting": {
@@ -22,7 +24,7 @@ ALSO = {
         "making-it-leaves-the-process-alone",
     },
 }
-EVERYWHERE = {"Doubling", "Empty", "Meddler", "Scribbler"}
+EVERYWHERE = {"Doubling", "Empty", "Meddler", "Scribbler", "Forger"}
 
 
 def check_of(subject, name):

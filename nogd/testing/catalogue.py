@@ -22,6 +22,7 @@ _MODULES = {
         "learner.state",
         "learner.budget",
         "learner.counting",
+        "learner.batches",
         "learner.survival",
         "learner.conduct",
     ),

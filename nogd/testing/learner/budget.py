@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import math
+import time
 from typing import Any
 
 from torch import Generator, Tensor
 
+from nogd.bench.audit import Watched, overrun
+from nogd.errors import LearnerError
 from nogd.learner import Learner
 from nogd.objective.candidates import Candidates
 from nogd.objective.ledger import Ledger
@@ -17,13 +20,17 @@ from nogd.recorder import Recorder
 from nogd.state import State
 from nogd.testing.check import broken, check
 from nogd.testing.toys import first_fit, start_of
-from nogd.testing.trial import SEED, Trial
+from nogd.testing.trial import SEED, Trial, enough
 from nogd.training import train
 
 SMALL = (1, 2, 3, 5, 8, 13, 21, 34)
 # Of a run that only iterations limit: one of them may be a sweep over all parameters.
 PATIENCE = 1_000.0
 STOPS = 16
+# Steps after which a budget of some forwards, evaluations or iterations has ended any run; of seconds, steps that begin
+# after them, and after as long as a busy machine may have stood still.
+MANY = {"forwards": 2_000, "evaluations": 2_000, "iterations": 2_000, "seconds": 20}
+STALL = 1.0
 
 
 class _CountingTill(Till):
@@ -84,8 +91,12 @@ def _spend(learner: Learner, limit: Limit) -> None:
 
     theta, rng = start_of(objective), Generator().manual_seed(SEED)
     recorder = Recorder(objective.measure)
-    with suppress(_Endless):
+    try:
         train(learner, objective, theta, rng, limit=limit, recorder=recorder, between_steps=look)
+    except _Endless:
+        pass
+    except LearnerError as error:
+        broken(str(error))
     spent = {"forwards": till.paid.forwards, "evaluations": till.paid.evaluations}
     for name, value in {**spent, "iterations": float(objective.meter.iterations)}.items():
         if value > getattr(before, name) * (1 + 1e-9):
@@ -94,6 +105,52 @@ def _spend(learner: Learner, limit: Limit) -> None:
         broken(
             f"the meter shows {objective.meter.forwards:g} forwards, but {till.paid.forwards:g} were paid."
         )
+
+
+@check(
+    "Count `state.iteration` up, ask the objective in every step, and do what you compute yourself in"
+    " `with objective.work(forwards):`."
+)
+def every_ledger_ends_the_run(learner: Learner) -> None:
+    """Forwards, evaluations, seconds and iterations each end a run, whatever the learner calls."""
+    for limit in (Limit(forwards=20), Limit(evaluations=20), Limit(iterations=3), Limit(seconds=0.02)):
+        _end(learner, limit)
+
+
+def _end(learner: Learner, limit: Limit) -> None:
+    [(ledger, most)] = [(name, most) for name in MANY if (most := getattr(limit, name)) < math.inf]
+    objective = first_fit(learner).objective()
+    started, steps, late = time.perf_counter(), 0, 0
+
+    def look(_state: State) -> None:
+        nonlocal steps, late
+        steps += 1
+        late += time.perf_counter() > started + most + STALL
+        if (late if ledger == "seconds" else steps) > MANY[ledger]:
+            broken(f"with a budget of {most:g} {ledger} it goes on after {steps - 1:,} steps.")
+
+    theta, rng = start_of(objective), Generator().manual_seed(SEED)
+    recorder = Recorder(objective.measure)
+    train(learner, objective, theta, rng, limit=limit, recorder=recorder, between_steps=look)
+
+
+@check("Leave the meter and its clock alone: what a learner takes is measured for all alike.")
+def clock_is_left_alone(learner: Learner) -> None:
+    """Seconds are an axis of every report: those of the meter are those of the run, and it never runs backwards."""
+    trial = Trial(learner, first_fit(learner))
+    trial.forwards = enough(learner, trial.toy)
+    started = time.perf_counter()
+    trial.run()
+    elapsed = time.perf_counter() - started
+    meter, off = trial.objective.meter, trial.recorder.watch.seconds + trial.objective.warming.seconds
+    said = overrun(
+        {**meter.reading(), "iterations": meter.iterations},
+        trial.recorder.points,
+        {},
+        Watched(elapsed, off, before=0.0, paid_at=meter.paid_at),
+    )
+    if said is not None:
+        broken(f"{said}.")
 
 
 class _Endless(Exception):
@@ -197,4 +254,9 @@ def _described(theta: object) -> str:
     return f"{list(theta.shape)} {theta.dtype}" if isinstance(theta, Tensor) else repr(theta)[:60]
 
 
-CHECKS = (budget_is_never_exceeded, every_stop_leaves_a_valid_recommendation)
+CHECKS = (
+    budget_is_never_exceeded,
+    every_ledger_ends_the_run,
+    clock_is_left_alone,
+    every_stop_leaves_a_valid_recommendation,
+)
