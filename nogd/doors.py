@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
@@ -15,14 +16,17 @@ from torch.utils.data import TensorDataset
 
 from nogd.data import as_tensors
 from nogd.device import find_device
-from nogd.errors import DataError, InvalidSetting, NogdWarning
+from nogd.errors import DataError, InvalidSetting, NogdWarning, UserError
 from nogd.learner import Learner, refusal
 from nogd.loading import StreamedBatches, is_stream
 from nogd.names import build, first_complaint
 from nogd.objective.black_box import BlackBox
+from nogd.objective.conduct import Conduct
+from nogd.objective.copies import check_independent, private_copy
 from nogd.objective.losses import Loss, find_loss
 from nogd.objective.meter import Budget, Meter
-from nogd.objective.network import Engine, Network, check_independent, private_copy
+from nogd.objective.mode import Mode, checked_mode, switched_off
+from nogd.objective.network import Engine, Network
 from nogd.objective.objective import Objective
 from nogd.objective.own_loss import looked_at
 from nogd.objective.space import DEFAULT_BOX, Bounds, ParameterSpace
@@ -87,6 +91,7 @@ def fit(
     device: str | torch.device | None = None,
     dtype: torch.dtype | None = None,
     batch_size: int | None = None,
+    mode: Mode = "eval",
     **hyper: Any,
 ) -> Run:
     """Train a module on data from its present parameters, and leave the solution in it.
@@ -98,11 +103,23 @@ def fit(
     list losses`) or any callable (outputs, targets) -> scalar. budget: a Budget or a number of forwards; 3,000 forwards
     if not given. bounds: the box where searchers look, one pair or a mapping from patterns of parameter names to pairs.
     target: stop as soon as a scored candidate's training loss is no higher; a mini-batch's loss is not that.
-    batch_size: rows of a query for learners that take mini-batches; with others it is a warning. Only parameters with
+    batch_size: rows of a query for learners that take mini-batches; with others it is a warning. mode: "eval" trains
+    the network as it will be used, without Dropout and with the running statistics of BatchNorm, which are gathered
+    from the data at the start if they hold nothing yet; "train" scores candidates as gradient descent usually does,
+    with masks that all candidates of a call share and the statistics of the batch, while whatever is reported, and what
+    the target ends a run by, is still measured in eval mode. The module's own mode stays as it is. Only parameters with
     `requires_grad` are searched. Raises UserError for whatever makes no sense.
     """
     trained = objective(
-        module, inputs, targets, loss=loss, bounds=bounds, device=device, dtype=dtype, batch_size=batch_size
+        module,
+        inputs,
+        targets,
+        loss=loss,
+        bounds=bounds,
+        device=device,
+        dtype=dtype,
+        batch_size=batch_size,
+        mode=mode,
     )
     return _run(build(learner, hyper), trained, module, budget, seed, target)
 
@@ -141,11 +158,12 @@ def objective(
     dtype: torch.dtype | None = None,
     batch_size: int | None = None,
     engine: Engine | None = None,
+    mode: Mode = "eval",
 ) -> Objective:
     """What `fit` minimises, for people who score candidates themselves: `objective(...).losses(Population(thetas))`.
 
-    It works on a copy of the module as it is now, hooks and mode included. Tensors of data are not copied: leave them
-    as they are. Several threads may use it at once.
+    It works on a copy of the module as it is now, hooks included, in the mode that is given; see `fit`. Tensors of data
+    are not copied: leave them as they are. Several threads may use it at once. `write` puts a solution into the module.
 
     engine: how to score candidates ("compiled", "stack", "chain", "vmap" or "loop"); left out, the fastest that is
     right is chosen, which the objective's own `engine` tells with the reason. Raises InvalidSetting if that one cannot;
@@ -155,21 +173,25 @@ def objective(
         raise InvalidSetting(f"batch_size must be a whole number of at least 1, not {batch_size!r:.60}.")
     if dtype is not None and not _is_floating(dtype):
         raise InvalidSetting(f"dtype must be a floating-point type such as torch.float64, not {dtype!r:.60}.")
+    mode = checked_mode(mode)
     place = None if device is None else find_device(device)
-    working = private_copy(checked_module(module)).to(device=place, dtype=dtype)
+    working = private_copy(checked_module(module)).to(device=place, dtype=dtype).eval()
     space = ParameterSpace(working, bounds)
     if isinstance(inputs, TensorDataset) and targets is None and len(inputs.tensors) == 2:
         inputs, targets = inputs.tensors  # in memory as it is
+    scorer: Stream | Network
     if is_stream(inputs, targets):
         batches = StreamedBatches(inputs, working, space)
         check_independent(working, module, batches.first[0])
         if batch_size is not None:
             batches.rows(torch.zeros(1, dtype=torch.long, device="cpu"))  # now, not in the midst of a run
-        return Objective(make_stream(working, batches, loss, space, engine), batch_size=batch_size)
-    x, y = as_tensors(inputs, targets, space)
-    network = make_network(working, x, y, loss, space, engine)
-    check_independent(working, module, network.inputs)
-    return Objective(network, batch_size=batch_size)
+        scorer = make_stream(working, batches, loss, space, engine, mode)
+    else:
+        x, y = as_tensors(inputs, targets, space)
+        scorer = make_network(working, x, y, loss, space, engine, mode)
+        check_independent(working, module, scorer.inputs)
+    _tell_of_mode(module, scorer)
+    return Objective(scorer, batch_size=batch_size)
 
 
 def make_stream(
@@ -178,10 +200,12 @@ def make_stream(
     loss: AnyLoss,
     space: ParameterSpace,
     engine: Engine | None = None,
+    mode: Mode = "eval",
 ) -> Stream:
     """A module that may be worked on, with streamed data and loss; a DataError if they do not fit together."""
     inputs, targets = batches.first
-    return Stream(make_network(working, inputs, targets, loss, space, engine), batches)
+    every = (x for x, _ in batches)
+    return Stream(make_network(working, inputs, targets, loss, space, engine, mode, every), batches)
 
 
 def make_network(
@@ -191,13 +215,22 @@ def make_network(
     loss: AnyLoss,
     space: ParameterSpace,
     engine: Engine | None = None,
+    mode: Mode = "eval",
+    batches: Iterable[Tensor] | None = None,
 ) -> Network:
-    """A module that may be worked on, with data and loss; a DataError if they do not fit together."""
+    """A module that may be worked on, with data and loss; a DataError if they do not fit together.
+
+    batches: inputs of all training data, where those given are but the first batch.
+    """
     found, inputs = find_loss(loss), in_type_taken(working, inputs, space.dtype)
     given, parameters = inputs.clone(), dict(working.named_parameters())
     try:
-        with torch.no_grad():
-            outputs = working(given)
+        conduct, outputs = Conduct.observe(working, given, mode)
+        if given._version:  # the module writes into its inputs, which the next candidate would get
+            working.register_forward_pre_hook(with_copies)
+        conduct.prepare([inputs] if batches is None else (batch.to(inputs) for batch in batches))
+    except UserError:
+        raise
     except Exception as error:  # whatever a forward may raise
         raise not_processed(working, inputs, error) from error
     if found.targets != "as given" and (not isinstance(outputs, Tensor) or outputs.is_complex()):
@@ -212,10 +245,8 @@ def make_network(
             f"the module's forward puts another parameter in the place of {replaced[0]!r}, so that no candidate can be"
             " set there; let it change values alone."
         )
-    if given._version:  # the module writes into its inputs, which the next candidate would get
-        working.register_forward_pre_hook(with_copies)
     fitted = found.fit_targets(targets, outputs)
-    return Network(working, space, inputs, fitted, looked_at(loss, found, outputs, fitted), engine)
+    return Network(conduct, space, inputs, fitted, looked_at(loss, found, outputs, fitted), engine)
 
 
 def as_budget(budget: AnyBudget | None) -> Budget:
@@ -255,9 +286,10 @@ def _run(
         outcome = train(learner, trained, start, rng, limit=limit, recorder=recorder, target=target)
     except BaseException:
         # Ctrl-C, or an error of the learner or the score: what was found so far is not lost.
-        trained.space.write(trained.recommendation, module)
+        with suppress(Exception):  # the module may be at fault
+            trained.write(trained.recommendation, module)
         raise
-    trained.space.write(outcome.theta, module)
+    trained.write(outcome.theta, module)
     best = min(trained.trace.best, outcome.loss)
     meter, points = trained.meter, recorder.points
     return Run(learner, outcome.theta, outcome.loss, best, outcome.status, outcome.reason, meter, points)
@@ -271,6 +303,27 @@ def _tell_whole_only(learner: Learner, trained: Objective) -> None:
             " mini-batches, such as adam.",
             NogdWarning,
             stacklevel=4,
+        )
+
+
+def _tell_of_mode(module: nn.Module, scorer: Network | Stream) -> None:
+    """One sentence where a user may expect another mode, and one where no mode makes the module a function."""
+    if scorer.mode == "eval" and (layers := switched_off(module)):
+        *others, last = layers
+        what = f"{', '.join(others)} and {last}" if others else last
+        warnings.warn(
+            f"the module holds {what} and is trained in eval mode, as"
+            ' the function that it will be used as; mode="train" trains it as gradient descent usually does, and'
+            " module.eval() beforehand says that eval mode is meant.",
+            NogdWarning,
+            stacklevel=3,
+        )
+    if scorer.conduct.draws:
+        warnings.warn(
+            "the module draws random numbers in eval mode too; nogd gives it the same ones in each call, so that losses"
+            " can be compared, but whoever uses it later will get others.",
+            NogdWarning,
+            stacklevel=3,
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from nogd.objective.objective import Objective
+from nogd.objective.till import Till
 from nogd.stopwatch import Stopwatch
 
 LEDGERS = ("forwards", "evaluations", "gradients", "examples", "flops", "seconds", "iteration", "phase")
@@ -76,9 +77,9 @@ class Recorder:
         self._measure, self._grid, self._by_iteration, self._emit = measure, iter(grid), by_iteration, emit
         self._settled = 0
 
-    def begin(self, objective: Objective, saved: dict[str, Any] | None) -> None:
+    def begin(self, objective: Objective, saved: dict[str, Any] | None, till: Till) -> None:
         """Start with the row of the starting point, or go on from what `save` gave."""
-        self._objective = objective
+        self._objective, self._till = objective, till
         self.solution = objective.recommendation.clone()
         if saved is None:
             self._record()
@@ -96,11 +97,12 @@ class Recorder:
             self._append(value | {"forwards": self.next_forwards})
             self._settled += 1
             self.next_forwards = next(self._grid, math.inf)
+        self._till.end_at_target(value["loss"])
 
     def iteration_ended(self, iteration: int) -> None:
         """Record the end of an iteration, if iterations are asked for."""
         if self._by_iteration and keeps_iteration(iteration):
-            self._record()
+            self._till.end_at_target(self._record())
 
     def finish(self) -> Point:
         """Record the final recommendation, unless the last row is just that; returns what it is worth."""
@@ -116,8 +118,11 @@ class Recorder:
         """What a resumed run needs."""
         return {"points": self.points, "solution": self.solution, "settled": self._settled}
 
-    def _record(self) -> None:
-        self._append(self._measured())
+    def _record(self) -> float:
+        """Record the recommendation in force; returns its training loss."""
+        value = self._measured()
+        self._append(value)
+        return value["loss"]
 
     def _append(self, point: Point) -> None:
         self.points.append(point)
@@ -138,6 +143,7 @@ class Recorder:
         figures = self._measure(theta)
         if state is not None and math.isfinite(figures["loss"]):
             self.solution = theta.clone()
+        self._till.note_measured(figures["loss"])
         return point | dict(figures)
 
 

@@ -149,6 +149,7 @@ class SupervisedTask(Task):
             "inputs": problem.train.inputs.shape[1:].numel(),
             "standardised": list(self.standardise),
             "network": layers(problem.module),
+            "mode": self.mode,
             "parameters": sum(p.numel() for p in problem.module.parameters() if p.requires_grad),
             "loss": loss,
             "metric": problem.metric.name,

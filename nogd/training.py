@@ -18,6 +18,7 @@ from nogd.recorder import Recorder
 from nogd.state import State, has_ended
 
 Ending = Literal["ok", "target", "budget", "diverged"]
+_AT_TARGET = "the target is reached"
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,12 @@ def train(
     saved: what `snapshot` gave; the run then goes on from there and ends exactly as one that never stopped.
     between_steps: called before each step, when a snapshot may be taken.
     """
-    till = objective.begin(theta.clone(), limit, recorder, target)
+    till = objective.begin(theta.clone(), limit, recorder, target, rng.initial_seed())
     if saved is not None:
         objective.restore(saved["objective"])
         objective.follow(saved["state"])
     with till.ledger.clock:
-        recorder.begin(objective, None if saved is None else saved["recorder"])
+        recorder.begin(objective, None if saved is None else saved["recorder"], till)
     till.at_work = True
     try:
         status, reason = _steps(learner, objective, theta, rng, till, recorder, saved, between_steps)
@@ -81,6 +82,8 @@ def _steps(
 ) -> tuple[Ending, str]:
     ledger = till.ledger
     try:
+        for start in recorder.points[-1:]:
+            till.end_at_target(start["loss"])
         state: State = learner.init(objective, theta.clone(), rng) if saved is None else saved["state"]
         objective.follow(state)
         while not has_ended(learner, state):
@@ -106,7 +109,7 @@ def _steps(
         return "ok", str(state.finished)
     except TargetReached as reached:
         objective.follow(State(theta=reached.theta, iteration=ledger.iterations, phase=objective.phase))
-        return "target", "the target is reached"
+        return "target", _AT_TARGET
     except BudgetSpent:
         return "budget", "the budget is spent"
 
@@ -121,6 +124,8 @@ def _check_data(learner: Learner, objective: Objective) -> None:
 
 def _outcome(objective: Objective, till: Till, recorder: Recorder, status: Ending, reason: str) -> Outcome:
     loss = recorder.finish()["loss"]
+    if till.meets_target(loss):
+        status, reason = "target", _AT_TARGET
     if math.isfinite(loss) or not till.is_scored:
         return Outcome(status, reason, objective.recommendation.clone(), loss)
     last = [point["loss"] for point in recorder.points if math.isfinite(point["loss"])]

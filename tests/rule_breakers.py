@@ -161,7 +161,7 @@ class Switcher(Good):
     breaks: ClassVar[str] = "data-and-network-are-left-alone"
 
     def init(self, objective, theta, rng):
-        objective.module.eval()
+        objective.module.train()
         return super().init(objective, theta, rng)
 
 

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 import nogd
 from nogd.doors import make_network
 from nogd.objective.chunks import CHUNK_ELEMENTS
+from nogd.objective.copies import private_copy
 from nogd.objective.losses import BUILT_IN
-from nogd.objective.network import private_copy
 from nogd.objective.objective import Objective
 from nogd.objective.space import ParameterSpace
 

@@ -24,8 +24,9 @@ from nogd.bench.record import CURVE_COLUMNS, Record, cell_columns
 from nogd.bench.run import execute
 from nogd.bench.store import Store
 from nogd.doors import make_network
+from nogd.objective.copies import private_copy
 from nogd.objective.meter import Limit
-from nogd.objective.network import Network, private_copy
+from nogd.objective.network import Network
 from nogd.objective.objective import Objective
 from nogd.objective.space import ParameterSpace
 from nogd.recorder import Recorder
@@ -191,9 +192,9 @@ def curve_point() -> list[Row]:
     objective = nogd.objective(module, inputs, targets)
     figures = dict.fromkeys(("loss", "metric", "test_loss", "test_metric"), 0.5)
     recorder = Recorder(lambda _: dict(figures), by_iteration=True)
-    objective.begin(torch.zeros(objective.D), Limit(), recorder, None)
+    till = objective.begin(torch.zeros(objective.D), Limit(), recorder, None)
     objective.follow(State(theta=torch.zeros(objective.D)))
-    recorder.begin(objective, None)
+    recorder.begin(objective, None, till)
     numbers = count(1)
 
     def points() -> None:

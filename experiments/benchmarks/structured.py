@@ -19,7 +19,8 @@ from torch.profiler import ProfilerActivity, profile
 
 import nogd
 from nogd.doors import make_network
-from nogd.objective.network import Network, private_copy
+from nogd.objective.copies import private_copy
+from nogd.objective.network import Network
 from nogd.objective.objective import Objective
 from nogd.objective.scoring import score
 from nogd.objective.space import ParameterSpace

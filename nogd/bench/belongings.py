@@ -6,7 +6,6 @@ Otherwise a run in a process that is used again could differ from one in a fresh
 from __future__ import annotations
 
 import os
-import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +13,8 @@ from typing import Any
 
 import numpy as np
 import torch
+
+from nogd.objective.dice import OF_THE_PROCESS
 
 
 def _folder() -> Path | None:
@@ -49,11 +50,7 @@ _SETTINGS: tuple[Belonging, ...] = (
     ),
     ("the working directory", _folder, _go_to),
 )
-_GENERATORS: tuple[Belonging, ...] = (
-    ("torch's global generator", torch.get_rng_state, torch.set_rng_state),
-    ("numpy's global generator", np.random.get_state, np.random.set_state),
-    ("random's global generator", random.getstate, random.setstate),
-)
+_GENERATORS: tuple[Belonging, ...] = tuple((dice.name, dice.read, dice.write) for dice in OF_THE_PROCESS)
 
 
 def readings() -> dict[str, Any]:
@@ -85,7 +82,5 @@ def given_back() -> Iterator[None]:
 
 def seed_generators(seed: int) -> None:
     """Seed the generators of the process, which nothing should draw from, for what does."""
-    # Not torch.manual_seed: it seeds accelerators as well, which would not be put back.
-    torch.default_generator.manual_seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002  # as above
-    random.seed(seed)
+    for dice in OF_THE_PROCESS:
+        dice.seed(seed)

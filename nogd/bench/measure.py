@@ -18,7 +18,7 @@ _NAMES["test"] = ("test_loss", "test_metric")
 
 
 class SplitMeasure:
-    """Loss and metric of theta `[D]` on the training, validation and test splits, by the module itself."""
+    """Loss and metric of theta `[D]` on training, validation and test split, by the module as its user will have it."""
 
     def __init__(self, network: Network, loss: Loss, metric: Metric, splits: Mapping[str, Split]) -> None:
         self._network, self._loss, self._metric = network, loss, metric
@@ -26,7 +26,7 @@ class SplitMeasure:
 
     def __call__(self, theta: Tensor) -> dict[str, float]:
         figures: dict[str, float] = {}
-        with torch.no_grad():
+        with torch.no_grad(), self._network.used(theta):
             for name, split in self._splits.items():
                 outputs = self._network.outputs(theta, split.inputs)
                 loss_name, metric_name = _NAMES[name]
@@ -42,7 +42,7 @@ class SplitMeasure:
     def _fitted(self, split: Split) -> Split:
         inputs, targets = split.inputs.to(self._network.inputs), split.targets.to(self._network.inputs.device)
         with torch.no_grad():
-            outputs = self._network.module(inputs)
+            outputs = self._network.conduct(inputs)
         return Split(inputs, self._loss.fit_targets(targets, outputs))
 
 

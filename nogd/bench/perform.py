@@ -33,6 +33,7 @@ from nogd.learner import Learner, refusal
 from nogd.objective.black_box import BlackBox
 from nogd.objective.candidates import Population
 from nogd.objective.meter import Budget
+from nogd.objective.mode import checked_mode
 from nogd.objective.network import Network
 from nogd.objective.objective import Objective
 from nogd.objective.space import ParameterSpace
@@ -176,7 +177,12 @@ def _objective(problem: Problem, cell: Cell) -> tuple[Objective, Network | None]
         return Objective(BlackBox(module, space, problem.score)), None
     train_split = problem.train
     network = make_network(
-        module, train_split.inputs.to(device), train_split.targets.to(device), problem.loss, space
+        module,
+        train_split.inputs.to(device),
+        train_split.targets.to(device),
+        problem.loss,
+        space,
+        mode=checked_mode(cell.mode),
     )
     return Objective(network, differentiable=problem.differentiable), network
 
@@ -268,9 +274,16 @@ def _surveyed(cell: Cell, desk: _Desk, survey: Survey) -> Record:
     pictures: dict[str, Arrays] = {}
     if desk.network is not None:
         thetas = torch.from_numpy(survey.thetas).to(desk.objective.device, desk.objective.dtype)
-        losses = desk.objective.losses(Population(thetas)).numpy(force=True).astype(np.float32)
+        losses = _measured_losses(cell, desk.objective, thetas).astype(np.float32)
         pictures["plane"] = {"grid": losses.reshape(len(survey.y), len(survey.x))}
     return Record(cell.id, cell_columns(cell) | {"status": "ok"}, curve_table([]), pictures=pictures)
+
+
+def _measured_losses(cell: Cell, objective: Objective, thetas: Tensor) -> np.ndarray[Any, Any]:
+    """Those that runs are measured by: in train mode what is scored is another function."""
+    if cell.mode == "train":
+        return np.array([objective.measure(theta)["loss"] for theta in thetas])
+    return objective.losses(Population(thetas)).numpy(force=True)
 
 
 def _common(cell: Cell, desk: _Desk) -> dict[str, Any]:

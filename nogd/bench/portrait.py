@@ -30,7 +30,7 @@ def portrait(problem: Problem, network: Network | None, theta: Tensor) -> dict[s
     if not network.inputs.is_floating_point():  # between whole numbers there is nothing to show
         return {}
     box = _box(inputs)
-    with torch.no_grad():
+    with torch.no_grad(), network.used(theta):
         shares = _shares(network.outputs(theta, _places(box).to(network.inputs)))
     if shares is None:
         return {}

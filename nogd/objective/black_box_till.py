@@ -25,8 +25,10 @@ class BlackBoxTill(Till):
         self._box = box
         self._scored: Tensor | None = None  # the last recommendation that was
 
-    def begin(self, start: Tensor, limit: Limit, recorder: Recording | None, target: float | None) -> None:
-        super().begin(start, limit, recorder, target)
+    def begin(
+        self, start: Tensor, limit: Limit, recorder: Recording | None, target: float | None, seed: int
+    ) -> None:
+        super().begin(start, limit, recorder, target, seed)
         self._scored = None
         self._box.begin(self.target)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
@@ -47,20 +48,31 @@ def stack_cost(stack: Stack) -> Cost:
     return Cost(2.0 * forward, 1 + (2 * forward - skipped) / forward)
 
 
-def measured_cost(module: nn.Module, inputs: Tensor, targets: Tensor, loss: Loss) -> Cost:
+def measured_cost(
+    module: Callable[[Tensor], Tensor],
+    parameters: Sequence[Tensor],
+    inputs: Tensor,
+    targets: Tensor,
+    loss: Loss,
+) -> Cost:
     """The cost of any module, by counting the products that it makes of examples, forwards and backwards.
 
     Of a few, as the backward pass keeps all that the forward pass made; of all where the module or the loss takes no
     fewer.
     """
     try:
-        return _counted_cost(module, inputs[:FEW_EXAMPLES], targets[:FEW_EXAMPLES], loss)
+        return _counted_cost(module, parameters, inputs[:FEW_EXAMPLES], targets[:FEW_EXAMPLES], loss)
     except Exception:  # whatever may be raised; what is wrong with all of them too is told then
-        return _counted_cost(module, inputs, targets, loss)
+        return _counted_cost(module, parameters, inputs, targets, loss)
 
 
-def _counted_cost(module: nn.Module, inputs: Tensor, targets: Tensor, loss: Loss) -> Cost:
-    parameters = [p for p in module.parameters() if p.requires_grad]
+def _counted_cost(
+    module: Callable[[Tensor], Tensor],
+    parameters: Sequence[Tensor],
+    inputs: Tensor,
+    targets: Tensor,
+    loss: Loss,
+) -> Cost:
     with torch.enable_grad(), Products() as forward:
         value = loss(module(inputs), targets)
     flops = forward.flops / len(inputs)

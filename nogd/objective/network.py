@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Literal, cast, get_args
 
@@ -14,10 +15,12 @@ from nogd.errors import InvalidSetting, NogdWarning, UserError
 from nogd.objective.chain import Chain
 from nogd.objective.chunks import chunk_size
 from nogd.objective.compiled import Compiled
+from nogd.objective.conduct import Conduct
 from nogd.objective.cost import FEW_EXAMPLES, Cost, measured_cost, stack_cost
 from nogd.objective.footprint import Footprint, footprint
 from nogd.objective.forward_mode import agrees, tangents
 from nogd.objective.losses import Loss
+from nogd.objective.mode import Mode
 from nogd.objective.parts import NotUnderstood
 from nogd.objective.reading import check_chain, read_chain
 from nogd.objective.space import ParameterSpace
@@ -34,23 +37,24 @@ FEW_PARAMETERS = 1_000_000
 class Network:
     """A network, a loss and data, without any counting.
 
-    module: a private copy whose parameters are views of one flat vector. inputs `[N, ...]`, targets as the loss
-    compares them. `engine` says how a population is scored and `why` explains it: "chain" where the module is
-    understood layer by layer, "stack" where it is nothing but linear layers and activations, "compiled" where such a
-    stack is small and numba is installed, "vmap" and "loop" for the rest. engine: the one to use, whatever would be
-    chosen; InvalidSetting if it cannot be.
+    conduct: how to call a private copy of the module, whose parameters are views of one flat vector from now on. inputs
+    `[N, ...]`, targets as the loss compares them. `engine` says how a population is scored and `why` explains it:
+    "chain" where the module is understood layer by layer, "stack" where it is nothing but linear layers and
+    activations, "compiled" where such a stack is small and numba is installed, "vmap" and "loop" for the rest. engine:
+    the one to use, whatever would be chosen; InvalidSetting if it cannot be.
     """
 
     def __init__(
         self,
-        module: nn.Module,
+        conduct: Conduct,
         space: ParameterSpace,
         inputs: Tensor,
         targets: Tensor,
         loss: Loss,
         engine: Engine | None = None,
     ) -> None:
-        self.space, self.loss, self.module = space, loss, module
+        module = conduct.module
+        self.space, self.loss, self.module, self.conduct = space, loss, module, conduct
         self._turns = Turns()  # at the module, which holds one candidate at a time, or vmap's
         self._flat = space.read(module)
         self._parameters = _point_at(module, space, self._flat)
@@ -59,7 +63,7 @@ class Network:
         self._chain: Chain | None = None
         self._vmapped: Vmapped | None = None
         self._measured: Footprint | None = None
-        self._functional = Functional(module, space)
+        self._functional = Functional(conduct, space)
         # Whether torch.func.jvp works here; not known before it is asked.
         self._forward_mode: bool | None = None
         self.inputs, self.targets = inputs, targets
@@ -127,6 +131,8 @@ class Network:
         """How to call a module that is not understood: by the work that one pass is, never by the clock."""
         if any(isinstance(part, torch.jit.ScriptModule) for part in self.module.modules()):
             return "loop", "it is scripted, and torch.func takes only the module that it was made from"
+        if self.conduct.gathers:
+            return "loop", f"each call of the module gathers statistics, and {reason}"
         size = self._footprint()
         if not size.is_small(len(self.inputs)):
             why = "the module is called for each candidate, as it is too large to gain from vmap"
@@ -136,7 +142,8 @@ class Network:
 
     def _footprint(self) -> Footprint:
         if self._measured is None:
-            self._measured = footprint(self.module, self.inputs, self.space.dimension)
+            with self.conduct.calling():
+                self._measured = footprint(self.module, self.inputs, self.space.dimension)
         return self._measured
 
     def _understood(self) -> Chain:
@@ -158,6 +165,11 @@ class Network:
         return chain
 
     @property
+    def mode(self) -> Mode:
+        """How candidates are scored."""
+        return self.conduct.mode
+
+    @property
     def examples(self) -> int:
         """Training examples N."""
         return len(self.inputs)
@@ -166,7 +178,7 @@ class Network:
         """What a forward and a gradient cost."""
         if self.stack:
             return stack_cost(self.stack)
-        cost = measured_cost(self.module, self.inputs, self.targets, self.loss)
+        cost = measured_cost(self.conduct, self._parameters, self.inputs, self.targets, self.loss)
         # A chain does the same to each example; what else there is may do more to more of them.
         return cost if self._chain is not None else replace(cost, flops=self._footprint().flops)
 
@@ -188,9 +200,39 @@ class Network:
 
     def outputs(self, theta: Tensor, inputs: Tensor) -> Tensor:
         """What the module itself gives with theta `[D]` as its parameters."""
+        self._set(theta)
+        return cast(Tensor, self.conduct(inputs))
+
+    @contextmanager
+    def used(self, theta: Tensor, batches: Iterable[Tensor] | None = None) -> Iterator[None]:
+        """Within, `outputs` of theta `[D]` are what the module will give to its user.
+
+        batches: inputs of all training data, in memory if not given.
+        """
+        with self._turns:
+            self._set(theta)
+            with self.conduct.used([self.inputs] if batches is None else batches):
+                yield
+
+    def measured(self, theta: Tensor) -> float:
+        """The training loss of theta `[D]` as its user will have it."""
+        if self.mode == "eval":
+            return float(self.losses(theta[None])[0])
+        with torch.no_grad(), self.used(theta):
+            return float(self.loss(self.outputs(theta, self.inputs), self.targets))
+
+    def statistics(self, theta: Tensor) -> dict[str, Tensor]:
+        """The statistics that belong to theta `[D]`, by the names of their buffers."""
+        with self.used(theta):
+            return self.conduct.statistics()
+
+    def turn(self, seed: int, call: float) -> None:
+        """In train mode: what this thread scores next has the masks of that call of the run with that seed."""
+        self.conduct.turn(seed, call)
+
+    def _set(self, theta: Tensor) -> None:
         self._flat.copy_(theta)
         torch.clear_autocast_cache()  # it does not notice that parameters are written to
-        return cast(Tensor, self.module(inputs))
 
     def gradient(self, theta: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
         """Loss and gradient `[D]` at theta, by autograd through the module itself; zeros where it has none."""
@@ -274,47 +316,6 @@ class Network:
                 f" ({type(error).__name__}: {first}); where the module or the loss needs all examples at once, leave"
                 " mini-batches out."
             ) from error
-
-
-def private_copy(module: nn.Module) -> nn.Module:
-    """A copy to work on, so that the user's module changes only when the solution is written to it."""
-    # Tensors that were computed, such as those of torch.nn.utils.weight_norm, refuse to be copied with their history.
-    attributes = (value for part in module.modules() for value in vars(part).values())
-    computed = [value for value in attributes if isinstance(value, Tensor) and not value.is_leaf]
-    try:
-        with torch.no_grad():  # the parameters of a scripted copy would be computed from the original's
-            made = copy.deepcopy(module, {id(tensor): tensor.detach().clone() for tensor in computed})
-    except Exception as error:  # whatever the module's parts raise
-        first = str(error).partition("\n")[0]
-        raise InvalidSetting(
-            f"the module cannot be copied to work on ({type(error).__name__}: {first}); give what cannot be copied a"
-            " __deepcopy__, or keep it elsewhere."
-        ) from error
-    for own, parameter in zip(made.parameters(), module.parameters(), strict=True):
-        own.requires_grad_(parameter.requires_grad)
-    return made
-
-
-def check_independent(working: nn.Module, module: nn.Module, inputs: Tensor) -> None:
-    """Refuse a module whose copy still uses the original's parameters: a function that was put on it, as its forward
-    or as a hook, refers to the module itself, so that all candidates would be scored with the same weights.
-    """
-    if not any(_functions_of(part) for part in module.modules()):
-        return
-    with torch.enable_grad():
-        outputs = working(inputs.clone())
-    theirs = [p for p in module.parameters() if p.requires_grad]
-    if isinstance(outputs, Tensor) and outputs.requires_grad:
-        reached = torch.autograd.grad(outputs.sum(), theirs, allow_unused=True)
-        if any(gradient is not None for gradient in reached):
-            raise InvalidSetting(
-                "a forward or a hook that was put on the module holds on to the module itself, so that no copy of it"
-                " can be made to work on; write it as a method of a subclass instead."
-            )
-
-
-def _functions_of(part: nn.Module) -> bool:
-    return "forward" in vars(part) or bool(part._forward_hooks) or bool(part._forward_pre_hooks)
 
 
 def _point_at(module: nn.Module, space: ParameterSpace, flat: Tensor) -> list[nn.Parameter]:

@@ -72,6 +72,8 @@ class Objective:
         self._gradient_seen = False
         self.warming = Stopwatch()
         """What took longer the first time in a run, off the clock."""
+        if not isinstance(scorer, BlackBox) and scorer.mode == "train":
+            self._till.mask = scorer.turn
 
     # -- what it is
 
@@ -238,7 +240,7 @@ class Objective:
             self._ledger.inside = inside + self._ledger.seconds - seconds
 
     def measure(self, theta: Tensor) -> dict[str, float]:
-        """The training loss of theta `[D]`, by the module itself; counts nothing, as it is for the record alone.
+        """The training loss of theta `[D]`, as its user will have it; counts nothing, as it is for the record alone.
 
         A black box is not called: it is the score last given, or NaN where there is none. Raises LearnerError while a
         learner is at work.
@@ -247,7 +249,20 @@ class Objective:
         if isinstance(self._scorer, BlackBox):
             known = self._scorer.recall(theta)
             return {"loss": math.nan if known is None else known}
-        return {"loss": float(self._scorer.losses(theta[None])[0])}
+        return {"loss": self._scorer.measured(theta)}
+
+    def write(self, theta: Tensor, module: nn.Module) -> None:
+        """Put theta `[D]` into a module like the one given, with the running statistics that belong to it.
+
+        Raises LearnerError while a learner is at work.
+        """
+        self._refuse_learners("write")
+        self.space.write(theta, module)
+        if isinstance(self._scorer, BlackBox):
+            return
+        buffers = dict(module.named_buffers(remove_duplicate=False))
+        for name, values in self._scorer.statistics(theta).items():
+            buffers[name].copy_(values)
 
     def warm_up(self, theta: Tensor) -> None:
         """Do once, before the clock starts, what costs more the first time; counts nothing, so a black box has none."""
@@ -281,14 +296,19 @@ class Objective:
 
     # -- the run
 
-    def begin(self, start: Tensor, limit: Limit, recorder: Recording | None, target: float | None) -> Till:
-        """Make ready for one run from `start` `[D]`; whoever runs it keeps the till. Raises LearnerError during one."""
+    def begin(
+        self, start: Tensor, limit: Limit, recorder: Recording | None, target: float | None, seed: int = 0
+    ) -> Till:
+        """Make ready for one run from `start` `[D]`; whoever runs it keeps the till. Raises LearnerError during one.
+
+        seed: what masks are drawn by in train mode.
+        """
         self._refuse_learners("begin")
         self._walk = self._standing = None
         self._shown = None
         if isinstance(self._scorer, Network):
             self._shown = Shown(self._scorer)
-        self._till.begin(start, limit, recorder, target)
+        self._till.begin(start, limit, recorder, target, seed)
         return self._till
 
     def follow(self, state: State) -> None:

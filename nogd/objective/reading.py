@@ -65,6 +65,7 @@ class _Reader:
             nn.LayerNorm: self._layer_norm,
             nn.BatchNorm1d: self._batch_norm,
             nn.BatchNorm2d: self._batch_norm,
+            nn.RReLU: self._random_slope,
             **dict.fromkeys((nn.Identity, *_DROPOUTS), self._nothing),
         }
 
@@ -152,7 +153,7 @@ class _Reader:
 
     def _batch_norm(self, name: str, part: nn.BatchNorm1d | nn.BatchNorm2d, shape: Shape) -> Iterator[Step]:
         if part.training or part.running_mean is None:
-            raise NotUnderstood(f"{name} normalises by the batch (call module.eval() to switch it off)")
+            raise NotUnderstood(f"{name} normalises by the batch")
         dimensions = (1, 2) if type(part) is nn.BatchNorm1d else (_CHANNELS_AND_IMAGE,)
         self._expect(len(shape) in dimensions and shape[0] == part.num_features, name, shape)
         mean, variance, weight, bias = self._sources(
@@ -160,9 +161,14 @@ class _Reader:
         )
         yield BatchNorm(mean, variance, part.eps, weight, bias)
 
+    def _random_slope(self, name: str, part: nn.RReLU, shape: Shape) -> Iterator[Step]:
+        if part.training:
+            raise NotUnderstood(f"{name} draws its slope at random")
+        yield Elementwise(nn.LeakyReLU((part.lower + part.upper) / 2))
+
     def _nothing(self, name: str, part: nn.Module, shape: Shape) -> Iterator[Step]:
         if isinstance(part, _DROPOUTS) and part.training:
-            raise NotUnderstood(f"{name} drops out at random (call module.eval() to switch it off)")
+            raise NotUnderstood(f"{name} drops out at random")
         yield from ()
 
     @staticmethod

@@ -10,8 +10,10 @@ from torch import Tensor, nn
 
 from nogd.errors import DataError, UserError
 from nogd.objective.candidates import Population
+from nogd.objective.conduct import Conduct
 from nogd.objective.cost import Cost
 from nogd.objective.losses import Loss
+from nogd.objective.mode import Mode
 from nogd.objective.network import Network
 from nogd.objective.own_loss import say_if_no_mean
 from nogd.objective.scoring import Described, score
@@ -49,7 +51,7 @@ class Stream:
         self._cost = network.cost()
         self._first = network.examples  # of the first batch
         with torch.no_grad():
-            outputs: object = network.module(network.inputs)
+            outputs: object = network.conduct(network.inputs)
         if len(batches) > 1:
             say_if_no_mean(network.loss, outputs, network.targets)
         # Only their shape and type matter; outputs that are no tensor go with a loss that takes targets as given.
@@ -81,6 +83,16 @@ class Stream:
         return f"the data come in {len(self._batches)} batches; for each, {self._network.why}"
 
     @property
+    def conduct(self) -> Conduct:
+        """How the module is called."""
+        return self._network.conduct
+
+    @property
+    def mode(self) -> Mode:
+        """How candidates are scored."""
+        return self._network.mode
+
+    @property
     def examples(self) -> int:
         """Training examples N, of all batches."""
         return self._batches.examples
@@ -92,6 +104,25 @@ class Stream:
     def losses(self, thetas: Tensor, rows: Tensor | None = None) -> Tensor:
         """Losses of thetas `[P, D]`, as `[P]`; rows: numbers of the examples to use."""
         return self.score(Population(thetas), rows)
+
+    def measured(self, theta: Tensor) -> float:
+        """The training loss of theta `[D]` as its user will have it."""
+        if self.mode == "eval":
+            return float(self.losses(theta[None])[0])
+        with torch.no_grad(), self._turns, self._network.used(theta, self._inputs()):
+            (loss,) = self._mean_of_batches(
+                lambda network: (network.loss(network.outputs(theta, network.inputs), network.targets),)
+            )
+        return float(loss)
+
+    def statistics(self, theta: Tensor) -> dict[str, Tensor]:
+        """The statistics that belong to theta `[D]`, by the names of their buffers."""
+        with self._turns, self._network.used(theta, self._inputs()):
+            return self.conduct.statistics()
+
+    def turn(self, seed: int, call: float) -> None:
+        """In train mode: what this thread scores next has the masks of that call of the run with that seed."""
+        self._network.turn(seed, call)
 
     def score(self, candidates: Described, rows: Tensor | None) -> Tensor:
         """Losses `[P]` of the candidates; rows: numbers of the examples to use."""
@@ -114,13 +145,15 @@ class Stream:
         """The means over all examples, or these, of what each batch gives."""
         with self._turns:
             if rows is not None:
+                self.conduct.batch = 0
                 return quantities(self._hold(*self._batches.rows(rows)))
             return self._mean_of_batches(quantities)
 
     def _mean_of_batches(self, quantities: Callable[[Network], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
         sums: list[Tensor] = []
         types: list[torch.dtype] = []
-        for inputs, targets in self._batches:
+        for number, (inputs, targets) in enumerate(self._batches):
+            self.conduct.batch = number
             found = self._of_batch(quantities, inputs, targets)
             if not sums:
                 types = [values.dtype for values in found]
@@ -128,6 +161,9 @@ class Stream:
             for total, values in zip(sums, found, strict=True):
                 total.add_(values, alpha=len(inputs))
         return tuple((total / self.examples).to(kind) for total, kind in zip(sums, types, strict=True))
+
+    def _inputs(self) -> Iterator[Tensor]:
+        return (inputs for inputs, _ in self._batches)
 
     def _of_batch(
         self, quantities: Callable[[Network], tuple[Tensor, ...]], inputs: Tensor, targets: Tensor

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from nogd.errors import DataError
-from nogd.objective.network import private_copy
+from nogd.objective.copies import private_copy
 
 
 def in_type_taken(module: nn.Module, inputs: Tensor, dtype: torch.dtype) -> Tensor:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 
 from nogd.objective.ledger import Ledger
@@ -33,6 +34,8 @@ class Till:
     """The single gate that all calls pass: refuse what does not fit, settle the recorder, then count.
 
     at_work: whether a learner runs, who may not see what is measured. target: the training loss that ends the run.
+    mask: in train mode, gives a call the masks of the run's seed and a number. The losses of two calls are then no
+    measure of two candidates, so that what is measured makes up the trace and meets the target, not what is scored.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -41,6 +44,8 @@ class Till:
         self.recorder: Recording | None = None
         self.target = -math.inf
         self.at_work = False
+        self.mask: Callable[[int, float], None] | None = None
+        self._seed = 0
         self._turns = Turns()  # at the ledger and the trace
         self._start: Tensor | None = None
         self._state: State | None = None  # whose theta is the recommendation in force
@@ -48,9 +53,11 @@ class Till:
 
     # -- the run
 
-    def begin(self, start: Tensor, limit: Limit, recorder: Recording | None, target: float | None) -> None:
+    def begin(
+        self, start: Tensor, limit: Limit, recorder: Recording | None, target: float | None, seed: int
+    ) -> None:
         """Make ready for one run from `start` `[D]`."""
-        self._start, self.limits, self.recorder = start, [limit], recorder
+        self._start, self.limits, self.recorder, self._seed = start, [limit], recorder, seed
         self._state = self._outer_state = None
         self.target = -math.inf if target is None else target
         self.ledger.restart_clock()
@@ -171,6 +178,8 @@ class Till:
             if self.recorder is not None and forwards > self.recorder.next_forwards:
                 with ledger.clock:
                     self.recorder.settle(forwards)
+            if self.mask is not None and evaluations:
+                self.mask(self._seed, ledger.evaluations)  # no two calls begin at one number
             ledger.paid_at = seconds
             ledger.forwarded += forwarded
             ledger.backwarded += backwarded
@@ -185,7 +194,7 @@ class Till:
     def note(self, losses: Tensor, candidates: Described, lowest: float) -> None:
         """Keep the best loss so far; end the run at the candidate that reaches the target, to the evaluation."""
         with self._turns:
-            if lowest >= self.trace.best:
+            if lowest >= self.trace.best or self.mask is not None:
                 return
             if lowest <= self.target:
                 first = int((losses <= self.target).nonzero()[0])
@@ -201,6 +210,20 @@ class Till:
 
     def conclude(self) -> None:
         """Make known what the final recommendation is worth, where that cannot be measured."""
+
+    def note_measured(self, loss: float) -> None:
+        """Keep a measured training loss if it is the best so far, in train mode."""
+        if self.mask is not None:
+            self.trace.extend(torch.tensor([loss], dtype=torch.float64), self.ledger)
+
+    def meets_target(self, loss: float) -> bool:
+        """Whether a measured training loss ends the run, as it does in train mode."""
+        return self.mask is not None and loss <= self.target
+
+    def end_at_target(self, loss: float) -> None:
+        """Raise TargetReached if that measured training loss of the recommendation ends the run."""
+        if self.meets_target(loss):
+            raise TargetReached(self.recommendation.clone())
 
     def _refund(self, unused: int) -> None:
         """Take back the candidates behind the one that reached the target; their arithmetic was done and stays."""

@@ -9,6 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from nogd.objective.conduct import Conduct
 from nogd.objective.footprint import FEWEST, Footprint
 from nogd.objective.losses import Loss
 from nogd.objective.space import ParameterSpace
@@ -17,16 +18,17 @@ from nogd.objective.space import ParameterSpace
 class Functional:
     """The module as a function of theta `[D]` and inputs, which torch.func can transform."""
 
-    def __init__(self, module: nn.Module, space: ParameterSpace) -> None:
-        self._module, self._space = module, space
-        self._places = _places(module, space)
+    def __init__(self, conduct: Conduct, space: ParameterSpace) -> None:
+        self._conduct, self._space = conduct, space
+        self._places = _places(conduct.module, space)
 
     def __call__(self, theta: Tensor, inputs: Tensor) -> Tensor:
         named = self._space.split(theta)
         parameters = {place: named[name] for place, name in self._places.items()}
-        return cast(
-            Tensor, torch.func.functional_call(self._module, parameters, (inputs,), tie_weights=False)
-        )
+        module = self._conduct.module
+        with self._conduct.calling():  # here, as vmap comes here once for each of its chunks
+            outputs = torch.func.functional_call(module, parameters, (inputs,), tie_weights=False)
+        return cast(Tensor, outputs)
 
 
 class Vmapped:
@@ -51,7 +53,7 @@ class Vmapped:
             return self._loss(self._functional(theta, inputs), targets)
 
         chunk = self._size.chunk(len(thetas), len(inputs))
-        losses = torch.func.vmap(loss_of, chunk_size=chunk)(thetas)
+        losses = torch.func.vmap(loss_of, chunk_size=chunk, randomness="same")(thetas)
         if not self._agrees:
             self._check(losses, thetas, one_by_one)
         return losses

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from nogd.errors import InvalidSetting
 
@@ -15,9 +16,9 @@ def checked_module(module: object) -> nn.Module:
     """The module, if it can be worked on. Raises InvalidSetting with the reason."""
     if not isinstance(module, nn.Module):
         raise InvalidSetting(f"the module must be a torch.nn.Module, not a {type(module).__name__}.")
-    if any(isinstance(p, nn.UninitializedParameter) for p in module.parameters()):
+    if any(is_lazy(tensor) for tensor in (*module.parameters(), *module.buffers())):
         raise InvalidSetting(
-            "the module has lazy parameters without a shape; call it once on a row of the inputs first."
+            "the module has lazy parameters without a shape; call it once on a row of the inputs first, in eval mode."
         )
     if any(tensor.is_meta for tensor in (*module.parameters(), *module.buffers())):
         raise InvalidSetting(

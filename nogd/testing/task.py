@@ -13,8 +13,10 @@ from torch import Generator, Tensor, nn
 
 from nogd.bench.belongings import given_back, readings, seed_generators
 from nogd.doors import make_network
+from nogd.objective.copies import private_copy
 from nogd.objective.losses import find_loss
-from nogd.objective.network import Network, private_copy
+from nogd.objective.mode import Mode, checked_mode
+from nogd.objective.network import Network
 from nogd.objective.space import ParameterSpace
 from nogd.splits import Split
 from nogd.task import Problem, Task
@@ -114,7 +116,7 @@ def metric_is_sane(task: AnyTask) -> str:
     problem = _supervised(task)
     metric, split = problem.metric, problem.test or problem.train
     with torch.no_grad():
-        outputs = problem.module(split.inputs)
+        outputs = private_copy(problem.module).eval()(split.inputs)
     sign = 1 if metric.greater_is_better else -1
     candidates = list(_perfect(split.targets, outputs))
     if not candidates:
@@ -144,7 +146,7 @@ def metric_is_sane(task: AnyTask) -> str:
 def says_truly_whether_it_has_a_gradient(task: AnyTask) -> None:
     """Learners that need a gradient are asked only where there is one."""
     problem = _supervised(task)
-    network = _network(problem)
+    network = _network(problem, _made(task).mode)
     loss, gradient = network.gradient(network.space.read(network.module), None)
     moving = [bool(gradient[place.start : place.stop].any()) for place in network.space]
     exists = find_loss(problem.loss).differentiable and any(moving)
@@ -281,7 +283,7 @@ def _perfect(targets: Tensor, outputs: Any) -> Iterator[tuple[Tensor, Tensor]]:
         yield logits, -logits
 
 
-def _network(problem: Problem) -> Network:
+def _network(problem: Problem, mode: Mode) -> Network:
     """In float64, so that a difference quotient says something."""
     module = private_copy(problem.module).double()
     inputs = problem.train.inputs
@@ -293,6 +295,7 @@ def _network(problem: Problem) -> Network:
         targets.double() if targets.is_floating_point() else targets,
         problem.loss,
         space,
+        mode=checked_mode(mode),
     )
 
 
