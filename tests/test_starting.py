@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sqlite3
+import sys
 import time
 import uuid
 from contextlib import closing
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from bench_help import PATIENCE, Watcher, environment, marked, rows, started
+from bench_help import MARK, PATIENCE, Watcher, environment, marked, rows, started
 
 from nogd.bench.events import Held, Started
 from nogd.bench.experiment import make_experiment
@@ -22,7 +23,6 @@ from nogd.bench.run import execute
 from nogd.bench.sharing import shared_imports
 from nogd.plugins import PluginSettings, configured
 
-MARK = "NOGD_TEST_MARK"
 RUN = ("-m", "nogd", "run", "-l", "random-search", "-t", "iris", "-t", "parity", "--repetitions", 1)
 
 
@@ -148,3 +148,31 @@ class Lab(SupervisedTask):
 def nogd_tasks():
     return [Lab]
 """
+
+
+HARNESS_OF_A_SLOW_NURSERY = """
+import socket, subprocess, sys, time
+ours, theirs = socket.socketpair()
+slow = (
+    "import time, nogd.bench.nursery as nursery;"
+    "nursery._import_what_all_need = lambda line: (print('importing', flush=True), time.sleep(600));"
+    f"nursery.main({theirs.fileno()})"
+)
+subprocess.Popen([sys.executable, "-c", slow], pass_fds=[theirs.fileno()])
+time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it ends when it has imported all")
+def test_a_nursery_that_still_imports_ends_with_a_harness_that_is_killed() -> None:
+    mark = uuid.uuid4().hex
+    with started("-c", HARNESS_OF_A_SLOW_NURSERY, env=environment(**{MARK: mark})) as harness:
+        assert harness.stdout is not None
+        assert harness.stdout.readline() == "importing\n"
+        assert len(marked(MARK, mark)) == 2
+        harness.kill()
+        harness.wait(PATIENCE)
+        _, alive = psutil.wait_procs(marked(MARK, mark), timeout=PATIENCE)
+        for process in alive:
+            process.kill()
+        assert alive == []

@@ -26,7 +26,7 @@ from functools import partial
 
 import psutil
 
-from nogd.bench.system import adopt_orphans, die_with_parent, kill_group
+from nogd.bench.system import adopt_orphans, die_with_parent, kill_group, outlive_parent
 
 NUMBER = struct.Struct("=q")
 
@@ -40,7 +40,9 @@ def main(descriptor: int) -> None:
     workers: set[int] = set()
     try:
         with suppress(ConnectionError):  # the harness has gone away in the midst of a question
+            die_with_parent()  # while it imports and compiles it would not hear of the harness's end
             _prepare(line, partial(_import_what_all_need, line))
+            outlive_parent()
             _serve(line, workers)
     finally:
         for worker in tuple(workers):

@@ -19,6 +19,11 @@ def die_with_parent() -> None:
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def outlive_parent() -> None:
+    """Take that back: whoever hears of its parent's death by itself can put things in order first."""
+    _prctl(_PR_SET_PDEATHSIG, 0)
+
+
 def adopt_orphans() -> None:
     """Become the parent of descendants whose own parent dies (Linux), so that none gets away."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
