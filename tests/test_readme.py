@@ -8,9 +8,12 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+
+from nogd.report.statistics import ENOUGH_FOR_BOOTSTRAP
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -20,6 +23,14 @@ PYTHON = [text for language, text in BLOCKS if language == "python"]
 MAIN_JOB, TESTS, PLUGIN_RUN = SHELL
 EXAMPLE, PLUGIN = PYTHON
 INLINE = sorted(set(re.findall(r"`nogd ([a-z]+)[^`]*`", README)))
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "experiments").glob("*.toml")), ids=lambda file: file.stem)
+def test_a_published_comparison_says_so_where_its_repetitions_are_too_few(file: Path) -> None:
+    reading = file.with_suffix("").joinpath("README.md").read_text(encoding="utf-8")
+    few = tomllib.loads(file.read_text(encoding="utf-8"))["repetitions"] < ENOUGH_FOR_BOOTSTRAP
+    assert ("A quick look, not a published comparison" in reading) == few
+    assert "own split" not in reading  # a task has one, by its name alone
 
 
 def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:

@@ -101,6 +101,9 @@ def test_run_all_twice_then_another_budget_then_again(tmp_path: Path, few: None)
             shutil.copytree(folder, side)
     assert stamps[0] == stamps[1] < stamps[2] < stamps[3]  # drawn again only where it would be another
     assert len(rows(folder)) == 8
+    listed = json.loads(command("runs", "--json", "--out", folder).stdout)
+    assert {row["id"] for row in listed if row["counts"]} == set(load_results(folder).runs["id"])
+    assert " counts\n" in command("runs", "--out", folder).stdout
     assert_what_is_left_agrees(folder, side)
 
 

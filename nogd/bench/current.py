@@ -45,6 +45,15 @@ def current_runs(runs: pd.DataFrame, planned: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def counting_ids(folder: Path, runs: pd.DataFrame) -> set[str]:
+    """The ids of those that count among all runs of a folder."""
+    store = Store(folder)
+    try:
+        return set(current_runs(runs, planned_cells(store))["id"])
+    finally:
+        store.close()
+
+
 def asking_sessions(runs: pd.DataFrame, planned: pd.DataFrame) -> pd.Series[int]:
     """The session that last asked for each run; of a run that nobody planned, the one that made it, or 0."""
     asked = runs["id"].map(planned.set_index("id")["session"])

@@ -59,12 +59,17 @@ def runs(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """List stored runs, all of them or those that fit every option; or delete them."""
+    """List stored runs, all of them or those that fit every option; or delete them.
+
+    Where some count no more, as another run of their learner, task and repetition was asked for since, a column says
+    so.
+    """
+    from nogd.bench.current import counting_ids
     from nogd.bench.results import load_results
     from nogd.bench.store import Store
 
     results = load_results(out, latest=False)
-    everything = chosen = results.runs
+    everything = chosen = results.runs.assign(counts=results.runs["id"].isin(counting_ids(out, results.runs)))
     for column, wanted in (("learner", learners), ("task", tasks), ("status", statuses)):
         _check(everything, column, wanted)
         if wanted:
@@ -76,7 +81,8 @@ def runs(
     elif chosen.empty:
         click.echo("No run fits.", err=True)
     else:
-        click.echo(chosen[_SHOWN].to_string(index=False, float_format="{:.5g}".format, na_rep="-"))
+        shown = _SHOWN if everything["counts"].all() else [*_SHOWN, "counts"]
+        click.echo(chosen[shown].to_string(index=False, float_format="{:.5g}".format, na_rep="-"))
     doomed = [*chosen["id"], *(id_ for id_ in results.meta["damaged"] if ids and id_.startswith(ids))]
     if not delete or not doomed:
         return
