@@ -23,6 +23,8 @@ from bench_help import environment, python
 from nogd.bench.experiment import make_experiment
 from nogd.bench.intake import checked, point_from, received, sent
 from nogd.bench.line import Ended, HarnessEnd, WorkerEnd
+from nogd.bench.local import _Slot
+from nogd.bench.perform import Job
 from nogd.bench.plan import plan
 from nogd.bench.record import CURVE_COLUMNS, TRACE_COLUMNS, Record, lost_record
 from nogd.bench.wire import HEADER, LARGEST, Unusable, packed, room_for, unpacked
@@ -210,6 +212,18 @@ def test_a_forked_child_never_speaks_for_the_worker() -> None:
         "['from %d' % child])\n"
     )
     assert python("-c", program).stdout.split() == ["1", "True"]
+
+
+def test_a_job_warns_so_often_and_no_more() -> None:
+    [item] = plan(make_experiment(None, learners="adam", tasks="iris", repetitions=1))
+    slot, told = _Slot(Job(item.cell, item.learner, item.task, timeout=1), number=1), list[Any]()
+    for number in range(1_000):
+        slot._hear([1, "warning", f"beware of {number}"], told.append)
+    slot._hear([2, "warning", "an earlier job's"], told.append)
+    assert [event.text for event in told] == [
+        *(f"beware of {number}" for number in range(19)),
+        "its further warnings are not shown",
+    ]
 
 
 # -- what a store can keep

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import selectors
-import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from traceback import format_exception
 from typing import IO, Any, Self, final
@@ -30,6 +27,7 @@ from nogd.bench.events import (
 )
 from nogd.bench.forking import Nursery
 from nogd.bench.intake import point_from, received
+from nogd.bench.last_words import cause_of, end_of
 from nogd.bench.line import Ended, HarnessEnd
 from nogd.bench.perform import Job
 from nogd.bench.record import Record, lost_record
@@ -42,7 +40,7 @@ from nogd.plugins import plugins
 
 # How often the memory of workers is looked at; reading it takes 0.1 ms.
 _WATCH_SECONDS = 0.1
-_LOG_TAIL = 16_000
+_MOST_WARNINGS = 20  # of a job
 
 
 @final
@@ -193,6 +191,7 @@ class _Slot:
     look_at: float = 0.0  # when its memory is looked at next
     points: list[dict[str, float]] = field(default_factory=list)
     log: IO[bytes] | None = None
+    warned: int = 0  # how often the job's code has warned
     last_words: str = ""  # of the worker that was here last
 
     @property
@@ -208,7 +207,7 @@ class _Slot:
 
     def begin(self, job: Job, served: str, nursery: Nursery, tell: Callable[[Event], None]) -> None:
         """Give a job to the worker that is here, to a new one where there is none."""
-        self.job, self.points = job, []
+        self.job, self.points, self.warned = job, [], 0
         try:
             payload = cloudpickle.dumps(job)
         except Exception as error:
@@ -258,7 +257,7 @@ class _Slot:
             case [_, worker.CHECKPOINT, bytes(state)]:
                 tell(Saved(cell, state))
             case [_, worker.WARNING, str(text)]:
-                tell(Warned(cell, tidy(text, MOST["reason"])))
+                self._warn(text, tell)
             case [_, worker.RECORD, [parts, left_children]]:
                 self._finish(tell, received(cell, parts))
                 if left_children:
@@ -268,6 +267,15 @@ class _Slot:
                 self._retire()
             case _:
                 raise Unusable("it sent something else than nogd sends")
+
+    def _warn(self, text: str, tell: Callable[[Event], None]) -> None:
+        """Pass on a warning, unless there were too many of this job's."""
+        assert self.job is not None
+        self.warned += 1
+        if self.warned == _MOST_WARNINGS:
+            text = "its further warnings are not shown"
+        if self.warned <= _MOST_WARNINGS:
+            tell(Warned(self.job.cell, tidy(text, MOST["reason"])))
 
     def _guard(self, tell: Callable[[Event], None]) -> None:
         """Kill a worker that is past its deadline or over its memory, and notice one that is dead."""
@@ -303,7 +311,7 @@ class _Slot:
     def _lost(self, tell: Callable[[Event], None], status: str, reason: str) -> None:
         assert self.job is not None
         code = self._retire()
-        record = lost_record(self.job.cell, status, reason or _cause(code), self.last_words, self.points)
+        record = lost_record(self.job.cell, status, reason or cause_of(code), self.last_words, self.points)
         self._finish(tell, record)
 
     def _finish(self, tell: Callable[[Event], None], record: Record) -> None:
@@ -317,7 +325,7 @@ class _Slot:
         assert self.nursery is not None
         self.line.close()
         code = self.nursery.reap(self.pid)
-        self.last_words = _tail(self.log)
+        self.last_words = end_of(self.log)
         self.close()
         return code
 
@@ -328,21 +336,3 @@ def _wait_for(lines: Sequence[HarnessEnd], seconds: float) -> None:
         for line in lines:
             selector.register(line, selectors.EVENT_READ | (selectors.EVENT_WRITE if line.has_unsent else 0))
         selector.select(seconds)
-
-
-def _tail(log: IO[bytes]) -> str:
-    """The end of a log, without the endless list that Python's fault handler closes with."""
-    log.seek(0, os.SEEK_END)
-    log.seek(max(0, log.tell() - _LOG_TAIL))
-    lines = log.read().decode(errors="replace").splitlines(keepends=True)
-    return "".join(line for line in lines if not line.startswith("Extension modules: "))
-
-
-def _cause(code: int) -> str:
-    """How a worker ended, in words."""
-    if code < 0:
-        with suppress(ValueError):
-            name = signal.Signals(-code).name
-            hint = "; the system may be out of memory" if name == "SIGKILL" else ""
-            return f"its process was ended by {name}{hint}"
-    return f"its process ended by itself, with exit code {code}"
