@@ -3,11 +3,32 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+
+# Of a word, such as a name or a path, and of a whole message, what is shown of one that is longer: both ends.
+_WORD, _MESSAGE = 300, 1_500
+_LONG_WORD = re.compile(rf"\S{{{_WORD + 1},}}")
+
+
+def bounded(message: str) -> str:
+    """A message for people, with what is too long to be read cut in the middle: what users wrote is echoed in it."""
+    return _cut(_LONG_WORD.sub(lambda found: _cut(found[0], _WORD), message), _MESSAGE)
+
+
+def _cut(text: str, most: int) -> str:
+    if len(text) <= most:
+        return text
+    left = f"[... {len(text):,} letters ...]"
+    room = most - len(left)
+    return text[: room * 2 // 3] + left + text[-(room // 3) :]
 
 
 class UserError(Exception):
     """Something the user can put right; the command line prints it as one sentence and exits with 2."""
+
+    def __init__(self, *messages: object) -> None:
+        super().__init__(*(bounded(each) if isinstance(each, str) else each for each in messages))
 
 
 class UnknownName(UserError):
@@ -48,6 +69,9 @@ class ProcessError(UserError):
 
 class NogdWarning(UserWarning):
     """A warning that the command line prints as one line."""
+
+    def __init__(self, *messages: object) -> None:
+        super().__init__(*(bounded(each) if isinstance(each, str) else each for each in messages))
 
 
 class PluginWarning(NogdWarning):

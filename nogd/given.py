@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from nogd.discovery import GROUP, Found
+from nogd.discovery import GROUP, Found, installed_plugins
 from nogd.errors import InvalidSetting
 from nogd.registry import Source
 
@@ -30,7 +30,7 @@ def given_plugins(given: str) -> Iterator[Found]:
         yield _module(given)
         return
     path = Path(given).expanduser().absolute()
-    if not path.exists():
+    if not is_there(path):
         raise InvalidSetting(f"--plugin {given}: there is no such file or folder.")
     if path.is_dir():
         yield from _folder(path)
@@ -44,7 +44,15 @@ def given_plugins(given: str) -> Iterator[Found]:
 def _is_path(given: str) -> bool:
     if "/" in given or "\\" in given or given.endswith(".py") or given in (".", ".."):
         return True
-    return not _is_importable(given) and Path(given).exists()
+    return not _is_importable(given) and is_there(Path(given))
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is a file or folder; False also for a name that none can have."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # too long, or with a null character
+        return False
 
 
 def _is_importable(module: str) -> bool:
@@ -124,7 +132,10 @@ def _project_plugin(folder: Path, project: dict[str, Any], name: str, value: str
     )
 
     def load() -> object:
-        _add_to_path(folder / "src" if (folder / "src").is_dir() else folder)
+        sources = folder / "src" if (folder / "src").is_dir() else folder
+        top = value.partition(":")[0].partition(".")[0].strip()
+        _add_to_path(sources)
+        _take_name(top, _file_of(sources, top))
         return importlib.metadata.EntryPoint(name, value, GROUP).load()
 
     return Found(name, source, load)
@@ -138,14 +149,28 @@ def _table(settings: dict[str, Any], name: str) -> dict[str, Any]:
 def _import_path(name: str, folder: Path, file: Path) -> ModuleType:
     """Import a file so that it, its siblings and pickles agree on which module it is.
 
-    Its folder goes on sys.path, as a script's does. A name that already belongs to another module (a
-    plugin called random.py) is imported under a name of its own.
+    Its folder goes on sys.path, behind all others: what lies beside a plugin replaces no installed module. A plugin
+    whose own name belongs to another module (one called random.py) is imported under a name of its own.
     """
     _add_to_path(folder)
+    _take_name(name, file)
     if _finds(name, file):
         return importlib.import_module(name)
     own = f"nogd_plugin_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}_{name}"
     return sys.modules[own] if own in sys.modules else _import_as(own, file)
+
+
+def _take_name(name: str, file: Path | None) -> None:
+    """Import a plugin's own module in place of its installed copy: a checkout wins over that."""
+    if file is None or name in sys.modules or _finds(name, file):
+        return
+    if name in {found.target.partition(":")[0].partition(".")[0] for found in installed_plugins()}:
+        _import_as(name, file)
+
+
+def _file_of(folder: Path, top: str) -> Path | None:
+    files = (folder / top / "__init__.py", folder / f"{top}.py")
+    return next((file for file in files if file.is_file()), None)
 
 
 def _finds(name: str, file: Path) -> bool:
@@ -176,5 +201,5 @@ def _import_as(name: str, file: Path) -> ModuleType:
 
 def _add_to_path(folder: Path) -> None:
     if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
+        sys.path.append(str(folder))
         importlib.invalidate_caches()

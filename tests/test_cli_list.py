@@ -22,6 +22,7 @@ from nogd.cli import COMMANDS, main
 from nogd.cli.description import range_of, settings_of
 from nogd.cli.options import hoist
 from nogd.cli.table import paragraph, table
+from nogd.errors import UserError
 
 COMMAND = """
     import click
@@ -202,7 +203,64 @@ def test_a_reader_that_stops_early_is_no_error() -> None:
         command, stdout=writable, stderr=subprocess.PIPE, env=environment, check=False, text=True
     )
     os.close(writable)
-    assert result.stderr == ""
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+LONG = "x" * 100_000
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["show", LONG],
+        [LONG],
+        ["list", LONG],
+        ["--plugin", LONG, "list", "tasks"],
+        ["--plugin", f"./{LONG}", "list", "tasks"],
+        ["check", f"{LONG}.py"],
+        ["run", "-l", "adam", "--repetitions", LONG],
+        ["run", "-l", f"adam,lr={LONG}"],
+        ["run", "-l", f"adam,{LONG}=1"],
+        ["run", "-l", "adam,lr=" + "x " * 50_000 + "+sgd=1"],
+        [f"--{LONG}"],
+    ],
+    ids=lambda words: " ".join(word[:15] for word in words),
+)
+def test_what_is_typed_is_not_echoed_whole(words: list[str]) -> None:
+    result = nogd_says(*words)
+    assert result.exit_code == 2
+    assert len(result.stderr) < 2_500
+    assert (
+        "letters ...]" in result.stderr
+        or "is not right" in result.stderr
+        or "no such" in result.stderr.lower()
+    )
+
+
+def test_a_message_keeps_what_people_can_read() -> None:
+    path = "/a/folder" * 30
+    assert str(UserError(f"no file {path!r}: say which.")) == f"no file {path!r}: say which."
+    shown = str(UserError(f"No learner is named {LONG!r}; did you mean 'adam'?"))
+    assert shown.startswith("No learner is named 'xxx")
+    assert shown.endswith("xxx'; did you mean 'adam'?") or "did you mean 'adam'?" in shown
+    assert "[... 100,003 letters ...]" in shown
+    assert str(UserError(shown)) == shown
+
+
+def test_nothing_is_said_of_matplotlibs_caches() -> None:
+    code = (
+        "import logging, os\n"
+        "from nogd.cli.messages import nothing_of_caches\n"
+        "with nothing_of_caches():\n"
+        "    import matplotlib\n"
+        "    print(matplotlib.get_cachedir() != '/nowhere')\n"
+        "logging.getLogger('matplotlib').warning('still a voice')\n"
+    )
+    environment = {**os.environ, "MPLCONFIGDIR": "/dev/null/nowhere"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, check=False, text=True, capture_output=True
+    )
+    assert (done.stdout, done.stderr) == ("True\n", "still a voice\n")
 
 
 # Commands of plugins

@@ -194,15 +194,11 @@ def test_what_a_run_refuses_is_not_printed(words: list[object], tmp_path: Path) 
     assert not (tmp_path / "runs").exists()
 
 
-def test_settings_reach_a_learner_within_others() -> None:
+def test_settings_reach_a_learner_within_others_where_none_is_selected_itself() -> None:
     words = ["-l", "grid-search,points=3+adam", "-l", "hybrid(random-search)", "-l", "adam", "-t", "iris"]
-    sets = ["--set", "adam.lr=0.5", "--set", "grid-search.points=4"]
+    sets = ["--set", "adam.lr=0.5", "--set", "grid-search.points=4", "--set", "random-search.population=3"]
     labels = [item.cell.label for item in plan(make_experiment(tomllib.loads(printed(*words, *sets))))]
-    assert labels[:3] == [
-        "grid-search,points=4+adam,lr=0.5",
-        "hybrid(random-search; adam,lr=0.5)",
-        "adam,lr=0.5",
-    ]
+    assert labels[:3] == ["grid-search,points=4+adam", "hybrid(random-search,population=3)", "adam,lr=0.5"]
 
 
 @pytest.mark.parametrize("depth", [200, 5_000, 100_000])

@@ -9,9 +9,11 @@ import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 
 import pluggy
 import pytest
+from bench_help import python
 from fake_site import OFFERS_COIN_TOSS, Site, fake_site
 
 import nogd.hookspecs
@@ -164,6 +166,45 @@ def test_a_file_called_like_a_known_module_does_not_replace_it(site: Site) -> No
 
     load(site.write("elsewhere/random.py", OFFERS_COIN_TOSS)).learners.find("coin-toss")
     assert sys.modules["random"] is random
+
+
+def test_what_lies_beside_a_plugin_replaces_no_other_module(tmp_path: Path) -> None:
+    """A folder with a torch.py and a json.py: whoever imports those afterwards gets the real ones."""
+    for name in ("torch", "json", "nogd", "wheel_of_fortune"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('mine')\n" if "_" not in name else "X = 1\n")
+    (tmp_path / "coin.py").write_text(dedent(OFFERS_COIN_TOSS) + "\nimport wheel_of_fortune, torch\n")
+    (tmp_path / "tests.py").write_text(
+        "import sys\n"
+        "from nogd.plugins import Plugins, PluginSettings\n"
+        f"assert 'coin-toss' in Plugins(PluginSettings(({str(tmp_path / 'coin.py')!r},), thirdparty=True)).learners\n"
+        "assert sys.modules['wheel_of_fortune'].X == 1\n"
+        "import torch, json, nogd.learner\n"
+        "print(torch.zeros(2).sum().item())\n"
+    )
+    (tmp_path / "elsewhere").mkdir()
+    script = (tmp_path / "tests.py").replace(tmp_path / "elsewhere" / "script.py")
+    done = python(script)
+    assert (done.returncode, done.stdout) == (0, "0.0\n"), done.stderr
+
+
+def test_a_checkout_wins_over_its_installed_copy(site: Site, tmp_path: Path) -> None:
+    site.install("nogd-coin", "coin_checkout", "raise AssertionError('the installed copy')")
+    site.write("work/coin_checkout/__init__.py", OFFERS_COIN_TOSS)
+    site.write(
+        "work/pyproject.toml",
+        """
+        [project]
+        name = "nogd-coin"
+        version = "9.9"
+        [project.entry-points.nogd]
+        coin_checkout = "coin_checkout"
+        """,
+    )
+    for given in ("work", "work/coin_checkout"):
+        sys.modules.pop("coin_checkout", None)
+        loaded = load(site.folder / given, blocked=("nogd-coin",) if "/" in given else ())
+        assert learner_names(loaded) == {"coin-toss"}
+        assert sys.modules["coin_checkout"].__file__ == str(site.folder / "work/coin_checkout/__init__.py")
 
 
 @pytest.mark.parametrize("source_folder", ["", "src/"])

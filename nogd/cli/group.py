@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nogd.cli.messages import shown_to_users, warnings_in_one_line
+from nogd.cli.messages import nothing_of_caches, readers_may_leave, shown_to_users, warnings_in_one_line
 from nogd.cli.options import IN_ONE_LINE, command_name, declared, hoist, plugin_settings
 from nogd.errors import PluginError, UnknownName, did_you_mean
 
@@ -25,8 +25,8 @@ class LazyGroup(click.Group):
         self.static = static
 
     def main(self, *args: Any, **settings: Any) -> Any:
-        """As click's, with warnings in one line."""
-        with warnings_in_one_line():
+        """As click's, with warnings in one line, and to the end whether or not somebody reads what it prints."""
+        with readers_may_leave(), warnings_in_one_line(), nothing_of_caches():
             return super().main(*args, **settings)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

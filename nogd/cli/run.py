@@ -61,7 +61,7 @@ Examples:
     "sets",
     multiple=True,
     metavar="LEARNER.PARAM=VALUE",
-    help="A hyper-parameter of a selected learner, also within a sequence; may be repeated.",
+    help="A hyper-parameter of a selected learner, or of one within a sequence; may be repeated.",
 )
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("nogd-runs"), show_default=True, help="Folder."

@@ -51,11 +51,15 @@ def select(
 
 
 def _with_settings(experiment: Experiment, sets: tuple[str, ...]) -> Experiment:
-    """With hyper-parameters of learners that are selected, also within a sequence or another learner."""
+    """With hyper-parameters of learners that are selected, or of those within them where none is selected itself."""
     entries = list(experiment.learners) or [Entry(use=name) for name in usable(plugins().learners)]
     for text in sets:
         name, setting = _parsed(text)
-        changed = [_changed(entry, name, setting) for entry in entries]
+        kind = class_of(name) if name in plugins().learners else None
+        own = [_with_own(entry, kind, setting) for entry in entries]
+        changed = (
+            own if any(own) or kind is None else [_with_inner(entry, kind, setting) for entry in entries]
+        )
         if not any(changed):
             selected = list(dict.fromkeys(each for entry in entries for each in _names_in(entry)))
             raise InvalidSetting(
@@ -66,13 +70,13 @@ def _with_settings(experiment: Experiment, sets: tuple[str, ...]) -> Experiment:
     return make_experiment(experiment, learners=tuple(entries))
 
 
-def _changed(entry: Entry, name: str, setting: tuple[str, Any]) -> Entry | None:
-    """The entry with that setting; None where no learner in it has that name."""
-    kind = class_of(name) if name in plugins().learners else None
-    if kind is None:
-        return None
-    if outer_class(entry.use) is kind:  # it need not be complete yet
-        return entry.model_copy(update=dict([setting]))
+def _with_own(entry: Entry, kind: type[Learner] | None, setting: tuple[str, Any]) -> Entry | None:
+    """The entry with that setting, if its learner, which need not be complete yet, is of that class."""
+    return entry.model_copy(update=dict([setting])) if outer_class(entry.use) is kind else None
+
+
+def _with_inner(entry: Entry, kind: type[Learner], setting: tuple[str, Any]) -> Entry | None:
+    """The entry with that setting of the learners of that class within its own, if there are any."""
     learner = build(entry.use, entry.settings)
     if not any(type(each) is kind for each in _all_in(learner)):
         return None

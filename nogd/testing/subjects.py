@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nogd.errors import InvalidSetting, PluginWarning, UnknownName, UserError, did_you_mean
-from nogd.given import absolute
+from nogd.given import absolute, is_there
 from nogd.names import build
 from nogd.plugins import Plugins, configure, plugins
 from nogd.registry import Entry
@@ -72,13 +72,13 @@ def expectations(pairs: Iterable[str]) -> dict[str, str]:
 def _is_path(given: str) -> bool:
     if given.endswith(".py") or given in (".", ".."):
         return True
-    return "/" in given and Path(given).expanduser().exists()
+    return "/" in given and is_there(Path(given).expanduser())
 
 
 def _of_path(given: str) -> list[Subject]:
     """All that a file or folder offers, loaded beside the plugins that are loaded already."""
     settings, path = plugins().settings, absolute(given)
-    if not Path(path).exists():
+    if not is_there(Path(path)):
         raise InvalidSetting(f"There is no file or folder {given!r} to check.")
     with warnings.catch_warnings(action="ignore", category=PluginWarning):  # it is said below, as an error
         loaded = configure(replace(settings, extra=(*settings.extra, path)))
