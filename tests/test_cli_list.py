@@ -221,7 +221,7 @@ LONG = "x" * 100_000
         ["run", "-l", "adam", "--repetitions", LONG],
         ["run", "-l", f"adam,lr={LONG}"],
         ["run", "-l", f"adam,{LONG}=1"],
-        ["run", "-l", "adam,lr=" + "x " * 50_000 + "+sgd=1"],
+        ["run", "-l", "x " * 50_000 + "=1"],
         [f"--{LONG}"],
     ],
     ids=lambda words: " ".join(word[:15] for word in words),
