@@ -100,12 +100,17 @@ def settings_of(learner: Any) -> list[Setting]:
         Setting(
             name,
             _type_as_text(info.annotation),
-            "" if info.is_required() else repr(info.get_default(call_default_factory=True)),
+            "" if info.is_required() else _default(info.get_default(call_default_factory=True)),
             range_of(info.metadata),
             " ".join((info.description or "").split()),
         )
         for name, info in fields.items()
     ]
+
+
+def _default(value: object) -> str:
+    """As Python writes it; a learner, which is a setting of another, by its name."""
+    return str(value) if hasattr(value, "init") and hasattr(value, "step") else repr(value)
 
 
 def range_of(constraints: Iterable[object]) -> str:
