@@ -142,6 +142,15 @@ def interval_text(low: float, high: float) -> str:
     return "-" if math.isnan(low) or math.isnan(high) else f"{score_text(low)} to {score_text(high)}"
 
 
+def outside_told(board: Board) -> str:
+    """That a top score was made where nobody counts; empty where none was."""
+    names = ", ".join(short_names(list(map(clean, board.top_outside)), 40))
+    return names and (
+        f"Look twice: {names} spent nearly all seconds outside of the objective, where nothing is counted, and scored"
+        " best."
+    )
+
+
 def _notes(comparison: Comparison, board: Board) -> list[str]:
     missing = int(comparison.meta.get("missing") or 0)
     failures = int(board.table["failures"].sum())
@@ -157,6 +166,7 @@ def _notes(comparison: Comparison, board: Board) -> list[str]:
         if failures
         else "",
         f"Not better than {board.floor}: {named}." if named else "",
+        outside_told(board),
     ]
 
 

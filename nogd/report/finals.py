@@ -25,7 +25,8 @@ def final_values(runs: DataFrame, curves: DataFrame) -> DataFrame:
     `value` is the metric on test data (on training data where the task has no split), `loss` the training loss. A
     run that left neither counts with its last finite value on its curve, else with where it started, else with the
     constant predictor: a failure stays in every mean. `score` is `value` normalised (0 constant predictor, 1
-    reference), `ranked` is `value` as a loss, infinite for a failure.
+    reference), that of a run that timed out no higher than the worst of those that ended on its task and repetition;
+    `ranked` is `value` as a loss, infinite for a failure.
     """
     rows = applicable(runs)
     split = numbers(rows, "has_split") > 0
@@ -36,15 +37,23 @@ def final_values(runs: DataFrame, curves: DataFrame) -> DataFrame:
     value = np.where(np.isfinite(value), value, numbers(rows, "constant"))
     loss = _filled(rows, curves, numbers(rows, "loss"), np.full(len(rows), "loss"))
     ranked = np.where(failed | ~np.isfinite(measured), np.inf, np.where(greater, -measured, measured))
+    score = normalised_score(value, numbers(rows, "constant"), numbers(rows, "reference"), greater)
     return rows[["learner", "task", "repetition"]].assign(
         failed=failed,
         split=split,
         greater=greater,
         value=value,
         loss=np.where(np.isfinite(loss), loss, numbers(rows, "start_loss")),
-        score=normalised_score(value, numbers(rows, "constant"), numbers(rows, "reference"), greater),
+        score=_no_better_than_ended(rows, score, failed),
         ranked=ranked,
     )
+
+
+def _no_better_than_ended(rows: DataFrame, score: Any, failed: Any) -> Any:
+    """The scores, those of runs that timed out cut: time that the others did not take must not buy a place."""
+    ended = Series(np.where(failed, np.nan, score), index=rows.index)
+    worst = ended.groupby([rows["task"], rows["repetition"]]).transform("min").to_numpy()
+    return np.where(rows["status"] == "timeout", np.fmin(score, worst), score)
 
 
 def starts(curves: DataFrame, column: str) -> Series[Any]:

@@ -38,6 +38,10 @@ COLUMNS = [
 ]
 
 
+# Of a learner's seconds, the share outside of the objective from which on its score is worth a look.
+NEARLY_ALL = 0.98
+
+
 @dataclass(frozen=True)
 class Board:
     """A leaderboard over tasks that its learners can all do (`common`), or over each learner's own tasks."""
@@ -51,6 +55,14 @@ class Board:
     beaten_by_floor: tuple[str, ...]
     why: str = ""
     """Of a board that is not about all tasks: which tasks these are, and why some learners are not on it."""
+
+    @property
+    def top_outside(self) -> tuple[str, ...]:
+        """Learners with a top score whose time went almost all past the objective, where nobody counts what they do."""
+        outside = self.table["overhead"] >= NEARLY_ALL
+        best = self.table.loc[~outside, "score"].max()
+        top = self.table[outside & ~(self.table["score"] < best) & self.table["score"].notna()]
+        return tuple(map(str, top["learner"]))
 
     @property
     def interval(self) -> str:

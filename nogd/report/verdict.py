@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from nogd.report.board_text import score_text, without_scale
+from nogd.report.board_text import outside_told, score_text, without_scale
 from nogd.report.figure import Comparison
 from nogd.report.finals import FAILED, NOT_APPLICABLE
 from nogd.report.leaderboard import Board
@@ -55,6 +55,8 @@ def warnings(comparison: Comparison) -> list[str]:
         )
     if not comparison.runs.empty and comparison.board.unequal:
         said.append("Unequal cost: learners had different budgets, so that nobody is ranked.")
+    if not comparison.runs.empty:
+        said += filter(None, [outside_told(comparison.board)])
     return said
 
 
