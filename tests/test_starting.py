@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sqlite3
 import sys
-import time
 import uuid
 from contextlib import closing
 from pathlib import Path
@@ -26,26 +26,28 @@ from nogd.plugins import PluginSettings, configured
 RUN = ("-m", "nogd", "run", "-l", "random-search", "-t", "iris", "-t", "parity", "--repetitions", 1)
 
 
+# Read by every Python that starts: the loops are never loaded, or never compiled.
+STALLS = """
+import sys, time, types
+
+kernels = types.ModuleType("nogd.objective.kernels")
+kernels.missing = lambda: [0] if {compiles} else time.sleep(3600)
+kernels.can_be_kept = lambda: True
+kernels.load = lambda real: time.sleep(3600)
+sys.modules[kernels.__name__] = kernels
+"""
+
+
 @pytest.mark.parametrize("moment", ["starting worker processes", "compiling numba loops"])
 def test_ctrl_c_is_heeded_before_the_first_cell(tmp_path: Path, moment: str) -> None:
-    pytest.importorskip("numba")
-    out, mark = tmp_path / "out", uuid.uuid4().hex
-    # An empty cache: to compile for it would take half a minute.
-    settings = environment(**{MARK: mark, "NUMBA_CACHE_DIR": str(tmp_path / "cache")})
+    (tmp_path / "sitecustomize.py").write_text(STALLS.format(compiles=moment.startswith("compiling")))
+    out, mark, settings = tmp_path / "out", uuid.uuid4().hex, environment()
+    settings |= {MARK: mark, "PYTHONPATH": f"{tmp_path}{os.pathsep}{settings['PYTHONPATH']}"}
     with started(*RUN, "--out", out, env=settings) as process:
         assert process.stderr is not None
-        said = []
-        for line in process.stderr:
-            said.append(line)
-            if line.startswith(moment):
-                break
-        assert said[-1].startswith(moment), said
+        assert any(line.startswith(moment) for line in process.stderr)
         process.send_signal(signal.SIGINT)
-        interrupted = time.monotonic()
-        assert process.wait(PATIENCE) == 130
-        assert (
-            time.monotonic() - interrupted < 10
-        )  # a fraction of a second, on a machine with nothing else to do
+        assert process.wait(PATIENCE) == 130  # it would take an hour
         assert "the same command goes on from here" in process.stderr.read()
     _, alive = psutil.wait_procs(marked(MARK, mark), timeout=5)
     assert alive == []
