@@ -251,3 +251,31 @@ def test_what_fits_is_no_overrun():
 )
 def test_what_does_not_fit_is_told_in_words(changes, watched, said):
     assert overrun(READING | changes, [], BUDGET_OF, replace(WATCHED, **watched)) == said
+
+
+def work(objective: nogd.Objective) -> None:
+    with objective.work(8):
+        pass
+
+
+@pytest.mark.parametrize("limit", ["forwards", "evaluations"])
+def test_a_learner_that_computes_by_itself_is_ended_by_every_ledger(limit):
+    x, y = plain.data(9, 3)
+    run = nogd.fit(plain.network(3, 4, 1), x, y, learner=Doing(what=work), budget={limit: 40})
+    assert (run.status, run.meter.forwards, run.meter.evaluations) == ("budget", 37, 37)
+
+
+def test_seconds_end_a_learner_that_asks_nothing():
+    x, y = plain.data(9, 3)
+    run = nogd.fit(plain.network(3, 4, 1), x, y, learner=Idle(), budget={"seconds": 0.05})
+    assert (run.status, run.meter.forwards) == ("budget", 0)
+
+
+class Idle(Doing):
+    """Wait (Beckett 1952)."""
+
+    name: ClassVar[str] = "idle"
+    what: Callable[[nogd.Objective], Any] = len
+
+    def step(self, objective: nogd.Objective, state: nogd.State) -> None:
+        time.sleep(0.01)
