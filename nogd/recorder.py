@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -60,7 +61,7 @@ class Recorder:
 
     measure: theta `[D]` to named figures, among them "loss". emit: told of each point as it is recorded.
     `points` is the curve; `solution` the last recommendation whose loss was finite, or the start; `watch` has the
-    seconds that measuring and telling took.
+    seconds of measuring, telling and checkpoints, `elapsed` those from begin to end.
     """
 
     def __init__(
@@ -72,14 +73,14 @@ class Recorder:
         emit: Callable[[Point], None] | None = None,
     ) -> None:
         self.points: list[Point] = []
-        self.watch = Stopwatch()
+        self.watch, self.elapsed = Stopwatch(), 0.0
         self.next_forwards = math.inf
         self._measure, self._grid, self._by_iteration, self._emit = measure, iter(grid), by_iteration, emit
         self._settled = 0
 
     def begin(self, objective: Objective, saved: dict[str, Any] | None, till: Till) -> None:
         """Start with the row of the starting point, or go on from what `save` gave."""
-        self._objective, self._till = objective, till
+        self._objective, self._till, self._began = objective, till, time.perf_counter()
         self.solution = objective.recommendation.clone()
         if saved is None:
             self._record()
@@ -112,6 +113,7 @@ class Recorder:
             self.points.pop()
         if not self.points or not _same(self.points[-1], value):
             self._append(value)
+        self.elapsed = time.perf_counter() - self._began
         return value
 
     def save(self) -> dict[str, Any]:
@@ -127,15 +129,10 @@ class Recorder:
     def _append(self, point: Point) -> None:
         self.points.append(point)
         if self._emit is not None:
-            with self.watch:
-                self._emit(point)
+            self._emit(point)
 
     def _measured(self) -> Point:
         """The ledgers as they stand, and the figures of the recommendation in force."""
-        with self.watch:
-            return self._point()
-
-    def _point(self) -> Point:
         meter, state, theta = self._objective.meter, self._objective.state, self._objective.recommendation
         point: Point = {name: float(value) for name, value in meter.reading().items()}
         point["iteration"] = float(meter.iterations)

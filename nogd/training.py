@@ -52,7 +52,7 @@ def train(
     if saved is not None:
         objective.restore(saved["objective"])
         objective.follow(saved["state"])
-    with till.ledger.clock:
+    with till.ledger.clock, recorder.watch:
         recorder.begin(objective, None if saved is None else saved["recorder"], till)
     till.at_work = True
     try:
@@ -61,7 +61,7 @@ def train(
         till.at_work = False
     _check_data(learner, objective)
     till.conclude()
-    with till.ledger.clock:
+    with till.ledger.clock, recorder.watch:
         return _outcome(objective, till, recorder, status, reason)
 
 
@@ -88,7 +88,7 @@ def _steps(
         objective.follow(state)
         while not has_ended(learner, state):
             if between_steps is not None:
-                with ledger.clock:
+                with ledger.clock, recorder.watch:
                     between_steps(state)
             till.check_step()
             learner.step(objective, state)
@@ -104,7 +104,7 @@ def _steps(
                 )
             if state.iteration != ledger.iterations:
                 ledger.iterations = state.iteration
-                with ledger.clock:
+                with ledger.clock, recorder.watch:
                     recorder.iteration_ended(state.iteration)
         return "ok", str(state.finished)
     except TargetReached as reached:

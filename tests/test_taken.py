@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 import nogd
-from nogd.errors import DataError
+from nogd.errors import DataError, InvalidSetting
 
 ROWS = 12
 X, Y = plain.data(ROWS, 3)
@@ -52,6 +52,17 @@ def test_a_scripted_module_is_scored_as_the_one_that_it_was_made_from(way, froze
     assert torch.equal(before, plain.read(module))  # all was done with a copy
     run = nogd.fit(given, X, Y, learner="random-search", budget=20)
     assert F.mse_loss(given(X), Y).item() == pytest.approx(run.loss)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_scripted_statistics_that_hold_nothing_are_named():
+    module = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2), nn.Linear(2, 1)).to(X)
+    with pytest.raises(InvalidSetting, match="scripted batch normalisation that has seen no data"):
+        nogd.objective(torch.jit.script(module), X, Y)
+    module(X)
+    made, plain_one = nogd.objective(torch.jit.script(module.eval()), X, Y), nogd.objective(module, X, Y)
+    thetas = nogd.Population(plain.thetas(9, plain_one.D))
+    torch.testing.assert_close(made.losses(thetas), plain_one.losses(thetas))
 
 
 class Two(nn.Module):

@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from time import perf_counter
 from traceback import format_exception
 from typing import Any
 
@@ -40,7 +39,6 @@ from nogd.objective.space import ParameterSpace
 from nogd.recorder import Point, Recorder, budget_grid
 from nogd.seeds import derive
 from nogd.state import State, from_bytes, to_bytes
-from nogd.stopwatch import Stopwatch
 from nogd.task import Problem, Task
 from nogd.training import Outcome, snapshot, train
 
@@ -122,7 +120,6 @@ def _performed(job: Job, desk: _Desk, listener: Listener) -> Record:
     seed_generators(stream)
     saved = None if job.checkpoint is None else _told(from_bytes(job.checkpoint), desk, listener)
     limit = Budget.model_validate(cell.budget).limit()
-    checkpoints, started = Stopwatch(), perf_counter()
     outcome = train(
         job.learner,
         desk.objective,
@@ -131,11 +128,11 @@ def _performed(job: Job, desk: _Desk, listener: Listener) -> Record:
         limit=limit,
         recorder=desk.recorder,
         saved=saved,
-        between_steps=_checkpointing(job, desk, listener, checkpoints),
+        between_steps=_checkpointing(job, desk, listener),
     )
     watched = Watched(
-        elapsed=perf_counter() - started,
-        off=desk.recorder.watch.seconds + desk.objective.warming.seconds + checkpoints.seconds,
+        elapsed=desk.recorder.elapsed,
+        off=desk.recorder.watch.seconds + desk.objective.warming.seconds,
         before=0.0 if saved is None else saved["objective"]["meter"]["seconds"],
         paid_at=desk.objective.meter.paid_at,
     )
@@ -187,7 +184,7 @@ def _objective(problem: Problem, cell: Cell) -> tuple[Objective, Network | None]
     return Objective(network, differentiable=problem.differentiable), network
 
 
-def _checkpointing(job: Job, desk: _Desk, listener: Listener, watch: Stopwatch) -> Callable[[State], None]:
+def _checkpointing(job: Job, desk: _Desk, listener: Listener) -> Callable[[State], None]:
     due = time.monotonic() + job.checkpoint_seconds
 
     def between_steps(state: State) -> None:
@@ -195,17 +192,16 @@ def _checkpointing(job: Job, desk: _Desk, listener: Listener, watch: Stopwatch) 
         if time.monotonic() < due:
             return
         due = math.inf
-        with watch:
-            try:
-                path = {"path": None if desk.path is None else desk.path.save()}
-                saved = to_bytes(snapshot(desk.objective, desk.recorder, state) | path)
-                _refuse_if_large(saved)
-                listener.checkpoint(saved)
-                due = time.monotonic() + job.checkpoint_seconds
-            except (
-                InvalidSetting
-            ) as error:  # only a run that takes long gets here: how it ends must not depend on that
-                warnings.warn(f"no checkpoint of this run: {error}", NogdWarning, stacklevel=2)
+        try:
+            path = {"path": None if desk.path is None else desk.path.save()}
+            saved = to_bytes(snapshot(desk.objective, desk.recorder, state) | path)
+            _refuse_if_large(saved)
+            listener.checkpoint(saved)
+            due = time.monotonic() + job.checkpoint_seconds
+        except (
+            InvalidSetting
+        ) as error:  # only a run that takes long gets here: how it ends must not depend on that
+            warnings.warn(f"no checkpoint of this run: {error}", NogdWarning, stacklevel=2)
 
     return between_steps
 

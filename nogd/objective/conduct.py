@@ -115,8 +115,9 @@ class Conduct:
         """The statistics that were filled, as they are now, by the names of their buffers."""
         prefixes = {id(part): prefix for prefix, part in self.module.named_modules()}
         return {
-            joined(prefixes[id(place.part)], place.name): place.part.get_buffer(place.name).clone()
+            joined(prefixes[id(place.part)], place.name): place.now.clone()
             for place in self._statistics
+            if isinstance(place.now, Tensor)
         }
 
     @contextmanager

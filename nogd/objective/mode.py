@@ -43,7 +43,9 @@ def _differs(part: nn.Module) -> bool:
             return bool(part.dropout)
         case nn.RReLU() | _SpectralNorm():
             return True
-    if type(part).__module__.startswith("torch.nn."):
+    if type(part).__module__.startswith(
+        ("torch.nn.", "torch.jit.")
+    ):  # what a script does cannot be read off it
         return False
     code = getattr(type(part).forward, "__code__", None)  # a forward of one's own that looks at self.training
     return isinstance(code, CodeType) and "training" in code.co_names

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from nogd.errors import InvalidSetting
+
 NAMES = ("running_mean", "running_var", "num_batches_tracked")
 
 
@@ -16,15 +18,14 @@ def untracked(module: nn.Module) -> list[nn.Module]:
 
     Told by the statistics as well, since instance normalisation and old checkpoints count no batches.
     """
-    return [part for part in module.modules() if _keeps_statistics(part) and _is_new(part)]
-
-
-def _keeps_statistics(part: nn.Module) -> bool:
-    return all(isinstance(part._buffers.get(name), Tensor) for name in NAMES)
+    return [part for part in module.modules() if _is_new(part)]
 
 
 def _is_new(part: nn.Module) -> bool:
-    mean, variance, batches = (part.get_buffer(name) for name in NAMES)
+    own = dict(part.named_buffers(recurse=False))  # which scripted modules have too
+    if not all(name in own for name in NAMES):
+        return False
+    mean, variance, batches = (own[name] for name in NAMES)
     return not batches.any() and not mean.any() and bool((variance == 1).all())
 
 
@@ -38,8 +39,9 @@ def fill(
     """Let these parts gather their statistics anew over the inputs of all batches, everything else in eval mode.
 
     Each batch counts alike, as with torch.optim.swa_utils.update_bn. call: calls the module. A batch of one row, of
-    which there is no variance, is left out if there are others.
+    which there is no variance, is left out if there are others. Raises InvalidSetting for scripted parts.
     """
+    _refuse_scripted(parts)
     count, refusal = 0, None
     with _gathering(module, parts):
         for inputs in batches:
@@ -55,6 +57,15 @@ def fill(
                 refusal = error
     if count == 0 and refusal is not None:
         raise refusal
+
+
+def _refuse_scripted(parts: Sequence[nn.Module]) -> None:
+    """The momentum of a scripted part is a constant, so that no average over batches can be made with it."""
+    if any(isinstance(part, torch.jit.ScriptModule) for part in parts):
+        raise InvalidSetting(
+            "the module holds scripted batch normalisation that has seen no data, and its running statistics cannot be"
+            " gathered; give the module that it was scripted from, or script it after a pass in training mode."
+        )
 
 
 @contextmanager

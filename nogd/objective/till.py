@@ -17,14 +17,19 @@ from nogd.objective.scoring import Described
 from nogd.objective.trace import Trace
 from nogd.objective.turns import Turns
 from nogd.state import State
+from nogd.stopwatch import Stopwatch
 
 _PLENTY = sys.maxsize
 
 
 class Recording(Protocol):
-    """What the till tells before it charges a call that passes a point of the recorder's grid."""
+    """What the till tells before it charges a call that passes a point of the recorder's grid.
+
+    watch: runs while the meter's clock stands still for it.
+    """
 
     next_forwards: float
+    watch: Stopwatch
 
     def settle(self, forwards: float) -> None:
         """Measure the recommendation in force and write it to all grid points below `forwards`."""
@@ -176,7 +181,7 @@ class Till:
                 if forwards > limit.forwards or asked > limit.evaluations or seconds > limit.seconds:
                     self.refuse(limit)
             if self.recorder is not None and forwards > self.recorder.next_forwards:
-                with ledger.clock:
+                with ledger.clock, self.recorder.watch:
                     self.recorder.settle(forwards)
             if self.mask is not None and evaluations:
                 self.mask(self._seed, ledger.evaluations)  # no two calls begin at one number

@@ -139,15 +139,13 @@ def clock_is_left_alone(learner: Learner) -> None:
     """Seconds are an axis of every report: those of the meter are those of the run, and it never runs backwards."""
     trial = Trial(learner, first_fit(learner))
     trial.forwards = enough(learner, trial.toy)
-    started = time.perf_counter()
     trial.run()
-    elapsed = time.perf_counter() - started
     meter, off = trial.objective.meter, trial.recorder.watch.seconds + trial.objective.warming.seconds
     said = overrun(
         {**meter.reading(), "iterations": meter.iterations},
         trial.recorder.points,
         {},
-        Watched(elapsed, off, before=0.0, paid_at=meter.paid_at),
+        Watched(trial.recorder.elapsed, off, before=0.0, paid_at=meter.paid_at),
     )
     if said is not None:
         broken(f"{said}.")
