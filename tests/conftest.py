@@ -2,9 +2,17 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _heeds_ctrl_c():
+    """A shell that starts the tests in the background has them ignore SIGINT, and so all processes that they start."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -166,8 +167,9 @@ def _data(diagram: Diagram) -> DataFrame:
 
 def _finding(diagram: Diagram) -> str:
     test = diagram.test
+    f = f"{test.f:.3g}" if math.isfinite(test.f) else "beyond all bounds, as every task ranks them alike"
     said = (
-        f"Friedman's test over {diagram.tasks} tasks: p {p_text(test.p)}; Iman and Davenport's F {test.f:.3g}, "
+        f"Friedman's test over {diagram.tasks} tasks: p {p_text(test.p)}; Iman and Davenport's F {f}, "
         f"p {p_text(test.f_p)}. "
     )
     if not diagram.differ:
