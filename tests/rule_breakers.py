@@ -88,7 +88,7 @@ class BadDefault(Good):
     """Has a default outside of its own range (Matyas 1965)."""
 
     breaks: ClassVar[str] = "hyper-parameters-are-validated"
-    population: int = Field(0, ge=1)
+    patience: int = Field(0, ge=1)
 
 
 class Listed(Good):

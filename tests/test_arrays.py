@@ -263,6 +263,7 @@ def test_what_is_taken_in_no_type_is_told_for_both():
         nogd.objective(Tokens(), np.zeros((ROWS, 2), dtype=np.uint8), TARGETS)
 
 
+@pytest.mark.filterwarnings("ignore:the module draws random numbers in eval mode too")
 def test_the_type_is_found_out_without_a_trace():
     class Counting(nn.Module):
         def __init__(self) -> None:

@@ -25,6 +25,7 @@ from torch import nn
 _DEEPEST = 30
 _LONGEST = 256  # of a text that may be a path
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, type(...), range)
+_CODE = (type, types.FunctionType, types.MethodType, partial)
 # Equal ones may be one object or several, as the compiler likes it.
 _UNNUMBERED = (tuple, frozenset, types.CodeType)
 _INSTALLED = ("site-packages", "dist-packages")
@@ -170,12 +171,12 @@ class _Visit:
         elif kind.__module__.partition(".")[0] in sys.stdlib_module_names and not is_loose(kind.__module__):
             self._note(_told(thing))
         else:
-            self._attributes(thing, deep=is_loose(kind.__module__) or not is_installed(kind.__module__))
+            self._attributes(thing, deep=_is_ours(kind.__module__))
 
     def _attributes(self, thing: Any, deep: bool) -> None:
-        """deep: all of them; else numbers and texts only, for who knows what hangs on a package's objects."""
+        """deep: all of them; else numbers, texts and functions, for who knows what hangs on a package's objects."""
         for name, value in sorted(_attributes_of(thing).items()):
-            if deep or isinstance(value, _PLAIN) or _array(value) is not None:
+            if deep or isinstance(value, (*_PLAIN, *_CODE)) or _array(value) is not None:
                 self._note(name)
                 self.see(value)
 
@@ -212,6 +213,11 @@ def _wrapped(thing: Any) -> tuple[object, ...]:
         case partial():
             return (thing.func, thing.args, thing.keywords)
     return ()
+
+
+def _is_ours(module: str) -> bool:
+    """Whether a class is nogd's, wherever that lies, or of no package that is installed for good."""
+    return module.partition(".")[0] == "nogd" or is_loose(module) or not is_installed(module)
 
 
 def _told(thing: object) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from typing import IO, Any
@@ -19,6 +21,7 @@ from nogd.errors import ProcessError
 
 # How long the nursery may take to end its workers before it is ended itself; to answer; and to import or compile.
 _CLOSING_SECONDS, _ANSWERING_SECONDS, _IMPORTING_SECONDS = 5.0, 60.0, 900.0
+_LOOK_SECONDS = 0.1
 
 
 class Nursery:
@@ -65,9 +68,15 @@ class Nursery:
                 self._line.sendall(b"p" + NUMBER.pack(len(names)) + names)
                 self._imports += 1
 
-    def wait(self, compiling: Callable[[], Any]) -> None:
-        """Until it can be asked for workers; compiling: called where that takes longer. Raises ConnectionError."""
+    def wait(self, compiling: Callable[[], Any], meanwhile: Callable[[], Any]) -> None:
+        """Until it can be asked for workers. Raises ConnectionError.
+
+        compiling: called where that takes longer. meanwhile: called several times a second.
+        """
+        until = time.monotonic() + _IMPORTING_SECONDS
         while self._imports:
+            while time.monotonic() < until and not select.select([self._line], [], [], _LOOK_SECONDS)[0]:
+                meanwhile()
             told = self._number()
             if told == READY:
                 self._imports -= 1
@@ -76,13 +85,16 @@ class Nursery:
                 compiling()
 
     def fork(self, log: IO[bytes]) -> tuple[int, socket.socket]:
-        """A new worker and the line to it."""
+        """A new worker and the line to it. Raises OSError, after which the nursery may be dead."""
         ours, theirs = socket.socketpair()
-        with theirs:
+        with theirs, ExitStack() as undone:
+            undone.enter_context(ours)
             self._wake()
             socket.send_fds(self._line, [b"f"], [theirs.fileno(), log.fileno()])
-        self._has_workers = True
-        return self._number(), ours
+            self._has_workers = True
+            number = self._number()
+            undone.pop_all()
+        return number, ours
 
     def reap(self, pid: int) -> int:
         """Kill a worker with all its kin; how it ended, as from os.waitstatus_to_exitcode."""
@@ -121,7 +133,7 @@ class Nursery:
 
     def _number(self) -> int:
         """What it answers. Raises ConnectionError, and it is dead then, if that is nothing."""
-        self._line.settimeout(_ANSWERING_SECONDS if self.is_ready else _IMPORTING_SECONDS)
+        self._line.settimeout(_ANSWERING_SECONDS)
         try:
             data = self._line.recv(NUMBER.size, socket.MSG_WAITALL)
         except TimeoutError:

@@ -19,7 +19,6 @@ from nogd.bench.events import (
     Event,
     Executor,
     Finished,
-    Held,
     Pointed,
     Saved,
     Started,
@@ -29,18 +28,18 @@ from nogd.bench.forking import Nursery
 from nogd.bench.intake import point_from, received
 from nogd.bench.last_words import cause_of, end_of
 from nogd.bench.line import Ended, HarnessEnd
+from nogd.bench.nurseries import Nurseries
 from nogd.bench.perform import Job
 from nogd.bench.record import Record, lost_record
-from nogd.bench.sharing import shared_imports
-from nogd.bench.system import resident_bytes, takes_more
+from nogd.bench.system import kill_group, resident_bytes, takes_more
 from nogd.bench.wire import Unusable
 from nogd.bench.wording import MOST, tidy
-from nogd.errors import ProcessError
 from nogd.plugins import plugins
 
 # How often the memory of workers is looked at; reading it takes 0.1 ms.
 _WATCH_SECONDS = 0.1
 _MOST_WARNINGS = 20  # of a job
+_FORKS = 3  # tries to get a worker, while somebody kills where they come from
 
 
 @final
@@ -52,7 +51,7 @@ class LocalExecutor(Executor):
 
     def __init__(self, workers: int, threads: int) -> None:
         super().__init__(workers, threads)
-        self._nurseries, self._are_kept = _Nurseries(threads), False
+        self._nurseries, self._are_kept = Nurseries(threads), False
 
     def adopt(self, nursery: Nursery) -> None:
         """Take workers from this one, which was started before, if they may have as many threads; else it is ended."""
@@ -90,55 +89,10 @@ class LocalExecutor(Executor):
                 self._nurseries.close()
 
 
-class _Nurseries:
-    """One nursery at a time: started when it is first needed, and again where somebody has killed it."""
-
-    def __init__(self, threads: int) -> None:
-        self._threads = threads
-        self._now: Nursery | None = None
-
-    def adopt(self, nursery: Nursery) -> None:
-        if nursery.threads == self._threads:
-            self._now = nursery
-        else:
-            nursery.close()
-
-    def one_for(self, job: Job, tell: Callable[[Event], None]) -> Nursery:
-        """A nursery that can be asked for workers; the cell is told to be held for as long as that takes.
-
-        Raises ProcessError where none can be started: no cell is at fault then.
-        """
-        if self._now is None or not self._now.is_alive:
-            self._now = Nursery(self._threads)
-        self._now.preload(shared_imports(job))
-        if self._now.is_ready:
-            return self._now
-        cell = job.cell
-        tell(Held(cell, "starting worker processes"))
-        try:
-            self._now.wait(
-                lambda: tell(Held(cell, "compiling numba loops, once per machine, up to a minute"))
-            )
-        except ConnectionError as error:
-            if not self._now.has_begun:
-                raise ProcessError(
-                    f"{error}, so that no cell can run in a process of its own; its last words, if any, are above."
-                    " '--jobs 0' runs cells without it."
-                ) from None
-            return self.one_for(job, tell)  # a worker has killed it
-        tell(Held(cell, ""))
-        return self._now
-
-    def close(self) -> None:
-        if self._now is not None:
-            self._now.close()
-            self._now = None
-
-
 class _Hall:
     """All places where workers run."""
 
-    def __init__(self, workers: int, nurseries: _Nurseries, tell: Callable[[Event], None]) -> None:
+    def __init__(self, workers: int, nurseries: Nurseries, tell: Callable[[Event], None]) -> None:
         self._slots = [_Slot() for _ in range(workers)]
         self._nurseries, self._tell = nurseries, tell
 
@@ -159,7 +113,22 @@ class _Hall:
         slot = next((slot for slot in free if slot.served == served), free[0])
         slot.vacate(served)
         self._tell(Started(job.cell))
-        slot.begin(job, served, self._nurseries.one_for(job, self._tell), self._tell)
+        for left in reversed(range(_FORKS)):
+            nursery = self._nurseries.one_for(job, self._tell, self._watch)
+            try:
+                slot.begin(job, served, nursery, self._tell)
+                return
+            except (
+                OSError
+            ) as error:  # somebody has killed the nursery meanwhile, which is not this cell's fault
+                if not left:
+                    reason = f"it got no process: {error}"
+                    self._tell(Finished(job.cell, lost_record(job.cell, "killed", reason, "", [])))
+
+    def _watch(self) -> None:
+        """Guard all workers while a nursery starts, which nobody can be asked to reap them by."""
+        for slot in self.busy:
+            slot.watch()
 
     def attend(self) -> None:
         """Wait a little for what workers have to say, and guard them all."""
@@ -193,6 +162,7 @@ class _Slot:
     log: IO[bytes] | None = None
     warned: int = 0  # how often the job's code has warned
     last_words: str = ""  # of the worker that was here last
+    verdict: tuple[str, str] | None = None  # status and reason of one that was ended and not told of yet
 
     @property
     def channel(self) -> HarnessEnd:
@@ -206,8 +176,8 @@ class _Slot:
             self._retire()
 
     def begin(self, job: Job, served: str, nursery: Nursery, tell: Callable[[Event], None]) -> None:
-        """Give a job to the worker that is here, to a new one where there is none."""
-        self.job, self.points, self.warned = job, [], 0
+        """Give a job to the worker that is here, to a new one where there is none; OSError if that cannot be made."""
+        self.job, self.points, self.warned, self.verdict = job, [], 0, None
         try:
             payload = cloudpickle.dumps(job)
         except Exception as error:
@@ -220,11 +190,11 @@ class _Slot:
             self.log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the worker
             try:
                 self.pid, end = nursery.fork(self.log)
-                self.line = HarnessEnd(end)
-            except OSError as error:
+            except OSError:
                 self.log.close()
-                self._finish(tell, lost_record(job.cell, "killed", f"it got no process: {error}", "", []))
-                return
+                self.job = None
+                raise
+            self.line = HarnessEnd(end)
         self.served, self.nursery = served, nursery
         self.deadline = time.monotonic() + job.timeout
         self.number += 1
@@ -277,24 +247,33 @@ class _Slot:
         if self.warned <= _MOST_WARNINGS:
             tell(Warned(self.job.cell, tidy(text, MOST["reason"])))
 
+    def watch(self) -> None:
+        """Kill a worker that is past its deadline or over its memory; `attend` tells of it later."""
+        self.verdict = self.verdict or self._judged()
+        if self.verdict:
+            kill_group(self.pid)
+
     def _guard(self, tell: Callable[[Event], None]) -> None:
         """Kill a worker that is past its deadline or over its memory, and notice one that is dead."""
+        if verdict := self.verdict or self._judged():
+            self._lost(tell, *verdict)
+
+    def _judged(self) -> tuple[str, str] | None:
+        """The status and reason of a worker that has to end."""
         assert self.job is not None
         now = time.monotonic()
         if now > self.deadline:
-            self._lost(tell, "timeout", f"not finished after {self.job.timeout:g} s")
-        elif now >= self.look_at:
-            self.look_at = now + _WATCH_SECONDS
-            self._look(tell)
-
-    def _look(self, tell: Callable[[Event], None]) -> None:
-        assert self.job is not None
+            return "timeout", f"not finished after {self.job.timeout:g} s"
+        if now < self.look_at:
+            return None
+        self.look_at = now + _WATCH_SECONDS
         memory = self.job.memory
         if memory is not None and takes_more(self.pid, memory * 1024**3):
-            self._lost(tell, "killed", f"used more than {memory:.3g} GiB of memory")
+            return "killed", f"used more than {memory:.3g} GiB of memory"
         # It has died, and a process that it left behind holds its line open.
-        elif not resident_bytes(self.pid) and not self.channel.has_news:
-            self._lost(tell, "killed", "")
+        if not resident_bytes(self.pid) and not self.channel.has_news:
+            return "killed", ""
+        return None
 
     def leave(self) -> None:
         """End the worker that is here."""
@@ -310,6 +289,7 @@ class _Slot:
 
     def _lost(self, tell: Callable[[Event], None], status: str, reason: str) -> None:
         assert self.job is not None
+        status, reason = self.verdict or (status, reason)
         code = self._retire()
         record = lost_record(self.job.cell, status, reason or cause_of(code), self.last_words, self.points)
         self._finish(tell, record)
