@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -163,17 +163,22 @@ def _run(
         raise click.exceptions.Exit(INTERRUPTED) from None
 
 
-def _progress(out: Path, watch: bool) -> Progress:
-    from nogd.bench.progress import terminal
-
+def _progress(out: Path, watch: bool) -> Callable[[], Progress]:
+    """What makes the one that shows how the run gets on."""
     if not watch:
-        return terminal()
+        return _terminal
     from nogd.bench.watch import Watch
     from nogd.report.watch import WatchPage
 
     page = WatchPage(out)
     click.echo(f"Watch it in {page.path}", err=True)
-    return Watch(terminal(), page)
+    return lambda: Watch(_terminal(), page)
+
+
+def _terminal() -> Progress:
+    from nogd.bench.progress import terminal
+
+    return terminal()
 
 
 def _report(out: Path, asked: Collection[str]) -> None:
