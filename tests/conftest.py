@@ -16,6 +16,15 @@ def _heeds_ctrl_c():
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _no_terminal():
+    """What is printed into a pipe is not wrapped; pytest-xdist tells its workers the width of its own terminal."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.delenv("COLUMNS", raising=False)
+        patched.delenv("LINES", raising=False)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _one_thread():
     """As the bench does; and many threads on the small networks of the tests wait for each other most of the time."""
     import torch
