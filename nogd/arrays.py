@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.masked import MaskedTensor
 
-from nogd.errors import DataError
+from nogd.errors import DataError, first_line
 
 _NUMBERS = (Real, Decimal, np.bool_)
 _WHOLE = (Integral, np.bool_)
@@ -63,8 +63,7 @@ def _array(data: Any, name: str) -> NDArray[Any]:
     try:
         array = np.asarray(data)
     except Exception as error:  # rows of unequal length, or whatever a type of one's own may raise
-        first = str(error).partition("\n")[0]
-        raise DataError(f"the {name} do not form an array: {first}.") from error
+        raise DataError(f"the {name} do not form an array: {first_line(error)}.") from error
     if array.dtype.names is not None:
         raise DataError(
             f"the {name} are a structured array with fields {', '.join(map(repr, array.dtype.names))}; make columns of"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from nogd.errors import InvalidSetting
+from nogd.errors import InvalidSetting, first_line
 
 
 def find_device(name: str | torch.device) -> torch.device:
@@ -13,6 +13,6 @@ def find_device(name: str | torch.device) -> torch.device:
         device = torch.device(name)
         torch.zeros(1, device=device).item()  # the device "meta" exists, but holds no numbers
     except (RuntimeError, AssertionError, TypeError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
+        reason = first_line(error).rstrip(".")
         raise InvalidSetting(f"device {str(name)!r} is not to be had here: {reason}.") from None
     return device

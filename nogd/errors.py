@@ -93,6 +93,16 @@ def in_words(error: BaseException) -> str:
     return f"{type(error).__name__}: {text_of(error)}".rstrip(": ")
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of an exception's text, which may be empty."""
+    return text_of(error).strip().partition("\n")[0]
+
+
+def in_one_line(error: BaseException) -> str:
+    """The exception's type and the first line of its text: torch goes on with advice and traces of its own."""
+    return f"{type(error).__name__}: {first_line(error)}".rstrip(": ")
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that `name` was most likely meant to be, or None where nothing comes near."""
     found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)

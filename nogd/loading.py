@@ -21,7 +21,7 @@ from torch.utils.data import (
 
 from nogd.arrays import tensor_of
 from nogd.data import as_tensors
-from nogd.errors import DataError, InvalidSetting
+from nogd.errors import DataError, InvalidSetting, first_line
 from nogd.objective.space import ParameterSpace
 from nogd.objective.taken import in_type_taken
 
@@ -204,8 +204,7 @@ def _collated(examples: list[Any]) -> Any:
     try:
         return default_collate([_read(example) for example in examples])
     except (TypeError, RuntimeError) as error:
-        first = str(error).partition("\n")[0]
-        raise DataError(f"the examples of the Dataset do not make a batch: {first}") from error
+        raise DataError(f"the examples of the Dataset do not make a batch: {first_line(error)}") from error
 
 
 def _read(value: Any) -> Any:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from nogd.constant import constant_outputs
-from nogd.errors import DataError, PluginError, UserError
+from nogd.errors import DataError, PluginError, UserError, in_one_line
 from nogd.metrics import Metric, find_metric
 from nogd.objective.losses import Loss, LossFunction, find_loss
 from nogd.objective.mode import Mode
@@ -186,10 +186,9 @@ class SupervisedTask(Task):
         except Exception as error:  # whatever a loss or a metric may raise
             if self.split is None or isinstance(error, UserError):
                 raise
-            first = str(error).partition("\n")[0]
             raise PluginError(
                 f"the loss or the metric of the task {self.name!r} fails on {len(train)} training and {len(scored)}"
-                f" test examples ({type(error).__name__}: {first}); where it needs all examples at once, set split to"
+                f" test examples ({in_one_line(error)}); where it needs all examples at once, set split to"
                 " None."
             ) from error
 

@@ -7,7 +7,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from nogd.errors import InvalidSetting
+from nogd.errors import InvalidSetting, in_one_line
 from nogd.objective.conduct import observing
 
 
@@ -20,9 +20,8 @@ def private_copy(module: nn.Module) -> nn.Module:
         with torch.no_grad():  # the parameters of a scripted copy would be computed from the original's
             made = copy.deepcopy(module, {id(tensor): tensor.detach().clone() for tensor in computed})
     except Exception as error:  # whatever the module's parts raise
-        first = str(error).partition("\n")[0]
         raise InvalidSetting(
-            f"the module cannot be copied to work on ({type(error).__name__}: {first}); give what cannot be copied a"
+            f"the module cannot be copied to work on ({in_one_line(error)}); give what cannot be copied a"
             " __deepcopy__, or keep it elsewhere."
         ) from error
     for own, parameter in zip(made.parameters(), module.parameters(), strict=True):

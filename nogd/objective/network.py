@@ -11,7 +11,7 @@ from typing import Any, Literal, cast, get_args
 import torch
 from torch import Tensor, nn
 
-from nogd.errors import InvalidSetting, NogdWarning, UserError
+from nogd.errors import InvalidSetting, NogdWarning, UserError, first_line, in_one_line
 from nogd.objective.chain import Chain
 from nogd.objective.chunks import chunk_size
 from nogd.objective.compiled import Compiled
@@ -290,7 +290,7 @@ class Network:
             return vmapped.losses(thetas, inputs, targets, lambda few: self._loop_losses(few, rows))
         except Exception as refusal:  # vmap refuses in many ways; if the module is at fault, the loop says so
             losses = self._loop_losses(thetas, rows)
-            reason = str(refusal).strip().splitlines()[0] if str(refusal) else type(refusal).__name__
+            reason = first_line(refusal) or type(refusal).__name__
             self._vmapped = None
             self.engine, self.why = "loop", f"torch.func.vmap refuses it: {reason}"
             warnings.warn(
@@ -310,10 +310,9 @@ class Network:
         except Exception as error:  # whatever a forward or a loss may raise
             if inputs is self.inputs or isinstance(error, UserError):
                 raise
-            first = str(error).strip().partition("\n")[0]
             raise InvalidSetting(
                 f"a mini-batch of {len(inputs)} of the {self.examples} examples cannot be scored by itself"
-                f" ({type(error).__name__}: {first}); where the module or the loss needs all examples at once, leave"
+                f" ({in_one_line(error)}); where the module or the loss needs all examples at once, leave"
                 " mini-batches out."
             ) from error
 

@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from nogd.errors import DataError, UserError
+from nogd.errors import DataError, UserError, in_one_line
 from nogd.objective.candidates import Population
 from nogd.objective.conduct import Conduct
 from nogd.objective.cost import Cost
@@ -174,10 +174,9 @@ class Stream:
         except Exception as error:  # whatever a forward or a loss may raise
             if len(inputs) == self._first or isinstance(error, UserError):
                 raise
-            first = str(error).strip().partition("\n")[0]
             raise DataError(
                 f"a batch of {len(inputs)} rows cannot be scored though the first one, of {self._first}, can"
-                f" ({type(error).__name__}: {first}); where the module or the loss needs so many at once, give batches"
+                f" ({in_one_line(error)}); where the module or the loss needs so many at once, give batches"
                 " of one size."
             ) from error
 

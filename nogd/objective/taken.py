@@ -7,7 +7,7 @@ import inspect
 import torch
 from torch import Tensor, nn
 
-from nogd.errors import DataError
+from nogd.errors import DataError, in_one_line
 from nogd.objective.copies import private_copy
 
 
@@ -29,7 +29,7 @@ def in_type_taken(module: nn.Module, inputs: Tensor, dtype: torch.dtype) -> Tens
     raise DataError(
         _several_inputs(module, as_numbers)
         or f"the module cannot process inputs of shape {list(inputs.shape)}, neither as {inputs.dtype}"
-        f" ({_said(as_it_is)}) nor as {numbers.dtype} ({_said(as_numbers)})."
+        f" ({in_one_line(as_it_is)}) nor as {numbers.dtype} ({in_one_line(as_numbers)})."
     ) from as_it_is
 
 
@@ -37,7 +37,8 @@ def not_processed(module: nn.Module, inputs: Tensor, error: Exception) -> DataEr
     """That the module cannot process these inputs, and why."""
     return DataError(
         _several_inputs(module, error)
-        or f"the module cannot process inputs of shape {list(inputs.shape)} and type {inputs.dtype}: {_said(error)}."
+        or f"the module cannot process inputs of shape {list(inputs.shape)} and type {inputs.dtype}:"
+        f" {in_one_line(error)}."
     )
 
 
@@ -66,7 +67,7 @@ def _several_inputs(module: nn.Module, error: Exception) -> str | None:
     names = ", ".join(each.name for each in required or parameters) or "nothing"
     return (
         f"the module's forward takes {names}, but it is given one tensor; wrap it in a module whose forward takes one"
-        f" and makes of it what this one needs ({_said(error)})."
+        f" and makes of it what this one needs ({in_one_line(error)})."
     )
 
 
@@ -76,8 +77,3 @@ _BY_PLACE = (
     inspect.Parameter.POSITIONAL_OR_KEYWORD,
     inspect.Parameter.VAR_POSITIONAL,
 )
-
-
-def _said(error: Exception) -> str:
-    first = (str(error).strip() or "it gave no reason").splitlines()[0]
-    return f"{type(error).__name__}: {first}"
