@@ -16,6 +16,7 @@ import psutil
 import pytest
 from bench_help import WICKED, Watcher, deeds, marked, rows
 
+from nogd.bench import local
 from nogd.bench.events import Finished, Started, Warned
 from nogd.bench.experiment import make_experiment
 from nogd.bench.run import Summary, execute
@@ -132,6 +133,15 @@ def test_each_cell_starts_once_and_finishes_once(parade: Parade) -> None:
 
 def test_no_process_is_left_over(parade: Parade) -> None:
     assert parade.left_over == []
+
+
+def test_whoever_takes_memory_faster_than_it_is_looked_at_is_told_so_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "takes_more", lambda _pid, _most: False)
+    (row,) = ran(tmp_path, ["gluttonous"], jobs=1, repetitions=1, memory=0.1).rows
+    assert (row["status"], row["reason"]) == ("killed", "used more than 0.1 GiB of memory")
+    assert "MemoryError" in row["traceback"]
 
 
 def test_whoever_hangs_is_killed_in_time(tmp_path: Path) -> None:

@@ -16,6 +16,11 @@ def reset_peak() -> None:
         _CLEAR.write_text("5")
 
 
+def took_more(gibibytes: float) -> str:
+    """The reason of a run that ended for taking more memory than that."""
+    return f"used more than {gibibytes:.3g} GiB of memory"
+
+
 def peak_megabytes() -> float:
     """Largest resident memory since the last reset, in MiB."""
     with suppress(OSError):

@@ -14,7 +14,9 @@ from typing import Any
 
 from nogd.bench.intake import sent
 from nogd.bench.line import WorkerEnd
+from nogd.bench.memory import peak_megabytes, took_more
 from nogd.bench.perform import Job, Listener, perform
+from nogd.bench.record import Record
 from nogd.bench.system import has_children
 from nogd.bench.wording import MOST, tidy
 from nogd.errors import in_words
@@ -75,12 +77,19 @@ def _run(line: WorkerEnd, number: int, payload: bytes, deadline: float) -> None:
     with warnings.catch_warnings():
         warnings.showwarning = warn
         listener = Listener(lambda point: tell(POINT, point), lambda state: tell(CHECKPOINT, state))
-        record = perform(job, listener, interruptible=False)
+        record = _within_memory(job, perform(job, listener, interruptible=False))
     faulthandler.cancel_dump_traceback_later()
     with suppress(Exception):  # whatever the learner has made of it
         sys.stdout.flush()
     # Whoever leaves a child behind is not used again: the nursery clears up after it.
     tell(RECORD, [sent(record), has_children()])
+
+
+def _within_memory(job: Job, record: Record) -> Record:
+    """The record, or as killed where the hard limit below stopped what the harness had no time to look at."""
+    if job.memory is not None and record.status == "error" and peak_megabytes() > job.memory * 1024:
+        record.row.update(status="killed", reason=took_more(job.memory))
+    return record
 
 
 def _net_under(gibibytes: float) -> None:
