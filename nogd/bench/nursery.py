@@ -64,6 +64,7 @@ def _prepare(line: socket.socket, load: Callable[[], None]) -> None:
 
 def _import_what_all_need(line: socket.socket) -> None:
     importlib.import_module("nogd.bench.worker")
+    importlib.import_module("torch.utils.flop_counter")  # what a forward costs is counted by it
     with suppress(ImportError):  # numba is not installed
         kernels = importlib.import_module("nogd.objective.kernels")
         if missing := kernels.missing():

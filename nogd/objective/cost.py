@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
 
 from nogd.objective.losses import Loss
 from nogd.objective.stack import Stack
@@ -91,8 +90,11 @@ class Products(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
+        # Imported here: it takes 0.2 s with its triton, and where all runs are done nothing is counted.
+        from torch.utils.flop_counter import flop_registry
+
         super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        self.flops = 0
+        self.flops, self._formulas = 0, flop_registry
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -102,7 +104,7 @@ class Products(TorchDispatchMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         result = func(*args, **(kwargs or {}))
-        formula = flop_registry.get(func.overloadpacket)
+        formula = self._formulas.get(func.overloadpacket)
         if formula is not None:
             self.flops += formula(*args, **(kwargs or {}), out_val=result)
         return result
