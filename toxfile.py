@@ -47,7 +47,8 @@ def tox_add_core_config(core_conf: CoreConfigSet, state: State) -> None:
     # Asking core_conf for env_list here would cache it without the plugins.
     declared = core_conf.loaders[0].load_raw("env_list", state.conf, None)
     names = [name.strip() for name in str(declared).replace(",", "\n").splitlines() if name.strip()]
-    core_conf.loaders.insert(0, MemoryLoader(env_list=EnvList([*names, *_plugins(), ALL])))
+    together = [ALL] if len(_plugins()) > 1 else []  # of one alone it would repeat every test
+    core_conf.loaders.insert(0, MemoryLoader(env_list=EnvList([*names, *_plugins(), *together])))
 
 
 def _plugins() -> dict[str, Path]:
