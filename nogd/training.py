@@ -92,7 +92,7 @@ def _steps(
                     between_steps(state)
             till.check_step()
             learner.step(objective, state)
-            if ledger.ran_backwards():
+            if ledger.ran_backwards() or state.iteration < ledger.iterations:
                 raise LearnerError(
                     f"{learner} overran its budget: it turned the meter back, so that its run says nothing."
                 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import os
 import random
@@ -250,6 +251,17 @@ class Widening(Good):
                 limit.evaluations *= 2
 
 
+class Recounting(Good):
+    """Counts its iterations back (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "budget-is-never-exceeded"
+
+    def step(self, objective, state):
+        super().step(objective, state)
+        if state.iteration == 2:
+            state.iteration = 0
+
+
 class Uncounted(Good):
     """Counts no iterations (Matyas 1965)."""
 
@@ -385,6 +397,38 @@ class Undercharging(Good):
     def step(self, objective, state):
         with objective.work(0.5):
             objective.module(objective.inputs)
+        super().step(objective, state)
+
+
+class Sneaking(Good):
+    """Asks whoever keeps the objective's accounts what nobody counts (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "every-forward-is-counted"
+
+    def step(self, objective, state):
+        super().step(objective, state)
+        objective._scorer.losses(state.theta + self.sigma * self.noise(4, state))
+
+
+class Warming(Good):
+    """Warms the objective up in the midst of a run, and does not mind a refusal (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "every-forward-is-counted"
+
+    def step(self, objective, state):
+        with suppress(LearnerError):
+            objective.warm_up(state.theta)
+        super().step(objective, state)
+
+
+class Cloning(Good):
+    """Makes a copy that has a meter of its own, and does not mind a refusal (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "every-forward-is-counted"
+
+    def step(self, objective, state):
+        with suppress(LearnerError):
+            copy.copy(objective).losses(Population(state.theta[None]))
         super().step(objective, state)
 
 
@@ -561,8 +605,8 @@ MEDDLING = {
 ALONE = (
     Thawed, Unchecked, Unlimited, Lenient, BadDefault, Listed, Anonymous, Silent, Unseeded, Global, Constant,
     Restarting, Scribbler, Switcher, Unsaved, Forgetful, Undecided, Elsewhere, Undying, Forger, Widening,
-    Uncounted, Pausing, Hoarding, Secretive, Claiming, InPlace, Empty, Peeping, Copying, Exporting, Measuring,
-    Undercharging, Cheating, Weighing, Dividing, Neighbourly, Scaling, Choosy, Everything, Thawing, Uphill,
-    Doubling, Halving, Grounded, Slow,
+    Recounting, Uncounted, Pausing, Hoarding, Secretive, Claiming, InPlace, Empty, Peeping, Copying, Exporting,
+    Measuring, Undercharging, Sneaking, Warming, Cloning, Cheating, Weighing, Dividing, Neighbourly, Scaling,
+    Choosy, Everything, Thawing, Uphill, Doubling, Halving, Grounded, Slow,
 )  # fmt: skip
 BREAKERS = [*(kind() for kind in ALONE), *(Meddler(what=what) for what in MEDDLING)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import re
 import time
 from collections.abc import Callable
@@ -58,6 +60,8 @@ FORBIDDEN = {
     "trace": lambda objective: objective.trace,
     "begin": lambda objective: objective.begin(objective.recommendation, Limit(), None, None),
     "restore": lambda objective: objective.restore(objective.save()),
+    "write": lambda objective: objective.write(objective.recommendation, objective.module),
+    "warm_up": lambda objective: objective.warm_up(objective.recommendation),
 }
 
 
@@ -66,6 +70,46 @@ def test_what_is_for_the_record_is_refused_to_a_learner_at_work(name):
     x, y = plain.data(9, 3)
     with pytest.raises(LearnerError, match=f"objective.{name} is for the record alone"):
         fit(FORBIDDEN[name], x, y)
+
+
+@pytest.mark.parametrize("twin", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_copy_would_have_a_meter_of_its_own(twin):
+    x, y = plain.data(9, 3)
+    with pytest.raises(LearnerError, match="a copy of the objective is for the record alone"):
+        fit(twin, x, y)
+
+
+@pytest.mark.parametrize("name", ["N", "D", "features", "gradient_cost", "meter"])
+def test_what_all_is_counted_by_cannot_be_set(name):
+    made = nogd.objective(plain.network(3, 4, 1), *plain.data(9, 3))
+    with pytest.raises(AttributeError):
+        setattr(made, name, 0)
+    made.losses(nogd.Population(plain.thetas(2, made.D)))
+    assert made.meter.forwards == 2
+
+
+class Modest(nogd.Line):
+    """Says that it is one candidate, whatever it holds."""
+
+    def __len__(self) -> int:
+        return 1
+
+
+def test_candidates_are_counted_and_not_asked_how_many_they_are():
+    made = nogd.objective(plain.network(3, 4, 1), *plain.data(9, 3))
+    theta = plain.thetas(1, made.D)[0]
+    assert len(made.losses(Modest(theta, 2, torch.zeros(50)))) == made.meter.forwards == 50
+
+
+def recount(objective: nogd.Objective) -> None:
+    if objective.meter.iterations == 2:
+        objective.state.iteration = -5
+
+
+def test_a_learner_that_counts_its_iterations_back_has_no_result():
+    x, y = plain.data(9, 3)
+    with pytest.raises(LearnerError, match="overran its budget: it turned the meter back"):
+        fit(recount, x, y)
 
 
 def test_and_is_there_before_and_after():

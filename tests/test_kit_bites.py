@@ -24,7 +24,7 @@ ALSO = {
         "making-it-leaves-the-process-alone",
     },
 }
-EVERYWHERE = {"Doubling", "Empty", "Meddler", "Scribbler", "Forger"}
+EVERYWHERE = {"Doubling", "Empty", "Meddler", "Scribbler", "Forger", "Recounting"}
 
 
 def check_of(subject, name):

@@ -38,10 +38,9 @@ from nogd.stopwatch import Stopwatch
 class Objective:
     """What is minimised. Every call is charged before anything is computed; see PROTOCOL for what counts what.
 
-    D: number of searched parameters. N: training examples. `space`: their names and box. `meter`: what was spent.
-    `features`: what learners may need, "gradient" and "layers". `gradient_cost`: forwards that one gradient counts, NaN
-    where there is none. `batch_size`: rows of a query for learners that take mini-batches, None for all. `module`,
-    `inputs`, `targets`: for learners that look inside; what they compute with them is done in `work`.
+    `space`: names and box of the searched parameters. `meter`: what was spent. `batch_size`: rows of a query for
+    learners that take mini-batches, None for all. `module`, `inputs`, `targets`: for learners that look inside; what
+    they compute with them is done in `work`.
     """
 
     _till_kind: ClassVar[type[Till]] = Till
@@ -57,14 +56,12 @@ class Objective:
         self._cost = scorer.cost()
         self.space: ParameterSpace = scorer.space
         self.batch_size = batch_size
-        self.features = _features(scorer, differentiable)
-        self.gradient_cost = self._cost.gradient if "gradient" in self.features else math.nan
-        self.N = scorer.examples
-        """Training examples; 1 for a black box."""
+        self._features = _features(scorer, differentiable)
+        self._examples = scorer.examples  # what all is counted by, so that nobody may set it
         ledger = Ledger(scorer.examples, self._cost.gradient if "gradient" in self.features else 1.0)
         self._ledger, self._meter = ledger, Meter(ledger)
         self._till = BlackBoxTill(ledger, scorer) if isinstance(scorer, BlackBox) else self._till_kind(ledger)
-        lines = Lines(self._till, self._cost.flops * self.N)
+        lines = Lines(self._till, self._cost.flops * self._examples)
         self._score_line, self._line_minimum = lines.score, lines.minimum
         self._shown: Shown | None = None
         self._walk: Walk | None = None
@@ -81,6 +78,21 @@ class Objective:
     def D(self) -> int:
         """Number of searched parameters."""
         return self.space.dimension
+
+    @property
+    def N(self) -> int:
+        """Training examples; 1 for a black box."""
+        return self._examples
+
+    @property
+    def features(self) -> frozenset[str]:
+        """What learners may need: "gradient" and "layers"."""
+        return self._features
+
+    @property
+    def gradient_cost(self) -> float:
+        """Forwards that one gradient counts; NaN where there is none."""
+        return self._cost.gradient if "gradient" in self._features else math.nan
 
     @property
     def dtype(self) -> torch.dtype:
@@ -133,7 +145,7 @@ class Objective:
         """
         known = described(candidates, self.space)
         count = len(known)
-        examples = count_rows(rows, self.N)
+        examples = count_rows(rows, self._examples)
         self._till.pay(count, count * examples, flops=self._cost.flops * count * examples)
         if count == 0:
             return torch.empty(0, dtype=self.dtype, device=self.device)
@@ -158,7 +170,7 @@ class Objective:
         standing, self._standing = self._standing_at(), None
         paid = standing is not None and torch.equal(standing, theta)
         if not paid:
-            self._till.pay(1, self.N, flops=self._cost.flops * self.N)
+            self._till.pay(1, self._examples, flops=self._cost.flops * self._examples)
         started = time.perf_counter()
         losses = ranked(self._loss_where_it_stands(theta) if paid else self._scorer.losses(theta[None]))
         tracks, loss = self._tracks(theta), float(losses[0])
@@ -177,8 +189,8 @@ class Objective:
         """
         scorer = self._differentiable()
         check_theta(theta, self.D)
-        examples = count_rows(rows, self.N)
-        flops = self._cost.flops * self.gradient_cost * examples
+        examples = count_rows(rows, self._examples)
+        flops = self._cost.flops * self._cost.gradient * examples
         self._till.pay(1, examples, backwarded=examples, gradients=1, flops=flops)
         started = time.perf_counter()
         loss, gradient = scorer.gradient(theta, rows)
@@ -203,7 +215,7 @@ class Objective:
         check_theta(theta, self.D)
         check_directions(directions, self.D)
         count = len(directions)
-        examples = count_rows(rows, self.N)
+        examples = count_rows(rows, self._examples)
         flops = self._cost.flops * self._cost.directional(count) * examples
         self._till.pay(max(1, count), examples, backwarded=count * examples, flops=flops)
         started = time.perf_counter()
@@ -223,7 +235,7 @@ class Objective:
         given. flops: the arithmetic, that of the passes if not given. Counts the passes (their share for rows) in
         forwards, and as many evaluations, at least 1; what goes on within counts as scoring, not as overhead.
         """
-        examples = count_rows(rows, self.N)
+        examples = count_rows(rows, self._examples)
         arithmetic = self._cost.flops * forwards * examples if flops is None else flops
         if not (0 <= forwards < math.inf and 0 <= arithmetic < math.inf):
             raise InvalidSetting(
@@ -265,7 +277,11 @@ class Objective:
             buffers[name].copy_(values)
 
     def warm_up(self, theta: Tensor) -> None:
-        """Do once, before the clock starts, what costs more the first time; counts nothing, so a black box has none."""
+        """Do once, before the clock starts, what costs more the first time; counts nothing, so a black box has none.
+
+        Raises LearnerError while a learner is at work.
+        """
+        self._refuse_learners("warm_up")
         if isinstance(self._scorer, BlackBox):
             return
         self._scorer.losses(theta[None])
@@ -281,7 +297,7 @@ class Objective:
 
     def room(self, rows: Tensor | None = None) -> int:
         """How many candidates, scored on these rows, still fit the narrowest limit; at least 1, refused if need be."""
-        return self._till.room(count_rows(rows, self.N))
+        return self._till.room(count_rows(rows, self._examples))
 
     def within(self, limit: Limit, state: State | None = None) -> AbstractContextManager[Limit]:
         """Give a part of the budget to an inner learner, whose state is in force meanwhile.
@@ -346,7 +362,11 @@ class Objective:
         self._standing, self._gradient_seen = saved["walk"], saved["gradient_seen"]
 
     def __getstate__(self) -> dict[str, Any]:
-        """A copy walks by a walk of its own, which begins where this one stands."""
+        """A copy walks by a walk of its own, which begins where this one stands.
+
+        Raises LearnerError while a learner is at work, as a copy has a meter of its own, which nobody looks at.
+        """
+        self._refuse_learners("a copy of the objective")
         return self.__dict__ | {"_walk": None, "_standing": self._standing_at()}
 
     # -- inside
@@ -370,7 +390,8 @@ class Objective:
     def _refuse_learners(self, what: str) -> None:
         if not self._till.is_measured:
             raise LearnerError(
-                f"objective.{what} is for the record alone, no learner may use it; ask objective.losses, which counts."
+                f"{what if ' ' in what else f'objective.{what}'} is for the record alone, no learner may use it; ask"
+                " objective.losses, which counts."
             )
 
     def _data(self) -> Shown:
@@ -386,7 +407,7 @@ class Objective:
         return self._scorer.losses(theta[None])
 
     def _tracks(self, theta: Tensor) -> Tracks:
-        flops = self._cost.flops * self.N
+        flops = self._cost.flops * self._examples
         if isinstance(self._scorer, Network):
             return tracks_for(self._scorer, theta, flops)
         return DenseTracks(theta, self._scorer, flops)

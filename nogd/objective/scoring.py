@@ -14,6 +14,7 @@ from nogd.objective.perturbed import Perturbed, perturbed_losses
 from nogd.objective.space import ParameterSpace
 
 Described = Population | Line | Perturbed | LowRank
+_STRUCTURED = (Line, Perturbed, LowRank)
 
 # Elements of candidates that are written out at a time where no engine uses their structure.
 _DENSE_ELEMENTS = 1 << 24
@@ -33,7 +34,12 @@ def described(candidates: Candidates, space: ParameterSpace) -> Described:
             f" {type(candidates).__name__}."
         )
     known: Described
-    if isinstance(candidates, Line | Perturbed | LowRank) and _like(candidates.theta, space):
+    # By their very types: one derived from them could say that it is fewer than it is, and pay for those.
+    if (
+        isinstance(candidates, _STRUCTURED)
+        and type(candidates) in _STRUCTURED
+        and _like(candidates.theta, space)
+    ):
         known = candidates
     else:
         known = Population(candidates.dense().to(space.device, space.dtype))

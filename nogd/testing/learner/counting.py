@@ -26,16 +26,17 @@ class Spied(Objective):
     def __init__(self, *given: Any, **more: Any) -> None:
         super().__init__(*given, **more)
         self.spy = Spy()
-        self.looks, self._rows = 0, 0
+        self.refused: list[str] = []
+        self._rows = 0
         network = self._network()
+        network.compiled = None  # whoever scores with it by himself does so in torch, where the spy sees it
         self.spy.watch([network.inputs, network.targets, network.stack_inputs, network.stack_targets])
         for name in _PAID:
             setattr(self, name, self.spy.paid(getattr(self, name)))
         network.module.register_forward_pre_hook(self._called)
 
     def measure(self, theta: Tensor) -> dict[str, float]:
-        """As the objective's own, which counts nothing as it is for the record alone; a learner's look is counted."""
-        self.looks += not self.spy.is_inside
+        """As the objective's own, which counts nothing as it is for the record alone."""
         figures: dict[str, float] = self.spy.paid(super().measure)(theta)
         return figures
 
@@ -50,7 +51,12 @@ class Spied(Objective):
     def unpaid(self) -> float:
         """Forwards that were computed outside of the objective, less what was declared for them."""
         by_products = self.spy.flops / (self._cost.flops * self.N)
-        return max(by_products, self._rows / self.N) * TOLERANCE + self.looks - self.meter.worked
+        return max(by_products, self._rows / self.N) * TOLERANCE - self.meter.worked
+
+    def _refuse_learners(self, what: str) -> None:
+        if not self._till.is_measured:
+            self.refused.append(what)
+        super()._refuse_learners(what)
 
     def _called(self, _module: nn.Module, inputs: tuple[Any, ...]) -> None:
         if not self.spy.is_inside and inputs and isinstance(inputs[0], Tensor):
@@ -64,8 +70,8 @@ class Spied(Objective):
 def every_forward_is_counted(learner: Learner) -> None:
     """Cost is what learners are compared on, so that all that looks at the data is paid."""
     seen = _spied(learner)
-    if seen.looks:
-        broken(f"it called objective.measure, which is for the record alone, {seen.looks} times.")
+    if seen.refused:
+        broken(f"it asked for what is for the record alone: {', '.join(sorted(set(seen.refused)))}.")
     if seen.unpaid > 1e-6:
         broken(
             f"it computed {seen.unpaid + seen.meter.worked:.3g} forwards by itself, and declared"
