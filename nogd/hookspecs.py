@@ -130,7 +130,8 @@ def nogd_losses() -> Sequence[Loss | Metric | Lazy]:
 def nogd_executors() -> Sequence[type[Executor] | Lazy]:
     """Offer executors: ways to run cells (processes of this machine are built in).
 
-    Called once. An executor is a class after `nogd.bench.events.Executor`.
+    Called once. An executor is a subclass of `nogd.bench.events.Executor`, chosen with `nogd run --executor NAME`; its
+    fields are settings: `--executor cluster,address=auto`.
 
     >>> from nogd.hookspecs import Lazy, hookimpl
     >>> @hookimpl

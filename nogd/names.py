@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from inspect import isabstract
-from typing import Annotated, Any, get_origin
+from typing import Annotated, Any, TypeVar, get_origin
 
-from pydantic import BeforeValidator, SerializeAsAny, ValidationError
+from pydantic import BaseModel, BeforeValidator, SerializeAsAny, ValidationError
 
 from nogd.errors import InvalidSetting, did_you_mean
 from nogd.grammar import head_of, learners_in, settings_in, value_of
 from nogd.learner import Learner, Sequence
 from nogd.plugins import plugins
 from nogd.spelling import learner_fields, spelled
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 def build(learner: str | Learner | type[Learner], settings: Mapping[str, Any] | None = None) -> Learner:
@@ -46,28 +48,33 @@ def _is_made_of(kind: type) -> bool:
 
 def make(kind: type[Learner], settings: Mapping[str, Any]) -> Learner:
     """A learner of that class with those hyper-parameters. Raises InvalidSetting naming the one that is wrong."""
-    known = list(kind.model_fields)
+    inner = learner_fields(kind)
+    hint = f" Those of a learner within it stand in parentheses: {kind.name}(adam,lr=0.01)." if inner else ""
+    refuse_unknown(kind.name, settings, list(kind.model_fields), "hyper-parameter", hint)
+    made = {name: _as_learners(value) if name in inner else value for name, value in settings.items()}
+    return made_of(kind, kind.name, made)
+
+
+def refuse_unknown(
+    owner: str, settings: Mapping[str, Any], known: list[str], noun: str = "setting", hint: str = ""
+) -> None:
+    """Raise InvalidSetting for the first setting that its owner does not know. hint: a sentence for the end of it."""
     for name in settings:
         if name not in known:
-            options = (
-                f" Its hyper-parameters: {', '.join(known)}." if known else " It has no hyper-parameters."
-            )
-            if learner_fields(kind):
-                options += f" Those of a learner within it stand in parentheses: {kind.name}(adam,lr=0.01)."
-            raise InvalidSetting(
-                f"{kind.name} has no hyper-parameter {name!r}{did_you_mean(name, known)}{options}"
-            )
+            options = f" Its {noun}s: {', '.join(known)}." if known else f" It has no {noun}s."
+            raise InvalidSetting(f"{owner} has no {noun} {name!r}{did_you_mean(name, known)}{options}{hint}")
+
+
+def made_of(kind: type[Model], owner: str, settings: Mapping[str, Any]) -> Model:
+    """An object of that class with those settings, all known to it. Raises InvalidSetting naming one that is wrong."""
     try:
-        return _validated(kind, dict(settings))
+        return _validated(kind, settings)
     except ValidationError as error:
-        raise InvalidSetting(f"{kind.name}: {first_complaint(error)}") from None
+        raise InvalidSetting(f"{owner}: {first_complaint(error)}") from None
 
 
-def _validated(kind: type[Learner], settings: dict[str, Any]) -> Learner:
+def _validated(kind: type[Model], settings: Mapping[str, Any]) -> Model:
     """With the word none for None where a setting has that word among its values, and no None."""
-    for name in learner_fields(kind):
-        if name in settings:
-            settings[name] = _as_learners(settings[name])
     try:
         return kind(**settings)
     except ValidationError as error:
@@ -75,7 +82,7 @@ def _validated(kind: type[Learner], settings: dict[str, Any]) -> Learner:
         words = {name: "none" for name in refused if name in settings and settings[name] is None}
         if not words:
             raise
-        return kind(**settings | words)
+        return kind(**{**settings, **words})
 
 
 def as_learner(value: Any) -> Any:
@@ -225,6 +232,15 @@ def _part(text: str) -> _Part:
             raise InvalidSetting(f"{text!r} gives {setting} twice.")
         settings[setting] = value
     return _Part(text, name, inner, settings)
+
+
+def name_and_settings(text: str) -> tuple[str, dict[str, Any]]:
+    """Of "name,setting=value,setting=value" both. Raises InvalidSetting for anything else, a sequence say."""
+    texts = learners_in(text)
+    part = _part(text)
+    if len(texts) > 1 or part.inner is not None:
+        raise InvalidSetting(f"{text!r} does not parse; write it as name,setting=value,setting=value.")
+    return part.name, part.settings
 
 
 def parse_setting(pair: str) -> tuple[str, Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, get_args
+
+from pydantic import BaseModel
 
 from nogd.grammar import text_of
 from nogd.learner import Learner, Sequence
@@ -27,13 +29,19 @@ def spelled(learner: Learner, name_of: Callable[[type[Learner]], str]) -> str:
     changed = _changed(learner)
     placed, inner = _placed(learner, changed)
     within = f"({'; '.join(spelled(each, name_of) for each in inner)})" if inner else ""
-    settings = (f",{name}={text_of(value)}" for name, value in changed.items() if name not in placed)
-    return name_of(type(learner)) + within + "".join(settings)
+    return name_of(type(learner)) + within + spelled_settings(learner, placed)
 
 
-def _changed(learner: Learner) -> dict[str, Any]:
-    """The hyper-parameters that differ from their defaults."""
-    values = ((name, info, getattr(learner, name)) for name, info in type(learner).model_fields.items())
+def spelled_settings(model: BaseModel, without: Collection[str] = ()) -> str:
+    """What stands behind a name: ",setting=value" for each that differs from its default, but for some."""
+    return "".join(
+        f",{name}={text_of(value)}" for name, value in _changed(model).items() if name not in without
+    )
+
+
+def _changed(model: BaseModel) -> dict[str, Any]:
+    """The settings that differ from their defaults."""
+    values = ((name, info, getattr(model, name)) for name, info in type(model).model_fields.items())
     return {
         name: value for name, info, value in values if value != info.get_default(call_default_factory=True)
     }

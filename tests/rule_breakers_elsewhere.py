@@ -287,6 +287,8 @@ FIGURES = [
 class Plain(Executor):
     """One cell after the other in this process; base of those that do it wrongly."""
 
+    name: ClassVar[str] = "plain"
+
     def run(self, jobs, tell):
         for job in jobs:
             if job is not None:

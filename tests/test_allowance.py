@@ -14,7 +14,7 @@ import pytest
 from bench_help import PATIENCE, python
 
 from nogd.bench import allowance
-from nogd.bench.run import _executor
+from nogd.bench.executors import executor_for
 from nogd.bench.system import has_children, takes_more
 
 SLURM = ("SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE", "SLURM_MEM_PER_NODE", "SLURM_MEM_PER_CPU")
@@ -105,7 +105,7 @@ def test_taskset_limits_it() -> None:
 
 def test_a_run_has_as_many_workers_and_each_as_much_memory_as_it_may(host: Path) -> None:
     written(host, {"mine": "0::/", "cpu.max": "200000 100000", "memory.max": str(10 * GIB)})
-    assert [_executor(jobs, 1).workers for jobs in (None, 5)] == [2, 5]
+    assert [executor_for(None, jobs, 1).workers for jobs in (None, 5)] == [2, 5]
     assert allowance.memory_of_a_cell(2) == pytest.approx(4)
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from nogd.bench.cell import Cell
 from nogd.bench.record import Record
+from nogd.errors import InvalidSetting
+from nogd.spelling import spelled_settings
 
 if TYPE_CHECKING:
     from nogd.bench.perform import Job
@@ -67,17 +71,42 @@ ASK_AGAIN_SECONDS = 0.2
 Event = Started | Held | Pointed | Saved | Warned | Finished
 
 
-class Executor(ABC):
-    """A way to run cells. Made with the number of cells to run at once and the threads of each."""
+OF_THE_HARNESS = frozenset({"workers", "threads"})
+"""Fields of every executor that `--jobs` and `--threads` fill in, never a user behind its name."""
+# Words of the doors, and what an executor does.
+_RESERVED = frozenset({"jobs", "name", "run", "use"})
 
-    def __init__(self, workers: int, threads: int) -> None:
-        self.workers, self.threads = workers, threads
+
+class Executor(BaseModel, ABC):
+    """A way to run cells: its fields are its settings, validated and never changed, as those of a learner are.
+
+    name: what users write, as in `nogd run --executor name,setting=value`. workers: cells to run at once; threads: of
+    each; nogd fills in both. What changes while it runs goes into private attributes of pydantic's or stays in `run`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: ClassVar[str]
+    workers: int = Field(1, ge=1, description="cells to run at once")
+    threads: int = Field(1, ge=1, description="threads of each cell")
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        if taken := sorted(_RESERVED & cls.model_fields.keys()):
+            raise InvalidSetting(
+                f"{cls.__qualname__} calls a setting {taken[0]!r}, a word that nogd itself uses; rename it."
+            )
+
+    def __str__(self) -> str:
+        """The name with the settings that differ from their defaults: "ray,address=auto"."""
+        return self.name + spelled_settings(self, OF_THE_HARNESS)
 
     def __enter__(self) -> Self:
         """Whoever calls `run` several times does so in a `with` statement: something may be kept between the calls."""
         return self
 
-    def __exit__(self, *_: object) -> None:  # noqa: B027  # most keep nothing
+    def __exit__(self, *_: object) -> None:  # most keep nothing
         """Let go of what was kept."""
 
     @abstractmethod

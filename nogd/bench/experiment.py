@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf, ValidationError, model_validator
 
+from nogd.bench.events import Executor
 from nogd.errors import InvalidSetting, did_you_mean
 from nogd.learner import Learner
 from nogd.names import build, first_complaint, written
@@ -50,8 +51,9 @@ class Experiment(BaseModel):
     """What to compare. Without learners, all registered ones; without tasks, all default ones.
 
     timeout: seconds after which a cell is killed. memory: GiB that a cell may use, by default its share of 80 % of
-    what nogd may use. keep_thetas: whether to store where each run of few parameters went, for a picture. reference,
-    baselines: learners that a report marks out, the first baseline being the one to beat.
+    what nogd may use. keep_thetas: whether to store where each run of few parameters went, for a picture. executor:
+    what runs the cells, such as "ray,address=auto"; by default worker processes of this machine. reference, baselines:
+    learners that a report marks out, the first baseline being the one to beat.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
@@ -65,6 +67,7 @@ class Experiment(BaseModel):
     timeout: float = Field(300.0, gt=0, allow_inf_nan=False)
     memory: float | None = Field(None, gt=0, allow_inf_nan=False)
     keep_thetas: bool = True
+    executor: str | InstanceOf[Executor] | type[Executor] | None = None
     reference: str | None = Field(default_factory=lambda: comparison()["reference"])
     baselines: tuple[str, ...] = Field(default_factory=lambda: tuple(comparison()["baselines"]))
 
@@ -170,6 +173,8 @@ def _toml_value(name: str, value: Any) -> Any:
         }
     if isinstance(value, list | tuple):
         return [_toml_value(name, item) for item in value]
+    if isinstance(value, Executor):
+        return str(value)
     if isinstance(value, float) and value.is_integer() and math.isfinite(value):
         return int(value)
     if isinstance(value, str | int | float):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import final
+from typing import ClassVar, final
 
 from nogd.bench.events import ASK_AGAIN_SECONDS, Event, Executor, Finished, Pointed, Saved, Started
 from nogd.bench.perform import Job, Listener, perform
@@ -13,6 +13,8 @@ from nogd.bench.perform import Job, Listener, perform
 @final
 class InlineExecutor(Executor):
     """One cell after the other, here. A cell that hangs or kills its process takes the harness with it."""
+
+    name: ClassVar[str] = "inline"
 
     def run(self, jobs: Iterator[Job | None], tell: Callable[[Event], None]) -> None:
         for job in jobs:

@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from traceback import format_exception
-from typing import IO, Any, Self, final
+from typing import IO, Any, ClassVar, Self, final
 
 import cloudpickle
+from pydantic import PrivateAttr
 
 from nogd.bench import worker
 from nogd.bench.events import (
@@ -50,9 +51,12 @@ class LocalExecutor(Executor):
     In a `with` statement the nursery is kept from one `run` to the next.
     """
 
-    def __init__(self, workers: int, threads: int) -> None:
-        super().__init__(workers, threads)
-        self._nurseries, self._are_kept = Nurseries(threads), False
+    name: ClassVar[str] = "local"
+    _nurseries: Nurseries = PrivateAttr()
+    _are_kept: bool = PrivateAttr(default=False)
+
+    def model_post_init(self, _context: Any) -> None:
+        self._nurseries = Nurseries(self.threads)
 
     def adopt(self, nursery: Nursery) -> None:
         """Take workers from this one, which was started before, if they may have as many threads; else it is ended."""

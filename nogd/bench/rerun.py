@@ -110,7 +110,7 @@ def _again(job: Job, threads: int) -> Record:
         if isinstance(event, Finished):
             records.append(event.record)
 
-    LocalExecutor(1, threads).run(iter([job]), tell)
+    LocalExecutor(workers=1, threads=threads).run(iter([job]), tell)
     return records[0]
 
 

@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from nogd.bench.allowance import cores, memory_of_a_cell
+from nogd.bench.allowance import memory_of_a_cell
 from nogd.bench.cell import Cell
 from nogd.bench.environment import environment
 from nogd.bench.events import Event, Executor, Finished, Pointed, Saved, Started, Warned
+from nogd.bench.executors import executor_for
 from nogd.bench.experiment import Experiment, make_experiment
 from nogd.bench.forking import Nursery
 from nogd.bench.intake import checked
@@ -23,7 +24,6 @@ from nogd.bench.store import Store
 from nogd.bench.survey import survey_planes
 from nogd.bench.wire import Unusable
 from nogd.device import find_device
-from nogd.errors import InvalidSetting, PluginError
 from nogd.plugins import plugins
 from nogd.reference import reference_file
 
@@ -71,10 +71,11 @@ def run(
     """Run an experiment and return its results.
 
     experiment: a TOML file, a mapping or an Experiment; changes: settings of it (learners, tasks, repetitions, budget,
-    threads, device, timeout, memory, keep_thetas, ...), so that `run(learners=["adam", Mine()], tasks=["diabetes"])`
-    needs no file. out: the folder of the store; cells that are done there are not run again unless `fresh`, and then
-    each keeps its old run until the new one is there. jobs: cells at once, one a core that may be used if
-    not given; 0 runs them in this process. Raises UserError for whatever makes no sense.
+    threads, device, timeout, memory, keep_thetas, executor, ...), so that
+    `run(learners=["adam", Mine()], tasks=["diabetes"])` needs no file. out: the folder of the store; cells that are
+    done there are not run again unless `fresh`, and then each keeps its old run until the new one is there. jobs: cells
+    at once, one a core that may be used if not given; 0 runs them in this process. Raises UserError for whatever makes
+    no sense.
     """
     from nogd.bench.progress import Silent, terminal
     from nogd.bench.results import load_results
@@ -122,7 +123,7 @@ def execute(
 def prepare(experiment: Experiment, jobs: int | None) -> tuple[list[Planned], Executor]:
     """The cells, and what is to run them. Raises UserError for whatever a run refuses before it begins."""
     find_device(experiment.device)  # here once, rather than in every cell
-    return plan(experiment), _executor(jobs, experiment.threads)
+    return plan(experiment), executor_for(experiment.executor, jobs, experiment.threads)
 
 
 def _begin(experiment: Experiment, planned: Sequence[Planned], store: Store) -> int:
@@ -140,18 +141,6 @@ def _begin(experiment: Experiment, planned: Sequence[Planned], store: Store) -> 
         for name, task in tasks.items()
     )
     return session
-
-
-def _executor(jobs: int | None, threads: int) -> Executor:
-    if jobs is not None and jobs < 0:
-        raise InvalidSetting(f"jobs must be 0 (in this process) or more, not {jobs}.")
-    entry = plugins().executors.find("inline" if jobs == 0 else "local")
-    kind = entry.load()
-    if not (isinstance(kind, type) and issubclass(kind, Executor)):
-        raise PluginError(
-            f"{entry.qualified_name} is registered as an executor, but is no subclass of Executor."
-        )
-    return kind(jobs or cores(), threads)
 
 
 class _Work:

@@ -22,7 +22,7 @@ _LENGTHS = {"min_length": "length >=", "max_length": "length <="}
 
 @dataclass(frozen=True)
 class Setting:
-    """One hyper-parameter; default: Python's way of writing it, "" where one must be given."""
+    """One hyper-parameter or setting; default: Python's way of writing it, "" where one must be given."""
 
     name: str
     type: str
@@ -60,7 +60,7 @@ class Description:
         for name, value in self.facts.items():
             described[f"{self.entry.kind}_{name}" if name in described else name] = value
         if self.settings is not None:
-            described["hyper_parameters"] = [vars(setting) for setting in self.settings]
+            described[self._noun.replace("-", "_")] = [vars(setting) for setting in self.settings]
         return described
 
     def as_text(self, width: int) -> str:
@@ -74,14 +74,19 @@ class Description:
         ]
         return "\n\n".join(part for part in parts if part)
 
+    @property
+    def _noun(self) -> str:
+        """What its settings are called."""
+        return "hyper-parameters" if self.entry.kind == "learner" else "settings"
+
     def _settings_as_text(self, width: int) -> str:
         if self.settings is None:
             return ""
         if not self.settings:
-            return "It has no hyper-parameters."
+            return f"It has no {self._noun}."
         rows = [[each.name, each.type, each.default, each.range, each.meaning] for each in self.settings]
         header = ["NAME", "TYPE", "DEFAULT", "RANGE", "MEANING"]
-        return "Hyper-parameters\n" + table(header, rows, width, indent="  ")
+        return f"{self._noun.capitalize()}\n" + table(header, rows, width, indent="  ")
 
 
 def describe(entry: Entry) -> Description:
@@ -90,11 +95,16 @@ def describe(entry: Entry) -> Description:
     about = partial(Description, entry, _docstring(target), _where(entry, target))
     if entry.kind == "learner":
         return about(settings=settings_of(target), facts={"needs": sorted(getattr(target, "needs", ()))})
-    return about(facts=_own_description(entry, target))
+    settings = None
+    if entry.kind == "executor":
+        from nogd.bench.events import OF_THE_HARNESS  # which imports torch
+
+        settings = [each for each in settings_of(target) if each.name not in OF_THE_HARNESS]
+    return about(settings=settings, facts=_own_description(entry, target))
 
 
 def settings_of(learner: Any) -> list[Setting]:
-    """The hyper-parameters of a learner's class, in the order of its fields."""
+    """The hyper-parameters of a learner's class, or an executor's settings, in the order of the fields."""
     fields: Mapping[str, Any] = getattr(learner, "model_fields", {})
     return [
         Setting(

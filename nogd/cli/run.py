@@ -56,6 +56,11 @@ Examples:
 @click.option(
     "--jobs", type=int, help="Cells at once; 0 for this process.  [default: one a core that it may use]"
 )
+@click.option(
+    "--executor",
+    shell_complete=complete.names_of("executor"),
+    help="What runs cells, such as inline or ray,address=auto.  [default: local]",
+)
 @click.option("--threads", type=int, help="Threads of each cell.  [default: 1]")
 @click.option(
     "--set",
@@ -105,7 +110,9 @@ def run(
     finishes is kept at once; the same command goes on where it was stopped.
     """
     # Before anything heavy is imported here: both import side by side.
-    with _nursery(jobs, settings["threads"], idle=print_experiment) as nursery:
+    with _nursery(
+        jobs, settings["threads"], idle=print_experiment or _is_elsewhere(settings["executor"])
+    ) as nursery:
         with _importing():
             from nogd.cli.selection import select
 
@@ -132,6 +139,11 @@ def _importing() -> Iterator[None]:
     finally:
         if looking:
             gc.enable()
+
+
+def _is_elsewhere(executor: str | None) -> bool:
+    """Whether another executor than that of this machine's worker processes is asked for."""
+    return executor is not None and executor.partition(",")[0].strip() not in ("local", "nogd/local")
 
 
 @contextmanager

@@ -33,7 +33,7 @@ def show(name: str, as_json: bool) -> None:
     """Describe NAME: a learner, task, data set, figure, executor or loss.
 
     Of a learner: hyper-parameters (type, default, range, meaning), source, package. Of a task: data, sizes,
-    network, loss, metric, budget, and why it is here.
+    network, loss, metric, budget, and why it is here. Of an executor: its settings.
     """
     from nogd.cli.description import describe
     from nogd.plugins import plugins

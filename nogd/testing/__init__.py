@@ -10,8 +10,9 @@ In a package's tests, with pytest::
 
 From the shell, the same checks: `nogd check my-learner`, `nogd check my-package`, `nogd check file.py`.
 
-Learners are given as objects, tasks and executors as classes, figures as they are registered; the test's first argument
-is called after what is checked. A check that is known to fail is named with the reason, and fails once it passes.
+Learners are given as objects, tasks as classes, executors as either, figures as they are registered; the test's first
+argument is called after what is checked. A check that is known to fail is named with the reason, and fails once it
+passes.
 """
 
 from __future__ import annotations

@@ -41,14 +41,14 @@ def kind_of(subject: object) -> str:
         return "task"
     if isinstance(subject, Figure):
         return "figure"
-    if _is_made_of(subject, Executor):
+    if isinstance(subject, Executor) or _is_made_of(subject, Executor):
         return "executor"
     if isinstance(subject, type) and issubclass(subject, Learner) and not isabstract(subject):
         raise InvalidSetting(
             f"{subject.__name__} is a class of learners; make one of it: {subject.__name__}()."
         )
     raise InvalidSetting(
-        f"{subject!r:.60} cannot be checked; give learners as objects, tasks, figures, or classes of executors."
+        f"{subject!r:.60} cannot be checked; give learners as objects, tasks, figures or executors."
     )
 
 
@@ -64,8 +64,8 @@ def checks_for(subject: object) -> Sequence[Check]:
 
 
 def name_of(subject: Any) -> str:
-    """What it is called: a learner with the hyper-parameters that differ from their defaults."""
-    if isinstance(subject, Learner):
+    """What it is called: a learner or executor with the settings that differ from their defaults."""
+    if isinstance(subject, Learner | Executor):
         return str(subject)
     return str(getattr(subject, "name", "") or getattr(subject, "__name__", type(subject).__name__))
 

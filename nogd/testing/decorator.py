@@ -36,7 +36,7 @@ def parametrize_with_checks(
 ) -> pytest.MarkDecorator:
     """Run a test once for each subject and check, with arguments `learner` (or task, figure, executor) and `check`.
 
-    subjects: all of one kind: learners as objects, tasks and executors as classes, figures as they are registered.
+    subjects: all of one kind: learners as objects, tasks as classes, executors as either, figures as registered.
     expected_failures: check name -> reason, or a function from a subject to such a mapping; these are strict: one that
     passes is an error. Raises UserError for anything that cannot be checked and for names that no check has.
     """

@@ -13,6 +13,7 @@ import numpy as np
 import psutil
 
 from nogd.bench.events import Event, Executor, Finished, Saved, Started
+from nogd.bench.executors import build_executor, sized
 from nogd.bench.experiment import make_experiment
 from nogd.bench.perform import Job, Listener, perform
 from nogd.bench.plan import plan
@@ -24,7 +25,7 @@ from nogd.testing.check import broken, check
 WORKERS, TIMEOUT = 2, 60.0
 _SECONDS = CURVE_COLUMNS.index("seconds")
 
-Kind = type[Executor]
+Kind = Executor | type[Executor]
 
 
 @dataclass
@@ -50,7 +51,7 @@ class Watched:
         """Run all jobs; whatever the executor raises passes through."""
         self.home, before = _here(), _alive()
         try:
-            self.kind(WORKERS, 1).run(self._offered(), self._tell)
+            sized(build_executor(self.kind), WORKERS, 1).run(self._offered(), self._tell)
         finally:
             self.left = len(_alive() - before)
         return self

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from nogd.bench.executors import build_executor
 from nogd.errors import InvalidSetting, PluginWarning, UnknownName, UserError, did_you_mean
 from nogd.given import absolute, is_there
 from nogd.names import build
@@ -45,9 +46,17 @@ def find_subjects(given: str) -> list[Subject]:
     if entries:
         return [_subject(entry) for entry in entries]
     if "," in given or "+" in given:
-        learner = build(given)
-        return [Subject("learner", name_of(learner), "this call", learner)]
+        return [_made(given, known)]
     raise UnknownName(_unknown(given, known))
+
+
+def _made(given: str, known: Plugins) -> Subject:
+    """A learner with hyper-parameters, or an executor with settings."""
+    if given.partition(",")[0].strip() in known.executors:
+        executor = build_executor(given)
+        return Subject("executor", name_of(executor), "this call", executor)
+    learner = build(given)
+    return Subject("learner", name_of(learner), "this call", learner)
 
 
 def check_names(names: Iterable[str], subjects: Iterable[Subject]) -> None:
