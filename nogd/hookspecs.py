@@ -110,8 +110,8 @@ def nogd_tasks() -> Sequence[type[Task] | Task | Lazy]:
 
 
 @hookspec
-def nogd_losses() -> Sequence[Loss | Metric | Lazy]:
-    """Offer losses and metrics that a task, or `nogd.fit(loss=...)`, may name.
+def nogd_losses() -> Sequence[Loss | Lazy]:
+    """Offer losses that a task, or `nogd.fit(loss=...)`, may name; a task may name one as its metric too.
 
     Called once.
 
@@ -123,6 +123,23 @@ def nogd_losses() -> Sequence[Loss | Metric | Lazy]:
     >>> from nogd.plugins import Plugins
     >>> Plugins.of(nogd_losses).losses.names()
     ['log-cosh']
+    """
+
+
+@hookspec
+def nogd_metrics() -> Sequence[Metric | Lazy]:
+    """Offer metrics, by which tasks judge what was learnt; they need no gradient and no form for populations.
+
+    Called once.
+
+    >>> from nogd.hookspecs import Lazy, hookimpl
+    >>> @hookimpl
+    ... def nogd_metrics():
+    ...     return [Lazy("kappa", "my_package.metrics:KAPPA", "agreement beyond chance (Cohen 1960)")]
+
+    >>> from nogd.plugins import Plugins
+    >>> Plugins.of(nogd_metrics).metrics.names()
+    ['kappa']
     """
 
 

@@ -110,8 +110,13 @@ class Plugins:
 
     @cached_property
     def losses(self) -> Registry:
-        """Losses and metrics."""
+        """What is minimised."""
         return self._registry("loss")
+
+    @cached_property
+    def metrics(self) -> Registry:
+        """What runs are judged by."""
+        return self._registry("metric")
 
     @cached_property
     def executors(self) -> Registry:
@@ -129,7 +134,7 @@ class Plugins:
             self.registry(kind)
 
     def registry(self, kind: str) -> Registry:
-        """The registry of a kind: "learner", "task", "dataset", "figure", "executor" or "loss"."""
+        """The registry of a kind: "learner", "task", "dataset", "figure", "executor", "loss" or "metric"."""
         made: Registry = getattr(self, KINDS[kind][0])
         return made
 

@@ -20,6 +20,7 @@ KINDS = {  # kind -> (what `nogd list` calls them, the hook that gives them)
     "figure": ("figures", "nogd_figures"),
     "executor": ("executors", "nogd_executors"),
     "loss": ("losses", "nogd_losses"),
+    "metric": ("metrics", "nogd_metrics"),
 }
 
 # "grid-search,points=20+hybrid(a; b)" is read by these signs, so that no name may hold them.

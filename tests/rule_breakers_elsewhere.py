@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from matplotlib import pyplot as plt
 from pandas import DataFrame
+from sklearn.metrics import r2_score
 from torch import Tensor, nn
 
 from nogd import Dataset, Metric, Problem, Split, SupervisedTask, Task
@@ -162,6 +163,25 @@ class Blind(Wrapped):
         return replace(problem, metric=Metric("nothing", lambda _outputs, _targets: 0.5, True))
 
 
+class Overwriting(Wrapped):
+    """Works in the targets' own memory."""
+
+    breaks: ClassVar[str] = "metric-takes-any-outputs"
+
+    def changed(self, problem, seed):
+        return replace(problem, metric=Metric("off", lambda o, t: t.sub_(o).abs().mean(), False))
+
+
+class Fragile(Wrapped):
+    """Raises where outputs are not finite, as scikit-learn does."""
+
+    breaks: ClassVar[str] = "metric-takes-any-outputs"
+    raises: ClassVar[bool] = True
+
+    def changed(self, problem, seed):
+        return replace(problem, metric=Metric("r2", lambda o, t: r2_score(t, o), True))
+
+
 class Flat(GoodTask):
     """Says that there is a gradient where there is none."""
 
@@ -207,8 +227,8 @@ class Seeding(GoodTask):
 
 
 TASKS = (
-    Drifting, Reseeding, Sharing, Overlapping, Leaking, Squeezing, Slicing, Backwards, Blind, Flat, Modest, Crooked,
-    Unexplained, Untold, Seeding,
+    Drifting, Reseeding, Sharing, Overlapping, Leaking, Squeezing, Slicing, Backwards, Blind, Overwriting,
+    Fragile, Flat, Modest, Crooked, Unexplained, Untold, Seeding,
 )  # fmt: skip
 
 # -- figures

@@ -363,7 +363,9 @@ def test_two_plugins_with_one_command(site: Site) -> None:
 # nogd list
 
 
-@pytest.mark.parametrize("kind", ["learners", "tasks", "datasets", "executors", "figures", "losses"])
+@pytest.mark.parametrize(
+    "kind", ["learners", "tasks", "datasets", "executors", "figures", "losses", "metrics"]
+)
 def test_every_kind_is_listed(kind: str) -> None:
     rows = json.loads(nogd_says("list", kind, "--json", "--no-plugins").stdout)
     text = nogd_says("list", kind, "--no-plugins").stdout

@@ -59,14 +59,18 @@ DATA = """
 """
 LOSSES = """
     import torch
-    from nogd import Loss, Metric, hookimpl
+    from nogd import Loss, hookimpl
 
     @hookimpl
     def nogd_losses():
-        return [
-            Loss("{name}-loss", lambda outputs, targets: (outputs - targets).abs().mean()),
-            Metric("{name}-metric", lambda outputs, targets: (outputs - targets).abs().max(), False),
-        ]
+        return [Loss("{name}-loss", lambda outputs, targets: (outputs - targets).abs().mean())]
+"""
+METRICS = """
+    from nogd import Metric, hookimpl
+
+    @hookimpl
+    def nogd_metrics():
+        return [Metric("{name}-metric", lambda outputs, targets: (outputs - targets).abs().max(), False)]
 """
 TASK = """
     from torch import nn
@@ -122,13 +126,13 @@ def edited(file: Path, old: str, new: str) -> None:
     [
         ("data", "inputs.sum(1, keepdim=True)", "-7 * inputs.sum(1, keepdim=True)"),
         ("losses", "abs().mean()", "square().mean()"),
-        ("losses", "abs().max()", "abs().min()"),
+        ("metrics", "abs().max()", "abs().min()"),
         ("task", "nn.Linear(2, 1)", "nn.Linear(2, 1, bias=False)"),
     ],
     ids=["data set", "loss", "metric", "task"],
 )
 def test_a_part_of_a_task_from_another_plugin(site: Site, name: str, part: str, old: str, new: str) -> None:
-    texts = {"data": DATA, "losses": LOSSES, "task": TASK}
+    texts = {"data": DATA, "losses": LOSSES, "metrics": METRICS, "task": TASK}
     names = {"dataset": f"{name}-dots", "loss": f"{name}-loss", "metric": f"{name}-metric"}
     files = {
         key: site.write(f"{key}/{name}_{key}.py", text.format(name=name, **names))

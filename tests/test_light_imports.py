@@ -27,7 +27,7 @@ LIGHT_COMMANDS = [
     ["list", "--help"],
     *(
         ["list", kind, "--json"]
-        for kind in ("learners", "tasks", "datasets", "losses", "executors", "figures")
+        for kind in ("learners", "tasks", "datasets", "losses", "metrics", "executors", "figures")
     ),
     ["list", "plugins", "--traceback"],
 ]

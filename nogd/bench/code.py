@@ -15,9 +15,7 @@ from nogd.bench.fingerprint import Fingerprint, fingerprint, is_installed_file
 from nogd.data_files import named_files
 from nogd.discovery import normalised
 from nogd.learner import Learner
-from nogd.metrics import METRICS
 from nogd.names import inner_learners
-from nogd.objective.losses import BUILT_IN
 from nogd.parsing import parsed
 from nogd.plugins import plugins
 from nogd.registry import Registry, Source
@@ -52,8 +50,12 @@ class CodeReader:
 
     def of_task(self, task: type[Task]) -> Code:
         """Of a task with its data set, loss and metric, by whatever packages they come from."""
-        losses = self._plugins.losses
-        registries = {"dataset": self._plugins.datasets, "loss": losses, "metric": losses}
+        own = self._plugins
+        registries = {
+            "dataset": [own.datasets],
+            "loss": [own.losses],
+            "metric": [own.metrics, own.losses],  # a loss may be named as a metric
+        }
         parts = {name: getattr(task, name, None) for name in registries}
         names = {name: part for name, part in parts.items() if isinstance(part, str)}
         sources = [_source_called(part, registries[name]) for name, part in names.items()]
@@ -186,10 +188,9 @@ def offered(kind: type, registry: Registry) -> Source | None:
     return next((entry.source for entry in named if entry.load() is kind), None)
 
 
-def _source_called(name: str, registry: Registry) -> Source | None:
-    """Where a data set, loss or metric comes from; None for nogd's own, and where there is none of that name."""
-    own = registry.kind == "loss" and (name in BUILT_IN or name in METRICS)
-    return None if own or name not in registry else registry.find(name).source
+def _source_called(name: str, registries: Iterable[Registry]) -> Source | None:
+    """Where a data set, loss or metric comes from, by the first that knows it; None where none does."""
+    return next((registry.find(name).source for registry in registries if name in registry), None)
 
 
 def _holds(source: Source, file: Path) -> bool:

@@ -22,6 +22,7 @@ KINDS = {  # what is asked for -> the kind of registry
     "executors": "executor",
     "figures": "figure",
     "losses": "loss",
+    "metrics": "metric",
 }
 
 
@@ -55,7 +56,7 @@ def _begun(_context: click.Context, _parameter: click.Parameter, typed: str) -> 
     help="Of plugins: say which hooks each one implements, and why one broke.",
 )
 def list_names(kind: str, as_json: bool, verbose: bool) -> None:
-    """List what there is of a KIND: learners, tasks, datasets, plugins, executors, figures or losses."""
+    """List what there is of a KIND: learners, tasks, datasets, plugins, executors, figures, losses or metrics."""
     from nogd.plugins import plugins
 
     rows, text = _plugins(plugins(), verbose) if kind == "plugins" else _entries(plugins(), KINDS[kind])

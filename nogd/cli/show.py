@@ -30,7 +30,7 @@ Examples:
     "--json", "as_json", is_flag=True, help="Print a JSON array: one object for each kind that has NAME."
 )
 def show(name: str, as_json: bool) -> None:
-    """Describe NAME: a learner, task, data set, figure, executor or loss.
+    """Describe NAME: a learner, task, data set, figure, executor, loss or metric.
 
     Of a learner: hyper-parameters (type, default, range, meaning), source, package. Of a task: data, sizes,
     network, loss, metric, budget, and why it is here. Of an executor: its settings.

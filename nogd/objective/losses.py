@@ -205,4 +205,6 @@ def find_loss(loss: str | LossFunction | Loss) -> Loss:
     found = plugins().losses.find(loss).load()
     if isinstance(found, Loss):
         return found
-    raise UnknownName(f"{loss!r} is registered as a loss, but is no nogd.objective.losses.Loss.")
+    raise UnknownName(
+        f"{loss!r} is registered as a loss, but is no nogd.Loss; metrics are offered by the hook nogd_metrics."
+    )

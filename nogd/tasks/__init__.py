@@ -1,4 +1,4 @@
-"""The built-in tasks and data sets, offered like any plugin's: by name, without importing them."""
+"""The built-in tasks, data sets and metrics, offered like any plugin's: by name, without importing them."""
 
 from __future__ import annotations
 
@@ -66,6 +66,17 @@ _TASKS = (
     ),
 )
 
+_METRICS = {
+    "accuracy": "share of right predictions",
+    "error-rate": "share of wrong predictions",
+    "balanced-accuracy": "mean over the classes of the share that is recognised",
+    "f1": "harmonic mean of precision and recall; of several classes the mean",
+    "auc": "area under the ROC curve; of several classes the mean, each against the rest",
+    "r2": "share of the targets' variance that is explained",
+    "rmse": "root of the mean squared error",
+    "mae": "mean absolute error",
+}
+
 
 @hookimpl
 def nogd_datasets() -> Sequence[Lazy]:
@@ -77,3 +88,11 @@ def nogd_datasets() -> Sequence[Lazy]:
 def nogd_tasks() -> Sequence[Lazy]:
     """The built-in tasks."""
     return _TASKS
+
+
+@hookimpl
+def nogd_metrics() -> Sequence[Lazy]:
+    """The built-in metrics."""
+    return [
+        Lazy(name, f"nogd.metrics:{name.replace('-', '_')}", summary) for name, summary in _METRICS.items()
+    ]

@@ -142,6 +142,25 @@ def metric_is_sane(task: AnyTask) -> str:
     return f"{metric.name}: perfect {sign * perfect:.3g}, constant {problem.constant:.3g}, wrong {sign * wrong:.3g}"
 
 
+@check(
+    "Let the metric give NaN where outputs are not finite, or count them as wrong, and change nothing it is given."
+)
+def metric_takes_any_outputs(task: AnyTask) -> None:
+    """Runs that diverge are measured too, and each metric sees the same outputs and targets as the loss."""
+    problem = _supervised(task)
+    split = problem.test or problem.train
+    with torch.no_grad():
+        outputs = private_copy(problem.module).eval()(split.inputs)
+    if not isinstance(outputs, Tensor):
+        raise NotApplicable("its outputs are no tensor")
+    for value in (None, math.nan, math.inf):
+        given = outputs.clone() if value is None else torch.full_like(outputs, value)
+        shown, targets = given.clone(), split.targets.clone()
+        problem.metric(shown, targets)
+        if not (torch.equal(targets, split.targets) and torch.equal(shown.nan_to_num(), given.nan_to_num())):
+            broken(f"{problem.metric.name} writes into what it is given.")
+
+
 @check("Set `differentiable` to whether each parameter has a gradient that tells how the loss changes.")
 def says_truly_whether_it_has_a_gradient(task: AnyTask) -> None:
     """Learners that need a gradient are asked only where there is one."""
@@ -322,6 +341,7 @@ CHECKS = (
     splits_are_disjoint,
     nothing_leaks_between_splits,
     metric_is_sane,
+    metric_takes_any_outputs,
     says_truly_whether_it_has_a_gradient,
     task_describes_itself,
     making_it_leaves_the_process_alone,
