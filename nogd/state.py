@@ -23,7 +23,8 @@ class State:
     theta: the current recommendation, `[D]`. iteration: the learner's natural count. finished: the reason, once there
     is nothing left to do. phase: number of the phase, for learners that have several. room: candidates that still fit
     the budget, as an AskTell is told before each step; at least 1, which is refused if need be.
-    Fields hold tensors, generators, numbers, strings, other states, and lists, tuples and dicts of them.
+    Fields hold tensors, generators, numbers, strings, other states, and lists, tuples and dicts of them. A generator
+    that several of them hold, such as a learner and one within it, is a single one again in what a checkpoint gives.
     """
 
     kinds: ClassVar[dict[str, type[State]]] = {}
@@ -58,31 +59,34 @@ def has_ended(learner: object, state: State) -> bool:
 def to_bytes(value: Any) -> bytes:
     """A state, or plain containers of states, as bytes. Raises InvalidSetting for a value that no state may hold."""
     buffer = io.BytesIO()
-    torch.save(_freeze(value, "state"), buffer)
+    torch.save(_freeze(value, "state", {}), buffer)
     return buffer.getvalue()
 
 
 def from_bytes(saved: bytes) -> Any:
     """The inverse of `to_bytes`; runs no code of the file. The learner's module must have been imported."""
-    return _thaw(torch.load(io.BytesIO(saved), weights_only=True))
+    return _thaw(torch.load(io.BytesIO(saved), weights_only=True), {})
 
 
 # Exact types: a numpy float64 is a float and would be saved, but could not be loaded again without pickled code.
-def _freeze(value: Any, where: str) -> Any:
+def _freeze(value: Any, where: str, numbers: dict[int, int]) -> Any:
+    """numbers: of the generators that were met, by their identity."""
     if isinstance(value, State):
         fields = {
-            f.name: _freeze(getattr(value, f.name), f"{where}.{f.name}") for f in dataclasses.fields(value)
+            f.name: _freeze(getattr(value, f.name), f"{where}.{f.name}", numbers)
+            for f in dataclasses.fields(value)
         }
         return {"~state": _kind(type(value)), "fields": fields}
     if isinstance(value, Generator):
-        return {"~generator": str(value.device), "bits": value.get_state()}
+        number = numbers.setdefault(id(value), len(numbers))
+        return {"~generator": str(value.device), "number": number, "bits": value.get_state()}
     if isinstance(value, Tensor):
         whole = value.untyped_storage().nbytes() == value.numel() * value.element_size()
         return value.detach() if whole else value.detach().clone()  # a view would save all that it looks at
     if type(value) is dict:
-        return {_freeze(k, where): _freeze(v, f"{where}[{k!r}]") for k, v in value.items()}
+        return {_freeze(k, where, numbers): _freeze(v, f"{where}[{k!r}]", numbers) for k, v in value.items()}
     if type(value) in (list, tuple):
-        return type(value)(_freeze(item, f"{where}[{k}]") for k, item in enumerate(value))
+        return type(value)(_freeze(item, f"{where}[{k}]", numbers) for k, item in enumerate(value))
     if type(value) in _PLAIN:
         return value
     raise InvalidSetting(
@@ -91,22 +95,28 @@ def _freeze(value: Any, where: str) -> Any:
     )
 
 
-def _thaw(value: Any) -> Any:
+def _thaw(value: Any, generators: dict[int, Generator]) -> Any:
+    """generators: those that were read, by their numbers."""
     if type(value) is dict:
         if "~state" in value:
-            return _thaw_state(value)
+            return _thaw_state(value, generators)
         if "~generator" in value:
-            generator = Generator(value["~generator"])
-            generator.set_state(value["bits"])
-            return generator
-        return {_thaw(k): _thaw(v) for k, v in value.items()}
+            return _thaw_generator(value, generators)
+        return {_thaw(k, generators): _thaw(v, generators) for k, v in value.items()}
     if type(value) in (list, tuple):
-        return type(value)(_thaw(item) for item in value)
+        return type(value)(_thaw(item, generators) for item in value)
     return value
 
 
-def _thaw_state(saved: dict[str, Any]) -> State:
+def _thaw_generator(saved: dict[str, Any], generators: dict[int, Generator]) -> Generator:
+    if saved["number"] not in generators:
+        generator = generators[saved["number"]] = Generator(saved["~generator"])
+        generator.set_state(saved["bits"])
+    return generators[saved["number"]]
+
+
+def _thaw_state(saved: dict[str, Any], generators: dict[int, Generator]) -> State:
     kind = State.kinds.get(saved["~state"])
     if kind is None:
         raise InvalidSetting(f"the checkpoint holds a {saved['~state']}, which no loaded plugin defines.")
-    return kind(**{name: _thaw(value) for name, value in saved["fields"].items()})
+    return kind(**{name: _thaw(value, generators) for name, value in saved["fields"].items()})
