@@ -23,11 +23,15 @@ if TYPE_CHECKING:
     from nogd.doors import objective as objective
     from nogd.errors import NogdWarning as NogdWarning
     from nogd.errors import UserError as UserError
+    from nogd.helpers import box_sigma as box_sigma
+    from nogd.helpers import default_population as default_population
+    from nogd.helpers import rank_weights as rank_weights
     from nogd.hookspecs import hookimpl as hookimpl
     from nogd.learner import AskTell as AskTell
     from nogd.learner import Learner as Learner
     from nogd.learner import Loop as Loop
     from nogd.learner import Sequence as Sequence
+    from nogd.learners.restarts import Restarts as Restarts
     from nogd.objective.candidates import Line as Line
     from nogd.objective.candidates import Population as Population
     from nogd.objective.losses import Loss as Loss
@@ -63,6 +67,7 @@ _WHERE = {
     "Perturbed": "nogd.objective.perturbed",
     "Population": "nogd.objective.candidates",
     "Problem": "nogd.task",
+    "Restarts": "nogd.learners.restarts",
     "Results": "nogd.bench.results",
     "Run": "nogd.doors",
     "Sequence": "nogd.learner",
@@ -71,9 +76,12 @@ _WHERE = {
     "SupervisedTask": "nogd.task",
     "Task": "nogd.task",
     "UserError": "nogd.errors",
+    "box_sigma": "nogd.helpers",
+    "default_population": "nogd.helpers",
     "fit": "nogd.doors",
     "hookimpl": "nogd.hookspecs",
     "minimize": "nogd.doors",
+    "rank_weights": "nogd.helpers",
     "run": "nogd.bench.run",
 }
 

@@ -69,7 +69,10 @@ def _composed(inner):
         )
     )
     hybrids = st.builds(Hybrid, first=inner, second=inner, split=st.floats(0.01, 0.99))
-    return hybrids | shared | several.map(lambda parts: nogd.Sequence(parts=parts))
+    restarts = st.builds(
+        nogd.Restarts, inner=inner, scheme=st.sampled_from(["ipop", "bipop"]), growth=st.floats(1, 9)
+    )
+    return hybrids | restarts | shared | several.map(lambda parts: nogd.Sequence(parts=parts))
 
 
 LEARNERS = st.recursive(SIMPLE, _composed, max_leaves=5)

@@ -14,6 +14,7 @@ VARIANTS = (
     "grid-search,points=3,bias-points=5,early-stopping=false",
     "random-search,population=1",
     "random-search+exact-line",
+    "restarts(random-search+exact-line),scheme=bipop",
 )
 
 

@@ -78,6 +78,8 @@ LEARNERS = {
         "grid-search,points=3,share=0.3+adam,rows=3",
         "grid-search,points=3+grid-search,points=4",
         "random-search,population=5+sgd+grid-search,points=2",
+        "random-search,population=5+adam,rows=3",  # both draw from one generator
+        "restarts(grid-search,points=2)",
     )
 } | {
     "nelder-mead": NelderMead(),
@@ -269,6 +271,14 @@ def test_tensors_generators_and_states_come_back():
     assert torch.equal(torch.rand(4, generator=back.value["rng"]), torch.rand(4, generator=rng))
     assert torch.equal(back.value["inner"][0].value, torch.arange(3))
     assert back.value["half"].dtype == torch.float16
+
+
+def test_a_generator_that_two_states_hold_is_one_again():
+    rng, other = Generator().manual_seed(3), Generator().manual_seed(3)
+    back = from_bytes(to_bytes(anything([rng, {"rng": rng}, anything(rng), other])))
+    first, second, third, fourth = back.value[0], back.value[1]["rng"], back.value[2].value, back.value[3]
+    assert first is second is third
+    assert first is not fourth
 
 
 def test_a_view_is_saved_without_what_it_looks_at():

@@ -28,4 +28,9 @@ def nogd_learners() -> Sequence[Lazy]:
         Lazy(
             "random-search", "nogd.learners.random_search:RandomSearch", "draw from the box and keep the best"
         ),
+        Lazy(
+            "restarts",
+            "nogd.learners.restarts:Restarts",
+            "begin again elsewhere when a learner is finished, with a larger population",
+        ),
     ]
