@@ -345,6 +345,15 @@ class Careless(Plain):
         tell(Finished(job.cell, replace(record, theta=theta)))
 
 
+class Homeless(Plain):
+    """Forgets where it ran."""
+
+    breaks: ClassVar[str] = "results-are-those-of-this-process"
+
+    def end(self, job, record, tell):
+        tell(Finished(job.cell, replace(record, row=record.row | {"host": None})))
+
+
 class Hiding(Plain):
     """Tells that all went well."""
 
@@ -422,4 +431,16 @@ class Mute(Plain):
     breaks: ClassVar[str] = "executor-describes-itself"
 
 
-EXECUTORS = (Twice, Careless, Hiding, Impatient, Greedy, Threaded, Lingering, Deaf, Forgetting, Mute)
+EXECUTORS = (
+    Twice,
+    Careless,
+    Homeless,
+    Hiding,
+    Impatient,
+    Greedy,
+    Threaded,
+    Lingering,
+    Deaf,
+    Forgetting,
+    Mute,
+)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import sqlite3
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -53,6 +54,15 @@ def assert_as_then(folder: Path) -> None:
     expected = pd.DataFrame(THEN["leaderboard"])
     pd.testing.assert_frame_equal(results.leaderboard[list(expected)], expected, check_dtype=False, rtol=1e-9)
     assert results.meta["missing"] == 0
+
+
+def test_of_old_runs_it_is_not_known_where_they_ran_of_new_ones_it_is(old: Path) -> None:
+    made = command("run", "-l", "adam", "-t", "iris", "--forwards", 10, *SMALL, "--out", migrated(old))
+    assert made.exit_code == 0, made.output
+    hosts = sql(old, "select session, host from runs")
+    newest = max(session for session, _ in hosts)
+    assert {host for session, host in hosts if session < newest} == {None}
+    assert {host for session, host in hosts if session == newest} == {socket.gethostname()}
 
 
 def test_reading_shows_the_same_comparison_and_leaves_the_file_alone(old: Path) -> None:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import pairwise
 
-from nogd.bench.schema import CELLS, FROZEN, PICTURES, SCHEMA, VERSION
+from nogd.bench.schema import CELLS, FROZEN, PICTURES, REAL, SCHEMA, TEXT, VERSION, WHOLE
 
 # A session's start was written down without what is below a millisecond.
 _EARLY = 0.002
@@ -46,6 +46,15 @@ def _count_by_session(connection: sqlite3.Connection) -> None:
         "insert into cells values (?, ?, ?, ?, ?)",
         [(*cell, numbers.get(asked, 0)) for *cell, asked in cells],
     )
+
+
+def _add_columns(connection: sqlite3.Connection) -> None:
+    """What is known of a run by now and was not then, empty for old runs."""
+    there = {name for (name,) in connection.execute("select name from pragma_table_info('runs')")}
+    for kind, names in (("text", TEXT), ("integer", WHOLE), ("real", REAL)):
+        for name in names:
+            if name not in there:
+                connection.execute(f"alter table runs add column {name} {kind}")
 
 
 def _collect_frozen(connection: sqlite3.Connection) -> None:
@@ -108,4 +117,8 @@ def _text(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
-_STEPS: Mapping[int, Callable[[sqlite3.Connection], None]] = {1: _add_pictures, 2: _count_by_session}
+_STEPS: Mapping[int, Callable[[sqlite3.Connection], None]] = {
+    1: _add_pictures,
+    2: _count_by_session,
+    3: _add_columns,
+}

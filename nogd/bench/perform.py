@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import socket
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -291,6 +292,7 @@ def _common(cell: Cell, desk: _Desk) -> dict[str, Any]:
         "constant": problem.constant,
         "reference": desk.reference,
         "gradient_cost": desk.objective.gradient_cost,
+        "host": socket.gethostname(),
     }
 
 

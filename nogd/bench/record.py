@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -106,5 +107,6 @@ def lost_record(
         "traceback": traceback,
         "start_loss": points[0].get("loss") if points else None,
         "best_loss": min((point["loss"] for point in finite), default=None),
+        "host": socket.gethostname(),
     }
     return Record(cell.id, row, curve_table(points))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from nogd.bench.record import CURVE_COLUMNS, TRACE_COLUMNS
 
-VERSION = 3
+VERSION = 4
 
 TEXT = (
     "learner", "learner_name", "package", "version", "hyper", "task", "task_package", "status", "reason", "traceback",
-    "metric_name", "device", "budget", "started", "finished",
+    "metric_name", "device", "budget", "started", "finished", "host",
 )  # fmt: skip
 WHOLE = (
     "task_version", "repetition", "evaluations", "gradients", "examples", "metric_greater", "has_split", "threads",
@@ -44,7 +44,8 @@ _RUNS = ", ".join(
     + [f"{name} real" for name in REAL]
 )
 SCHEMA = f"""
--- One row a run; id is the hash of everything that decides the result. hyper, budget: JSON.
+-- One row a run; id is the hash of everything that decides the result. hyper, budget: JSON. host: the machine that it
+-- ran on, or that lost it.
 -- NULL: not known, or not finite.
 -- curve, trace, theta: zlib-compressed .npy; curve has the columns {", ".join(CURVE_COLUMNS)};
 -- trace, every improvement of the best training loss, has {", ".join(TRACE_COLUMNS)}.

@@ -202,6 +202,8 @@ def _jobs(*learners: Learner) -> list[Job]:
 
 
 def _compare(found: Record, expected: Record, job: Job) -> None:
+    if not found.row.get("host"):
+        broken(f"the record of {job.cell.name} does not say on which host it ran.")
     if found.status != expected.status:
         broken(f"{job.cell.name} ended as {found.status}, not {expected.status}: {found.row.get('reason')}")
     same = np.array_equal(_timeless(found), _timeless(expected), equal_nan=True)
