@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from nogd.bench.schema import SCHEMA
-from nogd.plugins import plugins
+from nogd.plugins.manager import plugins
 from pages import ROOT, comparison, errors, learners, pictures, store
 from pages.markdown import block, prose, table
 

@@ -18,8 +18,8 @@ import pandas as pd
 import nogd
 from nogd.bench.results import load_results
 from nogd.bench.schema import TEXT
-from nogd.report.canvas import house_style
-from nogd.report.page import write_report
+from nogd.report.drawing.canvas import house_style
+from nogd.report.forms.page import write_report
 
 HERE = Path(__file__).parent
 TABLES = ("runs", "curves", "reached")

@@ -41,16 +41,16 @@ from typing import TYPE_CHECKING
 
 import pluggy
 
-from nogd.registry import Lazy
+from nogd.plugins.registry import Lazy
 
 if TYPE_CHECKING:
     from nogd.bench.cell import Cell
     from nogd.bench.events import Executor
     from nogd.bench.record import Record
-    from nogd.learner import Learner
-    from nogd.objective.losses import Loss
+    from nogd.engine.losses import Loss
+    from nogd.problem.task import Dataset, Metric, Task
     from nogd.report.figure import Figure
-    from nogd.task import Dataset, Metric, Task
+    from nogd.training.learner import Learner
 
 __all__ = ["Lazy", "hookimpl", "hookspec"]
 
@@ -69,7 +69,7 @@ def nogd_learners() -> Sequence[type[Learner] | Lazy]:
     ... def nogd_learners():
     ...     return [Lazy("coin-toss", "my_package.coin_toss:CoinToss", "keep a random step that helps")]
 
-    >>> from nogd.plugins import Plugins
+    >>> from nogd.plugins.manager import Plugins
     >>> Plugins.of(nogd_learners).learners.names()
     ['coin-toss']
     """
@@ -86,7 +86,7 @@ def nogd_datasets() -> Sequence[type[Dataset] | Dataset | Lazy]:
     ... def nogd_datasets():
     ...     return [Lazy("moons", "my_package.moons:Moons", "two half moons, 500 points")]
 
-    >>> from nogd.plugins import Plugins
+    >>> from nogd.plugins.manager import Plugins
     >>> [entry.summary for entry in Plugins.of(nogd_datasets).datasets]
     ['two half moons, 500 points']
     """
@@ -103,7 +103,7 @@ def nogd_tasks() -> Sequence[type[Task] | Task | Lazy]:
     ... def nogd_tasks():
     ...     return [Lazy("moons", "my_package.moons:MoonsTask", "two half moons, 2-8-1 network")]
 
-    >>> from nogd.plugins import Plugins
+    >>> from nogd.plugins.manager import Plugins
     >>> Plugins.of(nogd_tasks).tasks.names()
     ['moons']
     """
@@ -120,7 +120,7 @@ def nogd_losses() -> Sequence[Loss | Lazy]:
     ... def nogd_losses():
     ...     return [Lazy("log-cosh", "my_package.losses:LOG_COSH", "log(cosh(error)), a smooth mae")]
 
-    >>> from nogd.plugins import Plugins
+    >>> from nogd.plugins.manager import Plugins
     >>> Plugins.of(nogd_losses).losses.names()
     ['log-cosh']
     """
@@ -137,7 +137,7 @@ def nogd_metrics() -> Sequence[Metric | Lazy]:
     ... def nogd_metrics():
     ...     return [Lazy("kappa", "my_package.metrics:KAPPA", "agreement beyond chance (Cohen 1960)")]
 
-    >>> from nogd.plugins import Plugins
+    >>> from nogd.plugins.manager import Plugins
     >>> Plugins.of(nogd_metrics).metrics.names()
     ['kappa']
     """
@@ -155,7 +155,7 @@ def nogd_executors() -> Sequence[type[Executor] | Lazy]:
     ... def nogd_executors():
     ...     return [Lazy("cluster", "my_package.cluster:ClusterExecutor", "cells on the lab's cluster")]
 
-    >>> from nogd.plugins import Plugins
+    >>> from nogd.plugins.manager import Plugins
     >>> Plugins.of(nogd_executors).executors.names()
     ['cluster']
     """
@@ -172,7 +172,7 @@ def nogd_figures() -> Sequence[Figure | Lazy]:
     ... def nogd_figures():
     ...     return [Lazy("time-of-day", "my_package.figures:TIME_OF_DAY", "when runs were fast")]
 
-    >>> from nogd.plugins import Plugins
+    >>> from nogd.plugins.manager import Plugins
     >>> Plugins.of(nogd_figures).figures.names()
     ['time-of-day']
     """
@@ -191,7 +191,7 @@ def nogd_run_started(cell: Cell) -> None:
     ...     print("now:", cell.name)
 
     >>> from types import SimpleNamespace
-    >>> from nogd.plugins import Plugins
+    >>> from nogd.plugins.manager import Plugins
     >>> cell = SimpleNamespace(name="adam on iris, repetition 1")
     >>> Plugins.of(nogd_run_started).notify("nogd_run_started", cell=cell)
     now: adam on iris, repetition 1
@@ -209,7 +209,7 @@ def nogd_point(cell: Cell, point: Mapping[str, float]) -> None:
     ... def nogd_point(point):
     ...     print(f"loss {point['loss']} after {point['forwards']} forwards")
 
-    >>> from nogd.plugins import Plugins
+    >>> from nogd.plugins.manager import Plugins
     >>> Plugins.of(nogd_point).notify("nogd_point", cell=None, point={"loss": 0.5, "forwards": 10})
     loss 0.5 after 10 forwards
     """
@@ -227,7 +227,7 @@ def nogd_run_finished(cell: Cell, run: Record) -> None:
     ...     print(cell.name, "ended as", run.status, "with loss", run.row["loss"])
 
     >>> from types import SimpleNamespace
-    >>> from nogd.plugins import Plugins
+    >>> from nogd.plugins.manager import Plugins
     >>> cell = SimpleNamespace(name="adam on iris, repetition 1")
     >>> run = SimpleNamespace(status="budget", row={"loss": 0.5})
     >>> Plugins.of(nogd_run_finished).notify("nogd_run_finished", cell=cell, run=run)

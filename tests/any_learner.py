@@ -12,8 +12,8 @@ from nogd import hookimpl
 from nogd.learners.adam import Adam
 from nogd.learners.grid_search import GridSearch
 from nogd.learners.hybrid import Hybrid
-from nogd.names import InnerLearner
-from nogd.plugins import plugins
+from nogd.plugins.manager import plugins
+from nogd.training.names import InnerLearner
 
 
 class Wordy(nogd.Learner):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from report_data import Results
 
-from nogd.bench.plane import plane_of
+from nogd.bench.loss_slice import plane_of
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 _PLACES = 64

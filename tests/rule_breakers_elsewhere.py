@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from nogd import Dataset, Metric, Problem, Split, SupervisedTask, Task
 from nogd.bench.events import Executor, Finished, Pointed, Saved, Started
 from nogd.bench.perform import Listener, perform
-from nogd.report.canvas import new_canvas
+from nogd.report.drawing.canvas import new_canvas
 from nogd.report.figure import Drawn, Figure
 
 # -- tasks

@@ -15,11 +15,11 @@ from torch import Generator, Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 import nogd
-from nogd.learner import Learner
+from nogd.engine.objective import Objective
+from nogd.engine.state import State
 from nogd.learners.adam import Adam
 from nogd.learners.sgd import Sgd
-from nogd.objective.objective import Objective
-from nogd.state import State
+from nogd.training.learner import Learner
 
 STEPS = 60
 

@@ -17,12 +17,12 @@ from random_networks import ACTIVATIONS, COMPILED_ACTIVATIONS, HALVES, freezings
 from torch import Tensor, nn
 
 import nogd
-from nogd.doors import make_network
-from nogd.objective.chunks import CHUNK_ELEMENTS
-from nogd.objective.copies import private_copy
-from nogd.objective.losses import BUILT_IN
-from nogd.objective.objective import Objective
-from nogd.objective.space import ParameterSpace
+from nogd.api import make_network
+from nogd.engine.layers.chunks import CHUNK_ELEMENTS
+from nogd.engine.losses import BUILT_IN
+from nogd.engine.modules.copies import private_copy
+from nogd.engine.objective import Objective
+from nogd.engine.space import ParameterSpace
 
 D = torch.float64
 ENGINES = ["compiled", "stack", "chain", "vmap", "loop"]

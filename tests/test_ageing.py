@@ -11,11 +11,11 @@ import pytest
 from click.testing import CliRunner
 from fake_site import OFFERS_COIN_TOSS, Site, fake_site
 
-from nogd import deprecation
 from nogd.cli import main
 from nogd.errors import PluginWarning
 from nogd.hookspecs import hookimpl
-from nogd.plugins import Plugins
+from nogd.plugins import deprecation
+from nogd.plugins.manager import Plugins
 
 NEEDS_NEWER = "Metadata-Version: 2.1\nName: nogd-coin\nVersion: 1.2\nRequires-Dist: nogd{wanted}\n"
 
@@ -122,7 +122,7 @@ def test_the_trace_names_each_call_on_stderr(monkeypatch, setting, traced):
     done = subprocess.run(
         [sys.executable, "-m", "nogd", "list", "losses", "--json"], capture_output=True, text=True, check=True
     )
-    assert ("nogd_losses of nogd.objective [hook]" in done.stderr) == traced
+    assert ("nogd_losses of nogd.engine [hook]" in done.stderr) == traced
     assert ("finish nogd_losses -->" in done.stderr) == traced
     assert json.loads(done.stdout)
 

@@ -20,8 +20,8 @@ from torch.utils.data import DataLoader, Dataset
 
 import nogd
 from nogd.errors import DataError
-from nogd.task import Dataset as DataSet
-from nogd.task import SupervisedTask
+from nogd.problem.task import Dataset as DataSet
+from nogd.problem.task import SupervisedTask
 
 ROWS = 12
 VALUES = np.arange(3.0 * ROWS).reshape(ROWS, 3) - 10

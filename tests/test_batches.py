@@ -8,9 +8,9 @@ import torch
 from torch import Generator, Tensor, nn
 
 import nogd
+from nogd.engine.accounts.meter import BudgetSpent
+from nogd.engine.objective import Objective
 from nogd.learners.batches import BatchState, batch_size, next_rows, used_rows
-from nogd.objective.meter import BudgetSpent
-from nogd.objective.objective import Objective
 
 ROWS = 13
 

@@ -11,14 +11,14 @@ import torch
 from torch import Generator, Tensor, nn
 
 import nogd
-from nogd.metrics import find_metric
-from nogd.objective.black_box import BlackBox
-from nogd.objective.meter import Limit
-from nogd.objective.objective import Objective
-from nogd.objective.space import ParameterSpace
-from nogd.recorder import Recorder
-from nogd.state import from_bytes, to_bytes
-from nogd.training import snapshot, train
+from nogd.engine.accounts.meter import Limit
+from nogd.engine.black_box import BlackBox
+from nogd.engine.objective import Objective
+from nogd.engine.space import ParameterSpace
+from nogd.engine.state import from_bytes, to_bytes
+from nogd.problem.metrics import find_metric
+from nogd.training.loop import snapshot, train
+from nogd.training.recorder import Recorder
 
 D = 4
 
@@ -167,7 +167,7 @@ def objective(box: Box) -> Objective:
 
 @pytest.mark.parametrize("learner", [*LEARNERS[:3], Mean()], ids=str)
 def test_a_resumed_run_calls_for_what_is_left_alone(learner):
-    learner = nogd.names.build(learner)
+    learner = nogd.training.names.build(learner)
     start, whole, saved = torch.full((D,), 2.0), Box(), []
 
     def run(box: Box, checkpoint: bytes | None, keep: bool = False) -> Any:

@@ -18,11 +18,11 @@ import pytest
 from report_data import SKILL, TASKS, Results, make_results
 from target_data import make_measured
 
-from nogd.bench.standing import Standing
-from nogd.report import interim, versus_forms, watch
+from nogd.bench.run_progress import Standing
 from nogd.report.figure import Comparison
-from nogd.report.leaderboard import task_board
-from nogd.report.versus import compare
+from nogd.report.forms import interim, versus_forms, watch
+from nogd.report.numbers.leaderboard import task_board
+from nogd.report.numbers.versus import compare
 
 sync_api = pytest.importorskip(
     "playwright.sync_api", reason="the group 'browser' of pyproject.toml is not installed"

@@ -16,11 +16,11 @@ from random_networks import FEATURES, HALVES, freezings, images, vectors
 from torch import Tensor, nn
 
 import nogd
+from nogd.engine.layers import chain
+from nogd.engine.layers.chain import Chain
+from nogd.engine.layers.chunks import CHUNK_ELEMENTS
+from nogd.engine.objective import Objective
 from nogd.errors import InvalidSetting, NogdWarning
-from nogd.objective import chain
-from nogd.objective.chain import Chain
-from nogd.objective.chunks import CHUNK_ELEMENTS
-from nogd.objective.objective import Objective
 
 D = torch.float64
 

@@ -11,7 +11,7 @@ import pytest
 
 numba = pytest.importorskip("numba")
 
-from nogd.objective import code_cache  # noqa: E402  # it needs numba
+from nogd.engine.compiled import code_cache  # noqa: E402  # it needs numba
 
 
 def twice(x):
@@ -77,7 +77,7 @@ def test_a_change_of_any_source_is_a_change_of_the_code(folder, tmp_path):
 
 
 def test_the_loops_know_all_their_sources():
-    from nogd.objective.loops import code
+    from nogd.engine.compiled.loops import code
 
     names = {source.name for source in code._SOURCES}
     assert {
@@ -92,7 +92,7 @@ def test_the_loops_know_all_their_sources():
     imported = {
         Path(module.__file__)
         for name, module in sys.modules.items()
-        if name.startswith("nogd.objective.loops.") and module.__file__
+        if name.startswith("nogd.engine.compiled.loops.") and module.__file__
     }
     assert imported <= set(code._SOURCES)
 

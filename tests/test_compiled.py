@@ -19,11 +19,12 @@ from hypothesis import strategies as st
 from torch import Generator, Tensor, nn
 
 import nogd
+from nogd.engine.compiled import layout as plan
+from nogd.engine.compiled import scorer as compiled
+from nogd.engine.layers.parts import NotUnderstood
+from nogd.engine.objective import Objective
 from nogd.errors import InvalidSetting
 from nogd.learners.grid_search import GridSearch
-from nogd.objective import compiled, plan
-from nogd.objective.objective import Objective
-from nogd.objective.parts import NotUnderstood
 
 pytest.importorskip("numba")
 
@@ -337,7 +338,7 @@ def test_without_numba_torch_does_it_all(monkeypatch):
 
 COMPILED_BEFOREHAND = """
 import nogd, plain, torch
-from nogd.objective import compiled
+from nogd.engine.compiled import scorer as compiled
 
 found = compiled.kernels()
 found.ready()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from nogd.names import build
-from nogd.plugins import Plugins, PluginSettings
+from nogd.plugins.manager import Plugins, PluginSettings
 from nogd.testing import parametrize_with_checks
+from nogd.training.names import build
 
 BUILT_IN = Plugins(PluginSettings(thirdparty=False))
 # Settings that take another way through a learner's code.

@@ -5,8 +5,8 @@ import pytest
 import sklearn.datasets
 import torch
 
-from nogd.plugins import Plugins
-from nogd.task import Dataset
+from nogd.plugins.manager import Plugins
+from nogd.problem.task import Dataset
 from nogd.tasks import files
 
 SHAPES = {

@@ -14,8 +14,8 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import nogd
-from nogd.objective.noise import block_size, noise
-from nogd.objective.perturbed import _BESIDES
+from nogd.engine.candidates.noise import block_size, noise
+from nogd.engine.candidates.perturbed import _BESIDES
 
 ACTIVATIONS = [nn.ReLU, nn.Tanh, nn.Sigmoid, nn.GELU]
 BLOCK = block_size(torch.device("cpu"))
@@ -77,7 +77,7 @@ def test_scored_as_if_written_out(hidden, activation, kind, count, antithetic, r
     candidates = candidates_of(kind, objective, theta, count, antithetic, rank)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(
-            "nogd.objective.scoring._SMALL", small
+            "nogd.engine.candidates.scoring._SMALL", small
         )  # 0: perturbed layer by layer, however small it is
         losses = objective.losses(candidates)
     assert torch.equal(theta, before)
@@ -201,8 +201,8 @@ def test_what_does_not_fit_is_said(kind):
 @pytest.mark.parametrize("bias", [True, False])
 def test_perturbed_in_pieces_and_pairs(piece, rows, bias, monkeypatch):
     """One row: a pair is scored side by side; 40: one after the other. Small pieces: units by units."""
-    monkeypatch.setattr("nogd.objective.perturbed._PIECE", piece)
-    monkeypatch.setattr("nogd.objective.scoring._SMALL", 0)
+    monkeypatch.setattr("nogd.engine.candidates.perturbed._PIECE", piece)
+    monkeypatch.setattr("nogd.engine.candidates.scoring._SMALL", 0)
     torch.manual_seed(2)
     net = nn.Sequential(nn.Linear(6, 9, bias=bias), nn.Tanh(), nn.Linear(9, 8, bias=bias), nn.ReLU())
     net = net.extend([nn.Linear(8, 7, bias=bias), nn.GELU(), nn.Linear(7, 3, bias=bias)]).double()
@@ -216,7 +216,7 @@ def test_perturbed_in_pieces_and_pairs(piece, rows, bias, monkeypatch):
 
 @pytest.mark.parametrize("small", [0, 1 << 16])
 def test_pairs_need_not_be_numbers(small, monkeypatch):
-    monkeypatch.setattr("nogd.objective.scoring._SMALL", small)
+    monkeypatch.setattr("nogd.engine.candidates.scoring._SMALL", small)
     net, objective = make([4, 6, 3], nn.ReLU, rows=1)
     theta = objective.space.read(net)
     assert objective.losses(nogd.Perturbed(theta, (1,), float("nan"), antithetic=True)).isinf().all()
@@ -266,7 +266,7 @@ class Largest(TorchDispatchMode):
 @pytest.mark.parametrize("kind", ["perturbed", "low-rank"])
 def test_candidates_are_never_written_out(kind, monkeypatch):
     """Neither to be scored nor to be combined; theta itself, to be combined into, is there already."""
-    monkeypatch.setattr("nogd.objective.perturbed._PIECE", BLOCK)
+    monkeypatch.setattr("nogd.engine.candidates.perturbed._PIECE", BLOCK)
     net, objective = make([100, 700, 600, 3], nn.ReLU, rows=4)
     theta = objective.space.read(net)
     candidates = candidates_of(kind, objective, theta, 40 if kind == "low-rank" else 4, False, 2)

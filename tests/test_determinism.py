@@ -16,8 +16,8 @@ from nogd.bench.plan import plan
 from nogd.bench.record import Record
 from nogd.bench.run import execute
 from nogd.hookspecs import hookimpl
-from nogd.plugins import Plugins, PluginSettings, configured
-from nogd.recorder import Recorder
+from nogd.plugins.manager import Plugins, PluginSettings, configured
+from nogd.training.recorder import Recorder
 
 LEARNERS = ["grid-search", "adam,rows=16", "random-search", "hybrid", "sgd+random-search"]
 TASKS = ["iris", "diabetes-ternary", "parity"]

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 import nogd
+from nogd.engine.accounts.meter import BudgetSpent, Limit
+from nogd.engine.black_box import BlackBox
+from nogd.engine.cost import Products
+from nogd.engine.layers.chunks import CHUNK_ELEMENTS
+from nogd.engine.layers.reading import _ELEMENTWISE
+from nogd.engine.objective import Objective
+from nogd.engine.space import ParameterSpace
 from nogd.errors import InvalidSetting, NotDifferentiable
-from nogd.objective.black_box import BlackBox
-from nogd.objective.chunks import CHUNK_ELEMENTS
-from nogd.objective.cost import Products
-from nogd.objective.meter import BudgetSpent, Limit
-from nogd.objective.objective import Objective
-from nogd.objective.reading import _ELEMENTWISE
-from nogd.objective.space import ParameterSpace
 
 ROWS = 9
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 import nogd
 from nogd.errors import DataError, InvalidSetting, NogdWarning, UnknownName, UserError
-from nogd.recorder import keeps_iteration
+from nogd.training.recorder import keeps_iteration
 
 X, Y = plain.data(20, 3)
 

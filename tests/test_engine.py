@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 import nogd
+from nogd.engine.objective import Objective
 from nogd.errors import InvalidSetting, NogdWarning
-from nogd.objective.objective import Objective
 
 D = torch.float64
 ACTIVATIONS = [

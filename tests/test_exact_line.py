@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Generator, nn
 
 import nogd
+from nogd.engine.state import from_bytes, to_bytes
 from nogd.learners.exact_line import ExactLine
-from nogd.state import from_bytes, to_bytes
 
 
 def test_least_squares_are_found():

@@ -18,7 +18,7 @@ from nogd.bench.inline import InlineExecutor
 from nogd.bench.local import LocalExecutor
 from nogd.bench.run import execute
 from nogd.errors import InvalidSetting, PluginError, UnknownName, UserError
-from nogd.plugins import PluginSettings, configured
+from nogd.plugins.manager import PluginSettings, configured
 
 PLUGIN = Path(__file__).with_name("queueing.py")
 SMALL: dict[str, Any] = {"learners": "random-search", "tasks": "iris", "repetitions": 1, "budget": 5}

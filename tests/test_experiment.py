@@ -24,7 +24,7 @@ from nogd.cli.selection import select
 from nogd.errors import UserError
 from nogd.learners.adam import Adam
 from nogd.learners.random_search import RandomSearch
-from nogd.plugins import PluginSettings, configured
+from nogd.plugins.manager import PluginSettings, configured
 from nogd.tasks.classification import Iris
 
 FILE = """

@@ -16,11 +16,11 @@ import torch
 from torch import Generator, Tensor, nn
 
 import nogd
-from nogd.objective.candidates import Candidates
-from nogd.objective.noise import block_size, noise
-from nogd.objective.objective import Objective
-from nogd.objective.scoring import described, score
-from nogd.plugins import Plugins, PluginSettings
+from nogd.engine.candidates.noise import block_size, noise
+from nogd.engine.candidates.scoring import described, score
+from nogd.engine.candidates.sets import Candidates
+from nogd.engine.objective import Objective
+from nogd.plugins.manager import Plugins, PluginSettings
 
 if not torch.cuda.is_available():
     pytest.skip("there is no GPU here", allow_module_level=True)

@@ -20,9 +20,9 @@ from sklearn.datasets import load_diabetes
 from torch import Generator, Tensor, nn
 
 import nogd
+from nogd.engine.compiled import scorer as compiled
+from nogd.engine.layers.parts import NotUnderstood
 from nogd.learners.grid_search import GridSearch
-from nogd.objective import compiled
-from nogd.objective.parts import NotUnderstood
 
 LOSS = Callable[[Tensor, Tensor], Tensor]
 

@@ -17,8 +17,8 @@ from torch import Generator, Tensor
 
 import nogd
 from nogd.bench.audit import Watched, overrun
+from nogd.engine.accounts.meter import Limit
 from nogd.errors import LearnerError
-from nogd.objective.meter import Limit
 
 BUDGET = 12
 

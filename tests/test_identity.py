@@ -17,13 +17,13 @@ from bench_help import Watcher, rows
 from fake_site import Site, fake_site
 
 import nogd
-from nogd import data_files
 from nogd.bench import code
 from nogd.bench.experiment import make_experiment
 from nogd.bench.plan import plan
 from nogd.bench.run import execute
-from nogd.plugins import PluginSettings, configured, plugins
-from nogd.sources import source_version
+from nogd.plugins import data_files
+from nogd.plugins.manager import PluginSettings, configured, plugins
+from nogd.plugins.sources import source_version
 
 LEARNER = """
     from typing import ClassVar

@@ -20,7 +20,7 @@ from nogd.bench import local
 from nogd.bench.events import Finished, Started, Warned
 from nogd.bench.experiment import make_experiment
 from nogd.bench.run import Summary, execute
-from nogd.plugins import PluginSettings, configured
+from nogd.plugins.manager import PluginSettings, configured
 
 MARK = "NOGD_TEST_MARK"
 TIMEOUT = 6

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from torch import Generator, Tensor, nn
 
 import nogd
+from nogd.engine import nogd_losses
+from nogd.engine.losses import BUILT_IN, Loss, find_loss
 from nogd.errors import DataError, InvalidSetting, UnknownName
-from nogd.objective import nogd_losses
-from nogd.objective.losses import BUILT_IN, Loss, find_loss
 
 OF_NUMBERS = ["mse", "mae", "huber", "binary-cross-entropy", "hinge", "zero-one"]
 OF_CLASSES = ["cross-entropy", "hinge", "zero-one"]

@@ -10,11 +10,11 @@ from sklearn import metrics as known
 from torch import Generator
 
 import nogd.tasks
+from nogd.engine.losses import Loss, find_loss
 from nogd.errors import PluginError, UnknownName
 from nogd.hookspecs import hookimpl
-from nogd.metrics import METRICS, Metric, find_metric
-from nogd.objective.losses import Loss, find_loss
-from nogd.plugins import Plugins
+from nogd.plugins.manager import Plugins
+from nogd.problem.metrics import METRICS, Metric, find_metric
 
 RNG = Generator().manual_seed(1)
 LOGITS, CLASSES = torch.randn(90, 4, generator=RNG), torch.randint(4, (90,), generator=RNG)
@@ -103,7 +103,7 @@ class Plugin:
 
 @pytest.fixture(autouse=True)
 def loaded(monkeypatch):
-    monkeypatch.setattr("nogd.plugins.plugins", lambda: Plugins.of(Plugin()))
+    monkeypatch.setattr("nogd.plugins.manager.plugins", lambda: Plugins.of(Plugin()))
 
 
 def test_a_plugins_metric_and_its_loss_as_a_metric():

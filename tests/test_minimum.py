@@ -14,8 +14,8 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
 
 import nogd
+from nogd.engine.objective import Objective
 from nogd.errors import InvalidSetting
-from nogd.objective.objective import Objective
 
 D = torch.float64
 LINEAR_BETWEEN_KINKS = [nn.ReLU, nn.LeakyReLU, nn.Identity, nn.ReLU6, nn.Hardtanh]
@@ -139,7 +139,7 @@ def test_large_inputs_go_block_by_block(monkeypatch):
     theta = plain.read(module)
     objective = nogd.objective(module, x, y)
     whole = [objective.walk(theta.clone()).minimum(k, -2, 2) for k in range(0, objective.D, 11)]
-    monkeypatch.setattr("nogd.objective.minimum.BLOCK_ELEMENTS", 900)
+    monkeypatch.setattr("nogd.engine.walks.minimum.BLOCK_ELEMENTS", 900)
     parts = [objective.walk(theta.clone()).minimum(k, -2, 2) for k in range(0, objective.D, 11)]
     for (value, loss), (other_value, other_loss) in zip(whole, parts, strict=True):
         assert other_value == pytest.approx(value, abs=1e-9)

@@ -22,16 +22,16 @@ from nogd.bench.experiment import make_experiment
 from nogd.bench.perform import Job, Listener, perform
 from nogd.bench.plan import plan
 from nogd.bench.record import CURVE_COLUMNS, Record
+from nogd.engine.accounts.meter import Limit
+from nogd.engine.space import ParameterSpace
+from nogd.engine.state import from_bytes, to_bytes
 from nogd.errors import DataError, InvalidSetting, NogdWarning
 from nogd.learners import nogd_learners
-from nogd.names import build
-from nogd.objective.meter import Limit
-from nogd.objective.space import ParameterSpace
-from nogd.recorder import Recorder
 from nogd.seeds import derive
-from nogd.state import from_bytes, to_bytes
 from nogd.testing.catalogue import checks_for
-from nogd.training import Outcome, snapshot, train
+from nogd.training.loop import Outcome, snapshot, train
+from nogd.training.names import build
+from nogd.training.recorder import Recorder
 
 D = torch.float64
 MODES = ["eval", "train"]

@@ -20,8 +20,8 @@ from nogd.learners.grid_search import GridSearch
 from nogd.learners.hybrid import Hybrid
 from nogd.learners.random_search import RandomSearch
 from nogd.learners.sgd import Sgd
-from nogd.names import as_learner, build, make, parse_setting, written
-from nogd.plugins import PluginSettings, configured
+from nogd.plugins.manager import PluginSettings, configured
+from nogd.training.names import as_learner, build, make, parse_setting, written
 
 
 @pytest.mark.parametrize(

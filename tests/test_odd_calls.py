@@ -15,11 +15,11 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 import nogd
+from nogd.engine.black_box import BlackBox
+from nogd.engine.objective import Objective
+from nogd.engine.space import ParameterSpace
+from nogd.engine.walks.walking import Walk
 from nogd.errors import InvalidSetting
-from nogd.objective.black_box import BlackBox
-from nogd.objective.objective import Objective
-from nogd.objective.space import ParameterSpace
-from nogd.objective.walking import Walk
 
 D = torch.float64
 ENGINES = ["compiled", "stack", "chain", "vmap", "loop"]

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 import nogd
 from nogd import Loss
+from nogd.engine.layers.chunks import CHUNK_ELEMENTS
 from nogd.errors import NogdWarning
-from nogd.objective.chunks import CHUNK_ELEMENTS
 
 ROWS = 20
 X, Y = plain.data(ROWS, 3)
@@ -206,7 +206,7 @@ def test_a_batched_form_is_not_used_where_blocks_would_be_averaged(name):
     with pytest.warns(NogdWarning, match="its batched form, which is given blocks of them, is not used"):
         made = nogd.objective(module, x, y, loss=loss)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nogd.objective.chain.FEWEST_ROWS", 100)
+        patch.setattr("nogd.engine.layers.chain.FEWEST_ROWS", 100)
         patch.setitem(CHUNK_ELEMENTS, "cpu", 300)
         thetas = plain.thetas(3, made.D)
         found = made.losses(nogd.Population(thetas))

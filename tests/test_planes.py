@@ -15,12 +15,12 @@ from report_data import make_results
 from torch.nn.functional import cross_entropy
 
 from nogd.bench.experiment import make_experiment
-from nogd.bench.plane import plane_of
+from nogd.bench.loss_slice import plane_of
 from nogd.bench.results import load_results
 from nogd.bench.run import execute
 from nogd.bench.store import Store
 from nogd.errors import UserError
-from nogd.plugins import plugins
+from nogd.plugins.manager import plugins
 from nogd.report.figure import Comparison
 from nogd.report.figures import paths
 from nogd.seeds import derive

@@ -19,7 +19,7 @@ from fake_site import OFFERS_COIN_TOSS, Site, fake_site
 import nogd.hookspecs
 from nogd.errors import AmbiguousName, InvalidSetting, NogdWarning, PluginWarning
 from nogd.hookspecs import Lazy, hookimpl
-from nogd.plugins import (
+from nogd.plugins.manager import (
     PluginInfo,
     Plugins,
     PluginSettings,
@@ -28,7 +28,7 @@ from nogd.plugins import (
     plugins,
     source_version,
 )
-from nogd.registry import Source
+from nogd.plugins.registry import Source
 
 RAISES = {
     "an exception": "raise ValueError('half\\nbaked')",
@@ -91,7 +91,7 @@ def test_the_built_in_plugins_are_registered_by_the_same_hooks() -> None:
     assert [info.name for info in builtin] == [
         "nogd.learners",
         "nogd.tasks",
-        "nogd.objective",
+        "nogd.engine",
         "nogd.bench",
         "nogd.report",
     ]
@@ -175,10 +175,10 @@ def test_what_lies_beside_a_plugin_replaces_no_other_module(tmp_path: Path) -> N
     (tmp_path / "coin.py").write_text(dedent(OFFERS_COIN_TOSS) + "\nimport wheel_of_fortune, torch\n")
     (tmp_path / "tests.py").write_text(
         "import sys\n"
-        "from nogd.plugins import Plugins, PluginSettings\n"
+        "from nogd.plugins.manager import Plugins, PluginSettings\n"
         f"assert 'coin-toss' in Plugins(PluginSettings(({str(tmp_path / 'coin.py')!r},), thirdparty=True)).learners\n"
         "assert sys.modules['wheel_of_fortune'].X == 1\n"
-        "import torch, json, nogd.learner\n"
+        "import torch, json, nogd.training.learner\n"
         "print(torch.zeros(2).sum().item())\n"
     )
     (tmp_path / "elsewhere").mkdir()
@@ -307,7 +307,7 @@ BROKEN_HOOKS = {
     "is a wrapper": ("def nogd_learners(): return (yield)", "wrapper"),
     "is misspelt": ("def nogd_learnerz(): return []", "did you mean 'nogd_learners'?"),
     "asks for itself": (
-        "def nogd_learners():\n    from nogd.plugins import plugins\n    return list(plugins().learners)",
+        "def nogd_learners():\n    from nogd.plugins.manager import plugins\n    return list(plugins().learners)",
         "cannot ask for the learners",
     ),
 }
@@ -363,7 +363,9 @@ def test_what_a_plugin_prints_stays_out_of_the_results(
 
 
 def test_a_plugin_that_asks_for_names_while_it_is_imported(site: Site) -> None:
-    site.install("nogd-eager", "eager_plugin", "from nogd.plugins import plugins\nplugins().learners\n")
+    site.install(
+        "nogd-eager", "eager_plugin", "from nogd.plugins.manager import plugins\nplugins().learners\n"
+    )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with configured(PluginSettings()) as loaded:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from nogd.report.statistics import ENOUGH_FOR_BOOTSTRAP
+from nogd.report.numbers.statistics import ENOUGH_FOR_BOOTSTRAP
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

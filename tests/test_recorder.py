@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from torch import Generator, nn
 
 import nogd
+from nogd.engine.accounts.meter import Limit
 from nogd.learners.random_search import RandomSearch
-from nogd.names import build
-from nogd.objective.meter import Limit
-from nogd.recorder import ROWS_BY_ITERATION, Recorder, budget_grid, keeps_iteration
-from nogd.training import Outcome, train
+from nogd.training.loop import Outcome, train
+from nogd.training.names import build
+from nogd.training.recorder import ROWS_BY_ITERATION, Recorder, budget_grid, keeps_iteration
 
 CHEAP = 1e-9
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nogd.errors import AmbiguousName, PluginError, UnknownName
-from nogd.registry import Entry, Lazy, Registry, Source, entry_of
+from nogd.plugins.registry import Entry, Lazy, Registry, Source, entry_of
 
 HERE = Source("here", "here", "1.0", "plug = here.plugin")
 THERE = Source("there", location="/tmp/there.py")

@@ -10,10 +10,10 @@ from matplotlib.figure import Figure as Canvas
 from report_data import NO_GRADIENT, make_results
 
 from nogd.errors import UserError
-from nogd.report.curves import Curve
 from nogd.report.figure import Comparison
 from nogd.report.figures import budget_leaders, time_split
-from nogd.report.leading import TIE, leads
+from nogd.report.numbers.curves import Curve
+from nogd.report.numbers.leading import TIE, leads
 
 GRID = np.array([1.0, 10.0, 100.0, 1000.0])
 

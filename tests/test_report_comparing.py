@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from nogd.report.comparing import (
+from nogd.report.numbers.comparing import (
     critical_difference,
     friedman,
     holm,

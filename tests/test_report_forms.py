@@ -15,9 +15,9 @@ from report_data import make_results
 
 from nogd.bench.results import Results
 from nogd.errors import InvalidSetting
-from nogd.report.markdown import code, markdown, plain_text
-from nogd.report.pdf import pdf
-from nogd.report.sheets import bound, table_sheets
+from nogd.report.forms.markdown import code, markdown, plain_text
+from nogd.report.forms.pdf import pdf
+from nogd.report.forms.pdf_pages import bound, table_sheets
 
 HOSTILE = ["<script>alert(1)</script>", "a|b`c", "@everybody", "x" * 200]
 

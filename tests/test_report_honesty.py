@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from report_data import make_results
 
-from nogd.report import verdict
-from nogd.report.board_text import outside_told
 from nogd.report.figure import Comparison
+from nogd.report.forms import verdict
+from nogd.report.forms.board_text import outside_told
 
 LEARNERS = ("adam", "grid-search", "random-search")
 TASKS = ("iris", "wine")

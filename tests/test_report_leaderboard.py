@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 from report_data import NO_GRADIENT, SETTINGS, TASKS, Results, make_results
 
-from nogd.report.board_text import text_leaderboard
 from nogd.report.figure import Comparison
-from nogd.report.finals import final_values
-from nogd.report.groups import groups, unequal_budgets
-from nogd.report.leaderboard import COLUMNS, leaderboard, main_board, other_boards
+from nogd.report.forms.board_text import text_leaderboard
 from nogd.report.names import clean, short_name, short_names
+from nogd.report.numbers.finals import final_values
+from nogd.report.numbers.groups import groups, unequal_budgets
+from nogd.report.numbers.leaderboard import COLUMNS, leaderboard, main_board, other_boards
 
 
 def two_tasks(values: dict[str, list[tuple[float, float]]], status: dict[str, str] | None = None) -> Results:

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report_data import make_results
 
-from nogd.report.canvas import handles
+from nogd.report.drawing.canvas import handles
+from nogd.report.drawing.style import DARK, GREY, IN_COLOUR, LIGHT, MARKERS, THEME, looks, looks_of
 from nogd.report.figure import Comparison
-from nogd.report.look import DARK, GREY, IN_COLOUR, LIGHT, MARKERS, THEME, looks, looks_of
 
 FIXED = json.loads(files("nogd.tasks").joinpath("comparison.json").read_text(encoding="utf-8"))["looks"]
 NAMES = st.lists(st.text(st.characters(codec="utf-8"), min_size=1, max_size=30), unique=True, max_size=80)

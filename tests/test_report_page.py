@@ -23,16 +23,16 @@ from report_data import NO_GRADIENT, SKILL, TASKS, TRACEBACK, Results, make_resu
 
 from nogd.cli.report import report
 from nogd.errors import PluginWarning, StoreError
-from nogd.registry import Entry, Lazy, Source
+from nogd.plugins.registry import Entry, Lazy, Source
 from nogd.report import nogd_figures
-from nogd.report.answers import answers
-from nogd.report.canvas import house_style, log_ticks, short_number
+from nogd.report.drawing.canvas import house_style, log_ticks, short_number
+from nogd.report.drawing.svg import inline_svg
 from nogd.report.figure import Comparison, Drawn, Figure
-from nogd.report.files import save
-from nogd.report.leaderboard import task_board
-from nogd.report.page import drawings, write_report
-from nogd.report.svg import inline_svg
-from nogd.report.verdict import headline
+from nogd.report.forms.answers import answers
+from nogd.report.forms.files import save
+from nogd.report.forms.page import drawings, write_report
+from nogd.report.forms.verdict import headline
+from nogd.report.numbers.leaderboard import task_board
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -47,7 +47,7 @@ VOID = {"meta", "link", "br", "hr", "img", "input", "wbr"}
 
 @dataclass(frozen=True)
 class Plugins:
-    """As much of nogd.plugins.Plugins as the page needs."""
+    """As much of nogd.plugins.manager.Plugins as the page needs."""
 
     figures: Sequence[Entry]
 
@@ -516,7 +516,7 @@ def test_a_page_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch)
 
 def test_the_report_never_imports_torch():
     code = (
-        "import sys, nogd.report, nogd.report.page, nogd.report.leaderboard\n"
+        "import sys, nogd.report, nogd.report.forms.page, nogd.report.numbers.leaderboard\n"
         "from nogd.report import nogd_figures\n"
         "for lazy in nogd_figures(): lazy.load()\n"
         "print('torch' in sys.modules, 'seaborn' in sys.modules)"

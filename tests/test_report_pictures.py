@@ -9,11 +9,11 @@ from picture_data import with_pictures
 from report_data import make_results
 
 from nogd.errors import UserError
-from nogd.report.canvas import house_style
+from nogd.report.drawing.canvas import house_style
+from nogd.report.drawing.regions import CLASS_COLOURS, regions
+from nogd.report.drawing.svg import inline_svg
 from nogd.report.figure import Comparison
 from nogd.report.figures import decision_boundaries
-from nogd.report.regions import CLASS_COLOURS, regions
-from nogd.report.svg import inline_svg
 
 
 def comparison(*names: str, failures=None, repetitions=5, classes=2) -> Comparison:

@@ -9,7 +9,7 @@ from report_data import make_results
 
 from nogd.bench.results import Results
 from nogd.errors import UserError
-from nogd.plugins import Plugins, PluginSettings
+from nogd.plugins.manager import Plugins, PluginSettings
 from nogd.report.figure import choice
 
 BUILT_IN = Plugins(PluginSettings(thirdparty=False))

@@ -10,7 +10,7 @@ from report_data import NO_GRADIENT, make_results
 from nogd.errors import UserError
 from nogd.report.figure import Comparison
 from nogd.report.figures import rank_heat_map
-from nogd.report.ranking import complete_blocks, task_ranks
+from nogd.report.numbers.ranking import complete_blocks, task_ranks
 
 UNEQUAL = {"settings": {"unequal_cost": True}}
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import ecdf, gmean
 
-from nogd.report.running_time import (
+from nogd.report.numbers.running_time import (
     expected_running_time,
     performance_profile,
     profile_score,

@@ -10,16 +10,16 @@ from figure_states import HOSTILE, STATES, state
 from matplotlib.figure import Figure as Canvas
 
 from nogd.errors import UserError
-from nogd.plugins import Plugins, PluginSettings
-from nogd.report.board_text import text_leaderboard
-from nogd.report.canvas import house_style
+from nogd.plugins.manager import Plugins, PluginSettings
+from nogd.report.drawing.canvas import house_style
+from nogd.report.drawing.style import THEME
+from nogd.report.drawing.svg import inline_svg
 from nogd.report.figure import Drawn
-from nogd.report.finals import FAILED, NOT_APPLICABLE
-from nogd.report.look import THEME
-from nogd.report.markdown import markdown
-from nogd.report.notebook import notebook
-from nogd.report.sections import csv_link, loaded
-from nogd.report.svg import inline_svg
+from nogd.report.forms.board_text import text_leaderboard
+from nogd.report.forms.markdown import markdown
+from nogd.report.forms.notebook import notebook
+from nogd.report.forms.sections import csv_link, loaded
+from nogd.report.numbers.finals import FAILED, NOT_APPLICABLE
 
 BUILT_IN = {entry.name: loaded(entry) for entry in Plugins(PluginSettings(thirdparty=False)).figures}
 SENTENCE = re.compile(r"[A-Z][^\n]{10,250}\.")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap, rankdata, trim_mean
 
-from nogd.report.curves import budget_grid, carried_forward
-from nogd.report.statistics import (
+from nogd.report.numbers.curves import budget_grid, carried_forward
+from nogd.report.numbers.statistics import (
     band,
     bootstrap_interval,
     interquartile_mean,

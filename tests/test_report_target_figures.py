@@ -11,8 +11,6 @@ from report_data import NO_GRADIENT, SKILL, TASKS, Results, make_results
 from target_data import frozen_of, make_measured
 
 from nogd.errors import UserError
-from nogd.report.board_text import text_leaderboard, time_text
-from nogd.report.comparing import critical_difference, friedman
 from nogd.report.figure import Comparison
 from nogd.report.figures import (
     critical_differences,
@@ -22,9 +20,11 @@ from nogd.report.figures import (
     sensitivity,
     train_test,
 )
-from nogd.report.pairs import NO_TARGETS, pairs_of
-from nogd.report.ranking import task_ranks
-from nogd.report.sections import draw_sections
+from nogd.report.forms.board_text import text_leaderboard, time_text
+from nogd.report.forms.sections import draw_sections
+from nogd.report.numbers.comparing import critical_difference, friedman
+from nogd.report.numbers.pairs import NO_TARGETS, pairs_of
+from nogd.report.numbers.ranking import task_ranks
 
 UNEQUAL = {"settings": {"unequal_cost": True}}
 CROWD = [*SKILL, *(f"learner-{number:02}" for number in range(24))]

@@ -12,9 +12,9 @@ from pypdf import PdfReader
 from report_data import make_results
 from scipy.stats import mannwhitneyu
 
-from nogd.report import versus_forms
 from nogd.report.figure import Comparison
-from nogd.report.versus import APART, BETTER, OPEN, SAME, WORSE, compare
+from nogd.report.forms import versus_forms
+from nogd.report.numbers.versus import APART, BETTER, OPEN, SAME, WORSE, compare
 
 LEARNERS, TASKS = ["adam", "sgd"], ["iris", "wine"]
 

@@ -15,11 +15,11 @@ from report_data import make_results
 
 from nogd.bench import watch as watch_module
 from nogd.bench.events import Finished, Started
-from nogd.bench.standing import Standing
+from nogd.bench.run_progress import Standing
 from nogd.bench.watch import Watch
 from nogd.report.figure import Comparison
-from nogd.report.interim import coverage
-from nogd.report.watch import PAGE, WatchPage, duration, headline, outlook, render
+from nogd.report.forms.interim import coverage
+from nogd.report.forms.watch import PAGE, WatchPage, duration, headline, outlook, render
 
 SMALL = ("--repetitions", 2, "--forwards", 30, "--jobs", 0)
 
@@ -135,7 +135,7 @@ def test_a_page_that_cannot_be_written_stops_nothing(tmp_path, capsys):
 def test_results_are_read_only_while_that_stays_cheap(tmp_path, monkeypatch):
     monkeypatch.setattr(watch_module, "PERIOD", 0.01)
     read = []
-    monkeypatch.setattr("nogd.report.interim.interim", lambda folder: read.append(folder) or "")
+    monkeypatch.setattr("nogd.report.forms.interim.interim", lambda folder: read.append(folder) or "")
     watch = Watch(Watcher(), WatchPage(tmp_path))
     watch.begin(1, 0)
     time.sleep(0.3)  # far less than a reading may cost of it

@@ -14,14 +14,14 @@ from pydantic import Field, field_validator
 from torch import Generator, Tensor, nn
 
 import nogd
-from nogd.learner import refusal
+from nogd.engine.accounts.meter import Limit
+from nogd.engine.objective import Objective
 from nogd.learners.restarts import LOOK, RestartsState
-from nogd.names import build
-from nogd.objective.meter import Limit
-from nogd.objective.objective import Objective
-from nogd.recorder import Recorder
 from nogd.testing import parametrize_with_checks
-from nogd.training import train
+from nogd.training.learner import refusal
+from nogd.training.loop import train
+from nogd.training.names import build
+from nogd.training.recorder import Recorder
 
 
 @dataclass(kw_only=True)

@@ -15,12 +15,12 @@ import torch
 from torch import Generator, Tensor, nn
 
 import nogd
+from nogd.engine.accounts.meter import Limit
+from nogd.engine.state import from_bytes, to_bytes
 from nogd.errors import InvalidSetting
-from nogd.names import build
-from nogd.objective.meter import Limit
-from nogd.recorder import Recorder, budget_grid
-from nogd.state import from_bytes, to_bytes
-from nogd.training import Outcome, snapshot, train
+from nogd.training.loop import Outcome, snapshot, train
+from nogd.training.names import build
+from nogd.training.recorder import Recorder, budget_grid
 
 
 class NelderMead(nogd.Loop):

@@ -22,7 +22,7 @@ from nogd.bench.plan import plan
 from nogd.bench.record import Record
 from nogd.bench.run import Summary, execute
 from nogd.bench.store import Store
-from nogd.plugins import PluginSettings, configured
+from nogd.plugins.manager import PluginSettings, configured
 
 # Arguments: plugin, experiment file, folder. Says what happens; begins when it is told to.
 HARNESS = """
@@ -30,7 +30,7 @@ import sys
 from pathlib import Path
 from nogd.bench.experiment import make_experiment
 from nogd.bench.run import execute
-from nogd.plugins import PluginSettings, configure
+from nogd.plugins.manager import PluginSettings, configure
 
 class Loud:
     def begin(self, total, done):

@@ -14,8 +14,8 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 import nogd
+from nogd.engine.objective import Objective
 from nogd.errors import InvalidSetting, LearnerError
-from nogd.objective.objective import Objective
 
 
 @dataclass(kw_only=True)

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Generator, nn
 
+from nogd.engine.space import ParameterSpace
 from nogd.errors import InvalidSetting
-from nogd.objective.space import ParameterSpace
 
 
 def test_theta_is_in_the_order_of_named_parameters_row_by_row():

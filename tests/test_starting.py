@@ -21,7 +21,7 @@ from nogd.bench.plan import plan
 from nogd.bench.progress import Bar, Lines
 from nogd.bench.run import execute
 from nogd.bench.sharing import shared_imports
-from nogd.plugins import PluginSettings, configured
+from nogd.plugins.manager import PluginSettings, configured
 
 RUN = ("-m", "nogd", "run", "-l", "random-search", "-t", "iris", "-t", "parity", "--repetitions", 1)
 
@@ -30,7 +30,7 @@ RUN = ("-m", "nogd", "run", "-l", "random-search", "-t", "iris", "-t", "parity",
 STALLS = """
 import sys, time, types
 
-kernels = types.ModuleType("nogd.objective.kernels")
+kernels = types.ModuleType("nogd.engine.compiled.kernels")
 kernels.missing = lambda: [0] if {compiles} else time.sleep(3600)
 kernels.can_be_kept = lambda: True
 kernels.load = lambda real: time.sleep(3600)
@@ -156,7 +156,7 @@ HARNESS_OF_A_SLOW_NURSERY = """
 import socket, subprocess, sys, time
 ours, theirs = socket.socketpair()
 slow = (
-    "import time, nogd.bench.nursery as nursery;"
+    "import time, nogd.bench.fork_server as nursery;"
     "nursery._import_what_all_need = lambda line: (print('importing', flush=True), time.sleep(600));"
     f"nursery.main({theirs.fileno()})"
 )

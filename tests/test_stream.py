@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 import nogd
-from nogd import loading
+from nogd.engine.inputs import loading
 from nogd.errors import DataError, InvalidSetting, NogdWarning, UserError
 
 ROWS = 23

@@ -11,14 +11,14 @@ import torch
 from torch import nn
 
 import nogd.tasks
+from nogd.engine.losses import find_loss
+from nogd.engine.space import ParameterSpace
 from nogd.errors import DataError, PluginError, UnknownName
-from nogd.metrics import METRICS, Metric, find_metric
-from nogd.objective.losses import find_loss
-from nogd.objective.space import ParameterSpace
-from nogd.plugins import Plugins
+from nogd.plugins.manager import Plugins
+from nogd.problem.metrics import METRICS, Metric, find_metric
+from nogd.problem.splits import Split, labels, split
+from nogd.problem.task import Dataset, Problem, SupervisedTask, Task, layers
 from nogd.seeds import derive
-from nogd.splits import Split, labels, split
-from nogd.task import Dataset, Problem, SupervisedTask, Task, layers
 from nogd.tasks.networks import Sign, TernaryLinear, stack
 
 # name: (size of theta, examples of training, validation and test)
@@ -353,7 +353,7 @@ def test_a_data_set_by_name(monkeypatch):
         def nogd_datasets(self):
             return [Moons]
 
-    monkeypatch.setattr("nogd.plugins.plugins", lambda: Plugins.of(Plugin()))
+    monkeypatch.setattr("nogd.plugins.manager.plugins", lambda: Plugins.of(Plugin()))
 
     class Named(MoonsTask):
         dataset = "moons"

@@ -16,12 +16,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import nogd
-from nogd.objective.black_box import BlackBox
-from nogd.objective.ledger import Ledger
-from nogd.objective.meter import BudgetSpent
-from nogd.objective.objective import Objective
-from nogd.objective.space import ParameterSpace
-from nogd.objective.turns import Turns
+from nogd.engine.accounts.ledger import Ledger
+from nogd.engine.accounts.meter import BudgetSpent
+from nogd.engine.black_box import BlackBox
+from nogd.engine.fork_safe_lock import Turns
+from nogd.engine.objective import Objective
+from nogd.engine.space import ParameterSpace
 
 ENGINES = ["compiled", "stack", "chain", "vmap", "loop"]
 ROWS, THREADS, CALLS = 40, 4, 6

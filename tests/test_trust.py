@@ -12,8 +12,8 @@ from fake_site import Site, fake_site
 
 from nogd.bench.results import load_results, load_traces
 from nogd.errors import PluginWarning
-from nogd.plugin_settings import PluginSettings
-from nogd.plugins import configured
+from nogd.plugins.manager import configured
+from nogd.plugins.settings import PluginSettings
 
 LEAVES_A_TRACE = """
     from pathlib import Path

@@ -11,12 +11,12 @@ from nogd.bench.experiment import make_experiment
 from nogd.bench.local import LocalExecutor
 from nogd.bench.plan import plan
 from nogd.bench.run import prepare
+from nogd.engine.losses import find_loss, mse
 from nogd.errors import PluginWarning, UserError
 from nogd.learners.adam import Adam
-from nogd.names import build
-from nogd.objective.losses import find_loss, mse
-from nogd.plugins import Plugins, PluginSettings, configured
+from nogd.plugins.manager import Plugins, PluginSettings, configured
 from nogd.tasks.classification import Iris
+from nogd.training.names import build
 
 TWINS = """
     from typing import ClassVar

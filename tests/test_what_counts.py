@@ -20,8 +20,8 @@ from test_targets import TASK
 import nogd
 from nogd.bench.results import Results, load_results
 from nogd.bench.store import Store
-from nogd.plugins import plugins
-from nogd.report.interim import interim
+from nogd.plugins.manager import plugins
+from nogd.report.forms.interim import interim
 
 PAIR = ("-l", "adam", "-l", "random-search", "-t", "iris")
 SMALL = ("--repetitions", 2, "--jobs", 0, "--no-keep-thetas", "--no-plugins")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import nogd
 from nogd.bench.results import Results
-from nogd.plugins import plugins
+from nogd.plugins.manager import plugins
 
 TASK = "breast-cancer"
 SAME_METHOD = ("random-search,population=4", "random-search,population=128")

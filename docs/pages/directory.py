@@ -5,8 +5,8 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-from nogd.plugins import plugins
-from nogd.registry import KINDS
+from nogd.plugins.manager import plugins
+from nogd.plugins.registry import KINDS
 from pages.markdown import block, code, page, table
 
 INTRO = """

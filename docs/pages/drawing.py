@@ -8,11 +8,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from nogd.bench.results import Results
-from nogd.plugins import plugins
-from nogd.report.canvas import house_style, label_width, name_rows, new_canvas, numbers_at_right, place_axes
+from nogd.plugins.manager import plugins
+from nogd.report.drawing.canvas import (
+    house_style,
+    label_width,
+    name_rows,
+    new_canvas,
+    numbers_at_right,
+    place_axes,
+)
+from nogd.report.drawing.style import DARK, LIGHT
+from nogd.report.drawing.svg import inline_svg
 from nogd.report.figure import Comparison, Drawn
-from nogd.report.look import DARK, LIGHT
-from nogd.report.svg import inline_svg
 
 
 def curves(results: Results, task: str, name: str) -> str:

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from nogd.bench.results import Results
 from nogd.cli.description import Description, describe
-from nogd.plugins import plugins
-from nogd.registry import Entry
+from nogd.plugins.manager import plugins
+from nogd.plugins.registry import Entry
 from pages.comparison import FORWARDS, REPETITIONS, TASK
 from pages.drawing import curves
 from pages.markdown import block, code, folded, page, prose, table

@@ -10,8 +10,8 @@ from pandas import DataFrame
 
 import nogd
 from nogd.bench.results import Results
-from nogd.plugins import plugins
-from nogd.report.canvas import (
+from nogd.plugins.manager import plugins
+from nogd.report.drawing.canvas import (
     handle,
     house_style,
     legend_below,
@@ -20,7 +20,7 @@ from nogd.report.canvas import (
     new_canvas,
     place_axes,
 )
-from nogd.report.look import looks
+from nogd.report.drawing.style import looks
 from pages.comparison import SAME_METHOD, TASK
 from pages.drawing import bars, colours, curves, picture
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nogd.cli.description import describe
-from nogd.plugins import plugins
-from nogd.registry import Entry
+from nogd.plugins.manager import plugins
+from nogd.plugins.registry import Entry
 from pages.markdown import code, page, prose, table
 
 

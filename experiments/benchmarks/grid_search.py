@@ -14,8 +14,8 @@ from sklearn.datasets import load_diabetes
 from torch import Tensor, nn
 
 import nogd
-from nogd.objective import compiled
-from nogd.objective.parts import NotUnderstood
+from nogd.engine.compiled import scorer as compiled
+from nogd.engine.layers.parts import NotUnderstood
 
 Job = Callable[[nn.Module, Tensor, Tensor, int], None]
 POINTS = 100

@@ -17,20 +17,20 @@ from common import REPETITIONS, Row, in_turns, minus, row, write
 from torch import Tensor, nn
 
 import nogd
+from nogd.api import make_network
 from nogd.bench.events import Event, Finished
 from nogd.bench.experiment import Experiment, make_experiment
 from nogd.bench.plan import plan
 from nogd.bench.record import CURVE_COLUMNS, Record, cell_columns
 from nogd.bench.run import execute
 from nogd.bench.store import Store
-from nogd.doors import make_network
-from nogd.objective.copies import private_copy
-from nogd.objective.meter import Limit
-from nogd.objective.network import Network
-from nogd.objective.objective import Objective
-from nogd.objective.space import ParameterSpace
-from nogd.recorder import Recorder
-from nogd.state import State
+from nogd.engine.accounts.meter import Limit
+from nogd.engine.modules.copies import private_copy
+from nogd.engine.network import Network
+from nogd.engine.objective import Objective
+from nogd.engine.space import ParameterSpace
+from nogd.engine.state import State
+from nogd.training.recorder import Recorder
 
 MICROSECONDS, MILLISECONDS = 1e6, 1e3
 CELLS = 40

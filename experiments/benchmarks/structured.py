@@ -18,12 +18,12 @@ from torch import Generator, Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
 import nogd
-from nogd.doors import make_network
-from nogd.objective.copies import private_copy
-from nogd.objective.network import Network
-from nogd.objective.objective import Objective
-from nogd.objective.scoring import score
-from nogd.objective.space import ParameterSpace
+from nogd.api import make_network
+from nogd.engine.candidates.scoring import score
+from nogd.engine.modules.copies import private_copy
+from nogd.engine.network import Network
+from nogd.engine.objective import Objective
+from nogd.engine.space import ParameterSpace
 
 MICROSECONDS, GIGA, MEGA = 1e6, 1e9, 1e6
 WIDE, ROWS_WIDE, VALUES = (784, 256, 10), 1_024, 100

@@ -13,9 +13,9 @@ import nogd
 from nogd.bench.experiment import make_experiment
 from nogd.bench.progress import Silent
 from nogd.bench.run import execute
-from nogd.bench.standing import Standing
+from nogd.bench.run_progress import Standing
 from nogd.bench.watch import Watch
-from nogd.report.watch import WatchPage
+from nogd.report.forms.watch import WatchPage
 
 
 def main() -> None:

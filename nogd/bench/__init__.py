@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nogd.hookspecs import hookimpl
-from nogd.registry import Lazy
+from nogd.plugins.registry import Lazy
 
 
 @hookimpl

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from nogd.learner import Learner
+from nogd.training.learner import Learner
 
 
 @dataclass(frozen=True)

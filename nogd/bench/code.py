@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from nogd.bench.fingerprint import Fingerprint, fingerprint, is_installed_file
-from nogd.data_files import named_files
-from nogd.discovery import normalised
-from nogd.learner import Learner
-from nogd.names import inner_learners
-from nogd.parsing import parsed
-from nogd.plugins import plugins
-from nogd.registry import Registry, Source
-from nogd.sources import RESULTS_VERSION, check_sum, editable_folder, source_files, source_version
-from nogd.task import Task
+from nogd.plugins.data_files import named_files
+from nogd.plugins.discovery import normalised
+from nogd.plugins.manager import plugins
+from nogd.plugins.parsing import parsed
+from nogd.plugins.registry import Registry, Source
+from nogd.plugins.sources import RESULTS_VERSION, check_sum, editable_folder, source_files, source_version
+from nogd.problem.task import Task
+from nogd.training.learner import Learner
+from nogd.training.names import inner_learners
 
 Code = frozenset[str]  # such as "nogd results 1", "acme-learners 1.4", "mine 0+src.1a2b3c4d"
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from nogd.bench.schema import REAL, RUN_COLUMNS
 from nogd.bench.store import Store, Stored
-from nogd.reference import frozen_entry
+from nogd.problem.reference import frozen_entry
 
 _KEYS = ["learner", "task", "repetition"]
 

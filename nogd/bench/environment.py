@@ -13,9 +13,9 @@ from typing import Any
 
 import psutil
 
-from nogd.distributions import how_it_came
-from nogd.isolation import Failure, attempt
-from nogd.plugins import PluginInfo, plugins, source_version
+from nogd.plugins.distributions import how_it_came
+from nogd.plugins.isolation import Failure, attempt
+from nogd.plugins.manager import PluginInfo, plugins, source_version
 
 _PACKAGES = ("nogd", "torch", "numpy", "numba", "scikit-learn", "scipy", "pydantic", "pluggy")
 

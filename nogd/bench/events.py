@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from nogd.bench.cell import Cell
 from nogd.bench.record import Record
 from nogd.errors import InvalidSetting
-from nogd.spelling import spelled_settings
+from nogd.training.spelling import spelled_settings
 
 if TYPE_CHECKING:
     from nogd.bench.perform import Job

@@ -9,8 +9,8 @@ from typing import Any
 from nogd.bench.allowance import cores
 from nogd.bench.events import OF_THE_HARNESS, Executor
 from nogd.errors import InvalidSetting, PluginError
-from nogd.names import made_of, name_and_settings, refuse_unknown
-from nogd.plugins import plugins
+from nogd.plugins.manager import plugins
+from nogd.training.names import made_of, name_and_settings, refuse_unknown
 
 Choice = str | Executor | type[Executor]
 """An executor as users give it: "ray,address=auto", an object, or a class."""

@@ -14,11 +14,11 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, InstanceOf, ValidationError, model_validator
 
 from nogd.bench.events import Executor
+from nogd.engine.accounts.meter import Budget
 from nogd.errors import InvalidSetting, did_you_mean
-from nogd.learner import Learner
-from nogd.names import build, first_complaint, written
-from nogd.objective.meter import Budget
-from nogd.task import Task
+from nogd.problem.task import Task
+from nogd.training.learner import Learner
+from nogd.training.names import build, first_complaint, written
 
 
 class Entry(BaseModel):

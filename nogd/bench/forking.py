@@ -16,7 +16,7 @@ from typing import IO, Any
 
 import psutil
 
-from nogd.bench.nursery import COMPILING, NUMBER, READY
+from nogd.bench.fork_server import COMPILING, NUMBER, READY
 from nogd.errors import ProcessError
 
 # How long the nursery may take to end its workers before it is ended itself; to answer; and to import or compile.
@@ -36,7 +36,7 @@ class Nursery:
         self._line = ours
         entries: Sequence[object] = sys.path
         path = [entry for entry in entries if isinstance(entry, str)]  # an import looks at no others
-        start = f"import sys; sys.path[:] = {path!r}; from nogd.bench.nursery import main; main({theirs.fileno()})"
+        start = f"import sys; sys.path[:] = {path!r}; from nogd.bench.fork_server import main; main({theirs.fileno()})"
         counts = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
         with theirs, ExitStack() as undone:
             undone.enter_context(ours)

@@ -28,8 +28,8 @@ from nogd.bench.run import Progress, execute
 from nogd.bench.store import Store
 from nogd.bench.targets import descent, freeze_targets
 from nogd.errors import InvalidSetting, StoreError
-from nogd.reference import reference_file
-from nogd.task import Task
+from nogd.problem.reference import reference_file
+from nogd.problem.task import Task
 
 REPETITIONS = 15
 

@@ -25,18 +25,18 @@ from nogd.bench.events import (
     Started,
     Warned,
 )
+from nogd.bench.fork_servers import Nurseries
 from nogd.bench.forking import Nursery
 from nogd.bench.intake import point_from, received
 from nogd.bench.last_words import cause_of, end_of
 from nogd.bench.line import Ended, HarnessEnd
 from nogd.bench.memory import took_more
-from nogd.bench.nurseries import Nurseries
 from nogd.bench.perform import Job
 from nogd.bench.record import Record, lost_record
 from nogd.bench.system import kill_group, resident_bytes, takes_more
 from nogd.bench.wire import Unusable
 from nogd.bench.wording import MOST, tidy
-from nogd.plugins import plugins
+from nogd.plugins.manager import plugins
 
 # How often the memory of workers is looked at; reading it takes 0.1 ms.
 _WATCH_SECONDS = 0.1

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from nogd.objective.losses import Loss
-from nogd.objective.network import Network
-from nogd.objective.objective import Objective
-from nogd.task import Metric, Problem, Split
+from nogd.engine.losses import Loss
+from nogd.engine.network import Network
+from nogd.engine.objective import Objective
+from nogd.problem.task import Metric, Problem, Split
 
 _NAMES = {"train": ("loss", "metric"), "validation": ("validation_loss", "validation_metric")}
 _NAMES["test"] = ("test_loss", "test_metric")

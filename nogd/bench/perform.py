@@ -16,32 +16,32 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from nogd.api import make_network
 from nogd.bench.audit import Watched, overrun
-from nogd.bench.belongings import given_back, seed_generators
 from nogd.bench.cell import Cell
+from nogd.bench.decision_grid import portrait
+from nogd.bench.loss_slice import Survey
 from nogd.bench.measure import ScoreMeasure, SplitMeasure, measure_for
 from nogd.bench.memory import peak_megabytes, reset_peak
-from nogd.bench.path import Path, is_small
-from nogd.bench.plane import Survey
-from nogd.bench.portrait import portrait
+from nogd.bench.process_state import given_back, seed_generators
 from nogd.bench.record import Arrays, Record, cell_columns, curve_table, lost_record
+from nogd.bench.trajectory import Path, is_small
 from nogd.bench.wire import LARGEST_PART
-from nogd.device import find_device
-from nogd.doors import make_network
+from nogd.engine.accounts.meter import Budget
+from nogd.engine.black_box import BlackBox
+from nogd.engine.candidates.sets import Population
+from nogd.engine.device import find_device
+from nogd.engine.modules.mode import checked_mode
+from nogd.engine.network import Network
+from nogd.engine.objective import Objective
+from nogd.engine.space import ParameterSpace
+from nogd.engine.state import State, from_bytes, to_bytes
 from nogd.errors import InvalidSetting, LearnerError, NogdWarning, in_words
-from nogd.learner import Learner, refusal
-from nogd.objective.black_box import BlackBox
-from nogd.objective.candidates import Population
-from nogd.objective.meter import Budget
-from nogd.objective.mode import checked_mode
-from nogd.objective.network import Network
-from nogd.objective.objective import Objective
-from nogd.objective.space import ParameterSpace
-from nogd.recorder import Point, Recorder, budget_grid
+from nogd.problem.task import Problem, Task
 from nogd.seeds import derive
-from nogd.state import State, from_bytes, to_bytes
-from nogd.task import Problem, Task
-from nogd.training import Outcome, snapshot, train
+from nogd.training.learner import Learner, refusal
+from nogd.training.loop import Outcome, snapshot, train
+from nogd.training.recorder import Point, Recorder, budget_grid
 
 
 @dataclass(frozen=True)

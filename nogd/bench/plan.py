@@ -10,14 +10,14 @@ from pydantic import ValidationError
 from nogd.bench.cell import Cell, identity
 from nogd.bench.code import Code, CodeReader
 from nogd.bench.experiment import Entry, Experiment
+from nogd.engine.accounts.meter import Budget
+from nogd.engine.modules.mode import checked_mode
 from nogd.errors import InvalidSetting, NogdWarning, PluginError
-from nogd.learner import Learner, Sequence
-from nogd.names import build, first_complaint, written
-from nogd.objective.meter import Budget
-from nogd.objective.mode import checked_mode
-from nogd.plugins import plugins
-from nogd.registry import Registry
-from nogd.task import Task
+from nogd.plugins.manager import plugins
+from nogd.plugins.registry import Registry
+from nogd.problem.task import Task
+from nogd.training.learner import Learner, Sequence
+from nogd.training.names import build, first_complaint, written
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from nogd.bench.plan import Planned, plan
 from nogd.bench.record import CURVE_COLUMNS, FAILED, Record
 from nogd.bench.store import Store
 from nogd.errors import InvalidSetting, UnknownName
-from nogd.names import as_learner
-from nogd.plugins import plugins
+from nogd.plugins.manager import plugins
+from nogd.training.names import as_learner
 
 _SECONDS = CURVE_COLUMNS.index("seconds")
 

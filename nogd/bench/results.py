@@ -50,19 +50,19 @@ class Results:
     @property
     def leaderboard(self) -> pd.DataFrame:
         """One row a learner, best first."""
-        from nogd.report.leaderboard import leaderboard
+        from nogd.report.numbers.leaderboard import leaderboard
 
         return leaderboard(self.runs, self.curves, self.meta, self.reached)
 
     def figures(self) -> dict[str, Canvas]:
         """The figures of the report, by name; matplotlib's, to show or save."""
-        from nogd.report.page import drawings
+        from nogd.report.forms.page import drawings
 
         return drawings(self)
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """The leaderboard and the data behind each figure, by the figure's name."""
-        from nogd.report.notebook import tables
+        from nogd.report.forms.notebook import tables
 
         return tables(self)
 
@@ -73,7 +73,7 @@ class Results:
         `ax.legend()` works. options: what the figure can be asked for, such as `task`. Raises UserError for a name or
         option that does not exist, and for a table, which has no picture.
         """
-        from nogd.report.plotting import plot
+        from nogd.report.forms.plotting import plot
 
         return plot(self, name, ax, options)
 
@@ -82,17 +82,17 @@ class Results:
 
         Returns the folder.
         """
-        from nogd.report.files import save
+        from nogd.report.forms.files import save
 
         return save(self, Path(folder))
 
     def _repr_html_(self) -> str:
-        from nogd.report.notebook import notebook
+        from nogd.report.forms.notebook import notebook
 
         return notebook(self)
 
     def __repr__(self) -> str:
-        from nogd.report.board_text import text_leaderboard
+        from nogd.report.forms.board_text import text_leaderboard
 
         return text_leaderboard(self)
 

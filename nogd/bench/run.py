@@ -20,12 +20,12 @@ from nogd.bench.local import LocalExecutor
 from nogd.bench.perform import Job
 from nogd.bench.plan import Planned, plan
 from nogd.bench.record import TRIED_AGAIN, Record, lost_record
+from nogd.bench.slicing import survey_planes
 from nogd.bench.store import Store
-from nogd.bench.survey import survey_planes
 from nogd.bench.wire import Unusable
-from nogd.device import find_device
-from nogd.plugins import plugins
-from nogd.reference import reference_file
+from nogd.engine.device import find_device
+from nogd.plugins.manager import plugins
+from nogd.problem.reference import reference_file
 
 if TYPE_CHECKING:
     from nogd.bench.results import Results

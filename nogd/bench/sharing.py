@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from nogd.bench.perform import Job
-from nogd.parsing import parsed
+from nogd.plugins.parsing import parsed
 
 # What may be imported before a fork (neither starts threads), and what of it most who import it use.
 SHARED = {"pandas": "pandas", "scipy": "scipy.optimize", "sklearn": "sklearn.datasets"}

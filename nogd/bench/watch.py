@@ -13,7 +13,7 @@ from nogd.bench.events import Event, Finished, Started
 from nogd.bench.progress import complaint
 from nogd.bench.record import FAILED
 from nogd.bench.run import Progress
-from nogd.bench.standing import Standing
+from nogd.bench.run_progress import Standing
 
 PERIOD = 5.0
 """Seconds between two writings of the page."""
@@ -25,7 +25,7 @@ _COMPLAINTS = 20
 
 
 class Page(Protocol):
-    """What shows how a run stands, such as `nogd.report.watch.WatchPage`."""
+    """What shows how a run stands, such as `nogd.report.forms.watch.WatchPage`."""
 
     def write(self, standing: Standing) -> None:
         """Show this, with the results as they were when last read. Cheap."""

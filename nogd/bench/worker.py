@@ -20,7 +20,7 @@ from nogd.bench.record import Record
 from nogd.bench.system import has_children
 from nogd.bench.wording import MOST, tidy
 from nogd.errors import in_words
-from nogd.plugins import PluginSettings, configure, plugins
+from nogd.plugins.manager import PluginSettings, configure, plugins
 
 # What goes over the line to the harness: the number of the job, one of these, and a value.
 POINT, CHECKPOINT, WARNING, RECORD, FAILED = "point", "checkpoint", "warning", "record", "failed"

@@ -18,13 +18,13 @@ MODULES = (
     "numpy",
     "pandas",
     "nogd.bench.results",
-    "nogd.report.board_text",
+    "nogd.report.forms.board_text",
     "scipy.special",
     "scipy.optimize",
     "scipy.stats",
     "matplotlib.figure",
     "seaborn",
-    "nogd.report.page",
+    "nogd.report.forms.page",
     "matplotlib.backends.backend_svg",
 )
 

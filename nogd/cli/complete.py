@@ -33,7 +33,7 @@ def learners(context: click.Context, _parameter: click.Parameter, typed: str) ->
 
 def _known(context: click.Context, kind: str) -> list[CompletionItem]:
     from nogd.cli.options import plugin_settings
-    from nogd.plugins import configured
+    from nogd.plugins.manager import configured
 
     with warnings.catch_warnings(), configured(plugin_settings(context.find_root())) as plugins:
         warnings.simplefilter("ignore")  # a warning would land in the middle of what is being typed

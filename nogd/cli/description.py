@@ -13,8 +13,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from nogd.cli.table import paragraph, table
 from nogd.errors import PluginError
-from nogd.isolation import Failure, attempt
-from nogd.registry import Entry
+from nogd.plugins.isolation import Failure, attempt
+from nogd.plugins.registry import Entry
 
 _LIMITS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "multiple_of": "a multiple of"}
 _LENGTHS = {"min_length": "length >=", "max_length": "length <="}

@@ -13,7 +13,7 @@ from nogd.cli.options import IN_ONE_LINE, command_name, declared, hoist, plugin_
 from nogd.errors import PluginError, UnknownName, did_you_mean
 
 if TYPE_CHECKING:
-    from nogd.registry import Entry, Registry
+    from nogd.plugins.registry import Entry, Registry
 
 
 class LazyGroup(click.Group):
@@ -87,14 +87,14 @@ class LazyGroup(click.Group):
 
     def registry(self, ctx: click.Context) -> Registry:
         """All commands, those of plugins not imported yet; a plugin's twin of a built-in one is warned about."""
-        from nogd.registry import Registry, warn_of_twins
+        from nogd.plugins.registry import Registry, warn_of_twins
 
         known = Registry("command", [*self._own_entries(), *_added_commands(ctx)])
         warn_of_twins(known)
         return known
 
     def _own_entries(self) -> Iterator[Entry]:
-        from nogd.registry import Entry, Lazy, Source
+        from nogd.plugins.registry import Entry, Lazy, Source
 
         nogd = Source("nogd.cli", "nogd", builtin=True)
         for name, (target, summary) in self.static.items():
@@ -102,8 +102,8 @@ class LazyGroup(click.Group):
 
 
 def _added_commands(ctx: click.Context) -> list[Entry]:
-    from nogd.discovery import COMMANDS, installed_plugins
-    from nogd.registry import Entry, Lazy
+    from nogd.plugins.discovery import COMMANDS, installed_plugins
+    from nogd.plugins.registry import Entry, Lazy
 
     settings = plugin_settings(ctx)
     if not settings.thirdparty:

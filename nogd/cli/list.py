@@ -11,8 +11,8 @@ from nogd.cli.table import table, terminal_width
 from nogd.errors import did_you_mean
 
 if TYPE_CHECKING:
-    from nogd.plugins import PluginInfo, Plugins
-    from nogd.registry import Entry, Registry
+    from nogd.plugins.manager import PluginInfo, Plugins
+    from nogd.plugins.registry import Entry, Registry
 
 KINDS = {  # what is asked for -> the kind of registry
     "learners": "learner",
@@ -57,7 +57,7 @@ def _begun(_context: click.Context, _parameter: click.Parameter, typed: str) -> 
 )
 def list_names(kind: str, as_json: bool, verbose: bool) -> None:
     """List what there is of a KIND: learners, tasks, datasets, plugins, executors, figures, losses or metrics."""
-    from nogd.plugins import plugins
+    from nogd.plugins.manager import plugins
 
     rows, text = _plugins(plugins(), verbose) if kind == "plugins" else _entries(plugins(), KINDS[kind])
     click.echo(json.dumps(rows, indent=2, ensure_ascii=False) if as_json else text)
@@ -98,8 +98,8 @@ def _plugins(plugins: Plugins, verbose: bool) -> tuple[list[dict[str, Any]], str
 
 def _origin(info: PluginInfo) -> tuple[str, str]:
     """How a plugin came here and where its files are; a broken one may not know."""
-    from nogd.distributions import files_of, how_it_came
-    from nogd.isolation import Failure, attempt
+    from nogd.plugins.distributions import files_of, how_it_came
+    from nogd.plugins.isolation import Failure, attempt
 
     found = attempt(lambda: (how_it_came(info.source), files_of(info.source) or ""))
     return ("unknown", "") if isinstance(found, Failure) else found

@@ -59,7 +59,7 @@ def new(kind: Kind, name: str, parent: Path, licence: str, author: str | None) -
 def _refuse_taken(kind: Kind, name: str) -> None:
     """A name that is in use here already would have to be written with its package for ever."""
     from nogd.errors import InvalidSetting
-    from nogd.plugins import plugins
+    from nogd.plugins.manager import plugins
 
     registry = plugins().registry(kind)
     if name in registry:

@@ -11,7 +11,7 @@ from nogd import __version__
 from nogd.errors import InvalidSetting
 
 if TYPE_CHECKING:
-    from nogd.plugin_settings import PluginSettings
+    from nogd.plugins.settings import PluginSettings
 
 WITH_VALUE = ("--plugin", "--no-plugin")
 FLAGS = ("--no-plugins", "--debug", "--version")
@@ -72,7 +72,7 @@ def _value(option: str, value: str | None) -> str:
 
 def plugin_settings(context: click.Context) -> PluginSettings:
     """What the global options say about plugins; raises InvalidSetting where they contradict each other."""
-    from nogd.plugin_settings import PluginSettings
+    from nogd.plugins.settings import PluginSettings
 
     chosen = context.params
     if chosen.get("no_plugins") and chosen.get("plugin"):
@@ -87,7 +87,7 @@ def plugin_settings(context: click.Context) -> PluginSettings:
 @click.pass_context
 def use_plugins(context: click.Context, /, **_options: object) -> None:
     """Make these plugins the process's own until the command ends."""
-    from nogd.plugins import configured
+    from nogd.plugins.manager import configured
 
     context.with_resource(configured(plugin_settings(context)))
 

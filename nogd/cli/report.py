@@ -31,7 +31,7 @@ def report(folder: Path, other: Path | None, kind: str) -> None:
     With two folders: what changed from the first to the second, and whether that is beyond chance; it is written into
     the second.
     """
-    from nogd.report.forms import write_form, write_versus  # heavy: only when the command runs
+    from nogd.report.forms.writing import write_form, write_versus  # heavy: only when the command runs
 
     if other is None:
         click.echo(write_form(_checked(folder), kind))

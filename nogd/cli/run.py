@@ -180,7 +180,7 @@ def _progress(out: Path, watch: bool) -> Callable[[], Progress]:
     if not watch:
         return _terminal
     from nogd.bench.watch import Watch
-    from nogd.report.watch import WatchPage
+    from nogd.report.forms.watch import WatchPage
 
     page = WatchPage(out)
     click.echo(f"Watch it in {page.path}", err=True)
@@ -197,8 +197,8 @@ def _report(out: Path, asked: Collection[str]) -> None:
     """The comparison of all that the folder holds by now, marked where this call asked for a part of it only."""
     with _importing():
         from nogd.bench.results import load_results
-        from nogd.report.board_text import text_leaderboard
-        from nogd.report.freshness import update_report
+        from nogd.report.forms.board_text import text_leaderboard
+        from nogd.report.forms.freshness import update_report
 
     results = load_results(out)
     click.echo(text_leaderboard(results, asked=asked))

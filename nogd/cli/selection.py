@@ -9,8 +9,9 @@ from typing import Any
 from nogd.bench.experiment import Entry, Experiment, make_experiment
 from nogd.bench.plan import usable
 from nogd.errors import InvalidSetting, did_you_mean
-from nogd.learner import Learner, Sequence
-from nogd.names import (
+from nogd.plugins.manager import plugins
+from nogd.training.learner import Learner, Sequence
+from nogd.training.names import (
     build,
     changed_within,
     class_of,
@@ -19,7 +20,6 @@ from nogd.names import (
     parse_setting,
     written,
 )
-from nogd.plugins import plugins
 
 _LIMITS = ("forwards", "evaluations", "seconds", "iterations")
 

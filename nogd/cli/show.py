@@ -9,11 +9,11 @@ import click
 
 from nogd.cli import complete
 from nogd.cli.table import terminal_width
-from nogd.registry import KINDS
+from nogd.plugins.registry import KINDS
 
 if TYPE_CHECKING:
-    from nogd.plugins import Plugins
-    from nogd.registry import Entry
+    from nogd.plugins.manager import Plugins
+    from nogd.plugins.registry import Entry
 
 
 EXAMPLES = """\b
@@ -36,7 +36,7 @@ def show(name: str, as_json: bool) -> None:
     network, loss, metric, budget, and why it is here. Of an executor: its settings.
     """
     from nogd.cli.description import describe
-    from nogd.plugins import plugins
+    from nogd.plugins.manager import plugins
 
     described = [describe(entry) for entry in find_all(plugins(), name)]
     if as_json:

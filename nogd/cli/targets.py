@@ -11,7 +11,7 @@ import click
 from nogd.cli import complete
 
 if TYPE_CHECKING:
-    from nogd.task import Task
+    from nogd.problem.task import Task
 
 EPILOG = """\b
 Examples:
@@ -75,7 +75,7 @@ def freeze(
     """
     from nogd.bench.freeze import file_of, freeze
     from nogd.bench.progress import terminal
-    from nogd.reference import write_entries
+    from nogd.problem.reference import write_entries
 
     chosen = _chosen(everything, tasks, again)
     files = {name: file_of(task) for name, task in chosen.items()}  # before hours of work, not after
@@ -92,7 +92,7 @@ def _chosen(everything: bool, names: tuple[str, ...], again: bool) -> dict[str, 
     """The tasks to freeze; raises InvalidSetting where nothing is chosen, or all of it is frozen already."""
     from nogd.bench.plan import usable
     from nogd.errors import InvalidSetting, NogdWarning
-    from nogd.plugins import plugins
+    from nogd.plugins.manager import plugins
 
     if everything == bool(names):
         raise InvalidSetting("give either tasks (-t) or --all.")

@@ -10,11 +10,11 @@ import torch
 from pydantic import Field
 from torch import Generator, Tensor
 
-from nogd.learner import Learner
+from nogd.engine.objective import Objective
+from nogd.engine.state import State
 from nogd.learners.batches import BatchState, batch_size, next_rows, used_rows
 from nogd.learners.plateau import Plateau
-from nogd.objective.objective import Objective
-from nogd.state import State
+from nogd.training.learner import Learner
 
 
 @dataclass(kw_only=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from nogd.objective.objective import Objective
-from nogd.state import State
+from nogd.engine.objective import Objective
+from nogd.engine.state import State
 
 
 @dataclass(kw_only=True)

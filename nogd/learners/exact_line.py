@@ -10,9 +10,9 @@ import torch
 from pydantic import Field
 from torch import Generator, Tensor
 
-from nogd.learner import Learner
-from nogd.objective.objective import Objective
-from nogd.state import State
+from nogd.engine.objective import Objective
+from nogd.engine.state import State
+from nogd.training.learner import Learner
 
 
 @dataclass(kw_only=True)

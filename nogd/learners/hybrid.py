@@ -8,10 +8,10 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Generator, Tensor
 
-from nogd.learner import Learner, Sequence, refusal
-from nogd.names import InnerLearner, build
-from nogd.objective.objective import Objective
-from nogd.state import State
+from nogd.engine.objective import Objective
+from nogd.engine.state import State
+from nogd.training.learner import Learner, Sequence, refusal
+from nogd.training.names import InnerLearner, build
 
 
 class Hybrid(Learner):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from nogd.state import State
+from nogd.engine.state import State
 
 FACTOR, PATIENCE, THRESHOLD, LEAST_CHANGE = 0.1, 5, 1e-4, 1e-8
 

@@ -11,14 +11,14 @@ import torch
 from pydantic import Field
 from torch import Generator, Tensor
 
+from nogd.engine.accounts.meter import Limit
+from nogd.engine.candidates.sets import Population
+from nogd.engine.objective import Objective
+from nogd.engine.state import State, has_ended
 from nogd.errors import InvalidSetting
-from nogd.helpers import default_population
-from nogd.learner import Learner, refusal
-from nogd.names import InnerLearner, build, make
-from nogd.objective.candidates import Population
-from nogd.objective.meter import Limit
-from nogd.objective.objective import Objective
-from nogd.state import State, has_ended
+from nogd.training.helpers import default_population
+from nogd.training.learner import Learner, refusal
+from nogd.training.names import InnerLearner, build, make
 
 # A run behind the first is scored once in so many of its forwards, which costs 2 %.
 LOOK = 50

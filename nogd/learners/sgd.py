@@ -8,10 +8,10 @@ from typing import ClassVar, cast
 from pydantic import Field
 from torch import Generator, Tensor
 
-from nogd.learner import Learner
+from nogd.engine.objective import Objective
+from nogd.engine.state import State
 from nogd.learners.batches import BatchState, batch_size, next_rows, used_rows
-from nogd.objective.objective import Objective
-from nogd.state import State
+from nogd.training.learner import Learner
 
 
 @dataclass(kw_only=True)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
     from pandas import DataFrame
 
-    from nogd.report.leaderboard import Board
+    from nogd.report.numbers.leaderboard import Board
 
 
 Arrays: TypeAlias = "Mapping[str, np.ndarray[Any, Any]]"
@@ -86,15 +86,15 @@ class Comparison:
 
     @cached_property
     def finals(self) -> DataFrame:
-        """What every applicable run ended with; see `nogd.report.finals`."""
-        from nogd.report.finals import final_values  # pandas: not before a report is drawn
+        """What every applicable run ended with; see `nogd.report.numbers.finals`."""
+        from nogd.report.numbers.finals import final_values  # pandas: not before a report is drawn
 
         return final_values(self.runs, self.curves)
 
     @cached_property
     def board(self) -> Board:
         """The leaderboard."""
-        from nogd.report.leaderboard import main_board
+        from nogd.report.numbers.leaderboard import main_board
 
         return main_board(self)
 

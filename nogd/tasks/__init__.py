@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nogd.hookspecs import hookimpl
-from nogd.registry import Lazy
+from nogd.plugins.registry import Lazy
 
 _DATASETS = (
     Lazy(
@@ -94,5 +94,6 @@ def nogd_tasks() -> Sequence[Lazy]:
 def nogd_metrics() -> Sequence[Lazy]:
     """The built-in metrics."""
     return [
-        Lazy(name, f"nogd.metrics:{name.replace('-', '_')}", summary) for name, summary in _METRICS.items()
+        Lazy(name, f"nogd.problem.metrics:{name.replace('-', '_')}", summary)
+        for name, summary in _METRICS.items()
     ]

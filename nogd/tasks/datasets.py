@@ -8,8 +8,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from nogd.problem.task import Dataset
 from nogd.seeds import derive
-from nogd.task import Dataset
 from nogd.tasks.files import Numbers, bundled
 
 

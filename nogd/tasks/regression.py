@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from torch import nn
 
-from nogd.objective.space import Bounds
-from nogd.task import Dataset, SupervisedTask
+from nogd.engine.space import Bounds
+from nogd.problem.task import Dataset, SupervisedTask
 from nogd.tasks.datasets import Diabetes as DiabetesData
 from nogd.tasks.networks import UNIT_BOX, TernaryLinear, stack, uniform
 

@@ -9,11 +9,11 @@ import torch
 from pydantic import Field
 from torch import Generator, Tensor, nn
 
-from nogd.learner import Learner
-from nogd.objective.candidates import Population
-from nogd.objective.objective import Objective
-from nogd.state import State
-from nogd.task import Dataset, SupervisedTask
+from nogd.engine.candidates.sets import Population
+from nogd.engine.objective import Objective
+from nogd.engine.state import State
+from nogd.problem.task import Dataset, SupervisedTask
+from nogd.training.learner import Learner
 
 
 @dataclass(kw_only=True)

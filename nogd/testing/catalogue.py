@@ -9,10 +9,10 @@ from typing import Any
 
 from nogd.bench.events import Executor
 from nogd.errors import InvalidSetting, UnknownName, did_you_mean
-from nogd.learner import Learner
+from nogd.problem.task import Task
 from nogd.report.figure import Figure
-from nogd.task import Task
 from nogd.testing.check import Check
+from nogd.training.learner import Learner
 
 # kind -> the modules of nogd.testing with its checks, in the order in which they are run
 _MODULES = {

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import torch
 
-from nogd.bench.belongings import given_back
+from nogd.bench.process_state import given_back
 from nogd.errors import NogdWarning, text_of
 
 # What a check does with its subject: nothing where the rule is kept, or one remark to show beside its name.

@@ -18,9 +18,9 @@ from nogd.bench.experiment import make_experiment
 from nogd.bench.perform import Job, Listener, perform
 from nogd.bench.plan import plan
 from nogd.bench.record import CURVE_COLUMNS, Record
-from nogd.learner import Learner
 from nogd.testing.cast import Fails, Quarters, Stepper
 from nogd.testing.check import broken, check
+from nogd.training.learner import Learner
 
 WORKERS, TIMEOUT = 2, 60.0
 _SECONDS = CURVE_COLUMNS.index("seconds")

@@ -9,11 +9,11 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure as Canvas
 from pandas import DataFrame
 
-from nogd.bench.belongings import given_back, readings, seed_generators
-from nogd.report.canvas import house_style
+from nogd.bench.process_state import given_back, readings, seed_generators
+from nogd.report.drawing.canvas import house_style
+from nogd.report.drawing.svg import inline_svg
 from nogd.report.figure import Comparison, Drawn, Figure
-from nogd.report.sections import csv_link
-from nogd.report.svg import inline_svg
+from nogd.report.forms.sections import csv_link
 from nogd.testing.check import NotApplicable, broken, check
 from nogd.testing.results import all_cases
 from nogd.testing.trial import difference
@@ -96,7 +96,9 @@ def figure_explains_itself(figure: Figure) -> None:
             broken(f"with {case}, a drawing has no alt text.")
 
 
-@check("Use `nogd.report.canvas.new_canvas` in place of pyplot, and `matplotlib.rc_context` for settings.")
+@check(
+    "Use `nogd.report.drawing.canvas.new_canvas` in place of pyplot, and `matplotlib.rc_context` for settings."
+)
 def figure_leaves_the_process_alone(figure: Figure) -> None:
     """Drawing leaves no open figure of pyplot's, no setting and no random state changed."""
     _, comparison = next(_shown(figure))

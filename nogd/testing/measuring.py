@@ -6,10 +6,10 @@ import torch
 from torch import Generator
 
 from nogd.bench.measure import SplitMeasure
-from nogd.metrics import Metric
-from nogd.objective.objective import Objective
-from nogd.recorder import Measure
-from nogd.task import Split
+from nogd.engine.objective import Objective
+from nogd.problem.metrics import Metric
+from nogd.problem.task import Split
+from nogd.training.recorder import Measure
 
 
 def hidden_split(objective: Objective) -> Split:

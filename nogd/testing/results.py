@@ -11,10 +11,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from nogd.bench.run import run
-from nogd.learner import Learner
+from nogd.problem.task import Task
 from nogd.report.figure import Comparison
-from nogd.task import Task
 from nogd.testing.cast import Diverges, Errors, Fails, Follower, Quarters, Stepper
+from nogd.training.learner import Learner
 
 STRANGE = '$a_b$ <i>&" ü'
 

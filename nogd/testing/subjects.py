@@ -10,11 +10,11 @@ from typing import Any
 
 from nogd.bench.executors import build_executor
 from nogd.errors import InvalidSetting, PluginWarning, UnknownName, UserError, did_you_mean
-from nogd.given import absolute, is_there
-from nogd.names import build
-from nogd.plugins import Plugins, configure, plugins
-from nogd.registry import Entry
+from nogd.plugins.by_path import absolute, is_there
+from nogd.plugins.manager import Plugins, configure, plugins
+from nogd.plugins.registry import Entry
 from nogd.testing.catalogue import KINDS, checks_of, kind_of, known, name_of
+from nogd.training.names import build
 
 
 @dataclass(frozen=True)

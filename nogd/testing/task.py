@@ -11,15 +11,15 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
-from nogd.bench.belongings import given_back, readings, seed_generators
-from nogd.doors import make_network
-from nogd.objective.copies import private_copy
-from nogd.objective.losses import find_loss
-from nogd.objective.mode import Mode, checked_mode
-from nogd.objective.network import Network
-from nogd.objective.space import ParameterSpace
-from nogd.splits import Split
-from nogd.task import Problem, Task
+from nogd.api import make_network
+from nogd.bench.process_state import given_back, readings, seed_generators
+from nogd.engine.losses import find_loss
+from nogd.engine.modules.copies import private_copy
+from nogd.engine.modules.mode import Mode, checked_mode
+from nogd.engine.network import Network
+from nogd.engine.space import ParameterSpace
+from nogd.problem.splits import Split
+from nogd.problem.task import Problem, Task
 from nogd.testing.check import NotApplicable, broken, check
 from nogd.testing.trial import difference
 

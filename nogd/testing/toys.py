@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Generator, Tensor, nn
 
-from nogd.device import find_device
-from nogd.doors import AnyLoss, make_network
-from nogd.learner import Learner, refusal
-from nogd.objective.objective import Objective
-from nogd.objective.space import DEFAULT_BOX, Bounds, ParameterSpace
+from nogd.api import AnyLoss, make_network
+from nogd.engine.device import find_device
+from nogd.engine.objective import Objective
+from nogd.engine.space import DEFAULT_BOX, Bounds, ParameterSpace
 from nogd.testing.check import NotApplicable
+from nogd.training.learner import Learner, refusal
 
 ROWS = 24
 

@@ -12,13 +12,13 @@ from typing import Any
 import torch
 from torch import Generator
 
-from nogd.learner import Learner
-from nogd.objective.meter import Limit
-from nogd.objective.objective import Objective
-from nogd.recorder import Measure, Recorder, budget_grid
-from nogd.state import State, from_bytes, to_bytes
+from nogd.engine.accounts.meter import Limit
+from nogd.engine.objective import Objective
+from nogd.engine.state import State, from_bytes, to_bytes
 from nogd.testing.toys import Toy, start_of
-from nogd.training import Outcome, snapshot, train
+from nogd.training.learner import Learner
+from nogd.training.loop import Outcome, snapshot, train
+from nogd.training.recorder import Measure, Recorder, budget_grid
 
 SEED = 5
 LEAST, MOST, STEPS = 80.0, 20_000.0, 4

@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 from pandas import DataFrame
 
 from nogd.errors import UserError
-from nogd.report.canvas import (
+from nogd.report.drawing.canvas import (
     handles,
     heading,
     label_width,
@@ -22,12 +22,12 @@ from nogd.report.canvas import (
     new_canvas,
     place_axes,
 )
+from nogd.report.drawing.style import GRID, PAPER, Look, looks_of
+from nogd.report.drawing.svg import named
 from nogd.report.figure import Comparison, Drawn, Figure, choice
 from nogd.report.figures.learning_curves import SPENT, Panel, panels_of
-from nogd.report.leading import TIE, Lead, leads
-from nogd.report.look import GRID, PAPER, Look, looks_of
 from nogd.report.names import counted, short_name, short_names
-from nogd.report.svg import named
+from nogd.report.numbers.leading import TIE, Lead, leads
 
 ROW = 0.3
 _HALF = 0.36  # of a row, above and below its middle

@@ -11,15 +11,22 @@ from matplotlib.axes import Axes
 from pandas import DataFrame
 
 from nogd.errors import UserError
-from nogd.report.canvas import heading, label_width, name_rows, new_canvas, numbers_at_right, place_axes
-from nogd.report.comparing import Friedman, critical_difference, friedman, not_told_apart
+from nogd.report.drawing.canvas import (
+    heading,
+    label_width,
+    name_rows,
+    new_canvas,
+    numbers_at_right,
+    place_axes,
+)
+from nogd.report.drawing.style import INK, Look, looks_of
+from nogd.report.drawing.svg import named
 from nogd.report.figure import Comparison, Drawn, Figure
-from nogd.report.groups import unequal_budgets
-from nogd.report.look import INK, Look, looks_of
 from nogd.report.names import counted, listed, short_name
-from nogd.report.ranking import common_group, group_blocks
-from nogd.report.statistics import FloatArray, ranks
-from nogd.report.svg import named
+from nogd.report.numbers.comparing import Friedman, critical_difference, friedman, not_told_apart
+from nogd.report.numbers.groups import unequal_budgets
+from nogd.report.numbers.ranking import common_group, group_blocks
+from nogd.report.numbers.statistics import FloatArray, ranks
 
 ROW, NARROW_ROW, LANE = 0.24, 0.19, 0.13
 MANY = 14

@@ -10,18 +10,18 @@ from matplotlib.axes import Axes
 from pandas import DataFrame
 
 from nogd.errors import UserError
-from nogd.report.canvas import handles, heading, plain, short_number
-from nogd.report.curves import budget_grid
+from nogd.report.drawing.canvas import handles, heading, plain, short_number
+from nogd.report.drawing.profiles import draw_profiles, profile_canvas
+from nogd.report.drawing.style import Look, looks_of
 from nogd.report.figure import Comparison, Drawn, Figure, choice
-from nogd.report.finals import applicable, finite, numbers
-from nogd.report.groups import Group, groups, unequal_budgets
-from nogd.report.look import Look, looks_of
 from nogd.report.names import counted, listed, short_name
-from nogd.report.pairs import NO_TARGETS, reached
-from nogd.report.profiles import draw_profiles, profile_canvas
-from nogd.report.ranking import tasks_apart
-from nogd.report.running_time import share_within
-from nogd.report.statistics import FloatArray
+from nogd.report.numbers.curves import budget_grid
+from nogd.report.numbers.finals import applicable, finite, numbers
+from nogd.report.numbers.groups import Group, groups, unequal_budgets
+from nogd.report.numbers.pairs import NO_TARGETS, reached
+from nogd.report.numbers.ranking import tasks_apart
+from nogd.report.numbers.running_time import share_within
+from nogd.report.numbers.statistics import FloatArray
 
 LEDGERS = ("forwards", "seconds", "flops")
 _POINTS_A_DECADE = 60

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from pandas import DataFrame
 
 from nogd.errors import UserError
-from nogd.report.canvas import WIDTH, legend_below, legend_height, new_canvas, place_axes, plain
+from nogd.report.drawing.canvas import WIDTH, legend_below, legend_height, new_canvas, place_axes, plain
+from nogd.report.drawing.regions import CLASS_COLOURS, CLASS_MARKS, class_points, regions
+from nogd.report.drawing.style import GRID, INK, MUTED, PAPER, Look, looks_of
 from nogd.report.figure import Arrays, Comparison, Drawn, Figure, choice
-from nogd.report.finals import NOT_APPLICABLE
-from nogd.report.look import GRID, INK, MUTED, PAPER, Look, looks_of
 from nogd.report.names import listed, short_name
-from nogd.report.regions import CLASS_COLOURS, CLASS_MARKS, class_points, regions
-from nogd.report.statistics import interquartile_mean
+from nogd.report.numbers.finals import NOT_APPLICABLE
+from nogd.report.numbers.statistics import interquartile_mean
 
 ACROSS, DOWN = 3, 4
 """Panels of one drawing: several drawings stand side by side on a desk and below each other on a phone."""

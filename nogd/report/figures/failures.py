@@ -5,8 +5,8 @@ from __future__ import annotations
 from pandas import DataFrame
 
 from nogd.report.figure import Comparison, Drawn, Figure
-from nogd.report.finals import FAILED, NOT_APPLICABLE
 from nogd.report.names import counted
+from nogd.report.numbers.finals import FAILED, NOT_APPLICABLE
 
 
 def draw(comparison: Comparison) -> Drawn | None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pandas import DataFrame
 
 from nogd.errors import UserError
-from nogd.report.canvas import (
+from nogd.report.drawing.canvas import (
     heading,
     label_width,
     linear_values,
@@ -23,11 +23,11 @@ from nogd.report.canvas import (
     place_axes,
     plain,
 )
+from nogd.report.drawing.style import INK, Look, looks_of
+from nogd.report.drawing.svg import named
 from nogd.report.figure import Comparison, Drawn, Figure, choice
-from nogd.report.look import INK, Look, looks_of
 from nogd.report.names import counted, listed, short_name
-from nogd.report.statistics import band, interquartile_mean
-from nogd.report.svg import named
+from nogd.report.numbers.statistics import band, interquartile_mean
 
 BoolArray = NDArray[np.bool_]
 ROW = 0.25

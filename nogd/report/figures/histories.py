@@ -10,13 +10,13 @@ from matplotlib.axes import Axes
 from pandas import DataFrame
 
 from nogd.errors import UserError
-from nogd.report.canvas import heading, linear_values, log_values, new_canvas, place_axes, plain
-from nogd.report.curves import carried_forward
+from nogd.report.drawing.canvas import heading, linear_values, log_values, new_canvas, place_axes, plain
+from nogd.report.drawing.style import INK, MUTED, Look, looks_of
 from nogd.report.figure import Comparison, Drawn, Figure, choice
-from nogd.report.finals import applicable, numbers
-from nogd.report.look import INK, MUTED, Look, looks_of
 from nogd.report.names import clean, counted, short_name
-from nogd.report.statistics import FloatArray, interquartile_mean
+from nogd.report.numbers.curves import carried_forward
+from nogd.report.numbers.finals import applicable, numbers
+from nogd.report.numbers.statistics import FloatArray, interquartile_mean
 
 HEIGHT = 2.3
 NO_HISTORY = "No run here has a budget that counts iterations."

@@ -12,15 +12,20 @@ from matplotlib.axes import Axes
 from pandas import DataFrame
 
 from nogd.errors import UserError
-from nogd.report.canvas import WIDTH, label_width, new_canvas, place_axes
-from nogd.report.cells import WIN_LOSE, draw_cells, name_cells, room_for_columns
-from nogd.report.comparing import holm, improvement_interval, improvement_p, probability_of_improvement
+from nogd.report.drawing.canvas import WIDTH, label_width, new_canvas, place_axes
+from nogd.report.drawing.cells import WIN_LOSE, draw_cells, name_cells, room_for_columns
+from nogd.report.drawing.style import Look, looks_of
 from nogd.report.figure import Comparison, Drawn, Figure
-from nogd.report.groups import Group, unequal_budgets
-from nogd.report.look import Look, looks_of
 from nogd.report.names import counted, short_name, short_names
-from nogd.report.ranking import common_group
-from nogd.report.statistics import ENOUGH_FOR_BOOTSTRAP, FloatArray
+from nogd.report.numbers.comparing import (
+    holm,
+    improvement_interval,
+    improvement_p,
+    probability_of_improvement,
+)
+from nogd.report.numbers.groups import Group, unequal_budgets
+from nogd.report.numbers.ranking import common_group
+from nogd.report.numbers.statistics import ENOUGH_FOR_BOOTSTRAP, FloatArray
 
 ROW, COLUMN = 0.23, 0.37
 _NAME = 20

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from pandas import DataFrame
 
 from nogd.errors import UserError
-from nogd.report.canvas import (
+from nogd.report.drawing.canvas import (
     handles,
     heading,
     legend_below,
@@ -26,15 +26,15 @@ from nogd.report.canvas import (
     short_number,
     stroke,
 )
-from nogd.report.curves import Curve, budget_grid, resampled
+from nogd.report.drawing.style import INK, MUTED, PAPER, Look, looks_of
+from nogd.report.drawing.svg import named
 from nogd.report.figure import Comparison, Drawn, Figure, choice
-from nogd.report.finals import applicable, finite, numbers
-from nogd.report.groups import unequal_budgets
-from nogd.report.leading import TIE, leads
-from nogd.report.look import INK, MUTED, PAPER, Look, looks_of
 from nogd.report.names import counted, listed, short_name
-from nogd.report.statistics import FloatArray, band, interquartile_mean
-from nogd.report.svg import named
+from nogd.report.numbers.curves import Curve, budget_grid, resampled
+from nogd.report.numbers.finals import applicable, finite, numbers
+from nogd.report.numbers.groups import unequal_budgets
+from nogd.report.numbers.leading import TIE, leads
+from nogd.report.numbers.statistics import FloatArray, band, interquartile_mean
 
 PLOT_HEIGHT = 1.75
 SPENT = " Budgets differ: a learner that has spent its own is shown with its last value from there on."

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pandas import DataFrame, concat
 
 from nogd.errors import UserError
-from nogd.report.canvas import (
+from nogd.report.drawing.canvas import (
     WIDTH,
     handles,
     heading,
@@ -23,10 +23,10 @@ from nogd.report.canvas import (
     plain,
     stroke,
 )
+from nogd.report.drawing.style import GRID, INK, PAPER, Look, looks_of
+from nogd.report.drawing.svg import named
 from nogd.report.figure import Comparison, Drawn, Figure, choice
-from nogd.report.look import GRID, INK, PAPER, Look, looks_of
 from nogd.report.names import counted, listed, short_name
-from nogd.report.svg import named
 
 SIDE = 3.5
 _NAME = 17

@@ -10,16 +10,16 @@ from matplotlib.lines import Line2D
 from pandas import DataFrame
 
 from nogd.errors import UserError
-from nogd.report.canvas import handles, heading
+from nogd.report.drawing.canvas import handles, heading
+from nogd.report.drawing.profiles import draw_profiles, profile_canvas
+from nogd.report.drawing.style import MUTED, Look, looks_of
 from nogd.report.figure import Comparison, Drawn, Figure
-from nogd.report.groups import groups, unequal_budgets
-from nogd.report.look import MUTED, Look, looks_of
 from nogd.report.names import counted, listed, short_name
-from nogd.report.pairs import NO_TARGETS, Pairs, pairs_of
-from nogd.report.profiles import draw_profiles, profile_canvas
-from nogd.report.ranking import tasks_apart
-from nogd.report.running_time import MOST, performance_profile, profile_score, ratios_to_best
-from nogd.report.statistics import FloatArray
+from nogd.report.numbers.groups import groups, unequal_budgets
+from nogd.report.numbers.pairs import NO_TARGETS, Pairs, pairs_of
+from nogd.report.numbers.ranking import tasks_apart
+from nogd.report.numbers.running_time import MOST, performance_profile, profile_score, ratios_to_best
+from nogd.report.numbers.statistics import FloatArray
 
 FARTHEST = 100.0
 DASHED = (0, (4, 3))

@@ -10,14 +10,14 @@ from matplotlib.axes import Axes
 from pandas import DataFrame
 
 from nogd.errors import UserError
-from nogd.report.canvas import WIDTH, label_width, new_canvas, place_axes
-from nogd.report.cells import GOOD, draw_cells, name_cells, room_for_columns
+from nogd.report.drawing.canvas import WIDTH, label_width, new_canvas, place_axes
+from nogd.report.drawing.cells import GOOD, draw_cells, name_cells, room_for_columns
+from nogd.report.drawing.style import Look, looks_of
 from nogd.report.figure import Comparison, Drawn, Figure
-from nogd.report.finals import NOT_APPLICABLE
-from nogd.report.groups import unequal_budgets
-from nogd.report.look import Look, looks_of
 from nogd.report.names import counted, listed, short_name, short_names
-from nogd.report.ranking import task_ranks
+from nogd.report.numbers.finals import NOT_APPLICABLE
+from nogd.report.numbers.groups import unequal_budgets
+from nogd.report.numbers.ranking import task_ranks
 
 ROW, COLUMN = 0.23, 0.31
 _NAME = 20

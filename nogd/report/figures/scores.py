@@ -10,8 +10,7 @@ from matplotlib.axes import Axes
 from pandas import DataFrame
 
 from nogd.errors import UserError
-from nogd.report.board_text import interval_text, score_text
-from nogd.report.canvas import (
+from nogd.report.drawing.canvas import (
     heading,
     label_width,
     linear_values,
@@ -20,11 +19,12 @@ from nogd.report.canvas import (
     numbers_width,
     place_axes,
 )
+from nogd.report.drawing.style import INK, MUTED, Look, looks_of
+from nogd.report.drawing.svg import named
 from nogd.report.figure import Comparison, Drawn, Figure
-from nogd.report.look import INK, MUTED, Look, looks_of
+from nogd.report.forms.board_text import interval_text, score_text
 from nogd.report.names import counted, short_name
-from nogd.report.statistics import ENOUGH_FOR_A_LOOK
-from nogd.report.svg import named
+from nogd.report.numbers.statistics import ENOUGH_FOR_A_LOOK
 
 ROW, NARROW_ROW = 0.27, 0.19
 FARTHEST = (-1.0, 3.0)

@@ -13,15 +13,22 @@ from matplotlib.axes import Axes
 from pandas import DataFrame
 
 from nogd.errors import UserError
-from nogd.report.board_text import score_text
-from nogd.report.canvas import heading, linear_values, log_values, new_canvas, place_axes, short_number
+from nogd.report.drawing.canvas import (
+    heading,
+    linear_values,
+    log_values,
+    new_canvas,
+    place_axes,
+    short_number,
+)
+from nogd.report.drawing.style import LIGHT, MUTED
 from nogd.report.figure import Comparison, Drawn, Figure, choice
-from nogd.report.finals import applicable
-from nogd.report.groups import unequal_budgets
-from nogd.report.leaderboard import score_matrix
-from nogd.report.look import LIGHT, MUTED
+from nogd.report.forms.board_text import score_text
 from nogd.report.names import counted, short_name
-from nogd.report.statistics import FloatArray, pooled_interquartile_mean, score_interval
+from nogd.report.numbers.finals import applicable
+from nogd.report.numbers.groups import unequal_budgets
+from nogd.report.numbers.leaderboard import score_matrix
+from nogd.report.numbers.statistics import FloatArray, pooled_interquartile_mean, score_interval
 
 HEIGHT = 1.9
 NOT_VARIED = (

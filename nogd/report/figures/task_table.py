@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from pandas import DataFrame
 
-from nogd.report.canvas import plain
+from nogd.report.drawing.canvas import plain
 from nogd.report.figure import Comparison, Drawn, Figure
 from nogd.report.names import counted, listed, short_name
-from nogd.report.statistics import band, interquartile_mean
+from nogd.report.numbers.statistics import band, interquartile_mean
 
 
 def draw(comparison: Comparison) -> Drawn | str:

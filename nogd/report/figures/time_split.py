@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 from pandas import DataFrame
 
 from nogd.errors import UserError
-from nogd.report.canvas import (
+from nogd.report.drawing.canvas import (
     WIDTH,
     heading,
     label_width,
@@ -25,11 +25,11 @@ from nogd.report.canvas import (
     place_axes,
     plain,
 )
+from nogd.report.drawing.style import GREY, Look, looks_of
+from nogd.report.drawing.svg import named
 from nogd.report.figure import Comparison, Drawn, Figure
-from nogd.report.finals import applicable, finite
-from nogd.report.look import GREY, Look, looks_of
 from nogd.report.names import counted, short_name
-from nogd.report.svg import named
+from nogd.report.numbers.finals import applicable, finite
 
 ROW, NARROWEST = 0.25, 1.5
 _PARTS = {"scoring": "scoring", "own_work": "own work", "measuring": "measuring"}

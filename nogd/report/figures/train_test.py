@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from pandas import DataFrame
 
 from nogd.errors import UserError
-from nogd.report.canvas import (
+from nogd.report.drawing.canvas import (
     WIDTH,
     heading,
     label_width,
@@ -23,12 +23,12 @@ from nogd.report.canvas import (
     place_axes,
     plain,
 )
+from nogd.report.drawing.style import PAPER, Look, looks_of
+from nogd.report.drawing.svg import named
 from nogd.report.figure import Comparison, Drawn, Figure, choice
-from nogd.report.finals import FAILED, applicable, numbers
-from nogd.report.look import PAPER, Look, looks_of
 from nogd.report.names import listed, short_name
-from nogd.report.statistics import FloatArray, interquartile_mean
-from nogd.report.svg import named
+from nogd.report.numbers.finals import FAILED, applicable, numbers
+from nogd.report.numbers.statistics import FloatArray, interquartile_mean
 
 ROW, NARROW_ROW, NARROWEST = 0.25, 0.19, 1.7
 MANY = 14

@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nogd.learner import Learner
-from nogd.objective.candidates import Candidates
-from nogd.objective.objective import Objective
+from nogd.engine.candidates.sets import Candidates
+from nogd.engine.objective import Objective
 from nogd.testing.check import broken, check
 from nogd.testing.toys import first_fit
 from nogd.testing.trial import Trial
+from nogd.training.learner import Learner
 
 BATCH = 5
 # By how much the losses of each further set of rows are higher than those of the one before.

@@ -9,19 +9,19 @@ from typing import Any
 from torch import Generator, Tensor
 
 from nogd.bench.audit import Watched, overrun
+from nogd.engine.accounts.ledger import Ledger
+from nogd.engine.accounts.meter import Limit
+from nogd.engine.accounts.till import Till
+from nogd.engine.candidates.sets import Candidates
+from nogd.engine.objective import Objective
+from nogd.engine.state import State
 from nogd.errors import LearnerError
-from nogd.learner import Learner
-from nogd.objective.candidates import Candidates
-from nogd.objective.ledger import Ledger
-from nogd.objective.meter import Limit
-from nogd.objective.objective import Objective
-from nogd.objective.till import Till
-from nogd.recorder import Recorder
-from nogd.state import State
 from nogd.testing.check import broken, check
 from nogd.testing.toys import first_fit, start_of
 from nogd.testing.trial import SEED, Trial, enough
-from nogd.training import train
+from nogd.training.learner import Learner
+from nogd.training.loop import train
+from nogd.training.recorder import Recorder
 
 SMALL = (1, 2, 3, 5, 8, 13, 21, 34)
 # Of a run that only iterations limit: one of them may be a sweep over all parameters.

@@ -8,12 +8,12 @@ from itertools import pairwise
 
 import torch
 
-from nogd.bench.belongings import readings
-from nogd.learner import Learner, refusal
-from nogd.state import State
+from nogd.bench.process_state import readings
+from nogd.engine.state import State
 from nogd.testing.check import NotApplicable, broken, check
 from nogd.testing.toys import EASY, first_fit, start_of
 from nogd.testing.trial import Trial, difference, enough
+from nogd.training.learner import Learner, refusal
 
 FORWARDS = 1_000.0
 SLOWEST = 0.1

@@ -6,14 +6,14 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from nogd.learner import Learner
-from nogd.objective.objective import Objective
-from nogd.recorder import Measure
+from nogd.engine.objective import Objective
 from nogd.testing.check import broken, check
 from nogd.testing.measuring import as_the_bench, hidden_split
 from nogd.testing.spy import Spy
 from nogd.testing.toys import first_fit
 from nogd.testing.trial import Trial
+from nogd.training.learner import Learner
+from nogd.training.recorder import Measure
 
 _PAID = ("losses", "walk", "gradient", "directional", "_score_line", "_line_minimum")
 # What is declared may be this much less than what was seen: nobody counts to the last product.

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 import torch
 from torch import Generator
 
-from nogd.bench.belongings import given_back, seed_generators
-from nogd.learner import Learner
-from nogd.state import State
+from nogd.bench.process_state import given_back, seed_generators
+from nogd.engine.state import State
 from nogd.testing.check import NotApplicable, broken, check
 from nogd.testing.toys import first_fit
 from nogd.testing.trial import SEED, Trial, difference
+from nogd.training.learner import Learner
 
 
 @check(

@@ -13,8 +13,8 @@ import cloudpickle
 from pydantic import ValidationError
 
 from nogd.bench.cell import settings_of
-from nogd.learner import Learner, Sequence
 from nogd.testing.check import NotApplicable, broken, check
+from nogd.training.learner import Learner, Sequence
 
 # An author's year, a paper's number, an address, or the word itself.
 _SOURCE = re.compile(r"\b(1[6-9]|20)\d\d[a-z]?\b|arXiv|\bdoi\b|ISBN|https?://|\bSource\b", re.IGNORECASE)

@@ -7,15 +7,15 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from nogd.engine.accounts.meter import Limit
+from nogd.engine.objective import Objective
+from nogd.engine.state import State, from_bytes, to_bytes
 from nogd.errors import InvalidSetting, LearnerError
-from nogd.learner import Learner
-from nogd.objective.meter import Limit
-from nogd.objective.objective import Objective
-from nogd.state import State, from_bytes, to_bytes
 from nogd.testing.check import NotApplicable, broken, check
 from nogd.testing.measuring import as_the_bench
 from nogd.testing.toys import ALL, first_fit
 from nogd.testing.trial import Trial, difference
+from nogd.training.learner import Learner
 
 RESUMED = 8
 # Forwards in which whoever ever finishes does so where every loss is 0.

@@ -9,11 +9,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from nogd.learner import Learner
 from nogd.testing.check import broken, check
 from nogd.testing.toys import ALL, CURVE, PLANE, SLOPE, Toy, first_fit
 from nogd.testing.trial import Trial
-from nogd.training import Outcome
+from nogd.training.learner import Learner
+from nogd.training.loop import Outcome
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 

@@ -12,8 +12,8 @@ from driving import begin, fit, uniform
 from valleys import objective, rosenbrock, sphere
 
 import nogd
-from nogd.names import build
-from nogd.state import from_bytes, to_bytes
+from nogd.engine.state import from_bytes, to_bytes
+from nogd.training.names import build
 from nogd_local import nogd_learners
 
 NAMES = [lazy.name for lazy in nogd_learners()]

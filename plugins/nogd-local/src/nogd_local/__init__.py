@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nogd.hookspecs import hookimpl
-from nogd.registry import Lazy
+from nogd.plugins.registry import Lazy
 
 
 @hookimpl

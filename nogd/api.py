@@ -1,0 +1,339 @@
+"""The doors for Python: train a module on data, or by any score, and get a Run."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.utils.data import TensorDataset
+
+from nogd.engine.accounts.meter import Budget, Meter
+from nogd.engine.black_box import BlackBox
+from nogd.engine.device import find_device
+from nogd.engine.inputs.loading import StreamedBatches, is_stream
+from nogd.engine.inputs.tensors import as_tensors
+from nogd.engine.losses import Loss, find_loss
+from nogd.engine.modules.accepted import in_type_taken, not_processed
+from nogd.engine.modules.conduct import Conduct
+from nogd.engine.modules.copies import check_independent, private_copy
+from nogd.engine.modules.mode import Mode, checked_mode, switched_off
+from nogd.engine.network import Engine, Network
+from nogd.engine.objective import Objective
+from nogd.engine.own_loss import looked_at
+from nogd.engine.space import DEFAULT_BOX, Bounds, ParameterSpace
+from nogd.engine.stream import Stream
+from nogd.engine.workable import checked_module, with_copies
+from nogd.errors import DataError, InvalidSetting, NogdWarning, UserError
+from nogd.training.learner import Learner, refusal
+from nogd.training.loop import Ending, train
+from nogd.training.names import build, first_complaint
+from nogd.training.recorder import Point, Recorder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DEFAULT_BUDGET = Budget(forwards=3_000)
+
+AnyLoss = str | Loss | Callable[[Tensor, Tensor], Tensor]
+AnyLearner = str | Learner | type[Learner]
+AnyBudget = Budget | float | Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What one run left behind.
+
+    theta: the solution, `[D]`. loss: its training loss. best_loss: the lowest training loss scored anywhere in the
+    run. status: "ok" (the learner was finished), "target", "budget" or "diverged", with the reason. meter: what it
+    cost. points: the curve as rows; `curve` is the same as a DataFrame.
+    """
+
+    learner: Learner
+    theta: Tensor
+    loss: float
+    best_loss: float
+    status: Ending
+    reason: str
+    meter: Meter
+    points: list[Point]
+
+    @property
+    def curve(self) -> pd.DataFrame:
+        """One row a point: the start, then the end of each iteration (thinned beyond 1,000), then the end."""
+        import pandas as pd  # here: a run that nobody plots need not wait for it
+
+        curve = pd.DataFrame(self.points)
+        whole = ["iteration", "evaluations", "gradients", "examples", "phase"]
+        return curve.astype(dict.fromkeys(whole, "int64"))
+
+    def __repr__(self) -> str:
+        return f"Run({self.learner}: {self.status}, loss {self.loss:.6g}, {self.meter.forwards:.6g} forwards)"
+
+
+def fit(
+    module: nn.Module,
+    inputs: Any,
+    targets: Any = None,
+    *,
+    learner: AnyLearner,
+    loss: AnyLoss = "mse",
+    budget: AnyBudget | None = None,
+    bounds: Bounds = DEFAULT_BOX,
+    seed: int = 0,
+    target: float | None = None,
+    device: str | torch.device | None = None,
+    dtype: torch.dtype | None = None,
+    batch_size: int | None = None,
+    mode: Mode = "eval",
+    **hyper: Any,
+) -> Run:
+    """Train a module on data from its present parameters, and leave the solution in it.
+
+    inputs `[N, ...]` and targets: tensors, arrays or DataFrames; or, for data that do not fit into memory, inputs
+    alone: a torch Dataset or DataLoader, or anything that gives pairs of batches (inputs, targets) in the same order
+    each time it is iterated over. One pass scores all candidates of a call, each on all examples. learner: a name such
+    as "adam,lr=0.01" or "grid-search+adam", or a learner; hyper: further hyper-parameters of it. loss: a name (`nogd
+    list losses`) or any callable (outputs, targets) -> scalar. budget: a Budget or a number of forwards; 3,000 forwards
+    if not given. bounds: the box where searchers look, one pair or a mapping from patterns of parameter names to pairs.
+    target: stop as soon as a scored candidate's training loss is no higher; a mini-batch's loss is not that.
+    batch_size: rows of a query for learners that take mini-batches; with others it is a warning. mode: "eval" trains
+    the network as it will be used, without Dropout and with the running statistics of BatchNorm, which are gathered
+    from the data at the start if they hold nothing yet; "train" scores candidates as gradient descent usually does,
+    with masks that all candidates of a call share and the statistics of the batch, while whatever is reported, and what
+    the target ends a run by, is still measured in eval mode. The module's own mode stays as it is. Only parameters with
+    `requires_grad` are searched. Raises UserError for whatever makes no sense.
+    """
+    trained = objective(
+        module,
+        inputs,
+        targets,
+        loss=loss,
+        bounds=bounds,
+        device=device,
+        dtype=dtype,
+        batch_size=batch_size,
+        mode=mode,
+    )
+    return _run(build(learner, hyper), trained, module, budget, seed, target)
+
+
+def minimize(
+    module: nn.Module,
+    score: Callable[[nn.Module], float],
+    *,
+    learner: AnyLearner,
+    budget: AnyBudget | None = None,
+    bounds: Bounds = DEFAULT_BOX,
+    seed: int = 0,
+    target: float | None = None,
+    **hyper: Any,
+) -> Run:
+    """Train a module by any callable `score(module) -> float`, lower being better; see `fit` for the rest.
+
+    The score is called with the module itself, holding a candidate's parameters; no gradient is taken of it.
+    """
+    if not callable(score):
+        raise InvalidSetting(f"the score must be a callable of the module, not {score!r:.60}.")
+    space = ParameterSpace(checked_module(module), bounds)
+    return _run(
+        build(learner, hyper), Objective(BlackBox(module, space, score)), module, budget, seed, target
+    )
+
+
+def objective(
+    module: nn.Module,
+    inputs: Any,
+    targets: Any = None,
+    *,
+    loss: AnyLoss = "mse",
+    bounds: Bounds = DEFAULT_BOX,
+    device: str | torch.device | None = None,
+    dtype: torch.dtype | None = None,
+    batch_size: int | None = None,
+    engine: Engine | None = None,
+    mode: Mode = "eval",
+) -> Objective:
+    """What `fit` minimises, for people who score candidates themselves: `objective(...).losses(Population(thetas))`.
+
+    It works on a copy of the module as it is now, hooks included, in the mode that is given; see `fit`. Tensors of data
+    are not copied: leave them as they are. Several threads may use it at once. `write` puts a solution into the module.
+
+    engine: how to score candidates ("compiled", "stack", "chain", "vmap" or "loop"); left out, the fastest that is
+    right is chosen, which the objective's own `engine` tells with the reason. Raises InvalidSetting if that one cannot;
+    what vmap refuses shows at the first call, which then warns and goes on by the loop.
+    """
+    if batch_size is not None and not (_is_whole(batch_size) and batch_size >= 1):
+        raise InvalidSetting(f"batch_size must be a whole number of at least 1, not {batch_size!r:.60}.")
+    if dtype is not None and not _is_floating(dtype):
+        raise InvalidSetting(f"dtype must be a floating-point type such as torch.float64, not {dtype!r:.60}.")
+    mode = checked_mode(mode)
+    place = None if device is None else find_device(device)
+    working = private_copy(checked_module(module)).to(device=place, dtype=dtype).eval()
+    space = ParameterSpace(working, bounds)
+    if isinstance(inputs, TensorDataset) and targets is None and len(inputs.tensors) == 2:
+        inputs, targets = inputs.tensors  # in memory as it is
+    scorer: Stream | Network
+    if is_stream(inputs, targets):
+        batches = StreamedBatches(inputs, working, space)
+        check_independent(working, module, batches.first[0])
+        if batch_size is not None:
+            batches.rows(torch.zeros(1, dtype=torch.long, device="cpu"))  # now, not in the midst of a run
+        scorer = make_stream(working, batches, loss, space, engine, mode)
+    else:
+        x, y = as_tensors(inputs, targets, space)
+        scorer = make_network(working, x, y, loss, space, engine, mode)
+        check_independent(working, module, scorer.inputs)
+    _tell_of_mode(module, scorer)
+    return Objective(scorer, batch_size=batch_size)
+
+
+def make_stream(
+    working: nn.Module,
+    batches: StreamedBatches,
+    loss: AnyLoss,
+    space: ParameterSpace,
+    engine: Engine | None = None,
+    mode: Mode = "eval",
+) -> Stream:
+    """A module that may be worked on, with streamed data and loss; a DataError if they do not fit together."""
+    inputs, targets = batches.first
+    every = (x for x, _ in batches)
+    return Stream(make_network(working, inputs, targets, loss, space, engine, mode, every), batches)
+
+
+def make_network(
+    working: nn.Module,
+    inputs: Tensor,
+    targets: Tensor,
+    loss: AnyLoss,
+    space: ParameterSpace,
+    engine: Engine | None = None,
+    mode: Mode = "eval",
+    batches: Iterable[Tensor] | None = None,
+) -> Network:
+    """A module that may be worked on, with data and loss; a DataError if they do not fit together.
+
+    batches: inputs of all training data, where those given are but the first batch.
+    """
+    found, inputs = find_loss(loss), in_type_taken(working, inputs, space.dtype)
+    given, parameters = inputs.clone(), dict(working.named_parameters())
+    try:
+        conduct, outputs = Conduct.observe(working, given, mode)
+        if given._version:  # the module writes into its inputs, which the next candidate would get
+            working.register_forward_pre_hook(with_copies)
+        conduct.prepare([inputs] if batches is None else (batch.to(inputs) for batch in batches))
+    except UserError:
+        raise
+    except Exception as error:  # whatever a forward may raise
+        raise not_processed(working, inputs, error) from error
+    if found.targets != "as given" and (not isinstance(outputs, Tensor) or outputs.is_complex()):
+        what = outputs.dtype if isinstance(outputs, Tensor) else f"a {type(outputs).__name__}"
+        raise DataError(
+            f"the module gives {what}, but loss {found.name!r} needs one tensor of real outputs; wrap the module so"
+            " that it returns that, or give a loss of your own."
+        )
+    replaced = [name for name, each in working.named_parameters() if each is not parameters.get(name)]
+    if replaced:
+        raise InvalidSetting(
+            f"the module's forward puts another parameter in the place of {replaced[0]!r}, so that no candidate can be"
+            " set there; let it change values alone."
+        )
+    fitted = found.fit_targets(targets, outputs)
+    return Network(conduct, space, inputs, fitted, looked_at(loss, found, outputs, fitted), engine)
+
+
+def as_budget(budget: AnyBudget | None) -> Budget:
+    """A Budget from a number of forwards, a mapping or a Budget. Raises InvalidSetting naming what is wrong."""
+    from pydantic import ValidationError
+
+    if budget is None:
+        return DEFAULT_BUDGET
+    if isinstance(budget, Budget):
+        return budget
+    try:
+        return Budget.model_validate(budget if isinstance(budget, Mapping) else {"forwards": budget})
+    except ValidationError as error:
+        raise InvalidSetting(f"budget: {first_complaint(error)}") from None
+
+
+def _run(
+    learner: Learner,
+    trained: Objective,
+    module: nn.Module,
+    budget: AnyBudget | None,
+    seed: int,
+    target: float | None,
+) -> Run:
+    if (reason := refusal(learner, trained)) is not None:
+        raise InvalidSetting(f"{learner} is not applicable: {reason}.")
+    if target is not None and not _is_number(target):
+        raise InvalidSetting(f"target must be a number, not {target!r:.60}.")
+    if not _is_whole(seed) or not -(2**63) <= seed < 2**63:
+        raise InvalidSetting(f"seed must be a whole number of at most 63 bits, not {seed!r:.60}.")
+    limit = as_budget(budget).limit()
+    _tell_whole_only(learner, trained)
+    rng = Generator(trained.device).manual_seed(int(seed))
+    start = trained.space.read(module)
+    recorder = Recorder(trained.measure, by_iteration=True)
+    try:
+        outcome = train(learner, trained, start, rng, limit=limit, recorder=recorder, target=target)
+    except BaseException:
+        # Ctrl-C, or an error of the learner or the score: what was found so far is not lost.
+        with suppress(Exception):  # the module may be at fault
+            trained.write(trained.recommendation, module)
+        raise
+    trained.write(outcome.theta, module)
+    best = min(trained.trace.best, outcome.loss)
+    meter, points = trained.meter, recorder.points
+    return Run(learner, outcome.theta, outcome.loss, best, outcome.status, outcome.reason, meter, points)
+
+
+def _tell_whole_only(learner: Learner, trained: Objective) -> None:
+    if trained.batch_size is not None and (names := learner.whole_only()):
+        warnings.warn(
+            f"batch_size={trained.batch_size} makes no difference to {' and '.join(names)}, which"
+            f" {'asks' if len(names) == 1 else 'ask'} for all examples each time; leave it out, or take a learner of"
+            " mini-batches, such as adam.",
+            NogdWarning,
+            stacklevel=4,
+        )
+
+
+def _tell_of_mode(module: nn.Module, scorer: Network | Stream) -> None:
+    """One sentence where a user may expect another mode, and one where no mode makes the module a function."""
+    if scorer.mode == "eval" and (layers := switched_off(module)):
+        *others, last = layers
+        what = f"{', '.join(others)} and {last}" if others else last
+        warnings.warn(
+            f"the module holds {what} and is trained in eval mode, as"
+            ' the function that it will be used as; mode="train" trains it as gradient descent usually does, and'
+            " module.eval() beforehand says that eval mode is meant.",
+            NogdWarning,
+            stacklevel=3,
+        )
+    if scorer.conduct.draws:
+        warnings.warn(
+            "the module draws random numbers in eval mode too; nogd gives it the same ones in each call, so that losses"
+            " can be compared, but whoever uses it later will get others.",
+            NogdWarning,
+            stacklevel=3,
+        )
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not math.isnan(value)
+
+
+def _is_floating(dtype: object) -> bool:
+    return isinstance(dtype, torch.dtype) and dtype.is_floating_point

@@ -1,0 +1,103 @@
+"""Which engine scores which candidates; whatever has no engine of its own is written out."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from nogd.engine.black_box import BlackBox
+from nogd.engine.candidates.low_rank import LowRank, low_rank_losses
+from nogd.engine.candidates.perturbed import Perturbed, perturbed_losses
+from nogd.engine.candidates.sets import Candidates, Line, Population
+from nogd.engine.network import Network
+from nogd.engine.space import ParameterSpace
+from nogd.errors import InvalidSetting
+
+Described = Population | Line | Perturbed | LowRank
+_STRUCTURED = (Line, Perturbed, LowRank)
+
+# Elements of candidates that are written out at a time where no engine uses their structure.
+_DENSE_ELEMENTS = 1 << 24
+# Parameters of a network up to which Perturbed is written out too, a few MiB at a time: many small candidates at once
+# take a fraction of the time that they take one after the other.
+_SMALL, _SMALL_ELEMENTS = 1 << 16, 1 << 22
+
+
+def described(candidates: Candidates, space: ParameterSpace) -> Described:
+    """The candidates in a form that an engine knows, checked; those of a type of one's own, written out.
+
+    Raises InvalidSetting for what are no candidates, or candidates of another dimension.
+    """
+    if not hasattr(candidates, "dense"):
+        raise InvalidSetting(
+            f"candidates are given as nogd.Population(thetas) or another described set with `dense`, not as a"
+            f" {type(candidates).__name__}."
+        )
+    known: Described
+    # By their very types: one derived from them could say that it is fewer than it is, and pay for those.
+    if (
+        isinstance(candidates, _STRUCTURED)
+        and type(candidates) in _STRUCTURED
+        and _like(candidates.theta, space)
+    ):
+        known = candidates
+    else:
+        known = Population(candidates.dense().to(space.device, space.dtype))
+    if known.dimension != space.dimension:
+        raise InvalidSetting(
+            f"the candidates have {known.dimension} parameters each, but this objective has {space.dimension}."
+        )
+    if isinstance(known, LowRank) and not known.fits(space):
+        raise InvalidSetting(
+            "the factors of LowRank are not those of this network's tensors, "
+            + ", ".join(f"{tensor.name} {list(tensor.shape)}" for tensor in space)
+            + "."
+        )
+    return known
+
+
+def _like(theta: Tensor, space: ParameterSpace) -> bool:
+    return (theta.dtype, theta.device) == (space.dtype, space.device)
+
+
+def score(scorer: Network | BlackBox, candidates: Described, rows: Tensor | None) -> Tensor:
+    """Losses `[P]` of the candidates; rows: numbers of the examples to use."""
+    if isinstance(candidates, Population | Line):
+        return scorer.losses(candidates.dense(), rows)
+    if isinstance(candidates, Perturbed) and candidates.dimension <= _SMALL:
+        parts = candidates.written_out(max(1, _SMALL_ELEMENTS // candidates.dimension))
+        return torch.cat([scorer.losses(thetas, rows) for thetas in parts])
+    if isinstance(scorer, Network) and scorer.stack is not None and scorer.loss.batched is not None:
+        inputs, targets = scorer.stack_data(rows)
+        with torch.no_grad():
+            if isinstance(candidates, Perturbed):
+                return perturbed_losses(scorer.stack, candidates, inputs, targets, scorer.loss)
+            places = {tensor.name: place for place, tensor in enumerate(scorer.space)}
+            losses = low_rank_losses(scorer.stack, candidates, inputs, targets, scorer.loss, places)
+            return _again_where_infinite(losses, scorer, candidates, rows)
+    if isinstance(
+        candidates, Perturbed
+    ):  # one at a time: who asks for this form has no memory for all of them
+        return torch.cat([scorer.losses(candidates.at(k)[None], rows) for k in range(len(candidates))])
+    every = torch.arange(len(candidates), device=candidates.theta.device)
+    return _written_out(scorer, candidates, every, rows)
+
+
+def _again_where_infinite(
+    losses: Tensor, scorer: Network, candidates: LowRank, rows: Tensor | None
+) -> Tensor:
+    """The infinity that a move adds to one of theta's may make none of it, where written out it would be cut off."""
+    if losses.device.type != "cpu":  # to look would be to wait
+        return losses
+    odd = losses.isfinite().logical_not_().nonzero()[:, 0]
+    if len(odd):
+        losses[odd] = _written_out(scorer, candidates, odd, rows)
+    return losses
+
+
+def _written_out(
+    scorer: Network | BlackBox, candidates: LowRank, numbers: Tensor, rows: Tensor | None
+) -> Tensor:
+    """Losses of candidates of these numbers, written out a few at a time."""
+    parts = numbers.split(max(1, _DENSE_ELEMENTS // candidates.dimension))
+    return torch.cat([scorer.losses(candidates.part(part).dense(), rows) for part in parts])

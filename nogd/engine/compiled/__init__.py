@@ -1,0 +1,3 @@
+"""Small networks scored by loops that numba compiles."""
+
+from __future__ import annotations

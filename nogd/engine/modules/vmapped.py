@@ -1,0 +1,83 @@
+"""Score candidates by calling the module itself under torch.func.vmap."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from nogd.engine.footprint import FEWEST, Footprint
+from nogd.engine.losses import Loss
+from nogd.engine.modules.conduct import Conduct
+from nogd.engine.space import ParameterSpace
+
+
+class Functional:
+    """The module as a function of theta `[D]` and inputs, which torch.func can transform."""
+
+    def __init__(self, conduct: Conduct, space: ParameterSpace) -> None:
+        self._conduct, self._space = conduct, space
+        self._places = _places(conduct.module, space)
+
+    def __call__(self, theta: Tensor, inputs: Tensor) -> Tensor:
+        named = self._space.split(theta)
+        parameters = {place: named[name] for place, name in self._places.items()}
+        module = self._conduct.module
+        with self._conduct.calling():  # here, as vmap comes here once for each of its chunks
+            outputs = torch.func.functional_call(module, parameters, (inputs,), tie_weights=False)
+        return cast(Tensor, outputs)
+
+
+class Vmapped:
+    """The module as a function of theta. fewest: candidates at once that it is worth its while for."""
+
+    def __init__(self, functional: Functional, loss: Loss, size: Footprint, fewest: int = FEWEST) -> None:
+        self._functional, self._loss, self._size, self._fewest = functional, loss, size, fewest
+        self._agrees = False
+
+    def pays(self, count: int, examples: int) -> bool:
+        """Whether so many candidates, in the chunks that they are scored in, are enough to gain from it."""
+        return count >= self._fewest and self._size.chunk(count, examples) >= self._fewest
+
+    def losses(
+        self, thetas: Tensor, inputs: Tensor, targets: Tensor, one_by_one: Callable[[Tensor], Tensor]
+    ) -> Tensor:
+        """Losses `[P]` of thetas `[P, D]`. one_by_one: the same by the module itself, with which the first losses are
+        compared. Raises whatever vmap refuses the module with.
+        """
+
+        def loss_of(theta: Tensor) -> Tensor:
+            return self._loss(self._functional(theta, inputs), targets)
+
+        chunk = self._size.chunk(len(thetas), len(inputs))
+        losses = torch.func.vmap(loss_of, chunk_size=chunk, randomness="same")(thetas)
+        if not self._agrees:
+            self._check(losses, thetas, one_by_one)
+        return losses
+
+    def _check(self, losses: Tensor, thetas: Tensor, one_by_one: Callable[[Tensor], Tensor]) -> None:
+        """Compare two losses with the module itself: one that keeps its weights elsewhere too (a list) evades vmap."""
+        ends = [0, len(thetas) - 1]
+        tolerance = math.sqrt(torch.finfo(thetas.dtype).eps)
+        if not torch.allclose(losses[ends], one_by_one(thetas[ends]), rtol=tolerance, equal_nan=True):
+            raise ValueError("it gives other losses there than by itself")
+        self._agrees = True
+
+
+def _places(module: nn.Module, space: ParameterSpace) -> dict[str, str]:
+    """All places where a searched parameter stands, with its name in the space; a shared one stands in several.
+
+    Each module once, even if it is used twice: torch.func.functional_call would not put its parameters back
+    (pytorch 2.13), and left to tie weights by itself it does just that.
+    """
+    named = dict(module.named_parameters())
+    names = {id(named[t.name]): t.name for t in space}
+    found: dict[str, str] = {}
+    for prefix, part in module.named_modules():
+        for name, parameter in part._parameters.items():
+            if id(parameter) in names:
+                found[f"{prefix}.{name}" if prefix else name] = names[id(parameter)]
+    return found

@@ -1,0 +1,445 @@
+"""The objective: scores candidates, refuses what does not fit the budget, and keeps the meter."""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from nogd.engine.accounts.black_box_till import BlackBoxTill
+from nogd.engine.accounts.ledger import Ledger
+from nogd.engine.accounts.meter import Limit, Meter
+from nogd.engine.accounts.stopwatch import Stopwatch
+from nogd.engine.accounts.till import Recording, Till
+from nogd.engine.accounts.trace import Trace
+from nogd.engine.black_box import BlackBox
+from nogd.engine.candidates.scoring import Described, described, score
+from nogd.engine.candidates.sets import Candidates, Population
+from nogd.engine.checks import check_directions, check_in_place, check_theta, count_rows
+from nogd.engine.inputs.shown import Shown
+from nogd.engine.losses import ranked
+from nogd.engine.network import Network
+from nogd.engine.space import ParameterSpace
+from nogd.engine.state import State
+from nogd.engine.stream import Stream
+from nogd.engine.walks.caches import tracks_for
+from nogd.engine.walks.lines import Lines
+from nogd.engine.walks.walk import DenseTracks, Tracks
+from nogd.engine.walks.walking import Walk
+from nogd.errors import InvalidSetting, LearnerError, NogdWarning, NotDifferentiable
+
+
+class Objective:
+    """What is minimised. Every call is charged before anything is computed; see PROTOCOL for what counts what.
+
+    `space`: names and box of the searched parameters. `meter`: what was spent. `batch_size`: rows of a query for
+    learners that take mini-batches, None for all. `module`, `inputs`, `targets`: for learners that look inside; what
+    they compute with them is done in `work`.
+    """
+
+    _till_kind: ClassVar[type[Till]] = Till
+
+    def __init__(
+        self,
+        scorer: Network | Stream | BlackBox,
+        *,
+        differentiable: bool = True,
+        batch_size: int | None = None,
+    ) -> None:
+        self._scorer = scorer
+        self._cost = scorer.cost()
+        self.space: ParameterSpace = scorer.space
+        self.batch_size = batch_size
+        self._features = _features(scorer, differentiable)
+        self._examples = scorer.examples  # what all is counted by, so that nobody may set it
+        ledger = Ledger(scorer.examples, self._cost.gradient if "gradient" in self.features else 1.0)
+        self._ledger, self._meter = ledger, Meter(ledger)
+        self._till = BlackBoxTill(ledger, scorer) if isinstance(scorer, BlackBox) else self._till_kind(ledger)
+        lines = Lines(self._till, self._cost.flops * self._examples)
+        self._score_line, self._line_minimum = lines.score, lines.minimum
+        self._shown: Shown | None = None
+        self._walk: Walk | None = None
+        self._standing: Tensor | None = None  # where a restored walk stands, until it is asked for
+        self._gradient_seen = False
+        self.warming = Stopwatch()
+        """What took longer the first time in a run, off the clock."""
+        if not isinstance(scorer, BlackBox) and scorer.mode == "train":
+            self._till.mask = scorer.turn
+
+    # -- what it is
+
+    @property
+    def D(self) -> int:
+        """Number of searched parameters."""
+        return self.space.dimension
+
+    @property
+    def N(self) -> int:
+        """Training examples; 1 for a black box."""
+        return self._examples
+
+    @property
+    def features(self) -> frozenset[str]:
+        """What learners may need: "gradient" and "layers"."""
+        return self._features
+
+    @property
+    def gradient_cost(self) -> float:
+        """Forwards that one gradient counts; NaN where there is none."""
+        return self._cost.gradient if "gradient" in self._features else math.nan
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of theta."""
+        return self.space.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where theta and the data are."""
+        return self.space.device
+
+    @property
+    def engine(self) -> str:
+        """How populations are scored, and why."""
+        return f"{self._scorer.engine}: {self._scorer.why}"
+
+    @property
+    def meter(self) -> Meter:
+        """What was spent, for reading."""
+        return self._meter
+
+    @property
+    def trace(self) -> Trace:
+        """Every improvement of the best loss; for the record alone. Raises LearnerError while a learner is at work."""
+        self._refuse_learners("trace")
+        return self._till.trace
+
+    @property
+    def module(self) -> nn.Module:
+        """A private copy of the network (the user's own for a black box)."""
+        return self._scorer.module
+
+    @property
+    def inputs(self) -> Tensor:
+        """Training inputs `[N, ...]`, a copy for the learner; of streamed data and black boxes there are none."""
+        return self._data().inputs
+
+    @property
+    def targets(self) -> Tensor:
+        """Training targets, as the loss compares them, a copy for the learner."""
+        return self._data().targets
+
+    # -- scoring
+
+    def losses(self, candidates: Candidates, rows: Tensor | None = None) -> Tensor:
+        """Losses of P candidates, `[P]`; NaN and infinities come back as plus infinity, so that they rank last.
+
+        rows: numbers of the examples to use, `[B]`; all candidates of a call see the same. Counts P forwards (their
+        share for rows) and P evaluations. Raises BudgetSpent, before anything is computed, if that does not fit.
+        """
+        known = described(candidates, self.space)
+        count = len(known)
+        examples = count_rows(rows, self._examples)
+        self._till.pay(count, count * examples, flops=self._cost.flops * count * examples)
+        if count == 0:
+            return torch.empty(0, dtype=self.dtype, device=self.device)
+        started = time.perf_counter()
+        losses = ranked(self._score(known, rows))
+        lowest = _lowest(losses, rows)
+        self._ledger.inside += time.perf_counter() - started
+        self._till.note(losses, known, lowest)
+        return losses
+
+    def walk(self, theta: Tensor) -> Walk:
+        """A walk along coordinates from theta `[D]`, which its moves change in place.
+
+        Counts 1. Asked again for the theta that it already walks, it returns the live walk and counts nothing; for
+        another tensor of equal values too, so that a resumed run, whose tensors are all new, costs the same.
+        """
+        walk = self._walk
+        if walk is not None and walk.is_live and walk.theta is theta:
+            return walk
+        check_theta(theta, self.D)
+        check_in_place(theta, self.space)
+        standing, self._standing = self._standing_at(), None
+        paid = standing is not None and torch.equal(standing, theta)
+        if not paid:
+            self._till.pay(1, self._examples, flops=self._cost.flops * self._examples)
+        started = time.perf_counter()
+        losses = ranked(self._loss_where_it_stands(theta) if paid else self._scorer.losses(theta[None]))
+        tracks, loss = self._tracks(theta), float(losses[0])
+        self._ledger.inside += time.perf_counter() - started
+        if not paid:
+            self._till.note(losses, Population(theta[None]), loss)
+        with self._ledger.clock, self.warming:
+            tracks.warm_up()
+        self._walk = Walk(theta, tracks, loss, self._score_line, self._line_minimum)
+        return self._walk
+
+    def gradient(self, theta: Tensor, rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Loss and gradient `[D]` at theta `[D]`; counts `gradient_cost` forwards (their share for rows), 1 gradient.
+
+        Raises NotDifferentiable where the task says that there is none.
+        """
+        scorer = self._differentiable()
+        check_theta(theta, self.D)
+        examples = count_rows(rows, self._examples)
+        flops = self._cost.flops * self._cost.gradient * examples
+        self._till.pay(1, examples, backwarded=examples, gradients=1, flops=flops)
+        started = time.perf_counter()
+        loss, gradient = scorer.gradient(theta, rows)
+        losses = ranked(loss.reshape(1))
+        lowest = _lowest(losses, rows)
+        self._ledger.inside += time.perf_counter() - started
+        if not self._gradient_seen:
+            self._gradient_seen = True
+            _warn_if_zero(gradient)
+        self._till.note(losses, Population(theta[None]), lowest)
+        return loss, gradient
+
+    def directional(
+        self, theta: Tensor, directions: Tensor, rows: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Loss at theta `[D]` and its derivatives `[K]` along directions `[K, D]`, in forward mode.
+
+        Counts 1 + K (gradient_cost - 1) forwards, one pass and K tangents (their share for rows), and K evaluations, at
+        least 1. Raises NotDifferentiable where the task says that there is no gradient.
+        """
+        scorer = self._differentiable()
+        check_theta(theta, self.D)
+        check_directions(directions, self.D)
+        count = len(directions)
+        examples = count_rows(rows, self._examples)
+        flops = self._cost.flops * self._cost.directional(count) * examples
+        self._till.pay(max(1, count), examples, backwarded=count * examples, flops=flops)
+        started = time.perf_counter()
+        theta, directions = (each.detach().to(self.device, self.dtype) for each in (theta, directions))
+        loss, derivatives = scorer.directional(theta, directions, rows)
+        losses = ranked(loss.reshape(1))
+        lowest = _lowest(losses, rows)
+        self._ledger.inside += time.perf_counter() - started
+        self._till.note(losses, Population(theta[None]), lowest)
+        return loss, derivatives.to(self.dtype)  # an autocast gives others
+
+    @contextmanager
+    def work(self, forwards: float, rows: Tensor | None = None, flops: float | None = None) -> Iterator[None]:
+        """Pay for what a learner computes by itself with the module or the data, before the `with` is entered.
+
+        forwards: passes over the examples, whole or not. rows: numbers of the examples that are used, `[B]`, all if not
+        given. flops: the arithmetic, that of the passes if not given. Counts the passes (their share for rows) in
+        forwards, and as many evaluations, at least 1; what goes on within counts as scoring, not as overhead.
+        """
+        examples = count_rows(rows, self._examples)
+        arithmetic = self._cost.flops * forwards * examples if flops is None else flops
+        if not (0 <= forwards < math.inf and 0 <= arithmetic < math.inf):
+            raise InvalidSetting(
+                f"work is paid in finite numbers, 0 or more, not {forwards} forwards, {flops} flops."
+            )
+        passes = max(1.0, forwards)
+        evaluations = self._ledger.evaluations_of(passes)
+        self._till.pay(evaluations, 0, worked=forwards * examples, flops=arithmetic)
+        self._ledger.passes += passes
+        seconds, inside = self._ledger.seconds, self._ledger.inside
+        try:
+            yield
+        finally:  # what was asked within is in it
+            self._ledger.inside = inside + self._ledger.seconds - seconds
+
+    def measure(self, theta: Tensor) -> dict[str, float]:
+        """The training loss of theta `[D]`, as its user will have it; counts nothing, as it is for the record alone.
+
+        A black box is not called: it is the score last given, or NaN where there is none. Raises LearnerError while a
+        learner is at work.
+        """
+        self._refuse_learners("measure")
+        if isinstance(self._scorer, BlackBox):
+            known = self._scorer.recall(theta)
+            return {"loss": math.nan if known is None else known}
+        return {"loss": self._scorer.measured(theta)}
+
+    def write(self, theta: Tensor, module: nn.Module) -> None:
+        """Put theta `[D]` into a module like the one given, with the running statistics that belong to it.
+
+        Raises LearnerError while a learner is at work.
+        """
+        self._refuse_learners("write")
+        self.space.write(theta, module)
+        if isinstance(self._scorer, BlackBox):
+            return
+        buffers = dict(module.named_buffers(remove_duplicate=False))
+        for name, values in self._scorer.statistics(theta).items():
+            buffers[name].copy_(values)
+
+    def warm_up(self, theta: Tensor) -> None:
+        """Do once, before the clock starts, what costs more the first time; counts nothing, so a black box has none.
+
+        Raises LearnerError while a learner is at work.
+        """
+        self._refuse_learners("warm_up")
+        if isinstance(self._scorer, BlackBox):
+            return
+        self._scorer.losses(theta[None])
+        if "gradient" in self.features:
+            self._scorer.gradient(theta, None)
+
+    # -- the budget
+
+    @property
+    def left(self) -> Limit:
+        """What the narrowest limit in force leaves of each ledger; infinity where there is none."""
+        return self._till.left
+
+    def room(self, rows: Tensor | None = None) -> int:
+        """How many candidates, scored on these rows, still fit the narrowest limit; at least 1, refused if need be."""
+        return self._till.room(count_rows(rows, self._examples))
+
+    def within(self, limit: Limit, state: State | None = None) -> AbstractContextManager[Limit]:
+        """Give a part of the budget to an inner learner, whose state is in force meanwhile.
+
+        Swallows only the end of this limit (then `limit.spent` is true); an outer end passes through.
+        """
+        return self._till.within(limit, state)
+
+    def check_step(self) -> None:
+        """Raise BudgetSpent if the iterations or the seconds of some limit are used up; called before each step."""
+        self._till.check_step()
+
+    # -- the run
+
+    def begin(
+        self, start: Tensor, limit: Limit, recorder: Recording | None, target: float | None, seed: int = 0
+    ) -> Till:
+        """Make ready for one run from `start` `[D]`; whoever runs it keeps the till. Raises LearnerError during one.
+
+        seed: what masks are drawn by in train mode.
+        """
+        self._refuse_learners("begin")
+        self._walk = self._standing = None
+        self._shown = None
+        if isinstance(self._scorer, Network):
+            self._shown = Shown(self._scorer)
+        self._till.begin(start, limit, recorder, target, seed)
+        return self._till
+
+    def follow(self, state: State) -> None:
+        """From now on `state.theta` is the recommendation in force."""
+        self._till.follow(state)
+
+    @property
+    def written_into(self) -> str | None:
+        """Which of the training data were written into since the run began, if any."""
+        return None if self._shown is None else self._shown.written_into()
+
+    @property
+    def recommendation(self) -> Tensor:
+        """What the learner recommends at this moment, `[D]`."""
+        return self._till.recommendation
+
+    @property
+    def state(self) -> State | None:
+        """The state in force; None while a learner initialises."""
+        return self._till.state
+
+    @property
+    def phase(self) -> int:
+        """Number of the learner's phase."""
+        return self._till.phase
+
+    def save(self) -> dict[str, Any]:
+        """What a resumed run needs of the objective; taken between steps."""
+        return self._till.save() | {"walk": self._standing_at(), "gradient_seen": self._gradient_seen}
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Go on from what `save` gave. A walk that was live is rebuilt without being paid again."""
+        self._refuse_learners("restore")
+        self._till.restore(saved)
+        self._standing, self._gradient_seen = saved["walk"], saved["gradient_seen"]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy walks by a walk of its own, which begins where this one stands.
+
+        Raises LearnerError while a learner is at work, as a copy has a meter of its own, which nobody looks at.
+        """
+        self._refuse_learners("a copy of the objective")
+        return self.__dict__ | {"_walk": None, "_standing": self._standing_at()}
+
+    # -- inside
+
+    def _standing_at(self) -> Tensor | None:
+        """Where the present walk stands, for which a walk need not be paid again."""
+        if self._walk is None:
+            return self._standing
+        return self._walk.theta if self._walk.is_live else None
+
+    def _score(self, candidates: Described, rows: Tensor | None) -> Tensor:
+        if isinstance(self._scorer, Stream):
+            return self._scorer.score(candidates, rows)
+        return score(self._scorer, candidates, rows)
+
+    def _differentiable(self) -> Network | Stream:
+        if "gradient" not in self.features or isinstance(self._scorer, BlackBox):
+            raise NotDifferentiable("this objective has no gradient; choose a learner that needs none.")
+        return self._scorer
+
+    def _refuse_learners(self, what: str) -> None:
+        if not self._till.is_measured:
+            raise LearnerError(
+                f"{what if ' ' in what else f'objective.{what}'} is for the record alone, no learner may use it; ask"
+                " objective.losses, which counts."
+            )
+
+    def _data(self) -> Shown:
+        if self._shown is None:
+            self._shown = Shown(self._network())
+        return self._shown
+
+    def _loss_where_it_stands(self, theta: Tensor) -> Tensor:
+        """The loss `[1]` of a theta that was paid before; a black box is not called again."""
+        if isinstance(self._scorer, BlackBox):
+            known = self._scorer.recall(theta)
+            return theta.new_tensor([math.nan if known is None else known])
+        return self._scorer.losses(theta[None])
+
+    def _tracks(self, theta: Tensor) -> Tracks:
+        flops = self._cost.flops * self._examples
+        if isinstance(self._scorer, Network):
+            return tracks_for(self._scorer, theta, flops)
+        return DenseTracks(theta, self._scorer, flops)
+
+    def _network(self) -> Network:
+        if isinstance(self._scorer, Network):
+            return self._scorer
+        held = (
+            "streamed data are not in memory"
+            if isinstance(self._scorer, Stream)
+            else "a black box has no data"
+        )
+        raise InvalidSetting(f"{held}, so a learner cannot look at them.")
+
+
+def _lowest(losses: Tensor, rows: Tensor | None) -> float:
+    """The lowest loss, infinity on some of the rows only; a GPU is waited for here, within the time of scoring."""
+    return float(losses.min()) if rows is None else math.inf
+
+
+def _features(scorer: Network | Stream | BlackBox, differentiable: bool) -> frozenset[str]:
+    features = {"layers"} if isinstance(scorer, Network) else set()
+    if not isinstance(scorer, BlackBox) and differentiable and scorer.loss.differentiable:
+        features.add("gradient")
+    return frozenset(features)
+
+
+def _warn_if_zero(gradient: Tensor) -> None:
+    if len(gradient) and not gradient.any():
+        warnings.warn(
+            "the gradient is exactly zero everywhere: the loss or the network has none, so a learner that follows it"
+            " will not move; choose one that needs no gradient.",
+            NogdWarning,
+            stacklevel=3,
+        )

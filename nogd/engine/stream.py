@@ -1,0 +1,189 @@
+"""Score candidates on data that do not fit into memory: one pass over the batches scores all candidates of a call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from nogd.engine.candidates.scoring import Described, score
+from nogd.engine.candidates.sets import Population
+from nogd.engine.cost import Cost
+from nogd.engine.fork_safe_lock import Turns
+from nogd.engine.losses import Loss
+from nogd.engine.modules.conduct import Conduct
+from nogd.engine.modules.mode import Mode
+from nogd.engine.network import Network
+from nogd.engine.own_loss import say_if_no_mean
+from nogd.engine.space import ParameterSpace
+from nogd.errors import DataError, UserError, in_one_line
+
+
+class Batches(Protocol):
+    """Data that come batch by batch, the same ones in the same order in every pass."""
+
+    examples: int
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """One pass: inputs `[B, ...]` and targets of each batch."""
+
+    def __len__(self) -> int:
+        """Number of batches."""
+
+    def rows(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Inputs and targets of these examples; an InvalidSetting where the source has no numbers for them."""
+
+
+class Stream:
+    """A network, a loss and batches, without any counting; scores as `Network` does, in the memory of a batch or two.
+
+    Losses are means over all examples: the mean over each batch, weighted by its size and added up in float64. For a
+    loss of one's own that is no mean over examples, it is that weighted mean of what it gives for each batch, and a
+    warning. The noise of Perturbed candidates is made anew for each batch, so a few large batches beat many small ones.
+    network: scores one batch at a time; it holds the first one to begin with.
+    """
+
+    def __init__(self, network: Network, batches: Batches) -> None:
+        self._network, self._batches = network, batches
+        self._turns = Turns()  # at the network, which holds one batch at a time
+        self._cost = network.cost()
+        self._first = network.examples  # of the first batch
+        with torch.no_grad():
+            outputs: object = network.conduct(network.inputs)
+        if len(batches) > 1:
+            say_if_no_mean(network.loss, outputs, network.targets)
+        # Only their shape and type matter; outputs that are no tensor go with a loss that takes targets as given.
+        self._like = outputs[:1].clone() if isinstance(outputs, Tensor) and outputs.ndim else None
+
+    @property
+    def space(self) -> ParameterSpace:
+        """The searched parameters."""
+        return self._network.space
+
+    @property
+    def module(self) -> nn.Module:
+        """The network's private copy of the module."""
+        return self._network.module
+
+    @property
+    def loss(self) -> Loss:
+        """The loss of a batch."""
+        return self._network.loss
+
+    @property
+    def engine(self) -> str:
+        """How a population is scored on each batch."""
+        return f"stream, {self._network.engine}"
+
+    @property
+    def why(self) -> str:
+        """Why so."""
+        return f"the data come in {len(self._batches)} batches; for each, {self._network.why}"
+
+    @property
+    def conduct(self) -> Conduct:
+        """How the module is called."""
+        return self._network.conduct
+
+    @property
+    def mode(self) -> Mode:
+        """How candidates are scored."""
+        return self._network.mode
+
+    @property
+    def examples(self) -> int:
+        """Training examples N, of all batches."""
+        return self._batches.examples
+
+    def cost(self) -> Cost:
+        """What a forward and a gradient cost, of one example."""
+        return self._cost
+
+    def losses(self, thetas: Tensor, rows: Tensor | None = None) -> Tensor:
+        """Losses of thetas `[P, D]`, as `[P]`; rows: numbers of the examples to use."""
+        return self.score(Population(thetas), rows)
+
+    def measured(self, theta: Tensor) -> float:
+        """The training loss of theta `[D]` as its user will have it."""
+        if self.mode == "eval":
+            return float(self.losses(theta[None])[0])
+        with torch.no_grad(), self._turns, self._network.used(theta, self._inputs()):
+            (loss,) = self._mean_of_batches(
+                lambda network: (network.loss(network.outputs(theta, network.inputs), network.targets),)
+            )
+        return float(loss)
+
+    def statistics(self, theta: Tensor) -> dict[str, Tensor]:
+        """The statistics that belong to theta `[D]`, by the names of their buffers."""
+        with self._turns, self._network.used(theta, self._inputs()):
+            return self.conduct.statistics()
+
+    def turn(self, seed: int, call: float) -> None:
+        """In train mode: what this thread scores next has the masks of that call of the run with that seed."""
+        self._network.turn(seed, call)
+
+    def score(self, candidates: Described, rows: Tensor | None) -> Tensor:
+        """Losses `[P]` of the candidates; rows: numbers of the examples to use."""
+        (losses,) = self._mean(lambda network: (score(network, candidates, None),), rows)
+        return losses
+
+    def gradient(self, theta: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Loss and gradient `[D]` at theta."""
+        loss, gradient = self._mean(lambda network: network.gradient(theta, None), rows)
+        return loss, gradient
+
+    def directional(self, theta: Tensor, directions: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Loss at theta `[D]` and its derivatives along directions `[K, D]`, `[K]`."""
+        loss, derivatives = self._mean(lambda network: network.directional(theta, directions, None), rows)
+        return loss, derivatives
+
+    def _mean(
+        self, quantities: Callable[[Network], tuple[Tensor, ...]], rows: Tensor | None
+    ) -> tuple[Tensor, ...]:
+        """The means over all examples, or these, of what each batch gives."""
+        with self._turns:
+            if rows is not None:
+                self.conduct.batch = 0
+                return quantities(self._hold(*self._batches.rows(rows)))
+            return self._mean_of_batches(quantities)
+
+    def _mean_of_batches(self, quantities: Callable[[Network], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+        sums: list[Tensor] = []
+        types: list[torch.dtype] = []
+        for number, (inputs, targets) in enumerate(self._batches):
+            self.conduct.batch = number
+            found = self._of_batch(quantities, inputs, targets)
+            if not sums:
+                types = [values.dtype for values in found]
+                sums = [torch.zeros_like(values, dtype=torch.float64) for values in found]
+            for total, values in zip(sums, found, strict=True):
+                total.add_(values, alpha=len(inputs))
+        return tuple((total / self.examples).to(kind) for total, kind in zip(sums, types, strict=True))
+
+    def _inputs(self) -> Iterator[Tensor]:
+        return (inputs for inputs, _ in self._batches)
+
+    def _of_batch(
+        self, quantities: Callable[[Network], tuple[Tensor, ...]], inputs: Tensor, targets: Tensor
+    ) -> tuple[Tensor, ...]:
+        network = self._hold(inputs, targets)
+        try:
+            return quantities(network)
+        except Exception as error:  # whatever a forward or a loss may raise
+            if len(inputs) == self._first or isinstance(error, UserError):
+                raise
+            raise DataError(
+                f"a batch of {len(inputs)} rows cannot be scored though the first one, of {self._first}, can"
+                f" ({in_one_line(error)}); where the module or the loss needs so many at once, give batches"
+                " of one size."
+            ) from error
+
+    def _hold(self, inputs: Tensor, targets: Tensor) -> Network:
+        """The network with these data."""
+        if self._like is not None:
+            like = self._like.expand(len(inputs), *self._like.shape[1:])
+            targets = self._network.loss.fit_targets(targets, like)
+        self._network.hold(inputs, targets)
+        return self._network

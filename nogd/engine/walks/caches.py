@@ -1,0 +1,25 @@
+"""Which tracks a walk keeps."""
+
+from __future__ import annotations
+
+import functools
+
+from torch import Tensor
+
+from nogd.engine.network import Network
+from nogd.engine.walks.compiled_walk import CompiledTracks
+from nogd.engine.walks.walk import DenseTracks, StackTracks, Tracks, flops_of
+
+
+def tracks_for(network: Network, theta: Tensor, flops_of_forward: float) -> Tracks:
+    """The cheapest tracks that this network allows."""
+    stack = network.stack
+    if stack is None or network.loss.batched is None:
+        return DenseTracks(theta, network, flops_of_forward)
+    plain = functools.partial(
+        StackTracks, theta, stack, network.stack_inputs, network.stack_targets, network.loss
+    )
+    if network.compiled is None:
+        return plain()
+    flops = [flops_of(stack.layers[k + 1 :], network.examples) for k in range(len(stack.layers))]
+    return CompiledTracks(theta, network.compiled, plain, flops)

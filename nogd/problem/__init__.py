@@ -1,0 +1,3 @@
+"""Tasks and data sets: what a comparison fixes before any learner starts."""
+
+from __future__ import annotations

@@ -1,0 +1,258 @@
+"""What a task is: a named, reproducible problem, with everything that a fair comparison fixes beforehand."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import ClassVar, final
+
+import torch
+from torch import Tensor, nn
+
+from nogd.engine.losses import Loss, LossFunction, find_loss
+from nogd.engine.modules.accepted import in_type_taken
+from nogd.engine.modules.mode import Mode
+from nogd.engine.space import DEFAULT_BOX, Bounds
+from nogd.errors import DataError, PluginError, UserError, in_one_line
+from nogd.problem.constant import constant_outputs
+from nogd.problem.metrics import Metric, find_metric
+from nogd.problem.reference import FrozenReference
+from nogd.problem.splits import Split, checked, split, standardised
+from nogd.seeds import derive
+
+__all__ = ["Dataset", "Metric", "Problem", "Split", "SupervisedTask", "Task", "layers"]
+
+Splits = tuple[Split, Split | None, Split | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """A task made ready for one run: the network at its initial parameters, data, loss and metric.
+
+    bounds: the search box, for all parameters or by name pattern. constant, constant_loss: what the best
+    constant predictor, fitted on the training split, scores on the test split (on the training split if there
+    is no other). score: the objective of a black-box task; its training split has no meaning.
+    """
+
+    module: nn.Module
+    loss: str | LossFunction
+    train: Split
+    metric: Metric
+    validation: Split | None = None
+    test: Split | None = None
+    bounds: Bounds = DEFAULT_BOX
+    differentiable: bool = True
+    constant: float = float("nan")
+    constant_loss: float = float("nan")
+    score: Callable[[nn.Module], float] | None = None
+
+
+class Dataset(ABC):
+    """A named set of examples. Subclass it with a `name`, a docstring and `load`."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def load(self) -> tuple[Tensor, Tensor]:
+        """Inputs `[N, features]`, and targets float32 `[N, outputs]` or int64 `[N]`.
+
+        Inputs are float32; whole numbers and booleans stay what they are for a network that takes them, such as one
+        that looks up embeddings (of a task with an empty `standardise`), and become float32 for all others.
+        """
+
+
+class Task(ABC):
+    """A named problem. Subclass SupervisedTask for a network, a loss and data; Task itself for anything else.
+
+    version: raise it with every change that moves results. budget: forwards of a run unless told otherwise.
+    mode: "eval" scores the network as its user will use it; "train" with Dropout and batch statistics as in
+    training, while all figures are still measured in eval mode.
+    why: one sentence, why the task is here. default: whether it belongs to `--all`. reference: what its
+    reference learner once scored, from `reference.json` beside the task's file.
+    """
+
+    name: ClassVar[str]
+    why: ClassVar[str] = ""
+    version: ClassVar[int] = 1
+    budget: ClassVar[float] = 3_000
+    mode: ClassVar[Mode] = "eval"
+    differentiable: ClassVar[bool] = True
+    default: ClassVar[bool] = True
+    reference = FrozenReference()
+
+    @abstractmethod
+    def problem(self, seed: int) -> Problem:
+        """The problem with initial parameters drawn from `seed`; the data do not depend on it."""
+
+    @abstractmethod
+    def describe(self) -> dict[str, object]:
+        """Facts for `nogd show`, in the order in which to print them; values are what JSON can write."""
+
+
+class SupervisedTask(Task):
+    """A network trained on data: set `name`, `dataset`, `loss` and `metric`, and write `network`.
+
+    dataset: a registered name, or a Dataset class. loss, metric: registered names, or one's own (a function
+    of outputs and targets; a Metric). split: shares of training, validation and test, or None to train and
+    score on everything; it depends on the task's name only. standardise: which of "inputs" and "targets" to
+    bring to mean 0 and standard deviation 1, by the training split.
+    """
+
+    dataset: ClassVar[str | type[Dataset]]
+    loss: ClassVar[str | LossFunction]
+    metric: ClassVar[str | Metric]
+    bounds: ClassVar[Bounds] = DEFAULT_BOX
+    split: ClassVar[tuple[float, float, float] | None] = (0.6, 0.2, 0.2)
+    standardise: ClassVar[tuple[str, ...]] = ("inputs",)
+
+    @abstractmethod
+    def network(self) -> nn.Module:
+        """A new network, its parameters drawn from torch's global generator, as torch's own layers draw them."""
+
+    @final
+    def problem(self, seed: int) -> Problem:
+        """The network initialised from `seed`, with the data.
+
+        Raises DataError where the data cannot be used, PluginError where the class is not complete.
+        """
+        self._check()
+        module = self._network(seed)
+        train, validation, test = _as_taken(module, self._splits())
+        loss, metric, scored = find_loss(type(self).loss), find_metric(self.metric), test or train
+        constant, constant_loss = self._constant(loss, metric, train, scored)
+        return Problem(
+            module=module,
+            loss=type(self).loss,
+            train=train,
+            validation=validation,
+            test=test,
+            metric=metric,
+            bounds=self.bounds,
+            differentiable=self.differentiable,
+            constant=constant,
+            constant_loss=constant_loss,
+        )
+
+    @final
+    def describe(self) -> dict[str, object]:
+        """Data and sizes, network and size of theta, loss and metric, budget, and why the task is here."""
+        problem, data, loss = self.problem(seed=0), _resolved(self.dataset), find_loss(type(self).loss).name
+        parts = {"train": problem.train, "validation": problem.validation, "test": problem.test}
+        return {
+            "name": self.name,
+            "why": self.why,
+            "data": f"{data.name}: {(inspect.getdoc(data) or '').partition(chr(10))[0]}",
+            "examples": {name: len(part) for name, part in parts.items() if part is not None},
+            "inputs": problem.train.inputs.shape[1:].numel(),
+            "standardised": list(self.standardise),
+            "network": layers(problem.module),
+            "mode": self.mode,
+            "parameters": sum(p.numel() for p in problem.module.parameters() if p.requires_grad),
+            "loss": loss,
+            "metric": problem.metric.name,
+            "constant predictor": {problem.metric.name: problem.constant, loss: problem.constant_loss},
+            "gradient": self.differentiable,
+            "budget": self.budget,
+            "bounds": self.bounds,
+            "version": self.version,
+        }
+
+    def _check(self) -> None:
+        """Refuse a class that was not filled in, with one sentence for its author."""
+        missing = [field for field in ("name", "dataset", "loss", "metric") if not hasattr(type(self), field)]
+        if missing:
+            raise PluginError(
+                f"the task {type(self).__name__} has no {' and no '.join(missing)}; set it there."
+            )
+        if self.split is not None and not _are_shares(self.split):
+            raise PluginError(
+                f"the task {self.name!r} sets split to {self.split!r}; give three shares above 0 that add up"
+                " to 1 (training, validation, test), or None."
+            )
+        if not {"inputs", "targets"}.issuperset(self.standardise):
+            raise PluginError(
+                f"the task {self.name!r} sets standardise to {self.standardise!r};"
+                ' give a tuple of "inputs" and "targets".'
+            )
+
+    def _constant(self, loss: Loss, metric: Metric, train: Split, scored: Split) -> tuple[float, float]:
+        """Metric and loss of the best constant predictor."""
+        try:
+            outputs = constant_outputs(train, scored, loss)
+            return metric(outputs, scored.targets), float(loss(outputs, scored.targets))
+        except Exception as error:  # whatever a loss or a metric may raise
+            if self.split is None or isinstance(error, UserError):
+                raise
+            raise PluginError(
+                f"the loss or the metric of the task {self.name!r} fails on {len(train)} training and {len(scored)}"
+                f" test examples ({in_one_line(error)}); where it needs all examples at once, set split to"
+                " None."
+            ) from error
+
+    def _splits(self) -> Splits:
+        data = _loaded(_resolved(self.dataset))
+        if self.split is None:
+            copy = Split(data.inputs.clone(), data.targets.clone())
+            return standardised([copy], self.standardise)[0], None, None
+        parts = split(data, self.split, derive("split", self.name))
+        if not all(len(part) for part in parts):
+            raise DataError(
+                f"the task {self.name!r} cannot split {len(data)} examples into training, validation and test;"
+                " give more data, or set split to None."
+            )
+        train, validation, test = standardised(parts, self.standardise)
+        return train, validation, test
+
+    def _network(self, seed: int) -> nn.Module:
+        with torch.random.fork_rng(devices=[]):
+            # Not torch.manual_seed: it seeds accelerators as well, which would not be put back here.
+            torch.default_generator.manual_seed(seed)
+            return self.network()
+
+
+def layers(module: nn.Module) -> str:
+    """The layers of a network in one line: "Linear(10, 5), ReLU, Linear(5, 1)"."""
+    return ", ".join(_layer(leaf) for leaf in module.modules() if not list(leaf.children()))
+
+
+def _layer(leaf: nn.Module) -> str:
+    kind = type(leaf).__name__
+    if hasattr(leaf, "in_features") and hasattr(leaf, "out_features"):
+        return f"{kind}({leaf.in_features}, {leaf.out_features})"
+    return f"{kind}({leaf.extra_repr()})" if leaf.extra_repr() else kind
+
+
+def _as_taken(module: nn.Module, splits: Splits) -> Splits:
+    """The splits with inputs in the type that the module takes; whole numbers are float32 to most."""
+    train, *others = splits
+    kind = in_type_taken(module, train.inputs, torch.float32).dtype
+    validation, test = (None if part is None else _of_type(part, kind) for part in others)
+    return _of_type(train, kind), validation, test
+
+
+def _of_type(part: Split, kind: torch.dtype) -> Split:
+    return replace(part, inputs=part.inputs.to(kind))
+
+
+def _are_shares(shares: tuple[float, ...]) -> bool:
+    return len(shares) == 3 and min(shares) > 0 and abs(sum(shares) - 1) < 1e-9
+
+
+def _resolved(dataset: str | type[Dataset]) -> type[Dataset] | Dataset:
+    """The data set of that name. A class is passed through, so that workers need no scan for entry points."""
+    if not isinstance(dataset, str):
+        return dataset
+    from nogd.plugins.manager import plugins
+
+    found: type[Dataset] | Dataset = plugins().datasets.find(dataset).load()
+    return found
+
+
+@functools.cache
+def _loaded(dataset: type[Dataset] | Dataset) -> Split:
+    """The data set, read and checked once in a process. Hand out copies only: learners may write into them."""
+    made = dataset() if isinstance(dataset, type) else dataset
+    return checked(made.name, *made.load())

@@ -1,0 +1,207 @@
+"""A leaderboard in words: aligned plain text for a terminal, how to read it, and the numbers' formats."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import sys
+import textwrap
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from nogd.report.figure import Comparison, ResultsLike
+from nogd.report.names import clean, counted, short_names
+from nogd.report.numbers.leaderboard import Board, other_boards
+from nogd.report.numbers.running_time import CAP, MOST
+
+_WIDTHS = {
+    "score": 7,
+    "interval": 16,
+    "rank": 5,
+    "hit": 5,
+    "time": 6,
+    "profile": 7,
+    "failed": 6,
+    "n/a": 4,
+    "forwards": 9,
+    "seconds": 8,
+    "overhead": 8,
+}
+_OF_TARGETS = ("hit", "time", "profile")
+_NAME = 24
+_DISPENSABLE = ("seconds", "forwards", "n/a", "overhead", "profile", "time", "hit", "interval")
+"""Columns that a narrow terminal goes without, the least important first."""
+
+
+MARK = "*"
+"""Of a learner whose runs were asked for just now, beside others that were asked for before."""
+
+
+def text_leaderboard(
+    results: ResultsLike, width: int | None = None, asked: Collection[str] | None = None
+) -> str:
+    """The leaderboard as aligned plain text of at most `width` columns, and how to read it.
+
+    width: that of the terminal where standard output is one, and never above 100. Where there is too little room
+    the least important columns are left out. asked: ids of cells; where they are not all that is shown, learners with
+    runs among them are marked.
+    """
+    comparison = Comparison.of(results)
+    if comparison.runs.empty:
+        return "No runs yet."
+    if width is None:
+        width = shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 100
+    width = max(min(width, 100), 40)
+    marked, told = _asked_for(comparison, asked)
+    notes = [*_notes(comparison, comparison.board), told]
+    lines = [*_lines(comparison.board, width, marked), "", *_wrapped(notes, width)]
+    for board in other_boards(comparison):
+        lines += ["", *_wrapped([f"{board.why}."], width), *_lines(board, width, marked)]
+    return "\n".join(lines)
+
+
+def _asked_for(comparison: Comparison, asked: Collection[str] | None) -> tuple[Collection[str], str]:
+    """The learners to mark, and what their mark means; none where all that is shown was asked for."""
+    runs = comparison.runs
+    mine = runs[runs["id"].isin(set(asked or ()))]
+    if asked is None or len(mine) == len(runs):
+        return (), ""
+    return set(mine["learner"]), (
+        f"{MARK} asked for by this command: {len(mine):,} of the {counted(len(runs), 'run')} shown; the others were "
+        "asked for before."
+    )
+
+
+def _wrapped(notes: list[str], width: int) -> list[str]:
+    return [line for note in notes for line in textwrap.wrap(note, width - 2)]
+
+
+def _lines(board: Board, width: int, marked: Collection[str]) -> list[str]:
+    targets = board.table["targets_hit"].notna().any()
+    columns, name = [column for column in _WIDTHS if targets or column not in _OF_TARGETS], _NAME
+    for column in _DISPENSABLE:
+        if column in columns and _length(columns, name) > width:
+            columns.remove(column)
+    name = max(min(name, name - _length(columns, name) + width), 12)
+    rows = board.table.to_dict("records")
+    names = short_names(board.table["learner"], name)
+    lines = [_line("", "learner", {column: column for column in columns}, name)]
+    for place, (row, shown) in enumerate(zip(rows, names, strict=True), start=1):
+        cells = _cells({str(key): value for key, value in row.items()})
+        mark = MARK if row["learner"] in marked else " "
+        lines.append(_line(f"{place:>2}{mark}", shown, {column: cells[column] for column in columns}, name))
+    return lines
+
+
+def _length(columns: list[str], name: int) -> int:
+    return len(_line("", "", dict.fromkeys(columns, ""), name))
+
+
+def _line(place: str, learner: str, cells: Mapping[str, str], name: int) -> str:
+    told = f"{place:<3} {learner:<{name}}"
+    for column, cell in cells.items():
+        told += f"  {cell:<{_WIDTHS[column]}}" if column == "interval" else f" {cell:>{_WIDTHS[column]}}"
+    return told
+
+
+def _cells(row: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "score": score_text(row["score"]),
+        "interval": interval_text(row["score_low"], row["score_high"]),
+        "rank": number(row["mean_rank"], ".2f"),
+        "hit": number(row["targets_hit"], ".0%"),
+        "time": time_text(row["relative_time"], row["unsolved"]),
+        "profile": number(row["profile"], ".2f"),
+        "failed": str(row["failures"]),
+        "n/a": str(row["not_applicable"]),
+        "forwards": number(row["forwards"], ",.0f"),
+        "seconds": number(row["seconds"], ".3g"),
+        "overhead": number(row["overhead"], ".0%"),
+    }
+
+
+def number(value: float, form: str) -> str:
+    """A number in a given format, or a dash where there is none."""
+    return "-" if math.isnan(value) else format(value, form)
+
+
+def score_text(score: float) -> str:
+    """A score in at most six characters: 0.97, -12.40, -4531, -2e+07."""
+    size = abs(score)
+    return number(score, ".2f" if size < 99.995 or math.isnan(score) else ".0f" if size < 99_999.5 else ".0e")
+
+
+def time_text(relative: float, unsolved: float) -> str:
+    """A running time relative to the reference: 0.85, or >12 where some targets were never reached; a dash for none."""
+    told = number(relative, ".2f" if relative < 9.995 else ".0f" if relative < 9_999.5 else ".0e")
+    return f">{told}" if unsolved > 0 else told
+
+
+def interval_text(low: float, high: float) -> str:
+    """An interval of scores, or a dash where there is none."""
+    return "-" if math.isnan(low) or math.isnan(high) else f"{score_text(low)} to {score_text(high)}"
+
+
+def outside_told(board: Board) -> str:
+    """That a top score was made where nobody counts; empty where none was."""
+    names = ", ".join(short_names(list(map(clean, board.top_outside)), 40))
+    return names and (
+        f"Look twice: {names} spent nearly all seconds outside of the objective, where nothing is counted, and scored"
+        " best."
+    )
+
+
+def _notes(comparison: Comparison, board: Board) -> list[str]:
+    missing = int(comparison.meta.get("missing") or 0)
+    failures = int(board.table["failures"].sum())
+    named = ", ".join(map(clean, board.beaten_by_floor))
+    return [
+        f"Score: 0 = best constant predictor, 1 = frozen reference; interquartile mean, {_scope(comparison, board)}.",
+        f"Interval: {board.interval}.",
+        _targets_told(board),
+        without_scale(comparison, board),
+        "UNEQUAL COST: learners had different budgets, so nobody is ranked." if board.unequal else "",
+        f"Unfinished: {counted(missing, 'planned run')} still missing." if missing else "",
+        f"{failures} of {counted(len(comparison.runs), 'run')} failed; each takes the last place in its rank."
+        if failures
+        else "",
+        f"Not better than {board.floor}: {named}." if named else "",
+        outside_told(board),
+    ]
+
+
+def _targets_told(board: Board) -> str:
+    """How to read the columns on targets; empty where there are none."""
+    if board.table["targets_hit"].isna().all():
+        return ""
+    marked = (
+        f"; > some target was never reached and counts as {CAP:.0f} budgets"
+        if (board.table["unsolved"] > 0).any()
+        else ""
+    )
+    return (
+        f"Hit: share of frozen targets reached. Time to a target: 1 = the frozen reference, less is faster{marked}. "
+        f"Profile: 1 = always the fastest, 0 = never within {MOST:.0f} times the fastest."
+    )
+
+
+def without_scale(comparison: Comparison, board: Board) -> str:
+    """A sentence on the tasks that count in ranks but not in scores; empty where there is none."""
+    finals = comparison.finals[comparison.finals["task"].isin(board.tasks)]
+    scaled = set(finals.loc[finals["score"].notna(), "task"])
+    without = [task for task in board.tasks if task not in scaled]
+    if not without:
+        return ""
+    if not scaled:
+        return "No score: no task here has a frozen reference that beats the constant predictor."
+    named = ", ".join(short_names(without, 40))
+    return f"Not in the score: {named}, without a frozen reference that beats the constant predictor."
+
+
+def _scope(comparison: Comparison, board: Board) -> str:
+    repetitions = counted(board.repetitions, "repetition")
+    if not board.common:
+        return f"over own tasks and {repetitions}"
+    some, every = len(board.tasks), len(comparison.tasks)
+    tasks = counted(every, "task") if some == every else f"the {some} of {every} tasks that all have runs on"
+    return f"over {repetitions} of {tasks}"

@@ -1,0 +1,143 @@
+"""One self-contained HTML page: the whole comparison in a file that can be sent by mail."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from matplotlib.figure import Figure as Canvas
+from pandas import DataFrame
+
+from nogd.atomic_write import atomic_write
+from nogd.plugins.registry import Entry
+from nogd.report.drawing.style import DARK, LIGHT, looks_of
+from nogd.report.figure import Comparison, ResultsLike
+from nogd.report.forms import verdict
+from nogd.report.forms.answers import answers
+from nogd.report.forms.board_view import cells, columns_of, task_rows
+from nogd.report.forms.chapters import FAILURES, chapters
+from nogd.report.forms.freshness import PAGE, figure_entries, made_from
+from nogd.report.forms.sections import HasFigures, csv_link, draw_canvases, draw_sections
+from nogd.report.forms.templating import environment
+from nogd.report.names import clean, counted, short_name
+from nogd.report.numbers.finals import FAILED
+from nogd.report.numbers.leaderboard import other_boards
+from nogd.report.numbers.origins import commands, learner_facts, run_list, sessions, task_facts
+
+SHOWN_AT_ONCE = 6
+"""Drawings of one figure that are seen at first; the others are folded."""
+
+
+def write_report(folder: Path, results: ResultsLike | None = None, plugins: HasFigures | None = None) -> Path:
+    """Write FOLDER/report.html and return its path.
+
+    results: the store in the folder if not given; plugins: the process's own. A page that cannot be written raises
+    StoreError and leaves an older one as it was. The same results give the same bytes.
+    """
+    if results is None:
+        from nogd.bench.results import load_results
+
+        results = load_results(folder)
+    path = Path(folder) / PAGE
+    atomic_write(path, render(Comparison.of(results), figure_entries(plugins)))
+    return path
+
+
+def drawings(results: ResultsLike, plugins: HasFigures | None = None) -> dict[str, Canvas]:
+    """The pictures of the report by name; matplotlib's figures, unknown to pyplot."""
+    return draw_canvases(Comparison.of(results), figure_entries(plugins))
+
+
+def render(comparison: Comparison, entries: Iterable[Entry]) -> str:
+    """The page as text."""
+    some, entries = len(comparison.runs) > 0, list(entries)
+    drawn = draw_sections(comparison, entries) if some else []
+    none_won = verdict.nothing_succeeded(comparison)
+    script = files("nogd.report.forms").joinpath("templates/page.js").read_text(encoding="utf-8")
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            **_first_screen(comparison),
+            **(_numbers(comparison) if some else {"board": None}),
+            first=[section for section in drawn if section.order <= 0 and not none_won],
+            ranked=not none_won,
+            chapters=sorted(chapters(drawn), key=lambda each: none_won and each.anchor != FAILURES),
+            shown_at_once=SHOWN_AT_ONCE,
+            made_from=made_from(comparison, entries),
+            tracebacks=_tracebacks(comparison.runs),
+            sessions=sessions(comparison.meta, comparison.runs),
+            commands=commands(comparison.meta, comparison.runs),
+            footer=counted(len(comparison.runs), "run"),
+            light=LIGHT,
+            dark=DARK,
+            script=script,
+            script_hash=_hash(script),
+        )
+    )
+
+
+def _first_screen(comparison: Comparison) -> dict[str, Any]:
+    return {
+        "headline": verdict.headline(comparison),
+        "cautions": verdict.warnings(comparison),
+        "answers": answers(comparison),
+        "notes": verdict.notes(comparison),
+    }
+
+
+def _numbers(comparison: Comparison) -> dict[str, Any]:
+    """Leaderboards and facts, of which a comparison without runs has none."""
+    board, runs = comparison.board, comparison.runs
+    return {
+        "board": board,
+        "others": other_boards(comparison),
+        "by_task": task_rows(comparison, board),
+        "board_csv": csv_link(board.table),
+        "runs_csv": csv_link(run_list(runs)),
+        "looks": looks_of(comparison, width=300),
+        "roles": _roles(comparison),
+        "tasks": task_facts(runs),
+        "learners": learner_facts(runs),
+    }
+
+
+def _hash(script: str) -> str:
+    """The one script that a browser may run in this page, whatever a plugin's name or text contains."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
+
+
+def _roles(comparison: Comparison) -> dict[str, str]:
+    """What a learner is in this comparison beside itself: the reference, a baseline, below the floor."""
+    roles = {str(name): "baseline" for name in comparison.settings.get("baselines") or ()}
+    roles[str(comparison.settings.get("reference"))] = "reference"
+    board = comparison.board
+    return roles | {name: f"not better than {clean(board.floor)}" for name in board.beaten_by_floor}
+
+
+def _tracebacks(runs: DataFrame) -> list[Mapping[str, Any]]:
+    """Failed runs that left a traceback, at most 100."""
+    told = runs[runs["status"].isin(FAILED) & runs["traceback"].fillna("").astype(bool)]
+    ordered = told.sort_values(["learner", "task", "repetition"], kind="stable").head(100)
+    return [{str(key): value for key, value in row.items()} for row in ordered.to_dict("records")]
+
+
+def _environment() -> jinja2.Environment:
+    made = environment(short=short_name, cell=_cell)
+    made.globals.update(columns_of=columns_of, cells=cells)
+    return made
+
+
+def _cell(value: object) -> str:
+    """A table's cell: floats with four digits, nothing for what is missing."""
+    if isinstance(value, float) and abs(value) < 1e-9:  # rounding error of a constant that is zero
+        return "0"
+    if isinstance(value, float):
+        return "-" if math.isnan(value) else f"{value:,.4g}"
+    return "-" if value is None else str(value)

@@ -1,0 +1,53 @@
+"""The forms that a comparison, or two side by side, can be written in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from nogd.atomic_write import atomic_write
+from nogd.bench.results import load_results
+from nogd.errors import InvalidSetting
+from nogd.report.figure import Comparison
+from nogd.report.forms import versus_forms
+from nogd.report.numbers.versus import Versus, compare
+
+
+def write_form(folder: Path, kind: str) -> Path:
+    """Write the comparison in a folder beside its store as "html", "pdf", "md" or "csv"; returns the path."""
+    results = load_results(folder)
+    if kind == "html":
+        from nogd.report.forms.page import write_report
+
+        return write_report(folder, results)
+    if kind == "csv":
+        from nogd.report.forms.files import save_tables
+
+        return save_tables(results, folder / "report")
+    path = folder / f"report.{kind}"
+    if kind == "pdf":
+        from nogd.report.forms.pdf import pdf
+
+        return atomic_write(path, pdf(results))
+    from nogd.report.forms.markdown import markdown
+
+    return atomic_write(path, markdown(results))
+
+
+def write_versus(first: Path, second: Path, kind: str) -> tuple[Path, str]:
+    """Write what changed between two folders into the second; returns the path, and a summary for a terminal.
+
+    kind: as in `write_form`. Raises InvalidSetting for one folder twice.
+    """
+    if first.resolve() == second.resolve():
+        raise InvalidSetting(f"{str(first)!r} is given twice: name two folders to compare.")
+    found = compare(Comparison.of(load_results(first)), Comparison.of(load_results(second)))
+    names = (str(first), str(second))
+    summary = versus_forms.text(found)
+    if kind == "csv":
+        folder = second / "versus"
+        folder.mkdir(exist_ok=True)
+        return versus_forms.save_tables(found, folder), summary
+    writers: dict[str, Callable[[Versus, tuple[str, str]], str | bytes]]
+    writers = {"html": versus_forms.page, "pdf": versus_forms.pdf, "md": versus_forms.markdown}
+    return atomic_write(second / f"versus.{kind}", writers[kind](found, names)), summary

@@ -1,0 +1,286 @@
+"""The leaderboard: one row a learner, best first, with how sure the order is."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from pandas import DataFrame
+
+from nogd.report.figure import Comparison
+from nogd.report.names import short_names
+from nogd.report.numbers.finals import FAILED, applicable, numbers
+from nogd.report.numbers.groups import Group, compared_learners, groups, unequal_budgets
+from nogd.report.numbers.pairs import pairs_of
+from nogd.report.numbers.ranking import complete_blocks
+from nogd.report.numbers.running_time import profile_score, ratios_to_best, relative_time, share_reached
+from nogd.report.numbers.statistics import (
+    ENOUGH_FOR_BOOTSTRAP,
+    mean_ranks,
+    pooled_interquartile_mean,
+    score_interval,
+)
+
+COLUMNS = [
+    "learner",
+    "score",
+    "score_low",
+    "score_high",
+    "mean_rank",
+    "targets_hit",
+    "relative_time",
+    "unsolved",
+    "profile",
+    "failures",
+    "not_applicable",
+    "forwards",
+    "seconds",
+    "overhead",
+    "runs",
+]
+
+
+# Of a learner's seconds, the share outside of the objective from which on its score is worth a look.
+NEARLY_ALL = 0.98
+
+
+@dataclass(frozen=True)
+class Board:
+    """A leaderboard over tasks that its learners can all do (`common`), or over each learner's own tasks."""
+
+    table: DataFrame
+    tasks: tuple[str, ...]
+    repetitions: int
+    common: bool
+    unequal: bool
+    floor: str | None
+    beaten_by_floor: tuple[str, ...]
+    why: str = ""
+    """Of a board that is not about all tasks: which tasks these are, and why some learners are not on it."""
+
+    @property
+    def top_outside(self) -> tuple[str, ...]:
+        """Learners with a top score whose time went almost all past the objective, where nobody counts what they do."""
+        outside = self.table["overhead"] >= NEARLY_ALL
+        best = self.table.loc[~outside, "score"].max()
+        top = self.table[outside & ~(self.table["score"] < best) & self.table["score"].notna()]
+        return tuple(map(str, top["learner"]))
+
+    @property
+    def interval(self) -> str:
+        """What the score's interval is, in words."""
+        if self.repetitions < 2:
+            return "none, as there is one repetition only"
+        if self.repetitions >= ENOUGH_FOR_BOOTSTRAP:
+            return "95 % stratified bootstrap interval"
+        return "from the score of the worst repetition to that of the best"
+
+    @property
+    def learners_told(self) -> str:
+        """Its learners' names, for a heading."""
+        return ", ".join(short_names(sorted(self.table["learner"]), 40))
+
+    @property
+    def tasks_told(self) -> str:
+        """Its tasks' names, for a heading."""
+        return ", ".join(short_names(self.tasks, 40))
+
+
+def leaderboard(
+    runs: DataFrame,
+    curves: DataFrame | None = None,
+    meta: Mapping[str, Any] | None = None,
+    reached: DataFrame | None = None,
+) -> DataFrame:
+    """One row a learner, best first; see COLUMNS.
+
+    `score` (interquartile mean of the normalised final metric, pooled over tasks and repetitions) and `mean_rank` are
+    taken over the tasks that all compared learners can do; failures, costs and the number of runs over all tasks.
+    `targets_hit` (share of frozen targets that runs reached), `relative_time` (geometric mean of the expected running
+    time to a target, 1 = the frozen reference, one that is never reached counting as 10 budgets), `unsolved` (how many
+    (task, target) pairs no run reached) and `profile` (mean height of the performance profile up to 4 times the best)
+    are over the same tasks, and unknown where budgets differ.
+    `forwards` and `seconds` are means over runs, `overhead` is the share of `seconds` outside the objective.
+    """
+    if curves is None:
+        curves = DataFrame(columns=["id", "task", "repetition", "forwards", "loss", "metric", "test_metric"])
+    return Comparison(runs, curves, meta or {}, reached=reached).board.table
+
+
+def main_board(comparison: Comparison) -> Board:
+    """The leaderboard over the tasks that all compared learners can do, and every learner has its row.
+
+    Where there is no such task, scores are over each learner's own tasks and nobody is ranked.
+    """
+    everyone = tuple(compared_learners(comparison.runs))
+    found = groups(comparison.runs)
+    if found and found[0].learners == everyone:
+        return _board(comparison, found[0], tuple(comparison.learners), common=True)
+    every_task = Group(tuple(comparison.tasks), everyone)
+    return _board(comparison, every_task, tuple(comparison.learners), common=False)
+
+
+def other_boards(comparison: Comparison) -> list[Board]:
+    """Leaderboards over the tasks that only some learners can do, where at least two can."""
+    everyone = tuple(compared_learners(comparison.runs))
+    rest = [
+        group for group in groups(comparison.runs) if group.learners != everyone and len(group.learners) > 1
+    ]
+    return [
+        replace(
+            _board(_part(comparison, group), group, group.learners, common=True),
+            why=_why_not_all(comparison.runs, group),
+        )
+        for group in rest
+    ]
+
+
+def task_board(comparison: Comparison, task: str) -> Board:
+    """The leaderboard on one task alone, of the learners that can do it."""
+    alone = Group((task,), ())
+    group = replace(alone, learners=tuple(compared_learners(_part(comparison, alone).runs)))
+    return _board(_part(comparison, group), group, group.learners, common=True)
+
+
+def _why_not_all(runs: DataFrame, group: Group) -> str:
+    """Which tasks these are, and what keeps the other learners from them: they cannot, or have no run yet."""
+    others = set(compared_learners(runs)) - set(group.learners)
+    rows = runs[runs["task"].isin(group.tasks) & runs["learner"].isin(others)]
+    asked = len(rows.drop_duplicates(["learner", "task"]))
+    named = ", ".join(short_names(group.tasks, 40))
+    if asked == len(others) * len(group.tasks):
+        gradient = rows["reason"].astype(str).str.contains("needs a gradient").all()
+        return (
+            f"Tasks that only some learners can do: {named}{' (others need a gradient)' if gradient else ''}"
+        )
+    if asked == 0:
+        return f"Tasks that only some learners have runs on yet: {named}"
+    return f"Tasks that only some learners can do, or have runs on yet: {named}"
+
+
+def _part(comparison: Comparison, group: Group) -> Comparison:
+    """The comparison on a group's tasks alone."""
+    tables = (comparison.runs, comparison.curves, comparison.reached)
+    runs, curves, reached = (
+        None if table is None else table[table["task"].isin(group.tasks)] for table in tables
+    )
+    assert runs is not None
+    assert curves is not None
+    return Comparison(runs, curves, comparison.meta, reached=reached)
+
+
+def _board(comparison: Comparison, group: Group, learners: tuple[str, ...], *, common: bool) -> Board:
+    finals = comparison.finals[comparison.finals["task"].isin(group.tasks)]
+    unequal = unequal_budgets(comparison.runs, comparison.settings)
+    comparable = common and not unequal
+    rank = _mean_ranks(finals, group.learners) if comparable else {}
+    times = _times(comparison, group) if comparable else {}
+    rows = [
+        {
+            "learner": learner,
+            **_score(finals[finals["learner"] == learner]),
+            "mean_rank": rank.get(learner, np.nan),
+            **times.get(learner, {}),
+            **_costs(comparison.runs[comparison.runs["learner"] == learner]),
+        }
+        for learner in learners
+    ]
+    table = _best_first(DataFrame(rows, columns=COLUMNS))
+    floor = _floor(comparison.settings, learners)
+    return Board(
+        table=table,
+        tasks=group.tasks,
+        repetitions=int(finals["repetition"].nunique()),
+        common=common,
+        unequal=unequal,
+        floor=floor,
+        beaten_by_floor=_not_better(table, floor),
+    )
+
+
+def _score(finals: DataFrame) -> dict[str, float]:
+    """One learner's pooled score and its interval; the random numbers depend on its name alone."""
+    scores = score_matrix(finals)
+    if not np.any(~np.isnan(scores)):
+        return {"score": np.nan, "score_low": np.nan, "score_high": np.nan}
+    rng = np.random.default_rng(zlib.crc32(str(finals["learner"].iloc[0]).encode()))
+    low, high = score_interval(scores, rng=rng)
+    return {"score": float(pooled_interquartile_mean(scores)), "score_low": low, "score_high": high}
+
+
+def score_matrix(finals: DataFrame) -> Any:
+    """One learner's scores, shape (repetitions, tasks), NaN where a run is missing or a task has no scale."""
+    if finals.empty:
+        return np.full((0, 0), np.nan)
+    last = finals.drop_duplicates(["task", "repetition"], keep="last")
+    return last.pivot(index="repetition", columns="task", values="score").to_numpy(dtype=float)
+
+
+def _mean_ranks(finals: DataFrame, learners: tuple[str, ...]) -> dict[str, float]:
+    """Mean rank over all (task, repetition) in which every learner has a run; a failure shares the last place."""
+    means = mean_ranks(complete_blocks(finals, learners).to_numpy(dtype=float))
+    return dict(zip(learners, map(float, means), strict=True))
+
+
+def _times(comparison: Comparison, group: Group) -> dict[str, dict[str, float]]:
+    """How soon each learner reached the frozen targets; nothing where none is frozen."""
+    pairs = pairs_of(comparison, group.tasks, group.learners)
+    if pairs is None:
+        return {}
+    times = pairs.times
+    columns = {
+        "targets_hit": share_reached(pairs.paid, pairs.spent),
+        "relative_time": relative_time(times, pairs.reference, pairs.caps),
+        "unsolved": np.isinf(times).sum(axis=0),
+        "profile": profile_score(ratios_to_best(times)),
+    }
+    return {
+        learner: {name: float(values[place]) for name, values in columns.items()}
+        for place, learner in enumerate(group.learners)
+    }
+
+
+def _costs(runs: DataFrame) -> dict[str, float]:
+    """Counts and mean costs of one learner over all its runs."""
+    rows = applicable(runs)
+    seconds = numbers(rows, "seconds")
+    overhead = numbers(rows, "overhead_seconds")
+    known = np.isfinite(seconds) & np.isfinite(overhead)
+    total = float(seconds[known].sum())
+    return {
+        "failures": int(rows["status"].isin(FAILED).sum()),
+        "not_applicable": len(runs) - len(rows),
+        "forwards": _mean(numbers(rows, "forwards")),
+        "seconds": _mean(seconds),
+        "overhead": float(overhead[known].sum()) / total if total > 0 else np.nan,
+        "runs": len(rows),
+    }
+
+
+def _mean(values: Any) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if known.size else np.nan
+
+
+def _best_first(table: DataFrame) -> DataFrame:
+    keys = table.assign(minus_score=-table["score"].astype(float))
+    ordered = keys.sort_values(["minus_score", "mean_rank", "learner"], na_position="last", kind="stable")
+    return ordered[COLUMNS].reset_index(drop=True)
+
+
+def _floor(settings: Mapping[str, Any], learners: tuple[str, ...]) -> str | None:
+    """The baseline that everybody should beat, the first that the experiment names, where it took part."""
+    named = settings.get("floor") or next(iter(settings.get("baselines") or ()), None)
+    return str(named) if named in learners else None
+
+
+def _not_better(table: DataFrame, floor: str | None) -> tuple[str, ...]:
+    """Learners whose score is not above the floor's."""
+    if floor is None:
+        return ()
+    level = float(table.loc[table["learner"] == floor, "score"].iloc[0])
+    low = table[(table["learner"] != floor) & (table["score"] <= level)]
+    return tuple(map(str, low["learner"]))

@@ -1,0 +1,324 @@
+"""One way to train a network: immutable hyper-parameters, with `init` and `step`; what changes lives in a State."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, cast
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, SerializeAsAny, model_validator
+from torch import Generator, Tensor
+
+from nogd.engine.accounts.meter import Limit
+from nogd.engine.candidates.sets import Candidates, Population
+from nogd.engine.objective import Objective
+from nogd.engine.state import State, has_ended
+from nogd.errors import InvalidSetting
+
+# Words that the doors (nogd.fit, the command line, TOML) use themselves, and the methods of a learner.
+RESERVED = frozenset(
+    {
+        "ask", "batch_size", "bounds", "budget", "device", "drive", "dtype", "init", "label", "loss", "name", "needs",
+        "seed", "share", "step", "supports", "target", "tell", "use",
+    }
+)  # fmt: skip
+
+
+class Learner(BaseModel, ABC):
+    """Base of all learners: the fields are its hyper-parameters, validated and never changed.
+
+    name: what it is called everywhere. needs: "gradient", "layers", or nothing. batches: whether it heeds the
+    objective's `batch_size`; such a learner compares losses of one set of rows only, and keeps no best across sets.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: ClassVar[str]
+    needs: ClassVar[frozenset[str]] = frozenset()
+    batches: ClassVar[bool] = False
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        taken = sorted(RESERVED & cls.model_fields.keys())
+        if taken:
+            raise InvalidSetting(
+                f"{cls.__qualname__} calls a hyper-parameter {taken[0]!r}, a word that nogd itself uses; rename it"
+                " (an initial step size is called 'sigma')."
+            )
+
+    @abstractmethod
+    def init(self, objective: Objective, theta: Tensor, rng: Generator) -> State:
+        """The first state. theta `[D]` is the starting point, the learner's to keep; all randomness comes from rng."""
+
+    @abstractmethod
+    def step(self, objective: Objective, state: State) -> None:
+        """Go on by the smallest unit after which the state is consistent.
+
+        Ask the objective first and change `state.theta` after: whenever the objective is called, `state.theta` is a
+        valid recommendation. Never catch BudgetSpent.
+        """
+
+    def supports(self, objective: Objective) -> str | None:
+        """Why this learner cannot work on this objective, or None if it can; a learner may say more than `needs`."""
+        return None
+
+    def whole_only(self) -> tuple[str, ...]:
+        """Names of those of its learners that always ask for all examples: its own, unless it is made of others."""
+        return () if self.batches else (self.name,)
+
+    def __str__(self) -> str:
+        """The name with the hyper-parameters that differ from their defaults: "cma-es,sigma=0.3"."""
+        from nogd.training.spelling import spelled  # which knows of sequences
+
+        return spelled(self, lambda kind: kind.name)
+
+
+def refusal(learner: Learner, objective: Objective) -> str | None:
+    """Why this learner is not applicable to this objective, or None."""
+    for need in sorted(learner.needs - objective.features):
+        return f"{learner.name} needs {_NEEDS.get(need, need)}"
+    return learner.supports(objective)
+
+
+_NEEDS = {
+    "gradient": "a gradient, and there is none here",
+    "layers": "the network's layers and data in memory, and there are none here to look at",
+}
+
+
+class AskTell(Learner):
+    """Base of black-box searchers: `ask` for candidates, `tell` their losses.
+
+    `state.room` is how many candidates still fit the budget, so that a last generation can shrink. One that sets
+    `batches` draws the rows of each step from `state.rng`, and must forget the losses of other rows.
+    """
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        if "rows" in cls.model_fields:
+            raise InvalidSetting(
+                f"{cls.__qualname__} calls a hyper-parameter 'rows', which is a method of every AskTell; rename it."
+            )
+
+    @abstractmethod
+    def ask(self, state: State) -> Candidates:
+        """The candidates to score next; may change anything in the state but theta."""
+
+    @abstractmethod
+    def tell(self, state: State, candidates: Candidates, losses: Tensor) -> None:
+        """Learn from the losses `[P]` of the candidates; infinite where not finite."""
+
+    def rows(self, objective: Objective, state: State) -> Tensor | None:
+        """Numbers of the examples of this step, `[B]`, the same for all its candidates; None for all of them.
+
+        By default `objective.batch_size` different ones, drawn from `state.rng`, if `batches` is set.
+        """
+        size = objective.batch_size
+        if not self.batches or size is None or size >= objective.N:
+            return None
+        rng: Generator = state.rng  # type: ignore[attr-defined]  # whoever draws has one
+        return torch.randperm(objective.N, generator=rng, device=rng.device)[:size].to(objective.device)
+
+    def step(self, objective: Objective, state: State) -> None:
+        rows = self.rows(objective, state)
+        state.room = objective.room(rows)
+        candidates = self.ask(state)
+        self.tell(state, candidates, objective.losses(candidates, rows))
+
+
+# -- one learner after the other
+
+
+@dataclass(kw_only=True)
+class SequenceState(State):
+    """inner: the state of the running phase. begun: phases begun. before: iterations of those that have ended.
+
+    ceiling: the running phase's limit: forwards, evaluations, seconds, iterations.
+    """
+
+    rng: Generator
+    inner: State
+    begun: int = 0
+    before: int = 0
+    ceiling: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+
+
+class Sequence(Learner):
+    """One learner after the other, each starting from where the one before ended; written "a+b".
+
+    Phase k may spend `left * w_k / (w_k + ... + w_n)` of every limit, with `left` taken when the phase starts: what a
+    phase leaves goes to the next ones. shares: the weights w; equal ones if not given.
+    """
+
+    name: ClassVar[str] = "sequence"
+    parts: tuple[SerializeAsAny[Learner], ...]
+    shares: tuple[float, ...] = ()
+
+    @model_validator(mode="after")
+    def _shares_fit(self) -> Sequence:
+        if not self.parts:
+            raise ValueError("a sequence needs at least one learner")
+        if self.shares and len(self.shares) != len(self.parts):
+            raise ValueError("give a share to every learner of the sequence, or to none")
+        if any(not (0 < share < math.inf) for share in self.shares):
+            raise ValueError("shares are positive numbers")
+        return self
+
+    def whole_only(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for part in self.parts for name in part.whole_only()))
+
+    def supports(self, objective: Objective) -> str | None:
+        reasons = (refusal(part, objective) for part in self.parts)
+        return next((reason for reason in reasons if reason), None)
+
+    def init(self, objective: Objective, theta: Tensor, rng: Generator) -> SequenceState:
+        # A phase begins at the start of a step, so that it can be refused by the budget and the state stays valid.
+        return SequenceState(theta=theta, rng=rng, inner=State(theta=theta, finished="not begun"))
+
+    def step(self, objective: Objective, state: State) -> None:
+        state = cast(SequenceState, state)
+        if state.inner.finished is not None:
+            self._next_phase(objective, state)
+            return
+        limit = Limit(*state.ceiling)
+        with objective.within(limit, state.inner):
+            try:
+                objective.check_step()
+                self.parts[state.phase].step(objective, state.inner)
+            finally:
+                state.theta = state.inner.theta
+                state.iteration = state.before + state.inner.iteration
+        if limit.spent:
+            state.inner.finished = "its share is spent"
+        self._finish(state)
+
+    def _next_phase(self, objective: Objective, state: SequenceState) -> None:
+        state.phase = state.begun
+        state.begun += 1
+        state.before = state.iteration
+        limit = self._share(objective, state.phase)
+        state.ceiling = (limit.forwards, limit.evaluations, limit.seconds, limit.iterations)
+        idle = State(theta=state.theta, finished="its share is too small to begin")
+        state.inner = idle
+        with objective.within(limit):
+            state.inner = self.parts[state.phase].init(objective, state.theta.clone(), state.rng)
+        self._finish(state)
+
+    def _finish(self, state: SequenceState) -> None:
+        if has_ended(self.parts[state.phase], state.inner) and state.begun == len(self.parts):
+            state.finished = f"{self.parts[-1].name}: {state.inner.finished}"
+
+    def _share(self, objective: Objective, phase: int) -> Limit:
+        weights = self.shares or (1.0,) * len(self.parts)
+        part = weights[phase] / sum(weights[phase:])
+        meter, left = objective.meter, objective.left
+        part *= (
+            1 + 1e-12
+        )  # 0.3 / (0.3 + 0.1) falls just short of three quarters, which would cost a whole forward
+        return Limit(
+            meter.forwards + left.forwards * part,
+            meter.evaluations + left.evaluations * part,
+            meter.seconds + left.seconds * part,
+            meter.iterations + left.iterations * part,
+        )
+
+
+# -- libraries that own the loop
+
+
+class _Pause(BaseException):
+    """Leave the library's loop at the end of a step; a BaseException, so that the library lets it through."""
+
+
+Ask = Callable[[np.ndarray[Any, np.dtype[np.float64]]], Any]
+
+
+@dataclass(kw_only=True)
+class LoopState(State):
+    """The answers given so far: a step reruns the library on them and goes on from there."""
+
+    start: Tensor
+    seed: int
+    best: float = math.inf
+    losses: list[float] = field(default_factory=list)
+    gradients: list[Tensor] = field(default_factory=list)
+    checks: list[int] = field(default_factory=list)
+
+
+class Loop(Learner):
+    """Base of learners whose library owns the loop (scipy and its like): write `drive`.
+
+    A step reruns the library on the logged answers and goes on for 64, 128, 256, ... new evaluations, so that it can
+    be checkpointed like any other. A check sum of each asked point catches a library that does not repeat itself.
+    """
+
+    FIRST_STEP: ClassVar[int] = 64
+    WORST: ClassVar[float] = (
+        1e300  # what a library is told instead of an infinite loss, which many cannot digest
+    )
+
+    @abstractmethod
+    def drive(self, ask: Ask, theta: np.ndarray[Any, np.dtype[np.float64]], seed: int) -> str:
+        """Run the library from theta `[D]`, with `ask(x)` as its function; returns its reason to stop.
+
+        `ask` gives the loss, or (loss, gradient `[D]`) if the learner needs gradients. Seed all randomness by `seed`.
+        """
+
+    def init(self, objective: Objective, theta: Tensor, rng: Generator) -> LoopState:
+        seed = int(torch.randint(2**31, (), generator=rng, device=rng.device))
+        return LoopState(theta=theta, start=theta.clone(), seed=seed)
+
+    def step(self, objective: Objective, state: State) -> None:
+        state = cast(LoopState, state)
+        conversation = _Conversation(self, objective, state)
+        start = state.start.detach().cpu().numpy().astype(np.float64)
+        with suppress(_Pause):
+            state.finished = str(self.drive(conversation.ask, start, state.seed))
+        state.iteration += 1
+
+
+class _Conversation:
+    """Answers the library: from the log as far as it goes, then from the objective."""
+
+    def __init__(self, learner: Loop, objective: Objective, state: LoopState) -> None:
+        self._learner, self._objective, self._state = learner, objective, state
+        self._asked = 0
+        self._stop = len(state.losses) + learner.FIRST_STEP * 2**state.iteration
+
+    def ask(self, x: np.ndarray[Any, np.dtype[np.float64]]) -> Any:
+        state, k = self._state, self._asked
+        check = zlib.crc32(np.ascontiguousarray(x, dtype=np.float64).tobytes())
+        if k == len(state.losses):
+            if k >= self._stop:
+                raise _Pause
+            self._answer_anew(x, check)
+        elif state.checks[k] != check:
+            raise RuntimeError(
+                f"{self._learner.name} asked for another point when it was run again: its library has randomness"
+                " that `seed` does not reach, so it cannot be resumed."
+            )
+        self._asked += 1
+        loss = state.losses[k] if math.isfinite(state.losses[k]) else self._learner.WORST
+        return (loss, state.gradients[k].cpu().numpy().astype(np.float64)) if state.gradients else loss
+
+    def _answer_anew(self, x: np.ndarray[Any, np.dtype[np.float64]], check: int) -> None:
+        state, objective = self._state, self._objective
+        theta = torch.as_tensor(x, dtype=state.theta.dtype, device=state.theta.device)
+        if "gradient" in self._learner.needs:
+            loss_at, gradient = objective.gradient(theta)
+            state.gradients.append(gradient)
+        else:
+            loss_at = objective.losses(Population(theta[None]))[0]
+        loss = float(loss_at)
+        state.losses.append(loss)
+        state.checks.append(check)
+        if loss < state.best and math.isfinite(loss):
+            state.best, state.theta = loss, theta.clone()

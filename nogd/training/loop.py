@@ -1,0 +1,133 @@
+"""One run of one learner on one objective: the loop that `nogd.fit` and the bench share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from torch import Generator, Tensor
+
+from nogd.engine.accounts.meter import BudgetSpent, Limit, TargetReached
+from nogd.engine.accounts.till import Till
+from nogd.engine.objective import Objective
+from nogd.engine.state import State, has_ended
+from nogd.errors import InvalidSetting, LearnerError
+from nogd.training.learner import Learner
+from nogd.training.recorder import Recorder
+
+Ending = Literal["ok", "target", "budget", "diverged"]
+_AT_TARGET = "the target is reached"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended. theta: the solution `[D]`; loss: its training loss."""
+
+    status: Ending
+    reason: str
+    theta: Tensor
+    loss: float
+
+
+def train(
+    learner: Learner,
+    objective: Objective,
+    theta: Tensor,
+    rng: Generator,
+    *,
+    limit: Limit,
+    recorder: Recorder,
+    target: float | None = None,
+    saved: dict[str, Any] | None = None,
+    between_steps: Callable[[State], None] | None = None,
+) -> Outcome:
+    """Train from theta `[D]` until the learner is finished, the limit is reached or a candidate meets the target.
+
+    saved: what `snapshot` gave; the run then goes on from there and ends exactly as one that never stopped.
+    between_steps: called before each step, when a snapshot may be taken.
+    """
+    till = objective.begin(theta.clone(), limit, recorder, target, rng.initial_seed())
+    if saved is not None:
+        objective.restore(saved["objective"])
+        objective.follow(saved["state"])
+    with till.ledger.clock, recorder.watch:
+        recorder.begin(objective, None if saved is None else saved["recorder"], till)
+    till.at_work = True
+    try:
+        status, reason = _steps(learner, objective, theta, rng, till, recorder, saved, between_steps)
+    finally:
+        till.at_work = False
+    _check_data(learner, objective)
+    till.conclude()
+    with till.ledger.clock, recorder.watch:
+        return _outcome(objective, till, recorder, status, reason)
+
+
+def snapshot(objective: Objective, recorder: Recorder, state: State) -> dict[str, Any]:
+    """All that a resumed run needs; taken between steps only."""
+    return {"objective": objective.save(), "recorder": recorder.save(), "state": state}
+
+
+def _steps(
+    learner: Learner,
+    objective: Objective,
+    theta: Tensor,
+    rng: Generator,
+    till: Till,
+    recorder: Recorder,
+    saved: dict[str, Any] | None,
+    between_steps: Callable[[State], None] | None,
+) -> tuple[Ending, str]:
+    ledger = till.ledger
+    try:
+        for start in recorder.points[-1:]:
+            till.end_at_target(start["loss"])
+        state: State = learner.init(objective, theta.clone(), rng) if saved is None else saved["state"]
+        objective.follow(state)
+        while not has_ended(learner, state):
+            if between_steps is not None:
+                with ledger.clock, recorder.watch:
+                    between_steps(state)
+            till.check_step()
+            learner.step(objective, state)
+            if ledger.ran_backwards() or state.iteration < ledger.iterations:
+                raise LearnerError(
+                    f"{learner} overran its budget: it turned the meter back, so that its run says nothing."
+                )
+            if state.theta.shape != theta.shape:
+                objective.follow(State(theta=recorder.solution))
+                raise InvalidSetting(
+                    f"{learner.name} left a recommendation of shape {list(state.theta.shape)} in its state; theta has"
+                    f" shape {list(theta.shape)}."
+                )
+            if state.iteration != ledger.iterations:
+                ledger.iterations = state.iteration
+                with ledger.clock, recorder.watch:
+                    recorder.iteration_ended(state.iteration)
+        return "ok", str(state.finished)
+    except TargetReached as reached:
+        objective.follow(State(theta=reached.theta, iteration=ledger.iterations, phase=objective.phase))
+        return "target", _AT_TARGET
+    except BudgetSpent:
+        return "budget", "the budget is spent"
+
+
+def _check_data(learner: Learner, objective: Objective) -> None:
+    if (what := objective.written_into) is not None:
+        raise LearnerError(
+            f"{learner} wrote into the training {what}, so that its run says nothing; a learner works on"
+            " copies, such as objective.inputs.clone()."
+        )
+
+
+def _outcome(objective: Objective, till: Till, recorder: Recorder, status: Ending, reason: str) -> Outcome:
+    loss = recorder.finish()["loss"]
+    if till.meets_target(loss):
+        status, reason = "target", _AT_TARGET
+    if math.isfinite(loss) or not till.is_scored:
+        return Outcome(status, reason, objective.recommendation.clone(), loss)
+    last = [point["loss"] for point in recorder.points if math.isfinite(point["loss"])]
+    found = last[-1] if last else math.inf
+    return Outcome("diverged", f"the final loss is {loss}", recorder.solution, found)
