@@ -16,10 +16,10 @@ from pathlib import Path
 import pandas as pd
 
 import nogd
-from nogd.bench.results import load_results
 from nogd.bench.schema import TEXT
 from nogd.report.drawing.canvas import house_style
 from nogd.report.forms.page import write_report
+from nogd.report.results import load_results
 
 HERE = Path(__file__).parent
 TABLES = ("runs", "curves", "reached")

@@ -11,16 +11,15 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from nogd.version import __version__
 
 if TYPE_CHECKING:
     from nogd.api import Run as Run
     from nogd.api import fit as fit
     from nogd.api import minimize as minimize
     from nogd.api import objective as objective
+    from nogd.api import run as run
     from nogd.bench.experiment import Experiment as Experiment
-    from nogd.bench.results import Results as Results
-    from nogd.bench.run import run as run
     from nogd.engine.accounts.meter import Budget as Budget
     from nogd.engine.candidates.low_rank import LowRank as LowRank
     from nogd.engine.candidates.perturbed import Perturbed as Perturbed
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from nogd.problem.task import Split as Split
     from nogd.problem.task import SupervisedTask as SupervisedTask
     from nogd.problem.task import Task as Task
+    from nogd.report.results import Results as Results
     from nogd.training.helpers import box_sigma as box_sigma
     from nogd.training.helpers import default_population as default_population
     from nogd.training.helpers import rank_weights as rank_weights
@@ -68,7 +68,7 @@ _WHERE = {
     "Population": "nogd.engine.candidates.sets",
     "Problem": "nogd.problem.task",
     "Restarts": "nogd.learners.restarts",
-    "Results": "nogd.bench.results",
+    "Results": "nogd.report.results",
     "Run": "nogd.api",
     "Sequence": "nogd.training.learner",
     "Split": "nogd.problem.task",
@@ -81,16 +81,15 @@ _WHERE = {
     "fit": "nogd.api",
     "hookimpl": "nogd.hookspecs",
     "minimize": "nogd.api",
+    "objective": "nogd.api",
     "rank_weights": "nogd.training.helpers",
-    "run": "nogd.bench.run",
+    "run": "nogd.api",
 }
 
-__all__ = ["__version__", "objective", *_WHERE]
+__all__ = ["__version__", *_WHERE]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "objective":
-        return import_module("nogd.engine")  # a package that can be called
     if name not in _WHERE:
         raise AttributeError(f"module 'nogd' has no attribute {name!r}")
     value = getattr(import_module(_WHERE[name]), name)

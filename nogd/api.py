@@ -1,13 +1,14 @@
-"""The doors for Python: train a module on data, or by any score, and get a Run."""
+"""What Python code calls: train a module on data, or by any score; score candidates; run an experiment."""
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from numbers import Integral, Real
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,18 +20,15 @@ from nogd.engine.black_box import BlackBox
 from nogd.engine.device import find_device
 from nogd.engine.inputs.loading import StreamedBatches, is_stream
 from nogd.engine.inputs.tensors import as_tensors
-from nogd.engine.losses import Loss, find_loss
-from nogd.engine.modules.accepted import in_type_taken, not_processed
-from nogd.engine.modules.conduct import Conduct
+from nogd.engine.making import AnyLoss, make_network, make_stream
 from nogd.engine.modules.copies import check_independent, private_copy
 from nogd.engine.modules.mode import Mode, checked_mode, switched_off
 from nogd.engine.network import Engine, Network
 from nogd.engine.objective import Objective
-from nogd.engine.own_loss import looked_at
 from nogd.engine.space import DEFAULT_BOX, Bounds, ParameterSpace
 from nogd.engine.stream import Stream
-from nogd.engine.workable import checked_module, with_copies
-from nogd.errors import DataError, InvalidSetting, NogdWarning, UserError
+from nogd.engine.workable import checked_module
+from nogd.errors import InvalidSetting, NogdWarning
 from nogd.training.learner import Learner, refusal
 from nogd.training.loop import Ending, train
 from nogd.training.names import build, first_complaint
@@ -39,9 +37,11 @@ from nogd.training.recorder import Point, Recorder
 if TYPE_CHECKING:
     import pandas as pd
 
+    from nogd.bench.experiment import Experiment
+    from nogd.report.results import Results
+
 DEFAULT_BUDGET = Budget(forwards=3_000)
 
-AnyLoss = str | Loss | Callable[[Tensor, Tensor], Tensor]
 AnyLearner = str | Learner | type[Learner]
 AnyBudget = Budget | float | Mapping[str, float]
 
@@ -194,59 +194,32 @@ def objective(
     return Objective(scorer, batch_size=batch_size)
 
 
-def make_stream(
-    working: nn.Module,
-    batches: StreamedBatches,
-    loss: AnyLoss,
-    space: ParameterSpace,
-    engine: Engine | None = None,
-    mode: Mode = "eval",
-) -> Stream:
-    """A module that may be worked on, with streamed data and loss; a DataError if they do not fit together."""
-    inputs, targets = batches.first
-    every = (x for x, _ in batches)
-    return Stream(make_network(working, inputs, targets, loss, space, engine, mode, every), batches)
+def run(
+    experiment: Experiment | Mapping[str, Any] | str | Path | None = None,
+    *,
+    out: str | Path = "nogd-runs",
+    jobs: int | None = None,
+    fresh: bool = False,
+    progress: bool = True,
+    **changes: Any,
+) -> Results:
+    """Run an experiment and return its results.
 
-
-def make_network(
-    working: nn.Module,
-    inputs: Tensor,
-    targets: Tensor,
-    loss: AnyLoss,
-    space: ParameterSpace,
-    engine: Engine | None = None,
-    mode: Mode = "eval",
-    batches: Iterable[Tensor] | None = None,
-) -> Network:
-    """A module that may be worked on, with data and loss; a DataError if they do not fit together.
-
-    batches: inputs of all training data, where those given are but the first batch.
+    experiment: a TOML file, a mapping or an Experiment; changes: settings of it (learners, tasks, repetitions, budget,
+    threads, device, timeout, memory, keep_thetas, executor, ...), so that
+    `run(learners=["adam", Mine()], tasks=["diabetes"])` needs no file. out: the folder of the store; cells that are
+    done there are not run again unless `fresh`, and then each keeps its old run until the new one is there. jobs: cells
+    at once, one a core that may be used if not given; 0 runs them in this process. Raises UserError for whatever makes
+    no sense.
     """
-    found, inputs = find_loss(loss), in_type_taken(working, inputs, space.dtype)
-    given, parameters = inputs.clone(), dict(working.named_parameters())
-    try:
-        conduct, outputs = Conduct.observe(working, given, mode)
-        if given._version:  # the module writes into its inputs, which the next candidate would get
-            working.register_forward_pre_hook(with_copies)
-        conduct.prepare([inputs] if batches is None else (batch.to(inputs) for batch in batches))
-    except UserError:
-        raise
-    except Exception as error:  # whatever a forward may raise
-        raise not_processed(working, inputs, error) from error
-    if found.targets != "as given" and (not isinstance(outputs, Tensor) or outputs.is_complex()):
-        what = outputs.dtype if isinstance(outputs, Tensor) else f"a {type(outputs).__name__}"
-        raise DataError(
-            f"the module gives {what}, but loss {found.name!r} needs one tensor of real outputs; wrap the module so"
-            " that it returns that, or give a loss of your own."
-        )
-    replaced = [name for name, each in working.named_parameters() if each is not parameters.get(name)]
-    if replaced:
-        raise InvalidSetting(
-            f"the module's forward puts another parameter in the place of {replaced[0]!r}, so that no candidate can be"
-            " set there; let it change values alone."
-        )
-    fitted = found.fit_targets(targets, outputs)
-    return Network(conduct, space, inputs, fitted, looked_at(loss, found, outputs, fitted), engine)
+    from nogd.bench.experiment import make_experiment
+    from nogd.bench.progress import Silent, terminal
+    from nogd.bench.run import execute
+    from nogd.report.results import load_results
+
+    made = make_experiment(experiment, **changes)
+    summary = execute(made, Path(out), jobs=jobs, fresh=fresh, progress=terminal() if progress else Silent())
+    return load_results(out, summary.planned)
 
 
 def as_budget(budget: AnyBudget | None) -> Budget:

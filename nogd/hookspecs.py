@@ -41,18 +41,17 @@ from typing import TYPE_CHECKING
 
 import pluggy
 
-from nogd.plugins.registry import Lazy
-
 if TYPE_CHECKING:
     from nogd.bench.cell import Cell
     from nogd.bench.events import Executor
     from nogd.bench.record import Record
     from nogd.engine.losses import Loss
+    from nogd.plugins.registry import Lazy
     from nogd.problem.task import Dataset, Metric, Task
     from nogd.report.figure import Figure
     from nogd.training.learner import Learner
 
-__all__ = ["Lazy", "hookimpl", "hookspec"]
+__all__ = ["hookimpl", "hookspec"]
 
 hookspec = pluggy.HookspecMarker("nogd")
 hookimpl = pluggy.HookimplMarker("nogd")
@@ -64,7 +63,7 @@ def nogd_learners() -> Sequence[type[Learner] | Lazy]:
 
     Called once, when the registry of learners is built.
 
-    >>> from nogd.hookspecs import Lazy, hookimpl
+    >>> from nogd import Lazy, hookimpl
     >>> @hookimpl
     ... def nogd_learners():
     ...     return [Lazy("coin-toss", "my_package.coin_toss:CoinToss", "keep a random step that helps")]
@@ -81,7 +80,7 @@ def nogd_datasets() -> Sequence[type[Dataset] | Dataset | Lazy]:
 
     Called once. It must be cheap: data are read in `Dataset.load`.
 
-    >>> from nogd.hookspecs import Lazy, hookimpl
+    >>> from nogd import Lazy, hookimpl
     >>> @hookimpl
     ... def nogd_datasets():
     ...     return [Lazy("moons", "my_package.moons:Moons", "two half moons, 500 points")]
@@ -98,7 +97,7 @@ def nogd_tasks() -> Sequence[type[Task] | Task | Lazy]:
 
     Called once. It must be cheap: networks and data are made in `Task.problem`.
 
-    >>> from nogd.hookspecs import Lazy, hookimpl
+    >>> from nogd import Lazy, hookimpl
     >>> @hookimpl
     ... def nogd_tasks():
     ...     return [Lazy("moons", "my_package.moons:MoonsTask", "two half moons, 2-8-1 network")]
@@ -115,7 +114,7 @@ def nogd_losses() -> Sequence[Loss | Lazy]:
 
     Called once.
 
-    >>> from nogd.hookspecs import Lazy, hookimpl
+    >>> from nogd import Lazy, hookimpl
     >>> @hookimpl
     ... def nogd_losses():
     ...     return [Lazy("log-cosh", "my_package.losses:LOG_COSH", "log(cosh(error)), a smooth mae")]
@@ -150,7 +149,7 @@ def nogd_executors() -> Sequence[type[Executor] | Lazy]:
     Called once. An executor is a subclass of `nogd.bench.events.Executor`, chosen with `nogd run --executor NAME`; its
     fields are settings: `--executor cluster,address=auto`.
 
-    >>> from nogd.hookspecs import Lazy, hookimpl
+    >>> from nogd import Lazy, hookimpl
     >>> @hookimpl
     ... def nogd_executors():
     ...     return [Lazy("cluster", "my_package.cluster:ClusterExecutor", "cells on the lab's cluster")]
@@ -167,7 +166,7 @@ def nogd_figures() -> Sequence[Figure | Lazy]:
 
     Called once.
 
-    >>> from nogd.hookspecs import Lazy, hookimpl
+    >>> from nogd import Lazy, hookimpl
     >>> @hookimpl
     ... def nogd_figures():
     ...     return [Lazy("time-of-day", "my_package.figures:TIME_OF_DAY", "when runs were fast")]

@@ -51,7 +51,7 @@ def fake_site(folder: Path) -> Iterator[Site]:
 
 
 OFFERS_COIN_TOSS = """
-    from nogd.hookspecs import Lazy, hookimpl
+    from nogd import Lazy, hookimpl
 
     @hookimpl
     def nogd_learners():

@@ -17,9 +17,9 @@ from random_networks import ACTIVATIONS, COMPILED_ACTIVATIONS, HALVES, freezings
 from torch import Tensor, nn
 
 import nogd
-from nogd.api import make_network
 from nogd.engine.layers.chunks import CHUNK_ELEMENTS
 from nogd.engine.losses import BUILT_IN
+from nogd.engine.making import make_network
 from nogd.engine.modules.copies import private_copy
 from nogd.engine.objective import Objective
 from nogd.engine.space import ParameterSpace
@@ -106,15 +106,15 @@ def chunks(small: bool) -> Iterator[None]:
             )  # for nogd's own; torch's would wait for each other
             patch.setitem(CHUNK_ELEMENTS, "cpu", 300)
             for name, value in {
-                "chain.FEWEST_ROWS": 4,
-                "chain.FEWEST_IMAGES": 4,
-                "perturbed._PIECE": 50,
-                "scoring._DENSE_ELEMENTS": 300,
-                "scoring._SMALL": 0,
-                "compiled.WORTH_A_THREAD": 1.0,
-                "plan.CACHE": 1,
+                "layers.chain.FEWEST_ROWS": 4,
+                "layers.chain.FEWEST_IMAGES": 4,
+                "candidates.perturbed._PIECE": 50,
+                "candidates.scoring._DENSE_ELEMENTS": 300,
+                "candidates.scoring._SMALL": 0,
+                "compiled.scorer.WORTH_A_THREAD": 1.0,
+                "compiled.layout.CACHE": 1,
             }.items():
-                patch.setattr(f"nogd.objective.{name}", value)
+                patch.setattr(f"nogd.engine.{name}", value)
         yield
 
 

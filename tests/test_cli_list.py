@@ -41,7 +41,7 @@ COIN = """
 
     from pydantic import BaseModel, Field
 
-    from nogd.hookspecs import Lazy, hookimpl
+    from nogd import Lazy, hookimpl
 
 
     class Coin(BaseModel):

@@ -134,7 +134,7 @@ def test_failed_cells_are_tried_again_and_others_are_not(tmp_path: Path) -> None
 
 def test_a_learner_that_cannot_be_imported_is_left_out_of_all(tmp_path: Path) -> None:
     hook = "@hookimpl\ndef nogd_learners():\n    return [Lazy('gone', 'no_such:X', '')]\n"
-    (tmp_path / "gone.py").write_text("from nogd.hookspecs import Lazy, hookimpl\n" + hook)
+    (tmp_path / "gone.py").write_text("from nogd import Lazy, hookimpl\n" + hook)
     for more in ((), ("--set", "adam.lr=0.1")):
         folder = tmp_path / f"runs{len(more)}"
         result = run(folder, "--plugin", tmp_path / "gone.py", "-t", "iris", *more)

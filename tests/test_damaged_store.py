@@ -22,11 +22,11 @@ from nogd.bench.experiment import make_experiment
 from nogd.bench.inline import InlineExecutor
 from nogd.bench.packing import Damaged, loaded, packed, unpacked
 from nogd.bench.record import CURVE_COLUMNS
-from nogd.bench.results import load_results
 from nogd.bench.run import Summary, execute
 from nogd.bench.sqlite_errors import sentence
 from nogd.bench.store import Store
 from nogd.errors import NogdWarning, StoreError
+from nogd.report.results import load_results
 
 
 def run(folder: Path, progress: Watcher | None = None) -> Summary:

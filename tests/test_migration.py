@@ -21,10 +21,10 @@ import pytest
 from bench_help import HERE, command, rows
 
 from nogd.bench.database import FILE
-from nogd.bench.results import load_results
 from nogd.bench.schema import VERSION
 from nogd.bench.store import Store
 from nogd.errors import StoreError
+from nogd.report.results import load_results
 
 OLD = HERE / "data" / "store-0.1.0"
 THEN: dict[str, Any] = json.loads((OLD / "comparison.json").read_text())

@@ -19,13 +19,13 @@ from nogd.bench.database import FILE
 from nogd.bench.decision_grid import PLACES
 from nogd.bench.experiment import make_experiment
 from nogd.bench.record import Record
-from nogd.bench.results import load_results
 from nogd.bench.run import execute
 from nogd.bench.schema import VERSION
 from nogd.bench.store import Store
 from nogd.bench.trajectory import LONGEST, MOST_NUMBERS
 from nogd.bench.trajectory import Path as Walked
 from nogd.problem.task import Dataset, SupervisedTask
+from nogd.report.results import load_results
 from nogd.tasks.networks import stack
 
 Shown = dict[str, dict[str, np.ndarray]]

@@ -10,19 +10,19 @@ import numpy as np
 import pytest
 import torch
 from bench_help import Watcher, rows
-from matplotlib.figure import Figure as Canvas
+from matplotlib.figure import Figure as MplFigure
 from report_data import make_results
 from torch.nn.functional import cross_entropy
 
 from nogd.bench.experiment import make_experiment
 from nogd.bench.loss_slice import plane_of
-from nogd.bench.results import load_results
 from nogd.bench.run import execute
 from nogd.bench.store import Store
 from nogd.errors import UserError
 from nogd.plugins.manager import plugins
 from nogd.report.figure import Comparison
 from nogd.report.figures import paths
+from nogd.report.results import load_results
 from nogd.seeds import derive
 
 
@@ -179,7 +179,7 @@ def test_a_plane_without_its_loss_says_so(folder: Path) -> None:
 
 
 def test_on_axes_of_the_callers(folder: Path) -> None:
-    axes = Canvas().add_subplot()
+    axes = MplFigure().add_subplot()
     paths.draw_on(axes, Comparison.of(load_results(folder)))
     assert axes.get_legend_handles_labels()[1]
     with pytest.raises(UserError, match="No run here has kept its path"):

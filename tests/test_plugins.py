@@ -17,8 +17,8 @@ from bench_help import python
 from fake_site import OFFERS_COIN_TOSS, Site, fake_site
 
 import nogd.hookspecs
+from nogd import Lazy, hookimpl
 from nogd.errors import AmbiguousName, InvalidSetting, NogdWarning, PluginWarning
-from nogd.hookspecs import Lazy, hookimpl
 from nogd.plugins.manager import (
     PluginInfo,
     Plugins,
@@ -129,7 +129,7 @@ def test_a_newer_distribution_without_plugins_hides_an_older_one_with(site: Site
 USES_A_SIBLING = """
     from fake_sibling import NAME
 
-    from nogd.hookspecs import Lazy, hookimpl
+    from nogd import Lazy, hookimpl
 
     @hookimpl
     def nogd_learners():
@@ -319,7 +319,7 @@ def test_a_plugin_that_breaks_in_a_hook(
 ) -> None:
     marker = "@hookimpl(wrapper=True)" if "wrapper" in complaint else "@hookimpl"
     site.install("nogd-coin", "coin_plugin", OFFERS_COIN_TOSS)
-    site.install("nogd-bad", "bad_plugin", f"from nogd.hookspecs import Lazy, hookimpl\n{marker}\n{hook}\n")
+    site.install("nogd-bad", "bad_plugin", f"from nogd import Lazy, hookimpl\n{marker}\n{hook}\n")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with configured(PluginSettings()) as loaded:

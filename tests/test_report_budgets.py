@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure as Canvas
+from matplotlib.figure import Figure as MplFigure
 from report_data import NO_GRADIENT, make_results
 
 from nogd.errors import UserError
@@ -85,7 +85,7 @@ def test_there_is_a_strip_for_every_task_in_both_views():
 def test_nobody_leads_alone():
     assert budget_leaders.draw(Comparison.of(make_results(["adam"], ["iris"], 3))) == budget_leaders.NO_RIVALS
     with pytest.raises(UserError, match="No task here has curves of two learners"):
-        budget_leaders.draw_on(Canvas().add_subplot(), Comparison.of(make_results(["adam"], ["iris"], 3)))
+        budget_leaders.draw_on(MplFigure().add_subplot(), Comparison.of(make_results(["adam"], ["iris"], 3)))
 
 
 def test_where_all_are_tied_all_strips_are_thin():
@@ -120,14 +120,14 @@ def test_where_nobody_knows_the_time_there_is_nothing_to_show():
     comparison = Comparison.of(replace(made, runs=made.runs.assign(seconds=np.nan)))
     assert time_split.draw(comparison) == time_split.NO_TIMES
     with pytest.raises(UserError, match="No run here knows how long it took"):
-        time_split.draw_on(Canvas().add_subplot(), comparison)
+        time_split.draw_on(MplFigure().add_subplot(), comparison)
 
 
 def test_both_can_be_drawn_on_axes_of_the_callers():
     comparison = Comparison.of(make_results(["adam", "sgd"], ["iris", "wine"], 3))
     for figure in (budget_leaders, time_split):
-        axes = Canvas().add_subplot()
+        axes = MplFigure().add_subplot()
         figure.draw_on(axes, comparison)
         assert axes.has_data()
     with pytest.raises(UserError, match="no by here is called 'los'; did you mean 'loss'"):
-        budget_leaders.draw_on(Canvas().add_subplot(), comparison, by="los")
+        budget_leaders.draw_on(MplFigure().add_subplot(), comparison, by="los")

@@ -13,11 +13,11 @@ from pandas import DataFrame
 from pypdf import PdfReader
 from report_data import make_results
 
-from nogd.bench.results import Results
 from nogd.errors import InvalidSetting
 from nogd.report.forms.markdown import code, markdown, plain_text
 from nogd.report.forms.pdf import pdf
 from nogd.report.forms.pdf_pages import bound, table_sheets
+from nogd.report.results import Results
 
 HOSTILE = ["<script>alert(1)</script>", "a|b`c", "@everybody", "x" * 200]
 

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure as Canvas
+from matplotlib.figure import Figure as MplFigure
 
 import nogd
 from nogd.errors import UserError
@@ -55,7 +55,7 @@ def test_the_change_of_phase_is_found_and_named(results):
 
 
 def test_one_history_is_drawn_on_axes_of_the_callers(results):
-    axes = Canvas().add_subplot()
+    axes = MplFigure().add_subplot()
     assert results.plot("histories", ax=axes, learner="search") is axes
     assert len(axes.lines) == 3
     with pytest.raises(UserError, match="no learner here is called 'adam'"):

@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 import pytest
 from click.testing import CliRunner
-from matplotlib.figure import Figure as Canvas
+from matplotlib.figure import Figure as MplFigure
 from pandas import DataFrame
 from report_data import NO_GRADIENT, SKILL, TASKS, TRACEBACK, Results, make_results
 
@@ -235,7 +235,7 @@ def test_a_drawing_is_told_in_few_words():
     line = [0.123456 * place**2 for place in range(50)]
     raw = io.StringIO()
     with house_style():
-        canvas = Canvas(figsize=(4, 3))
+        canvas = MplFigure(figsize=(4, 3))
         canvas.add_subplot().plot(line, marker="s", color="#1d8ffb")
         canvas.savefig(raw, format="svg")
         svg = inline_svg(canvas, "p", "a line")
@@ -375,7 +375,7 @@ def test_runs_without_curves_or_reference_have_a_page(tmp_path):
 
 def test_a_third_partys_figure_is_shown(tmp_path):
     def draw(comparison):
-        canvas = Canvas(figsize=(3, 2))
+        canvas = MplFigure(figsize=(3, 2))
         canvas.subplots().plot([1, 2], [1, len(comparison.runs)])
         return Drawn(canvas, DataFrame({"x": [1, 2]}), "A line goes up.")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure as Canvas
+from matplotlib.figure import Figure as MplFigure
 from picture_data import with_pictures
 from report_data import make_results
 
@@ -105,7 +105,7 @@ def test_equal_pictures_are_equal_bytes_and_their_images_are_inside():
 
 
 def test_one_panel_on_axes_of_the_callers():
-    axes = Canvas().add_subplot()
+    axes = MplFigure().add_subplot()
     decision_boundaries.draw_on(axes, comparison("adam", "sgd"), learner="sgd")
     assert axes.get_title().startswith("sgd: ")
     with pytest.raises(UserError, match="No run here has left a portrait"):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 from matplotlib import pyplot as plt
-from matplotlib.figure import Figure as Canvas
+from matplotlib.figure import Figure as MplFigure
 from report_data import make_results
 
-from nogd.bench.results import Results
 from nogd.errors import UserError
 from nogd.plugins.manager import Plugins, PluginSettings
 from nogd.report.figure import choice
+from nogd.report.results import Results
 
 BUILT_IN = Plugins(PluginSettings(thirdparty=False))
 
@@ -31,7 +31,7 @@ def opened():
 
 
 def test_a_figure_is_drawn_into_the_axes_given_and_nowhere_else(results, opened):
-    axes = Canvas().add_subplot()
+    axes = MplFigure().add_subplot()
     assert results.plot("scores", ax=axes) is axes
     assert axes.has_data()
     assert opened() == []
@@ -61,7 +61,7 @@ NOT_HERE = {  # what these results have nothing for, and how that is said
 
 @pytest.mark.parametrize("name", sorted(entry.name for entry in BUILT_IN.figures))
 def test_every_figure_goes_onto_one_of_several_axes_or_says_why_not(results, name):
-    canvas = Canvas(figsize=(12, 4), layout="constrained")
+    canvas = MplFigure(figsize=(12, 4), layout="constrained")
     left, right = canvas.subplots(1, 2)
     if name in TABLES or name in NOT_HERE:
         with pytest.raises(
@@ -84,7 +84,7 @@ def test_a_legend_on_new_axes_tells_those_in_grey_together():
 
 
 def test_curves_by_loss_are_other_curves(results):
-    axes = Canvas().subplots(1, 2)
+    axes = MplFigure().subplots(1, 2)
     for each, by in zip(axes, ("metric", "loss"), strict=True):
         results.plot("learning-curves", ax=each, task="iris", by=by)
     assert axes[0].get_title("left") != axes[1].get_title("left")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure as Canvas
+from matplotlib.figure import Figure as MplFigure
 from report_data import NO_GRADIENT, make_results
 
 from nogd.errors import UserError
@@ -70,4 +70,4 @@ def test_unequal_budgets_give_no_ranks():
     assert task_ranks(comparison).empty
     assert rank_heat_map.draw(comparison) == rank_heat_map.UNEQUAL
     with pytest.raises(UserError, match="Budgets differ"):
-        rank_heat_map.draw_on(Canvas().add_subplot(), comparison)
+        rank_heat_map.draw_on(MplFigure().add_subplot(), comparison)

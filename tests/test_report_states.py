@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from figure_states import HOSTILE, STATES, state
-from matplotlib.figure import Figure as Canvas
+from matplotlib.figure import Figure as MplFigure
 
 from nogd.errors import UserError
 from nogd.plugins.manager import Plugins, PluginSettings
@@ -78,7 +78,7 @@ def _check(drawn: Drawn, prefix: str) -> None:
 
 def why_not_on_axes(figure, comparison, **options) -> str:
     """What is said where it does not draw; it is given the first task or learner that it asks for."""
-    axes = Canvas().add_subplot()
+    axes = MplFigure().add_subplot()
     try:
         figure.draw_on(axes, comparison, **options)
     except UserError as error:

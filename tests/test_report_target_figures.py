@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure as Canvas
+from matplotlib.figure import Figure as MplFigure
 from report_data import NO_GRADIENT, SKILL, TASKS, Results, make_results
 from target_data import frozen_of, make_measured
 
@@ -20,9 +20,10 @@ from nogd.report.figures import (
     sensitivity,
     train_test,
 )
-from nogd.report.forms.board_text import text_leaderboard, time_text
+from nogd.report.forms.board_text import text_leaderboard
 from nogd.report.forms.sections import draw_sections
 from nogd.report.numbers.comparing import critical_difference, friedman
+from nogd.report.numbers.formats import time_text
 from nogd.report.numbers.pairs import NO_TARGETS, pairs_of
 from nogd.report.numbers.ranking import task_ranks
 
@@ -128,7 +129,7 @@ def test_without_targets_a_sentence_says_how_to_get_them():
     assert data_profile.draw(comparison) == performance_profile.draw(comparison) == NO_TARGETS
     for figure in (data_profile, performance_profile):
         with pytest.raises(UserError, match="nogd targets freeze"):
-            figure.draw_on(Canvas().add_subplot(), comparison)
+            figure.draw_on(MplFigure().add_subplot(), comparison)
 
 
 def test_the_fastest_is_at_the_left_edge(comparison):
@@ -159,7 +160,7 @@ def test_four_tasks_are_too_few_for_a_diagram():
         "Tests of rank differences need at least 5 tasks that all compared learners have runs on; there are 4."
     )
     with pytest.raises(UserError, match="at least 5 tasks"):
-        critical_differences.draw_on(Canvas().add_subplot(), few)
+        critical_differences.draw_on(MplFigure().add_subplot(), few)
 
 
 def test_where_friedman_finds_nothing_one_bar_spans_all():
@@ -240,7 +241,7 @@ def test_a_hyper_parameter_that_was_varied_is_found():
     assert list(sweep.score) == pytest.approx([board[label] for label in sweep.labels])
     (drawn,) = sensitivity.draw(comparison)
     assert drawn.figure.axes[0].get_xscale() == "log"
-    axes = Canvas().add_subplot()
+    axes = MplFigure().add_subplot()
     sensitivity.draw_on(axes, comparison, sweep="adam, lr")
     with pytest.raises(UserError, match="'adam, lr'"):
         sensitivity.draw_on(axes, comparison, sweep="adam, lrr")
@@ -259,7 +260,7 @@ def test_settings_are_compared_only_where_all_others_are_equal():
 
 @pytest.mark.parametrize("ledger", ["forwards", "seconds", "flops"])
 def test_a_ledgers_panel_can_be_drawn_on_axes_of_ones_own(comparison, ledger):
-    axes = Canvas().add_subplot()
+    axes = MplFigure().add_subplot()
     data_profile.draw_on(axes, comparison, ledger=ledger)
     assert len(axes.lines) == 6
     with pytest.raises(UserError, match="ledger"):

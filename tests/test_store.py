@@ -22,10 +22,11 @@ from bench_help import PATIENCE, environment, python, started
 
 from nogd.bench.database import FILE
 from nogd.bench.record import CURVE_COLUMNS, TRACE_COLUMNS, Record
-from nogd.bench.results import load_results, load_traces
 from nogd.bench.schema import RUN_COLUMNS, VERSION
 from nogd.bench.store import Store
+from nogd.bench.tables import load_traces
 from nogd.errors import StoreError
+from nogd.report.results import load_results
 
 
 def record(id_: str = "a", *, points: int = 2, **row: object) -> Record:
@@ -372,7 +373,7 @@ def test_a_folder_that_may_not_be_written_can_be_read(store: Store) -> None:
     store.add(record())
     store.close()
     store.folder.chmod(0o555)
-    read = "from nogd.bench.results import load_results; print(list(load_results(sys.argv[1]).runs['id']))"
+    read = "from nogd.report.results import load_results; print(list(load_results(sys.argv[1]).runs['id']))"
     done = python("-c", POWERLESS + read, store.folder)
     assert (done.stdout, done.stderr) == ("['a']\n", "")
     write = "from nogd.cli import main; main(['runs', '--delete', '--yes', '--out', sys.argv[1]])"

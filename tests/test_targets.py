@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 import nogd
 from nogd.bench.record import CURVE_COLUMNS, TRACE_COLUMNS
-from nogd.bench.results import load_results
 from nogd.bench.store import Store
 from nogd.bench.targets import SHARES, TAUS, descent, first_reached, freeze_targets, level
 from nogd.plugins.manager import plugins
 from nogd.problem.reference import write_entries
+from nogd.report.results import load_results
 
 TASK = """
     from typing import ClassVar

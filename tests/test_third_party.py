@@ -32,7 +32,7 @@ PROJECT = """
     packages = ["src/acme"]
 """
 PLUGIN = """
-    from nogd.hookspecs import Lazy, hookimpl
+    from nogd import Lazy, hookimpl
 
 
     @hookimpl
@@ -138,7 +138,7 @@ COMMAND = '''
     @click.argument("folder", type=click.Path(path_type=Path))
     def count(folder):
         """Count the runs in FOLDER."""
-        from nogd.bench.results import load_results
+        from nogd.report.results import load_results
 
         click.echo(f"acme counts {len(load_results(folder).runs)} runs")
 '''

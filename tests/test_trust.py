@@ -10,10 +10,11 @@ import pytest
 from bench_help import command
 from fake_site import Site, fake_site
 
-from nogd.bench.results import load_results, load_traces
+from nogd.bench.tables import load_traces
 from nogd.errors import PluginWarning
 from nogd.plugins.manager import configured
 from nogd.plugins.settings import PluginSettings
+from nogd.report.results import load_results
 
 LEAVES_A_TRACE = """
     from pathlib import Path

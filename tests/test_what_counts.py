@@ -18,10 +18,10 @@ from pypdf import PdfReader
 from test_targets import TASK
 
 import nogd
-from nogd.bench.results import Results, load_results
 from nogd.bench.store import Store
 from nogd.plugins.manager import plugins
 from nogd.report.forms.interim import interim
+from nogd.report.results import Results, load_results
 
 PAIR = ("-l", "adam", "-l", "random-search", "-t", "iris")
 SMALL = ("--repetitions", 2, "--jobs", 0, "--no-keep-thetas", "--no-plugins")
@@ -83,8 +83,9 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     figures = [entry for entry in plugins().figures if entry.name in ("scores", "task-table")]
     assert len(figures) == 2
-    for module in ("page", "freshness", "pdf", "files"):
-        monkeypatch.setattr(f"nogd.report.{module}.figure_entries", lambda _: figures)
+    for module in ("page", "pdf", "files"):
+        monkeypatch.setattr(f"nogd.report.forms.{module}.figure_entries", lambda _: figures)
+    monkeypatch.setattr("nogd.report.forms.update.offered", lambda _: figures)
 
 
 def test_run_all_twice_then_another_budget_then_again(tmp_path: Path, few: None) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import nogd
-from nogd.bench.results import Results
 from nogd.plugins.manager import plugins
+from nogd.report.results import Results
 
 TASK = "breast-cancer"
 SAME_METHOD = ("random-search,population=4", "random-search,population=128")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
+from matplotlib.figure import Figure as MplFigure
 
-from nogd.bench.results import Results
 from nogd.plugins.manager import plugins
 from nogd.report.drawing.canvas import (
     house_style,
@@ -20,6 +19,7 @@ from nogd.report.drawing.canvas import (
 from nogd.report.drawing.style import DARK, LIGHT
 from nogd.report.drawing.svg import inline_svg
 from nogd.report.figure import Comparison, Drawn
+from nogd.report.results import Results
 
 
 def curves(results: Results, task: str, name: str) -> str:
@@ -32,12 +32,12 @@ def curves(results: Results, task: str, name: str) -> str:
         return picture(shown.figure, f"curve-{name}", shown.alt)
 
 
-def picture(canvas: Canvas, prefix: str, alt: str) -> str:
+def picture(canvas: MplFigure, prefix: str, alt: str) -> str:
     """A canvas as an element; call it inside of `house_style()`."""
     return f'<div class="picture">{inline_svg(canvas, prefix, alt)}</div>'
 
 
-def bars(labels: Sequence[str], values: Sequence[float], texts: Sequence[str]) -> tuple[Canvas, Axes]:
+def bars(labels: Sequence[str], values: Sequence[float], texts: Sequence[str]) -> tuple[MplFigure, Axes]:
     """Horizontal bars with a text at the right of each; call it inside of `house_style()`."""
     left = label_width(labels)
     canvas = new_canvas(0.34 * len(labels) + 0.55, width=left + 3.2)

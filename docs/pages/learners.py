@@ -6,10 +6,10 @@ import inspect
 import sys
 from dataclasses import replace
 
-from nogd.bench.results import Results
 from nogd.cli.description import Description, describe
 from nogd.plugins.manager import plugins
 from nogd.plugins.registry import Entry
+from nogd.report.results import Results
 from pages.comparison import FORWARDS, REPETITIONS, TASK
 from pages.drawing import curves
 from pages.markdown import block, code, folded, page, prose, table

@@ -9,7 +9,6 @@ import torch
 from pandas import DataFrame
 
 import nogd
-from nogd.bench.results import Results
 from nogd.plugins.manager import plugins
 from nogd.report.drawing.canvas import (
     handle,
@@ -21,6 +20,7 @@ from nogd.report.drawing.canvas import (
     place_axes,
 )
 from nogd.report.drawing.style import looks
+from nogd.report.results import Results
 from pages.comparison import SAME_METHOD, TASK
 from pages.drawing import bars, colours, curves, picture
 

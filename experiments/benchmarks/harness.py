@@ -17,7 +17,6 @@ from common import REPETITIONS, Row, in_turns, minus, row, write
 from torch import Tensor, nn
 
 import nogd
-from nogd.api import make_network
 from nogd.bench.events import Event, Finished
 from nogd.bench.experiment import Experiment, make_experiment
 from nogd.bench.plan import plan
@@ -25,6 +24,7 @@ from nogd.bench.record import CURVE_COLUMNS, Record, cell_columns
 from nogd.bench.run import execute
 from nogd.bench.store import Store
 from nogd.engine.accounts.meter import Limit
+from nogd.engine.making import make_network
 from nogd.engine.modules.copies import private_copy
 from nogd.engine.network import Network
 from nogd.engine.objective import Objective

@@ -20,13 +20,13 @@ import numpy as np
 from common import Row, row, write
 
 from nogd.bench.record import CURVE_COLUMNS, Record
-from nogd.bench.results import Results, load_results
 from nogd.bench.store import Store
 from nogd.plugins.manager import PluginSettings, configure, plugins
 from nogd.report.figure import Comparison
 from nogd.report.forms.page import render
 from nogd.report.forms.sections import draw_sections
 from nogd.report.numbers.leaderboard import other_boards
+from nogd.report.results import Results, load_results
 
 LEARNERS = ("adam", "sgd", "random-search", "grid-search", "hybrid", *(f"learner-{n}" for n in range(1, 6)))
 TAKES_NO_GRADIENT = ("random-search", "grid-search", "learner-1", "learner-2")

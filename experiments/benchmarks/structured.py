@@ -18,8 +18,8 @@ from torch import Generator, Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
 import nogd
-from nogd.api import make_network
 from nogd.engine.candidates.scoring import score
+from nogd.engine.making import make_network
 from nogd.engine.modules.copies import private_copy
 from nogd.engine.network import Network
 from nogd.engine.objective import Objective

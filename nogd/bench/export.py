@@ -7,11 +7,11 @@ from pathlib import Path
 import pandas as pd
 
 from nogd.atomic_write import atomic_write
-from nogd.bench.results import Results
+from nogd.bench.tables import RunTables
 from nogd.errors import InvalidSetting, StoreError
 
 
-def write_tables(results: Results, folder: Path, kind: str) -> list[Path]:
+def write_tables(results: RunTables, folder: Path, kind: str) -> list[Path]:
     """Write `runs` and `curves` into the folder as "csv" or "parquet"; returns their paths.
 
     Raises StoreError if the folder cannot be written, InvalidSetting if Parquet's library is missing.
@@ -29,7 +29,7 @@ def write_tables(results: Results, folder: Path, kind: str) -> list[Path]:
         raise StoreError(f"{folder} cannot be written: {error.strerror or error}.") from None
 
 
-def _tables(results: Results) -> list[tuple[str, pd.DataFrame]]:
+def _tables(results: RunTables) -> list[tuple[str, pd.DataFrame]]:
     return [("runs", results.runs), ("curves", results.curves)]
 
 

@@ -23,9 +23,9 @@ import pandas as pd
 
 from nogd.bench.experiment import make_experiment
 from nogd.bench.plan import plan
-from nogd.bench.results import Results, load_results
 from nogd.bench.run import Progress, execute
 from nogd.bench.store import Store
+from nogd.bench.tables import RunTables, load_tables
 from nogd.bench.targets import descent, freeze_targets
 from nogd.errors import InvalidSetting, StoreError
 from nogd.problem.reference import reference_file
@@ -52,7 +52,7 @@ def freeze(
     experiment = make_experiment(None, learners=[learner], tasks=list(tasks), repetitions=repetitions)
     versions = {item.cell.task: item.task.version for item in plan(experiment)}
     summary = execute(experiment, out, jobs=jobs, fresh=False, progress=progress)
-    results, store = load_results(out, summary.planned), Store(out)
+    results, store = load_tables(out, summary.planned), Store(out)
     try:
         curves, traces = store.curves(), store.traces()
     finally:
@@ -76,7 +76,7 @@ def file_of(task: type[Task]) -> Path:
 
 
 def _entry(
-    name: str, version: int, results: Results, curves: Mapping[str, Any], traces: Mapping[str, Any]
+    name: str, version: int, results: RunTables, curves: Mapping[str, Any], traces: Mapping[str, Any]
 ) -> dict[str, Any]:
     runs = results.runs[results.runs["task"] == name]
     wrong = runs[~runs["status"].isin(["ok", "budget"])]

@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from nogd.api import make_network
 from nogd.bench.audit import Watched, overrun
 from nogd.bench.cell import Cell
 from nogd.bench.decision_grid import portrait
@@ -31,6 +30,7 @@ from nogd.engine.accounts.meter import Budget
 from nogd.engine.black_box import BlackBox
 from nogd.engine.candidates.sets import Population
 from nogd.engine.device import find_device
+from nogd.engine.making import make_network
 from nogd.engine.modules.mode import checked_mode
 from nogd.engine.network import Network
 from nogd.engine.objective import Objective

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from nogd.bench.allowance import memory_of_a_cell
 from nogd.bench.cell import Cell
 from nogd.bench.environment import environment
 from nogd.bench.events import Event, Executor, Finished, Pointed, Saved, Started, Warned
 from nogd.bench.executors import executor_for
-from nogd.bench.experiment import Experiment, make_experiment
+from nogd.bench.experiment import Experiment
 from nogd.bench.forking import Nursery
 from nogd.bench.intake import checked
 from nogd.bench.local import LocalExecutor
@@ -26,9 +26,6 @@ from nogd.bench.wire import Unusable
 from nogd.engine.device import find_device
 from nogd.plugins.manager import plugins
 from nogd.problem.reference import reference_file
-
-if TYPE_CHECKING:
-    from nogd.bench.results import Results
 
 
 class Progress(Protocol):
@@ -57,32 +54,6 @@ class Summary:
     planned: tuple[str, ...]
     ran: int
     failed: int
-
-
-def run(
-    experiment: Experiment | Mapping[str, Any] | str | Path | None = None,
-    *,
-    out: str | Path = "nogd-runs",
-    jobs: int | None = None,
-    fresh: bool = False,
-    progress: bool = True,
-    **changes: Any,
-) -> Results:
-    """Run an experiment and return its results.
-
-    experiment: a TOML file, a mapping or an Experiment; changes: settings of it (learners, tasks, repetitions, budget,
-    threads, device, timeout, memory, keep_thetas, executor, ...), so that
-    `run(learners=["adam", Mine()], tasks=["diabetes"])` needs no file. out: the folder of the store; cells that are
-    done there are not run again unless `fresh`, and then each keeps its old run until the new one is there. jobs: cells
-    at once, one a core that may be used if not given; 0 runs them in this process. Raises UserError for whatever makes
-    no sense.
-    """
-    from nogd.bench.progress import Silent, terminal
-    from nogd.bench.results import load_results
-
-    made = make_experiment(experiment, **changes)
-    summary = execute(made, Path(out), jobs=jobs, fresh=fresh, progress=terminal() if progress else Silent())
-    return load_results(out, summary.planned)
 
 
 def execute(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MODULES = (
     "numpy",
     "pandas",
-    "nogd.bench.results",
+    "nogd.report.results",
     "nogd.report.forms.board_text",
     "scipy.special",
     "scipy.optimize",

@@ -28,7 +28,7 @@ def export(out: Path, kind: str, everything: bool) -> None:
     The runs are those of the report: of each learner, task and repetition the one last asked for.
     """
     from nogd.bench.export import write_tables
-    from nogd.bench.results import load_results
+    from nogd.report.results import load_results
 
     for path in write_tables(load_results(out, latest=not everything), out / "export", kind):
         click.echo(path)

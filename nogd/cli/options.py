@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nogd import __version__
 from nogd.errors import InvalidSetting
+from nogd.version import __version__
 
 if TYPE_CHECKING:
     from nogd.plugins.settings import PluginSettings

@@ -196,9 +196,9 @@ def _terminal() -> Progress:
 def _report(out: Path, asked: Collection[str]) -> None:
     """The comparison of all that the folder holds by now, marked where this call asked for a part of it only."""
     with _importing():
-        from nogd.bench.results import load_results
         from nogd.report.forms.board_text import text_leaderboard
-        from nogd.report.forms.freshness import update_report
+        from nogd.report.forms.update import update_report
+        from nogd.report.results import load_results
 
     results = load_results(out)
     click.echo(text_leaderboard(results, asked=asked))

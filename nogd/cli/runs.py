@@ -65,8 +65,8 @@ def runs(
     so.
     """
     from nogd.bench.current import counting_ids
-    from nogd.bench.results import load_results
     from nogd.bench.store import Store
+    from nogd.report.results import load_results
 
     results = load_results(out, latest=False)
     everything = chosen = results.runs.assign(counts=results.runs["id"].isin(counting_ids(out, results.runs)))

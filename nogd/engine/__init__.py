@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from types import ModuleType
-from typing import Any
 
 from nogd.hookspecs import hookimpl
 from nogd.plugins.registry import Lazy
@@ -28,15 +25,3 @@ def nogd_losses() -> Sequence[Lazy]:
         Lazy(name, f"nogd.engine.losses:{name.replace('-', '_')}", summary)
         for name, summary in _LOSSES.items()
     ]
-
-
-class _Door(ModuleType):
-    """Lets `nogd.objective` be both this package and the door `nogd.objective(module, inputs, targets)`."""
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        from nogd.api import objective
-
-        return objective(*args, **kwargs)
-
-
-sys.modules[__name__].__class__ = _Door

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nogd.errors import DataError, InvalidSetting, UnknownName
+from nogd.plugins.registry import offered
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
 
@@ -200,11 +201,9 @@ def find_loss(loss: str | LossFunction | Loss) -> Loss:
         )
     if loss in BUILT_IN:
         return BUILT_IN[loss]
-    from nogd.plugins.manager import (
-        plugins,  # here, so that the usual names need no scan of the installed packages
-    )
-
-    found = plugins().losses.find(loss).load()
+    found = (
+        offered("loss").find(loss).load()
+    )  # only now: the usual names need no scan of the installed packages
     if isinstance(found, Loss):
         return found
     raise UnknownName(

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
-from nogd import __version__
 from nogd.plugins.registry import Source
+from nogd.version import __version__
 
 GROUP = "nogd"
 COMMANDS = "nogd.commands"

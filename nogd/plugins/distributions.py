@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib import metadata
 from pathlib import Path
 
-from nogd import __version__
 from nogd.plugins.registry import Source
 from nogd.plugins.sources import editable_folder
+from nogd.version import __version__
 
 
 def unmet_requirement(source: Source) -> str | None:

@@ -181,6 +181,16 @@ class Registry:
         )
 
 
+def offered(kind: str) -> Registry:
+    """What this process's plugins offer of a kind, one of `KINDS`; the plugins are loaded by the first call."""
+    registry: Registry = _PLUGINS.load()().registry(kind)
+    return registry
+
+
+# The manager stands above this module: it is known here by name only, and imported when something is looked up.
+_PLUGINS = Lazy("plugins", "nogd.plugins.manager:plugins")
+
+
 def warn_of_twins(registry: Registry) -> None:
     """Say of each thing that is called like a built-in one how it is reached."""
     for twin in registry.twins():

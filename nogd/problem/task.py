@@ -17,6 +17,7 @@ from nogd.engine.modules.accepted import in_type_taken
 from nogd.engine.modules.mode import Mode
 from nogd.engine.space import DEFAULT_BOX, Bounds
 from nogd.errors import DataError, PluginError, UserError, in_one_line
+from nogd.plugins.registry import offered
 from nogd.problem.constant import constant_outputs
 from nogd.problem.metrics import Metric, find_metric
 from nogd.problem.reference import FrozenReference
@@ -245,9 +246,7 @@ def _resolved(dataset: str | type[Dataset]) -> type[Dataset] | Dataset:
     """The data set of that name. A class is passed through, so that workers need no scan for entry points."""
     if not isinstance(dataset, str):
         return dataset
-    from nogd.plugins.manager import plugins
-
-    found: type[Dataset] | Dataset = plugins().datasets.find(dataset).load()
+    found: type[Dataset] | Dataset = offered("dataset").find(dataset).load()
     return found
 
 

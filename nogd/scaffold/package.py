@@ -11,8 +11,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Literal
 
-import nogd
 from nogd.errors import InvalidSetting, UserError
+from nogd.version import __version__
 
 TEMPLATE = Path(__file__).with_name("template")
 LICENCES = ("MIT", "BSD-3-Clause", "Apache-2.0")
@@ -38,7 +38,7 @@ def new_package(
         "author": author or _git_user(),
         "license": licence,
         "year": dt.datetime.now(dt.UTC).year,
-        "nogd_version": ".".join(nogd.__version__.split(".")[:2]),
+        "nogd_version": ".".join(__version__.split(".")[:2]),
     }
     try:
         folder.mkdir(parents=True)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 import matplotlib as mpl
 from matplotlib import pyplot as plt
-from matplotlib.figure import Figure as Canvas
+from matplotlib.figure import Figure as MplFigure
 from pandas import DataFrame
 
 from nogd.bench.process_state import given_back, readings, seed_generators
@@ -151,7 +151,7 @@ def _shown(figure: Figure) -> Iterator[tuple[str, Comparison]]:
 
 
 def _bytes(drawn: Drawn) -> tuple[str, str]:
-    picture = inline_svg(drawn.figure, "f", drawn.alt) if isinstance(drawn.figure, Canvas) else ""
+    picture = inline_svg(drawn.figure, "f", drawn.alt) if isinstance(drawn.figure, MplFigure) else ""
     return picture, csv_link(drawn.data)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from nogd.bench.run import run
+from nogd.api import run
 from nogd.problem.task import Task
 from nogd.report.figure import Comparison
 from nogd.testing.cast import Diverges, Errors, Fails, Follower, Quarters, Stepper

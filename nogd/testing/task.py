@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
-from nogd.api import make_network
 from nogd.bench.process_state import given_back, readings, seed_generators
 from nogd.engine.losses import find_loss
+from nogd.engine.making import make_network
 from nogd.engine.modules.copies import private_copy
 from nogd.engine.modules.mode import Mode, checked_mode
 from nogd.engine.network import Network

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Generator, Tensor, nn
 
-from nogd.api import AnyLoss, make_network
 from nogd.engine.device import find_device
+from nogd.engine.making import AnyLoss, make_network
 from nogd.engine.objective import Objective
 from nogd.engine.space import DEFAULT_BOX, Bounds, ParameterSpace
 from nogd.testing.check import NotApplicable

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, SerializeAsAny, model_validator
+from pydantic import SerializeAsAny, model_validator
 from torch import Generator, Tensor
 
 from nogd.engine.accounts.meter import Limit
@@ -20,26 +20,25 @@ from nogd.engine.candidates.sets import Candidates, Population
 from nogd.engine.objective import Objective
 from nogd.engine.state import State, has_ended
 from nogd.errors import InvalidSetting
+from nogd.training.grammar import text_of
+from nogd.training.spelling import Named, NameOf
 
 # Words that the doors (nogd.fit, the command line, TOML) use themselves, and the methods of a learner.
 RESERVED = frozenset(
     {
         "ask", "batch_size", "bounds", "budget", "device", "drive", "dtype", "init", "label", "loss", "name", "needs",
-        "seed", "share", "step", "supports", "target", "tell", "use",
+        "seed", "share", "spelled", "step", "supports", "target", "tell", "use",
     }
 )  # fmt: skip
 
 
-class Learner(BaseModel, ABC):
+class Learner(Named, ABC):
     """Base of all learners: the fields are its hyper-parameters, validated and never changed.
 
     name: what it is called everywhere. needs: "gradient", "layers", or nothing. batches: whether it heeds the
     objective's `batch_size`; such a learner compares losses of one set of rows only, and keeps no best across sets.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: ClassVar[str]
     needs: ClassVar[frozenset[str]] = frozenset()
     batches: ClassVar[bool] = False
 
@@ -72,12 +71,6 @@ class Learner(BaseModel, ABC):
     def whole_only(self) -> tuple[str, ...]:
         """Names of those of its learners that always ask for all examples: its own, unless it is made of others."""
         return () if self.batches else (self.name,)
-
-    def __str__(self) -> str:
-        """The name with the hyper-parameters that differ from their defaults: "cma-es,sigma=0.3"."""
-        from nogd.training.spelling import spelled  # which knows of sequences
-
-        return spelled(self, lambda kind: kind.name)
 
 
 def refusal(learner: Learner, objective: Objective) -> str | None:
@@ -171,6 +164,17 @@ class Sequence(Learner):
         if any(not (0 < share < math.inf) for share in self.shares):
             raise ValueError("shares are positive numbers")
         return self
+
+    def spelled(self, name_of: NameOf) -> str:
+        shares = [f",share={text_of(share).removesuffix('.0')}" for share in self.shares]
+        texts = [
+            f"({part.spelled(name_of)})"
+            if isinstance(part, Sequence) and len(part.parts) > 1
+            else part.spelled(name_of)
+            for part in self.parts
+        ]
+        joined = "+".join(map("".join, zip(texts, shares or [""] * len(texts), strict=True)))
+        return joined if len(texts) > 1 else f"({joined})"
 
     def whole_only(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name for part in self.parts for name in part.whole_only()))

@@ -13,10 +13,10 @@ from typing import Annotated, Any, TypeVar, get_origin
 from pydantic import BaseModel, BeforeValidator, SerializeAsAny, ValidationError
 
 from nogd.errors import InvalidSetting, did_you_mean
-from nogd.plugins.manager import plugins
+from nogd.plugins.registry import offered
 from nogd.training.grammar import head_of, learners_in, settings_in, value_of
 from nogd.training.learner import Learner, Sequence
-from nogd.training.spelling import learner_fields, spelled
+from nogd.training.spelling import Named, inner_fields
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -48,7 +48,7 @@ def _is_made_of(kind: type) -> bool:
 
 def make(kind: type[Learner], settings: Mapping[str, Any]) -> Learner:
     """A learner of that class with those hyper-parameters. Raises InvalidSetting naming the one that is wrong."""
-    inner = learner_fields(kind)
+    inner = inner_fields(kind)
     hint = f" Those of a learner within it stand in parentheses: {kind.name}(adam,lr=0.01)." if inner else ""
     refuse_unknown(kind.name, settings, list(kind.model_fields), "hyper-parameter", hint)
     made = {name: _as_learners(value) if name in inner else value for name, value in settings.items()}
@@ -120,11 +120,11 @@ def _changed_inner(value: Any, kind: type[Learner], settings: Mapping[str, Any])
 
 def written(learner: Learner) -> str:
     """The text that `build` reads as this learner, as short as can be: "package/name" only where it must be."""
-    return spelled(learner, _shown_name)
+    return learner.spelled(_shown_name)
 
 
-def _shown_name(kind: type[Learner]) -> str:
-    registry = plugins().learners
+def _shown_name(kind: type[Named]) -> str:
+    registry = offered("learner")
     named = (entry for entry in registry if entry.name == kind.name)
     return next((registry.shown_name(entry) for entry in named if entry.load() is kind), kind.name)
 
@@ -205,7 +205,7 @@ def _single(part: _Part, settings: dict[str, Any]) -> Learner:
 
 def _given_within(kind: type[Learner], part: _Part) -> dict[str, Any]:
     """The learners in parentheses by the names of their fields, in order."""
-    fields, inner = learner_fields(kind), part.inner or []
+    fields, inner = inner_fields(kind), part.inner or []
     if len(fields) == 1 and _holds_several(kind, fields[0]):
         return {fields[0]: tuple(inner)} if inner else {}
     if len(inner) > len(fields):
@@ -259,7 +259,7 @@ def outer_class(learner: str | Learner | type[Learner]) -> type[Learner]:
 
 def class_of(name: str) -> type[Learner]:
     """The class of that name. Raises UnknownName, AmbiguousName, PluginError or InvalidSetting."""
-    entry = plugins().learners.find(name)
+    entry = offered("learner").find(name)
     kind = entry.load()
     if not (isinstance(kind, type) and issubclass(kind, Learner)):
         raise InvalidSetting(

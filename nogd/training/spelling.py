@@ -1,35 +1,52 @@
-"""Learners as text, in the grammar that `nogd.training.names` reads."""
+"""What has a name and settings, and its text in the grammar that `nogd.training.names` reads."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, get_args
+from typing import Any, ClassVar, TypeAlias, get_args
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from nogd.training.grammar import text_of
-from nogd.training.learner import Learner, Sequence
 
 
-def learner_fields(kind: type[Learner]) -> list[str]:
-    """Names of the fields that hold learners, which a name gives in parentheses: "hybrid(grid-search; adam)"."""
-    return [name for name, info in kind.model_fields.items() if _takes_learners(info.annotation)]
+class Named(BaseModel):
+    """Base of whatever is named with settings: the fields are the settings, validated and never changed.
+
+    name: what it is called everywhere.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: ClassVar[str]
+
+    def spelled(self, name_of: NameOf) -> str:
+        """The text that stands for this one; an override point for what is no name with settings, such as "a+b".
+
+        name_of: what a class is called.
+        """
+        changed = _changed(self)
+        placed, inner = _placed(self, changed)
+        within = f"({'; '.join(each.spelled(name_of) for each in inner)})" if inner else ""
+        return name_of(type(self)) + within + spelled_settings(self, placed)
+
+    def __str__(self) -> str:
+        """The name with the settings that differ from their defaults: "cma-es,sigma=0.3"."""
+        return self.spelled(lambda kind: kind.name)
 
 
-def _takes_learners(annotation: Any) -> bool:
+NameOf: TypeAlias = Callable[[type[Named]], str]
+
+
+def inner_fields(kind: type[Named]) -> list[str]:
+    """Names of the fields that hold others of the kind, which stand in parentheses: "hybrid(grid-search; adam)"."""
+    return [name for name, info in kind.model_fields.items() if _takes_named(info.annotation)]
+
+
+def _takes_named(annotation: Any) -> bool:
     if isinstance(annotation, type) and not get_args(annotation):
-        return issubclass(annotation, Learner)
-    return any(map(_takes_learners, get_args(annotation)))
-
-
-def spelled(learner: Learner, name_of: Callable[[type[Learner]], str]) -> str:
-    """The text that `nogd.training.names.build` reads as this learner. name_of: what a class is called."""
-    if isinstance(learner, Sequence):
-        return _spelled_sequence(learner, name_of)
-    changed = _changed(learner)
-    placed, inner = _placed(learner, changed)
-    within = f"({'; '.join(spelled(each, name_of) for each in inner)})" if inner else ""
-    return name_of(type(learner)) + within + spelled_settings(learner, placed)
+        return issubclass(annotation, Named)
+    return any(map(_takes_named, get_args(annotation)))
 
 
 def spelled_settings(model: BaseModel, without: Collection[str] = ()) -> str:
@@ -47,23 +64,11 @@ def _changed(model: BaseModel) -> dict[str, Any]:
     }
 
 
-def _placed(learner: Learner, changed: Mapping[str, Any]) -> tuple[list[str], list[Learner]]:
-    """The fields whose learners stand in parentheses, up to the last that is changed, and those learners."""
-    names = learner_fields(type(learner))
+def _placed(named: Named, changed: Mapping[str, Any]) -> tuple[list[str], list[Named]]:
+    """The fields whose values stand in parentheses, up to the last that is changed, and those values."""
+    names = inner_fields(type(named))
     while names and names[-1] not in changed:
         names.pop()
-    values = [getattr(learner, name) for name in names]
+    values = [getattr(named, name) for name in names]
     inner = [each for value in values for each in (value if isinstance(value, tuple | list) else [value])]
-    return (names, inner) if all(isinstance(each, Learner) for each in inner) else ([], [])
-
-
-def _spelled_sequence(learner: Sequence, name_of: Callable[[type[Learner]], str]) -> str:
-    shares = [f",share={text_of(share).removesuffix('.0')}" for share in learner.shares]
-    texts = [
-        f"({spelled(part, name_of)})"
-        if isinstance(part, Sequence) and len(part.parts) > 1
-        else spelled(part, name_of)
-        for part in learner.parts
-    ]
-    joined = "+".join(map("".join, zip(texts, shares or [""] * len(texts), strict=True)))
-    return joined if len(texts) > 1 else f"({joined})"
+    return (names, inner) if all(isinstance(each, Named) for each in inner) else ([], [])

@@ -11,7 +11,7 @@ from typing import Any
 import matplotlib as mpl
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
+from matplotlib.figure import Figure as MplFigure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
@@ -58,14 +58,14 @@ def house_style() -> Iterator[None]:
         yield
 
 
-def new_canvas(height: float, width: float = WIDTH) -> Canvas:
+def new_canvas(height: float, width: float = WIDTH) -> MplFigure:
     """An empty canvas, in inches, that no global state knows of."""
-    canvas = Canvas(figsize=(width, height))
+    canvas = MplFigure(figsize=(width, height))
     canvas.set_label(_OURS)
     return canvas
 
 
-def place_axes(canvas: Canvas, left: float, right: float, top: float, bottom: float) -> Axes:
+def place_axes(canvas: MplFigure, left: float, right: float, top: float, bottom: float) -> Axes:
     """Axes with the given distances, in inches, from the canvas's left, right, upper and lower edge."""
     width, height = canvas.get_size_inches()
     box = (left / width, bottom / height, (width - left - right) / width, (height - top - bottom) / height)
@@ -213,7 +213,7 @@ def legend_height(labels: Sequence[str]) -> float:
     return -(-len(labels) // _columns(labels)) * LEGEND_ROW + 0.08
 
 
-def legend_below(canvas: Canvas, handles: Sequence[Any]) -> None:
+def legend_below(canvas: MplFigure, handles: Sequence[Any]) -> None:
     """A legend under the axes, never over data."""
     labels = [str(each.get_label()) for each in handles]
     canvas.legend(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
+from matplotlib.figure import Figure as MplFigure
 from matplotlib.ticker import PercentFormatter
 
 from nogd.report.drawing.canvas import legend_below, legend_height, log_cost, new_canvas, place_axes, stroke
@@ -17,7 +17,7 @@ from nogd.report.numbers.statistics import FloatArray
 HEIGHT = 2.2
 
 
-def profile_canvas(entries: Sequence[Any]) -> tuple[Canvas, Axes]:
+def profile_canvas(entries: Sequence[Any]) -> tuple[MplFigure, Axes]:
     """A canvas with empty axes and a legend of these entries under them."""
     below = legend_height([str(each.get_label()) for each in entries])
     canvas = new_canvas(0.3 + HEIGHT + 0.4 + below)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from xml.etree import ElementTree as ET
 
 from matplotlib.artist import Artist
-from matplotlib.figure import Figure as Canvas
+from matplotlib.figure import Figure as MplFigure
 
 from nogd.report.drawing.style import THEME
 from nogd.report.names import short_name
@@ -37,7 +37,7 @@ def named(artists: Iterable[Artist], name: object) -> None:
         artist.set_gid(f"{_NAMED}{short_name(name, 120)}")
 
 
-def inline_svg(canvas: Canvas, prefix: str, alt: str) -> str:
+def inline_svg(canvas: MplFigure, prefix: str, alt: str) -> str:
     """The canvas as one `<svg>` element: its ids begin with `prefix`, its colours follow the page's scheme.
 
     What has a name (see `named`) gets it as a `<title>`. The style property `--w` is the width in inches as it was

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
+from matplotlib.figure import Figure as MplFigure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 from pandas import DataFrame
@@ -17,10 +17,11 @@ from nogd.errors import UserError
 from nogd.report.drawing.canvas import WIDTH, legend_below, legend_height, new_canvas, place_axes, plain
 from nogd.report.drawing.regions import CLASS_COLOURS, CLASS_MARKS, class_points, regions
 from nogd.report.drawing.style import GRID, INK, MUTED, PAPER, Look, looks_of
-from nogd.report.figure import Arrays, Comparison, Drawn, Figure, choice
+from nogd.report.figure import Comparison, Drawn, Figure, choice
 from nogd.report.names import listed, short_name
 from nogd.report.numbers.finals import NOT_APPLICABLE
 from nogd.report.numbers.statistics import interquartile_mean
+from nogd.report.numbers.tables import Arrays
 
 ACROSS, DOWN = 3, 4
 """Panels of one drawing: several drawings stand side by side on a desk and below each other on a phone."""
@@ -131,7 +132,7 @@ def _drawings(plate: Plate, look: Mapping[str, Look]) -> Iterator[Drawn]:
         )
 
 
-def _canvas(plate: Plate, panels: Sequence[Panel], look: Mapping[str, Look]) -> Canvas:
+def _canvas(plate: Plate, panels: Sequence[Panel], look: Mapping[str, Look]) -> MplFigure:
     handles = list(_class_handles(plate.points["classes"]))
     below = legend_height([str(each.get_label()) for each in handles])
     rows = -(-len(panels) // ACROSS)

@@ -22,8 +22,8 @@ from nogd.report.drawing.canvas import (
 from nogd.report.drawing.style import INK, MUTED, Look, looks_of
 from nogd.report.drawing.svg import named
 from nogd.report.figure import Comparison, Drawn, Figure
-from nogd.report.forms.board_text import interval_text, score_text
 from nogd.report.names import counted, short_name
+from nogd.report.numbers.formats import interval_text, score_text
 from nogd.report.numbers.statistics import ENOUGH_FOR_A_LOOK
 
 ROW, NARROW_ROW = 0.27, 0.19

@@ -23,9 +23,9 @@ from nogd.report.drawing.canvas import (
 )
 from nogd.report.drawing.style import LIGHT, MUTED
 from nogd.report.figure import Comparison, Drawn, Figure, choice
-from nogd.report.forms.board_text import score_text
 from nogd.report.names import counted, short_name
 from nogd.report.numbers.finals import applicable
+from nogd.report.numbers.formats import score_text
 from nogd.report.numbers.groups import unequal_budgets
 from nogd.report.numbers.leaderboard import score_matrix
 from nogd.report.numbers.statistics import FloatArray, pooled_interquartile_mean, score_interval

@@ -9,9 +9,9 @@ from pandas import DataFrame
 
 from nogd.report.figure import Comparison
 from nogd.report.figures.task_table import summary
-from nogd.report.forms.board_text import number, score_text, time_text
 from nogd.report.forms.verdict import called, notes, nothing_succeeded
 from nogd.report.names import counted
+from nogd.report.numbers.formats import number, score_text, time_text
 from nogd.report.numbers.leaderboard import Board
 from nogd.report.numbers.origins import budgets_told
 from nogd.report.numbers.statistics import ENOUGH_FOR_A_LOOK, ENOUGH_FOR_BOOTSTRAP

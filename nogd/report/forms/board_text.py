@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 import sys
 import textwrap
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from nogd.report.figure import Comparison, ResultsLike
+from nogd.report.figure import Comparison
 from nogd.report.names import clean, counted, short_names
+from nogd.report.numbers.formats import interval_text, number, score_text, time_text
 from nogd.report.numbers.leaderboard import Board, other_boards
 from nogd.report.numbers.running_time import CAP, MOST
+from nogd.report.numbers.tables import ResultsLike
 
 _WIDTHS = {
     "score": 7,
@@ -118,28 +119,6 @@ def _cells(row: Mapping[str, Any]) -> dict[str, str]:
         "seconds": number(row["seconds"], ".3g"),
         "overhead": number(row["overhead"], ".0%"),
     }
-
-
-def number(value: float, form: str) -> str:
-    """A number in a given format, or a dash where there is none."""
-    return "-" if math.isnan(value) else format(value, form)
-
-
-def score_text(score: float) -> str:
-    """A score in at most six characters: 0.97, -12.40, -4531, -2e+07."""
-    size = abs(score)
-    return number(score, ".2f" if size < 99.995 or math.isnan(score) else ".0f" if size < 99_999.5 else ".0e")
-
-
-def time_text(relative: float, unsolved: float) -> str:
-    """A running time relative to the reference: 0.85, or >12 where some targets were never reached; a dash for none."""
-    told = number(relative, ".2f" if relative < 9.995 else ".0f" if relative < 9_999.5 else ".0e")
-    return f">{told}" if unsolved > 0 else told
-
-
-def interval_text(low: float, high: float) -> str:
-    """An interval of scores, or a dash where there is none."""
-    return "-" if math.isnan(low) or math.isnan(high) else f"{score_text(low)} to {score_text(high)}"
 
 
 def outside_told(board: Board) -> str:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from nogd.report.figure import Comparison
-from nogd.report.forms.board_text import interval_text, number, score_text, time_text
 from nogd.report.names import short_name
+from nogd.report.numbers.formats import interval_text, number, score_text, time_text
 from nogd.report.numbers.leaderboard import Board, task_board
 
 Row = Mapping[Any, Any]

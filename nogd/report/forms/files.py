@@ -12,9 +12,9 @@ from pandas import DataFrame
 from nogd.atomic_write import atomic_write
 from nogd.errors import StoreError
 from nogd.report.drawing.canvas import house_style
-from nogd.report.figure import Comparison, Drawn, ResultsLike
-from nogd.report.forms.freshness import figure_entries
-from nogd.report.forms.sections import HasFigures, draw_figures, file_name
+from nogd.report.figure import Comparison, Drawn
+from nogd.report.forms.sections import HasFigures, draw_figures, figure_entries, file_name
+from nogd.report.numbers.tables import ResultsLike
 
 DOTS_AN_INCH = 200
 

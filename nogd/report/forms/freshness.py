@@ -5,30 +5,22 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pandas import DataFrame
 
-from nogd import __version__
 from nogd.plugins.registry import Entry
 from nogd.plugins.sources import source_version
-from nogd.report.figure import Comparison, ResultsLike
+from nogd.report.figure import Comparison
 from nogd.report.numbers.origins import commands
-
-if TYPE_CHECKING:
-    from nogd.report.forms.sections import HasFigures
+from nogd.version import __version__
 
 PAGE = "report.html"
 
 
-def update_report(folder: Path, results: ResultsLike) -> Path:
-    """Write FOLDER/report.html unless one made from the same is there; returns its path. Drawing takes seconds."""
-    path = Path(folder) / PAGE
-    if made_from(Comparison.of(results), figure_entries(None)) in _beginning(path):
-        return path
-    from nogd.report.forms.page import write_report
-
-    return write_report(folder, results)
+def is_fresh(path: Path, comparison: Comparison, entries: Iterable[Entry]) -> bool:
+    """Whether the page there was made from the same as one that would be written now."""
+    return made_from(comparison, entries) in _beginning(path)
 
 
 def made_from(comparison: Comparison, entries: Iterable[Entry]) -> str:
@@ -48,12 +40,3 @@ def _beginning(path: Path) -> str:
             return file.read(2000)
     except OSError:
         return ""
-
-
-def figure_entries(plugins: HasFigures | None) -> Iterable[Entry]:
-    """The figures of these plugins, or of the process's own."""
-    if plugins is not None:
-        return plugins.figures
-    from nogd.plugins.manager import plugins as installed
-
-    return installed().figures

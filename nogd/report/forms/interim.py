@@ -13,13 +13,13 @@ import jinja2
 from pandas import DataFrame
 
 from nogd.bench.current import missing_cells, planned_cells, stored_runs
-from nogd.bench.results import load_results
 from nogd.bench.store import Store
+from nogd.bench.tables import load_tables
 from nogd.report.figure import Comparison
-from nogd.report.forms.board_text import interval_text, number, score_text
 from nogd.report.forms.templating import environment
 from nogd.report.names import short_name
 from nogd.report.numbers.finals import FAILED, NOT_APPLICABLE
+from nogd.report.numbers.formats import interval_text, number, score_text
 
 Counts: TypeAlias = Mapping[tuple[str, str], int]
 """Of a learner on a task."""
@@ -27,7 +27,7 @@ Counts: TypeAlias = Mapping[tuple[str, str], int]
 
 def interim(folder: Path) -> str:
     """The results so far, as a part of the page: which runs are there, and a leaderboard of them."""
-    results = load_results(folder)
+    results = load_tables(folder)
     return "" if results.runs.empty else told(Comparison.of(results), *_planned(folder))
 
 

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 
 from pandas import DataFrame
 
-from nogd import __version__
-from nogd.report.figure import Comparison, Drawn, ResultsLike
+from nogd.report.figure import Comparison, Drawn
 from nogd.report.figures import failures, task_table
 from nogd.report.forms import verdict
 from nogd.report.forms.answers import sentences
-from nogd.report.forms.board_text import interval_text, number, score_text
 from nogd.report.names import clean, short_name
+from nogd.report.numbers.formats import interval_text, number, score_text
 from nogd.report.numbers.leaderboard import Board, other_boards
+from nogd.report.numbers.tables import ResultsLike
+from nogd.version import __version__
 
 _HEADER = ("#", "learner", "score", "interval", "rank", "failed", "n/a", "forwards", "seconds")
 _SPECIAL = str.maketrans({sign: f"\\{sign}" for sign in "\\`*_{}[]<>#|!@~$"})

@@ -9,13 +9,13 @@ from pandas import DataFrame
 from nogd.report.drawing.canvas import house_style
 from nogd.report.drawing.style import PAPER
 from nogd.report.drawing.svg import inline_svg
-from nogd.report.figure import Comparison, Drawn, ResultsLike
+from nogd.report.figure import Comparison, Drawn
 from nogd.report.figures import scores
 from nogd.report.forms import verdict
-from nogd.report.forms.board_text import interval_text, number, score_text
-from nogd.report.forms.freshness import figure_entries
-from nogd.report.forms.sections import HasFigures, draw_figures, file_name
+from nogd.report.forms.sections import HasFigures, draw_figures, figure_entries, file_name
 from nogd.report.names import short_name
+from nogd.report.numbers.formats import interval_text, number, score_text
+from nogd.report.numbers.tables import ResultsLike
 
 _ON_PAPER = f"display: inline-block; background: {PAPER}"
 """Ink is dark, and a notebook may be."""

@@ -11,24 +11,24 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from matplotlib.figure import Figure as Canvas
 from pandas import DataFrame
 
 from nogd.atomic_write import atomic_write
 from nogd.plugins.registry import Entry
 from nogd.report.drawing.style import DARK, LIGHT, looks_of
-from nogd.report.figure import Comparison, ResultsLike
+from nogd.report.figure import Comparison
 from nogd.report.forms import verdict
 from nogd.report.forms.answers import answers
 from nogd.report.forms.board_view import cells, columns_of, task_rows
 from nogd.report.forms.chapters import FAILURES, chapters
-from nogd.report.forms.freshness import PAGE, figure_entries, made_from
-from nogd.report.forms.sections import HasFigures, csv_link, draw_canvases, draw_sections
+from nogd.report.forms.freshness import PAGE, made_from
+from nogd.report.forms.sections import HasFigures, csv_link, draw_sections, figure_entries
 from nogd.report.forms.templating import environment
 from nogd.report.names import clean, counted, short_name
 from nogd.report.numbers.finals import FAILED
 from nogd.report.numbers.leaderboard import other_boards
 from nogd.report.numbers.origins import commands, learner_facts, run_list, sessions, task_facts
+from nogd.report.numbers.tables import ResultsLike
 
 SHOWN_AT_ONCE = 6
 """Drawings of one figure that are seen at first; the others are folded."""
@@ -41,17 +41,12 @@ def write_report(folder: Path, results: ResultsLike | None = None, plugins: HasF
     StoreError and leaves an older one as it was. The same results give the same bytes.
     """
     if results is None:
-        from nogd.bench.results import load_results
+        from nogd.bench.tables import load_tables
 
-        results = load_results(folder)
+        results = load_tables(folder)
     path = Path(folder) / PAGE
     atomic_write(path, render(Comparison.of(results), figure_entries(plugins)))
     return path
-
-
-def drawings(results: ResultsLike, plugins: HasFigures | None = None) -> dict[str, Canvas]:
-    """The pictures of the report by name; matplotlib's figures, unknown to pyplot."""
-    return draw_canvases(Comparison.of(results), figure_entries(plugins))
 
 
 def render(comparison: Comparison, entries: Iterable[Entry]) -> str:

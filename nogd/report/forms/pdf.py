@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nogd.report.figure import Comparison, ResultsLike
+from nogd.report.figure import Comparison
 from nogd.report.forms import verdict
 from nogd.report.forms.answers import sentences
 from nogd.report.forms.board_text import text_leaderboard
-from nogd.report.forms.freshness import figure_entries
 from nogd.report.forms.pdf_pages import Sheet, bound, front_sheet, picture_sheet, table_sheets
-from nogd.report.forms.sections import HasFigures, draw_figures
+from nogd.report.forms.sections import HasFigures, draw_figures, figure_entries
 from nogd.report.names import clean
+from nogd.report.numbers.tables import ResultsLike
 
 
 def pdf(results: ResultsLike, plugins: HasFigures | None = None) -> bytes:

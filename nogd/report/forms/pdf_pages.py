@@ -9,14 +9,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from matplotlib.figure import Figure as Canvas
+from matplotlib.figure import Figure as MplFigure
 from pandas import DataFrame
 
-from nogd import __version__
 from nogd.errors import InvalidSetting
 from nogd.report.drawing.canvas import house_style
 from nogd.report.drawing.style import INK, MUTED
 from nogd.report.names import clean, short_name
+from nogd.version import __version__
 
 if TYPE_CHECKING:
     from pypdf import PageObject, PdfWriter
@@ -39,8 +39,8 @@ _LETTERS = 15.5
 class Sheet:
     """A page. picture: laid over its words, with its lower left corner at `at`, in inches."""
 
-    words: Canvas
-    picture: Canvas | None = None
+    words: MplFigure
+    picture: MplFigure | None = None
     at: tuple[float, float] = (0.0, 0.0)
 
 
@@ -69,7 +69,7 @@ def bound(sheets: Iterable[Sheet], title: str) -> bytes:
     return buffer.getvalue()
 
 
-def _page(canvas: Canvas) -> PageObject:
+def _page(canvas: MplFigure) -> PageObject:
     """The canvas as a page of its own."""
     from pypdf import PdfReader
 
@@ -84,7 +84,7 @@ def front_sheet(headline: str, said: Sequence[str], block: Sequence[str] = ()) -
     headline = textwrap.fill(clean(headline), 62)
     body = [line for sentence in said for line in textwrap.wrap(f"- {clean(sentence)}", 116)]
     height = max(HEIGHT, 2 * MARGIN + 0.8 + 0.15 * len(body) + 0.131 * len(block))
-    canvas = Canvas(figsize=(WIDTH, height))
+    canvas = MplFigure(figsize=(WIDTH, height))
     top = _write(canvas, headline, height - MARGIN, size=14)
     top = _write(canvas, "\n".join(body), top - 0.1, size=8.5)
     _write(canvas, "\n".join(block), top - 0.2, size=7.5, family="monospace")
@@ -94,7 +94,7 @@ def front_sheet(headline: str, said: Sequence[str], block: Sequence[str] = ()) -
 def table_sheets(title: str, shown: DataFrame, words: str = "") -> Iterator[Sheet]:
     """A table and what is to be said of it, on as many pages as it needs; a wide one goes on below, names again."""
     for lines in _paged([*_blocks(shown), textwrap.fill(clean(words), 110) if words else ""]):
-        canvas = Canvas(figsize=(WIDTH, HEIGHT))
+        canvas = MplFigure(figsize=(WIDTH, HEIGHT))
         top = _write(canvas, title, HEIGHT - MARGIN, size=12)
         _write(canvas, "\n".join(lines), top - 0.15, size=7, family="monospace")
         yield Sheet(canvas)
@@ -127,7 +127,7 @@ def _cell(value: object) -> str:
     return f"{value:,.4g}" if isinstance(value, float) else clean(", ".join(str(value).splitlines()) or "-")
 
 
-def _write(canvas: Canvas, text: str, top: float, *, size: float, family: str = "sans-serif") -> float:
+def _write(canvas: MplFigure, text: str, top: float, *, size: float, family: str = "sans-serif") -> float:
     """Text from the left margin down; returns where it ends, in inches from below."""
     width, height = canvas.get_size_inches()
     text = "\n".join(map(_from_the_left, text.split("\n")))
@@ -140,7 +140,7 @@ def _from_the_left(line: str) -> str:
     return f"\u200e{line}" if any(unicodedata.bidirectional(sign) in {"R", "AL"} for sign in line) else line
 
 
-def picture_sheet(drawn: Canvas, title: str, words: Sequence[str]) -> Sheet:
+def picture_sheet(drawn: MplFigure, title: str, words: Sequence[str]) -> Sheet:
     """The picture at the left and its words at the right; below it where it is too wide for that."""
     width, height = map(float, drawn.get_size_inches())
     beside = width + _WORDS + 2 * MARGIN <= WIDTH
@@ -149,7 +149,7 @@ def picture_sheet(drawn: Canvas, title: str, words: Sequence[str]) -> Sheet:
     )
     tall = (text.count("\n") + 1) * 10 / _POINTS
     inside = max(height, tall) if beside else height + 0.2 + tall
-    sheet = Canvas(figsize=(max(WIDTH, width + 2 * MARGIN), max(HEIGHT, inside + 2 * MARGIN + _TITLE)))
+    sheet = MplFigure(figsize=(max(WIDTH, width + 2 * MARGIN), max(HEIGHT, inside + 2 * MARGIN + _TITLE)))
     page_width, page_height = map(float, sheet.get_size_inches())
     top = page_height - MARGIN - _TITLE
     _write(sheet, title, page_height - MARGIN, size=12)

@@ -15,9 +15,9 @@ from nogd.errors import UserError, did_you_mean
 from nogd.plugins.registry import Entry
 from nogd.report.drawing.canvas import house_style, in_grey
 from nogd.report.drawing.style import GREY
-from nogd.report.figure import Comparison, Figure, ResultsLike
-from nogd.report.forms.freshness import figure_entries
-from nogd.report.forms.sections import HasFigures, loaded
+from nogd.report.figure import Comparison, Figure
+from nogd.report.forms.sections import HasFigures, figure_entries, loaded
+from nogd.report.numbers.tables import ResultsLike
 
 _ROW = 0.27
 _HEIGHT = 3.4

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import quote
 
-from matplotlib.figure import Figure as Canvas
+from matplotlib.figure import Figure as MplFigure
 from pandas import DataFrame
 
 from nogd.errors import PluginWarning
-from nogd.plugins.registry import Entry
+from nogd.plugins.registry import Entry, offered
 from nogd.report.drawing.canvas import house_style
 from nogd.report.drawing.svg import inline_svg
 from nogd.report.figure import Comparison, Drawn, Figure
@@ -31,6 +31,11 @@ class HasFigures(Protocol):
     @property
     def figures(self) -> Iterable[Entry]:
         """The registered figures."""
+
+
+def figure_entries(plugins: HasFigures | None) -> Iterable[Entry]:
+    """The figures of these plugins, or of the process's own."""
+    return offered("figure") if plugins is None else plugins.figures
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ def draw_figures(comparison: Comparison, entries: Iterable[Entry]) -> list[tuple
     return sorted(found, key=lambda pair: pair[0].order)
 
 
-def draw_canvases(comparison: Comparison, entries: Iterable[Entry]) -> dict[str, Canvas]:
+def draw_canvases(comparison: Comparison, entries: Iterable[Entry]) -> dict[str, MplFigure]:
     """All pictures by name, such as "scores" and "learning-curves-iris"; tables have none."""
     return {
         file_name(figure, each): each.figure

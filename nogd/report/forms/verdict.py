@@ -5,9 +5,10 @@ from __future__ import annotations
 import pandas as pd
 
 from nogd.report.figure import Comparison
-from nogd.report.forms.board_text import outside_told, score_text, without_scale
+from nogd.report.forms.board_text import outside_told, without_scale
 from nogd.report.names import counted, short_name
 from nogd.report.numbers.finals import FAILED, NOT_APPLICABLE
+from nogd.report.numbers.formats import score_text
 from nogd.report.numbers.leaderboard import Board
 from nogd.report.numbers.statistics import ENOUGH_FOR_A_LOOK
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
+from matplotlib.figure import Figure as MplFigure
 from pandas import DataFrame
 
 from nogd.atomic_write import atomic_write
@@ -156,7 +156,7 @@ def finding(versus: Versus) -> str:
     return f"How often the second beats the first, over all comparable tasks: {', '.join(told)}."
 
 
-def _canvas(learners: DataFrame) -> Canvas:
+def _canvas(learners: DataFrame) -> MplFigure:
     labels = short_names(learners["learner"], 24)
     canvas = new_canvas(0.75 + 0.25 * len(labels))
     axes = place_axes(canvas, label_width(labels), 0.2, 0.3, 0.42)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nogd.atomic_write import atomic_write
-from nogd.bench.results import load_results
+from nogd.bench.tables import load_tables
 from nogd.errors import InvalidSetting
 from nogd.report.figure import Comparison
 from nogd.report.forms import versus_forms
@@ -15,7 +15,7 @@ from nogd.report.numbers.versus import Versus, compare
 
 def write_form(folder: Path, kind: str) -> Path:
     """Write the comparison in a folder beside its store as "html", "pdf", "md" or "csv"; returns the path."""
-    results = load_results(folder)
+    results = load_tables(folder)
     if kind == "html":
         from nogd.report.forms.page import write_report
 
@@ -41,7 +41,7 @@ def write_versus(first: Path, second: Path, kind: str) -> tuple[Path, str]:
     """
     if first.resolve() == second.resolve():
         raise InvalidSetting(f"{str(first)!r} is given twice: name two folders to compare.")
-    found = compare(Comparison.of(load_results(first)), Comparison.of(load_results(second)))
+    found = compare(Comparison.of(load_tables(first)), Comparison.of(load_tables(second)))
     names = (str(first), str(second))
     summary = versus_forms.text(found)
     if kind == "csv":

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from pandas import DataFrame
 
-from nogd.report.figure import Comparison
 from nogd.report.names import short_names
 from nogd.report.numbers.finals import FAILED, applicable, numbers
 from nogd.report.numbers.groups import Group, compared_learners, groups, unequal_budgets
@@ -23,6 +22,7 @@ from nogd.report.numbers.statistics import (
     pooled_interquartile_mean,
     score_interval,
 )
+from nogd.report.numbers.tables import Tables
 
 COLUMNS = [
     "learner",
@@ -107,10 +107,10 @@ def leaderboard(
     """
     if curves is None:
         curves = DataFrame(columns=["id", "task", "repetition", "forwards", "loss", "metric", "test_metric"])
-    return Comparison(runs, curves, meta or {}, reached=reached).board.table
+    return main_board(Tables(runs, curves, meta or {}, reached=reached)).table
 
 
-def main_board(comparison: Comparison) -> Board:
+def main_board(comparison: Tables) -> Board:
     """The leaderboard over the tasks that all compared learners can do, and every learner has its row.
 
     Where there is no such task, scores are over each learner's own tasks and nobody is ranked.
@@ -123,7 +123,7 @@ def main_board(comparison: Comparison) -> Board:
     return _board(comparison, every_task, tuple(comparison.learners), common=False)
 
 
-def other_boards(comparison: Comparison) -> list[Board]:
+def other_boards(comparison: Tables) -> list[Board]:
     """Leaderboards over the tasks that only some learners can do, where at least two can."""
     everyone = tuple(compared_learners(comparison.runs))
     rest = [
@@ -138,7 +138,7 @@ def other_boards(comparison: Comparison) -> list[Board]:
     ]
 
 
-def task_board(comparison: Comparison, task: str) -> Board:
+def task_board(comparison: Tables, task: str) -> Board:
     """The leaderboard on one task alone, of the learners that can do it."""
     alone = Group((task,), ())
     group = replace(alone, learners=tuple(compared_learners(_part(comparison, alone).runs)))
@@ -161,7 +161,7 @@ def _why_not_all(runs: DataFrame, group: Group) -> str:
     return f"Tasks that only some learners can do, or have runs on yet: {named}"
 
 
-def _part(comparison: Comparison, group: Group) -> Comparison:
+def _part(comparison: Tables, group: Group) -> Tables:
     """The comparison on a group's tasks alone."""
     tables = (comparison.runs, comparison.curves, comparison.reached)
     runs, curves, reached = (
@@ -169,10 +169,10 @@ def _part(comparison: Comparison, group: Group) -> Comparison:
     )
     assert runs is not None
     assert curves is not None
-    return Comparison(runs, curves, comparison.meta, reached=reached)
+    return Tables(runs, curves, comparison.meta, reached=reached)
 
 
-def _board(comparison: Comparison, group: Group, learners: tuple[str, ...], *, common: bool) -> Board:
+def _board(comparison: Tables, group: Group, learners: tuple[str, ...], *, common: bool) -> Board:
     finals = comparison.finals[comparison.finals["task"].isin(group.tasks)]
     unequal = unequal_budgets(comparison.runs, comparison.settings)
     comparable = common and not unequal
@@ -225,7 +225,7 @@ def _mean_ranks(finals: DataFrame, learners: tuple[str, ...]) -> dict[str, float
     return dict(zip(learners, map(float, means), strict=True))
 
 
-def _times(comparison: Comparison, group: Group) -> dict[str, dict[str, float]]:
+def _times(comparison: Tables, group: Group) -> dict[str, dict[str, float]]:
     """How soon each learner reached the frozen targets; nothing where none is frozen."""
     pairs = pairs_of(comparison, group.tasks, group.learners)
     if pairs is None:

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from pandas import DataFrame
 
-from nogd.report.figure import Comparison
 from nogd.report.numbers.finals import numbers
 from nogd.report.numbers.running_time import CAP, expected_running_time
 from nogd.report.numbers.statistics import FloatArray
+from nogd.report.numbers.tables import Tables
 
 NO_TARGETS = (
     "No task here has frozen targets, so how soon they are reached cannot be said: 'nogd targets freeze' makes them, "
@@ -47,7 +47,7 @@ class Pairs:
         return expected_running_time(self.paid, self.spent)
 
 
-def pairs_of(comparison: Comparison, tasks: Sequence[str], learners: Sequence[str]) -> Pairs | None:
+def pairs_of(comparison: Tables, tasks: Sequence[str], learners: Sequence[str]) -> Pairs | None:
     """The pairs of some tasks and learners, or None where no target is frozen."""
     rows = reached(comparison, tasks, learners)
     if rows.empty:
@@ -71,7 +71,7 @@ def pairs_of(comparison: Comparison, tasks: Sequence[str], learners: Sequence[st
     )
 
 
-def reached(comparison: Comparison, tasks: Sequence[str], learners: Sequence[str]) -> DataFrame:
+def reached(comparison: Tables, tasks: Sequence[str], learners: Sequence[str]) -> DataFrame:
     """The rows of `comparison.reached` on some tasks, with what each run spent and the task's budget, in forwards."""
     runs = comparison.runs
     budget = _budgets(runs)

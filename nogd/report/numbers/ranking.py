@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from pandas import DataFrame
 
-from nogd.report.figure import Comparison
 from nogd.report.names import short_names
 from nogd.report.numbers.groups import Group, compared_learners, groups, unequal_budgets
 from nogd.report.numbers.statistics import mean_ranks
+from nogd.report.numbers.tables import Tables
 
 
 def complete_blocks(finals: DataFrame, learners: Sequence[str]) -> DataFrame:
@@ -22,7 +22,7 @@ def complete_blocks(finals: DataFrame, learners: Sequence[str]) -> DataFrame:
     return losses[present.reindex(columns=list(learners)).notna().all(axis=1)].fillna(np.inf)
 
 
-def task_ranks(comparison: Comparison) -> DataFrame:
+def task_ranks(comparison: Tables) -> DataFrame:
     """Mean rank over repetitions within each task, among the learners that can do it: task, learner, rank, of.
 
     Empty where budgets differ: costs that are not equal give no ranks.
@@ -36,18 +36,18 @@ def task_ranks(comparison: Comparison) -> DataFrame:
     return DataFrame(rows, columns=["task", "learner", "rank", "of"])
 
 
-def group_blocks(comparison: Comparison, group: Group) -> DataFrame:
+def group_blocks(comparison: Tables, group: Group) -> DataFrame:
     """The complete blocks of a group of tasks."""
     finals = comparison.finals
     return complete_blocks(finals[finals["task"].isin(group.tasks)], group.learners)
 
 
-def common_group(comparison: Comparison) -> Group | None:
+def common_group(comparison: Tables) -> Group | None:
     """The tasks that all compared learners can do, or None where there are none."""
     found = groups(comparison.runs)
     return found[0] if found and found[0].learners == tuple(compared_learners(comparison.runs)) else None
 
 
-def tasks_apart(comparison: Comparison, group: Group) -> str:
+def tasks_apart(comparison: Tables, group: Group) -> str:
     """The tasks of a group that not everybody can do, as a title; empty for the tasks that all can do."""
     return "" if group == common_group(comparison) else ", ".join(short_names(group.tasks, 30))

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from pandas import DataFrame
 
-from nogd.report.figure import Comparison
 from nogd.report.names import counted, short_name
 from nogd.report.numbers.comparing import (
     holm,
@@ -22,6 +21,7 @@ from nogd.report.numbers.comparing import (
 from nogd.report.numbers.finals import applicable
 from nogd.report.numbers.origins import makers
 from nogd.report.numbers.statistics import FloatArray, interquartile_mean
+from nogd.report.numbers.tables import Tables
 
 LEVEL = 0.05
 SAME, BETTER, WORSE, OPEN, APART = "identical", "better", "worse", "no difference shown", "not comparable"
@@ -76,7 +76,7 @@ def _named(learners: list[str]) -> str:
     return ", ".join(short_name(name, 40) for name in learners[:3]) + more
 
 
-def compare(first: Comparison, second: Comparison) -> Versus:
+def compare(first: Tables, second: Tables) -> Versus:
     """The first against the second, for the learners (by label) and tasks (by name) that both have."""
     cells = DataFrame(list(_cells(first, second)), columns=_CELLS)
     tested = cells["verdict"].eq("")
@@ -94,7 +94,7 @@ def _verdict(wins: float, p: float) -> str:
     return BETTER if wins > 0.5 else WORSE
 
 
-def _cells(first: Comparison, second: Comparison) -> Iterator[tuple[Any, ...]]:
+def _cells(first: Tables, second: Tables) -> Iterator[tuple[Any, ...]]:
     ours, theirs = _finals(first), _finals(second)
     facts = _facts(first), _facts(second)
     for key in sorted(set(ours) & set(theirs)):
@@ -113,12 +113,12 @@ def _cells(first: Comparison, second: Comparison) -> Iterator[tuple[Any, ...]]:
         )
 
 
-def _finals(comparison: Comparison) -> dict[tuple[str, str], DataFrame]:
+def _finals(comparison: Tables) -> dict[tuple[str, str], DataFrame]:
     groups = comparison.finals.groupby(["learner", "task"], sort=True)
     return {(str(key[0]), str(key[1])): rows.sort_values("repetition") for key, rows in groups}
 
 
-def _facts(comparison: Comparison) -> dict[tuple[str, str], Any]:
+def _facts(comparison: Tables) -> dict[tuple[str, str], Any]:
     rows = applicable(comparison.runs).drop_duplicates(["learner", "task"]).to_dict("records")
     return {(str(row["learner"]), str(row["task"])): row for row in rows}
 
@@ -153,7 +153,7 @@ def _identical(before: DataFrame, after: DataFrame) -> bool:
     return bool(before[columns].reset_index(drop=True).equals(after[columns].reset_index(drop=True)))
 
 
-def _learners(first: Comparison, second: Comparison, cells: DataFrame) -> DataFrame:
+def _learners(first: Tables, second: Tables, cells: DataFrame) -> DataFrame:
     ours, theirs = _finals(first), _finals(second)
     rows = []
     for learner, part in cells[cells["verdict"] != APART].groupby("learner", sort=True):
@@ -180,7 +180,7 @@ def _summed_p(after: list[FloatArray], before: list[FloatArray]) -> float:
     return float(improvement_p(after, before))
 
 
-def _differences(first: Comparison, second: Comparison) -> Iterator[str]:
+def _differences(first: Tables, second: Tables) -> Iterator[str]:
     """What is in one alone, and what else is not the same in both."""
     for kind in ("learner", "task"):
         ours, theirs = (set(map(str, each.runs[kind])) for each in (first, second))
@@ -201,7 +201,7 @@ def _differences(first: Comparison, second: Comparison) -> Iterator[str]:
         yield f"Made on different machines or versions, so that seconds cannot be compared: {told}."
 
 
-def _unlike(first: Comparison, second: Comparison, columns: tuple[str, str], what: str) -> Iterator[str]:
+def _unlike(first: Tables, second: Tables, columns: tuple[str, str], what: str) -> Iterator[str]:
     """Names whose property differs, at most some of them with both values."""
     ours, theirs = (_properties(each.runs, *columns) for each in (first, second))
     names = [name for name in sorted(set(ours) & set(theirs)) if ours[name] != theirs[name]]
@@ -233,7 +233,7 @@ def _value(value: object) -> str:
     return "-" if value is None else f"{value:,.15g}" if isinstance(value, float) else short_name(value, 60)
 
 
-def _machine(comparison: Comparison) -> str:
+def _machine(comparison: Tables) -> str:
     last: Mapping[str, Any] = next(reversed(makers(comparison.meta, comparison.runs)), {})
     packages = last.get("packages") or {}
     return ", ".join(

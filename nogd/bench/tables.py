@@ -1,11 +1,11 @@
-"""The results of a comparison as tables: from the store alone, with no torch."""
+"""What was run, as tables: from the store alone, with no torch."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,14 +24,10 @@ from nogd.bench.schema import SHOWN
 from nogd.bench.store import Store
 from nogd.bench.targets import REACHED_COLUMNS, reached_table
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Canvas
-
 
 @dataclass(frozen=True, eq=False)
-class Results:
-    """Runs of a comparison.
+class RunTables:
+    """Runs of a comparison, and what they left.
 
     runs: one row a run. curves: one row a point. meta: sessions, settings of the last one (reference, baselines, ...),
     `missing`, the number of cells that were last asked for and have no run yet, `asked_by`, the sessions that last
@@ -47,57 +43,8 @@ class Results:
     pictures: Mapping[str, Mapping[str, Arrays]] = field(default_factory=dict)
     reached: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(REACHED_COLUMNS)))
 
-    @property
-    def leaderboard(self) -> pd.DataFrame:
-        """One row a learner, best first."""
-        from nogd.report.numbers.leaderboard import leaderboard
 
-        return leaderboard(self.runs, self.curves, self.meta, self.reached)
-
-    def figures(self) -> dict[str, Canvas]:
-        """The figures of the report, by name; matplotlib's, to show or save."""
-        from nogd.report.forms.page import drawings
-
-        return drawings(self)
-
-    def tables(self) -> dict[str, pd.DataFrame]:
-        """The leaderboard and the data behind each figure, by the figure's name."""
-        from nogd.report.forms.notebook import tables
-
-        return tables(self)
-
-    def plot(self, name: str, *, ax: Axes | None = None, **options: Any) -> Axes:
-        """Draw one figure of the report, such as `results.plot("learning-curves", task="diabetes")`.
-
-        ax: matplotlib's Axes to draw into, new ones if not given. Returns the Axes; lines have labels, so that
-        `ax.legend()` works. options: what the figure can be asked for, such as `task`. Raises UserError for a name or
-        option that does not exist, and for a table, which has no picture.
-        """
-        from nogd.report.forms.plotting import plot
-
-        return plot(self, name, ax, options)
-
-    def save(self, folder: str | Path) -> Path:
-        """Write runs, curves, leaderboard and the data of each figure as CSV, and the figures as SVG and PNG.
-
-        Returns the folder.
-        """
-        from nogd.report.forms.files import save
-
-        return save(self, Path(folder))
-
-    def _repr_html_(self) -> str:
-        from nogd.report.forms.notebook import notebook
-
-        return notebook(self)
-
-    def __repr__(self) -> str:
-        from nogd.report.forms.board_text import text_leaderboard
-
-        return text_leaderboard(self)
-
-
-def load_results(folder: str | Path, ids: Collection[str] | None = None, *, latest: bool = True) -> Results:
+def load_tables(folder: str | Path, ids: Collection[str] | None = None, *, latest: bool = True) -> RunTables:
     """The runs in a folder; ids: only these. latest: only those that count now, see `nogd.bench.current`.
 
     A run that cannot be read is left out, named in a warning and, with the reason, in `meta["damaged"]`. Raises
@@ -124,7 +71,7 @@ def load_results(folder: str | Path, ids: Collection[str] | None = None, *, late
         "damaged": dict(store.damage.runs),
         "asked_by": sorted(set(asking_sessions(runs, planned))),
     }
-    return Results(runs, _curves(runs, stored.curves), meta, pictures, reached)
+    return RunTables(runs, _curves(runs, stored.curves), meta, pictures, reached)
 
 
 def load_traces(folder: str | Path) -> pd.DataFrame:

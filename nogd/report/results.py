@@ -1,0 +1,89 @@
+"""The results of a comparison, which show themselves: their leaderboard, figures, page and files."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from nogd.bench.tables import RunTables, load_tables
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as MplFigure
+
+
+@dataclass(frozen=True, eq=False)
+class Results(RunTables):
+    """Runs of a comparison.
+
+    runs: one row a run. curves: one row a point. meta: sessions, settings of the last one (reference, baselines, ...),
+    `missing`, the number of cells that were last asked for and have no run yet, `asked_by`, the sessions that last
+    asked for these runs, and `damaged`, why which runs could not be read. The columns are those of the store and of
+    `export`.
+    pictures: what pictures alone need, named arrays by kind and owner; see nogd.bench.schema. reached: one row a run
+    and frozen target, with what the run paid until it reached it; see nogd.bench.targets.
+    """
+
+    @property
+    def leaderboard(self) -> pd.DataFrame:
+        """One row a learner, best first."""
+        from nogd.report.numbers.leaderboard import leaderboard
+
+        return leaderboard(self.runs, self.curves, self.meta, self.reached)
+
+    def figures(self) -> dict[str, MplFigure]:
+        """The figures of the report, by name; matplotlib's, to show or save."""
+        from nogd.report.figure import Comparison
+        from nogd.report.forms.sections import draw_canvases, figure_entries
+
+        return draw_canvases(Comparison.of(self), figure_entries(None))
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """The leaderboard and the data behind each figure, by the figure's name."""
+        from nogd.report.forms.notebook import tables
+
+        return tables(self)
+
+    def plot(self, name: str, *, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw one figure of the report, such as `results.plot("learning-curves", task="diabetes")`.
+
+        ax: matplotlib's Axes to draw into, new ones if not given. Returns the Axes; lines have labels, so that
+        `ax.legend()` works. options: what the figure can be asked for, such as `task`. Raises UserError for a name or
+        option that does not exist, and for a table, which has no picture.
+        """
+        from nogd.report.forms.plotting import plot
+
+        return plot(self, name, ax, options)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write runs, curves, leaderboard and the data of each figure as CSV, and the figures as SVG and PNG.
+
+        Returns the folder.
+        """
+        from nogd.report.forms.files import save
+
+        return save(self, Path(folder))
+
+    def _repr_html_(self) -> str:
+        from nogd.report.forms.notebook import notebook
+
+        return notebook(self)
+
+    def __repr__(self) -> str:
+        from nogd.report.forms.board_text import text_leaderboard
+
+        return text_leaderboard(self)
+
+
+def load_results(folder: str | Path, ids: Collection[str] | None = None, *, latest: bool = True) -> Results:
+    """The runs in a folder; ids: only these. latest: only those that count now, see `nogd.bench.current`.
+
+    A run that cannot be read is left out, named in a warning and, with the reason, in `meta["damaged"]`. Raises
+    StoreError if there is no store or it cannot be read at all.
+    """
+    found = load_tables(folder, ids, latest=latest)
+    return Results(found.runs, found.curves, found.meta, found.pictures, found.reached)
