@@ -1,4 +1,8 @@
-"""An experiment becomes cells, cells become runs: planning, isolation, recording and the store."""
+"""An experiment becomes cells, cells become runs: planning, isolation, recording and the store.
+
+From outside: `experiment`, `run` (execute an experiment), `tables` (what was run), `events` (what an executor tells);
+reports read the store through `tables` and `current` alone.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The command line: a thin face, one command a file, each imported when it is called."""
+"""The command line: a thin face, one command a file, each imported when it is called.
+
+Nothing is used from outside but `main` and `COMMANDS`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""What is minimised: a network, a loss and data (or any callable), with the meter that counts what it costs."""
+"""What is minimised: a network, a loss and data (or any callable), with the meter that counts what it costs.
+
+`objective` scores candidates through one of `network`, `stream` and `black_box`, which `making` makes of a user's
+module; `accounts/` refuses what does not fit the budget. The rooms `layers/`, `candidates/`, `walks/` and `compiled/`
+make it fast; each says what may be used from outside.
+"""
 
 from __future__ import annotations
 

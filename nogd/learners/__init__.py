@@ -1,4 +1,4 @@
-"""The built-in learners, registered like anybody's."""
+"""The built-in learners, one a file, registered like anybody's; reached by name only."""
 
 from __future__ import annotations
 

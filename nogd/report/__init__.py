@@ -1,4 +1,8 @@
-"""The report: runs in, tables, figures and one HTML page out; from the store alone, without torch."""
+"""The report: runs in, tables, figures and one HTML page out; from the store alone, without torch.
+
+`numbers/` computes, `drawing/` is what pictures share, `figures/` has one figure a file, `forms/` writes. From outside:
+`results`, which shows itself, and `figure`, for authors of figures.
+"""
 
 from __future__ import annotations
 

@@ -1,3 +1,6 @@
-"""What all pictures share: the canvas, the style of a learner, and the way to SVG."""
+"""What all pictures share: the canvas and its axes, how a learner looks, and the way to SVG.
+
+From outside: everything, by figures of nogd's own and of plugins.
+"""
 
 from __future__ import annotations
