@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from report_data import Results
 
-from nogd.bench.loss_slice import plane_of
+from nogd.bench.loss_slice import slice_through
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 _PLACES = 64
@@ -29,12 +29,12 @@ def with_paths(results: Results, task: str) -> Results:
     """The same results, with a plane through a wandering path of each run of repetition 0 that ended well."""
     rows = results.runs[(results.runs["task"] == task) & (results.runs["repetition"] == 0)]
     ids = [str(id_) for id_ in rows.loc[rows["status"].isin(_ENDED), "id"]]
-    made = plane_of({id_: _path(number) for number, id_ in enumerate(ids)}, 1e6)
+    made = slice_through({id_: _path(number) for number, id_ in enumerate(ids)}, 1e6)
     if made is None:
         return results
-    arrays, survey = made
-    assert survey is not None
-    losses = np.square(survey.thetas - 1).sum(axis=1).reshape(len(survey.y), len(survey.x))
+    arrays, loss_slice = made
+    assert loss_slice is not None
+    losses = np.square(loss_slice.thetas - 1).sum(axis=1).reshape(len(loss_slice.y), len(loss_slice.x))
     plane = arrays | {"repetition": np.array(0), "grid": losses}
     return replace(results, pictures={**results.pictures, "plane": {task: plane}})
 

@@ -18,7 +18,7 @@ import pytest
 from report_data import SKILL, TASKS, Results, make_results
 from target_data import make_measured
 
-from nogd.bench.run_progress import Standing
+from nogd.bench.run_progress import RunProgress
 from nogd.report.figure import Comparison
 from nogd.report.forms import interim, versus_forms, watch
 from nogd.report.numbers.leaderboard import task_board
@@ -72,7 +72,7 @@ def watched(state: str) -> str:
     """The page of a run under way, with a learner and a task that nothing has been heard of yet."""
     results = STATES[state]
     learners, tasks = [*results.runs["learner"].unique(), "waits"], [*results.runs["task"].unique(), "later"]
-    standing = Standing(
+    run_progress = RunProgress(
         total=99,
         done=40,
         done_before=0,
@@ -84,7 +84,7 @@ def watched(state: str) -> str:
         ended=False,
     )
     planned = {(learner, task): 9 for learner in learners for task in tasks}
-    return watch.render(standing, interim.told(Comparison.of(results), planned))
+    return watch.render(run_progress, interim.told(Comparison.of(results), planned))
 
 
 def versus(state: str) -> str:

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from test_isolation import ran
 
-from nogd.bench.forking import Nursery
+from nogd.bench.forking import ForkServer
 from nogd.errors import ProcessError
 
 
 def test_one_that_never_answers_again_costs_no_finished_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Nursery, "_wake", lambda _self: None)  # so that who was stopped stays so
+    monkeypatch.setattr(ForkServer, "_wake", lambda _self: None)  # so that who was stopped stays so
     monkeypatch.setattr("nogd.bench.forking._ANSWERING_SECONDS", 5.0)
     found = ran(tmp_path, ["stops-parent", "good"], jobs=1, repetitions=1)
     assert {row["learner"]: row["status"] for row in found.rows} == {

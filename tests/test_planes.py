@@ -15,7 +15,7 @@ from report_data import make_results
 from torch.nn.functional import cross_entropy
 
 from nogd.bench.experiment import make_experiment
-from nogd.bench.loss_slice import plane_of
+from nogd.bench.loss_slice import slice_through
 from nogd.bench.run import execute
 from nogd.bench.store import Store
 from nogd.errors import UserError
@@ -34,15 +34,15 @@ def path(*thetas: list[float]) -> dict[str, np.ndarray]:
 def test_paths_in_one_plane_are_wholly_in_it_and_keep_their_distances() -> None:
     start = [1.0, 2.0, 3.0, 4.0]
     walks = {"a": path(start, [2, 2, 3, 4], [3, 2, 3, 4]), "b": path(start, [1, 2, 3, 40])}
-    arrays, survey = plane_of(walks, 1e6) or pytest.fail("no plane")
+    arrays, loss_slice = slice_through(walks, 1e6) or pytest.fail("no plane")
     assert arrays["explained"] == pytest.approx(1)
     lengths = np.linalg.norm(arrays["coordinates"], axis=1)
     np.testing.assert_allclose(lengths, [0, 1, 2, 0, 36], atol=1e-6)
-    assert survey is not None
-    np.testing.assert_allclose(survey.axes @ survey.axes.T, np.eye(2), atol=1e-9)
-    there = survey.thetas.reshape(len(survey.y), len(survey.x), 4)
+    assert loss_slice is not None
+    np.testing.assert_allclose(loss_slice.axes @ loss_slice.axes.T, np.eye(2), atol=1e-9)
+    there = loss_slice.thetas.reshape(len(loss_slice.y), len(loss_slice.x), 4)
     np.testing.assert_allclose(
-        (there - survey.origin) @ survey.axes[0], np.tile(survey.x, (len(survey.y), 1))
+        (there - loss_slice.origin) @ loss_slice.axes[0], np.tile(loss_slice.x, (len(loss_slice.y), 1))
     )
     np.testing.assert_allclose(there[:, :, 1:3], np.broadcast_to([2.0, 3.0], (*there.shape[:2], 2)))
 
@@ -50,7 +50,7 @@ def test_paths_in_one_plane_are_wholly_in_it_and_keep_their_distances() -> None:
 def test_every_path_counts_alike_and_the_share_of_each_is_told() -> None:
     start = [0.0, 0, 0]
     walks = {"far": path(start, [1e18, 0, 0]), "near": path(start, [0, 3, 0]), "still": path(start)}
-    arrays, _ = plane_of(walks, 0) or pytest.fail("no plane")
+    arrays, _ = slice_through(walks, 0) or pytest.fail("no plane")
     np.testing.assert_allclose(arrays["shares"], [1, 1, np.nan])
     assert abs(arrays["x"][-1] - arrays["x"][0]) > 1e18
 
@@ -62,7 +62,7 @@ def test_a_path_ends_where_it_stops_being_numbers_and_a_rare_far_one_leaves_the_
         "b": path(start, [0, 1, 0]),
         "c": path(start, [0, 1e9, 0], [np.nan, 0, 0]),
     }
-    arrays, _ = plane_of(walks, 0) or pytest.fail("no plane")
+    arrays, _ = slice_through(walks, 0) or pytest.fail("no plane")
     assert list(arrays["lengths"]) == [2, 2, 2]
     assert abs(arrays["y"][-1] - arrays["y"][0]) < 10
 
@@ -77,13 +77,13 @@ def test_a_path_ends_where_it_stops_being_numbers_and_a_rare_far_one_leaves_the_
     ],
 )
 def test_what_does_not_move_in_two_directions_has_no_plane(walks: dict) -> None:
-    assert plane_of(walks, 1e6) is None
+    assert slice_through(walks, 1e6) is None
 
 
 def test_the_loss_is_looked_at_only_where_that_is_cheap() -> None:
     walks = {"a": path([0, 0], [1, 0], [1, 1])}
     assert [
-        (plane_of(walks, spent) or pytest.fail("no plane"))[1] is None for spent in (0, 1_000, 2_000)
+        (slice_through(walks, spent) or pytest.fail("no plane"))[1] is None for spent in (0, 1_000, 2_000)
     ] == [
         True,
         True,
@@ -113,12 +113,12 @@ def test_the_loss_on_the_plane_is_that_of_the_tasks_network(folder: Path) -> Non
     [first] = [row for row in rows(folder) if row["id"] == made["ids"][0]]
     with closing(Store(folder)) as store:
         found = {str(id_): store.picture("path", str(id_)) for id_ in made["ids"]}
-    _, survey = plane_of(found, 2_400) or pytest.fail("no plane")
-    assert survey is not None
+    _, loss_slice = slice_through(found, 2_400) or pytest.fail("no plane")
+    assert loss_slice is not None
     problem = plugins().tasks.find("iris").load()().problem(derive("initial", "iris", first["repetition"]))
-    places = [0, 17, len(survey.thetas) - 1]
+    places = [0, 17, len(loss_slice.thetas) - 1]
     for place in places:
-        theta = torch.from_numpy(survey.thetas[place]).float()
+        theta = torch.from_numpy(loss_slice.thetas[place]).float()
         torch.nn.utils.vector_to_parameters(theta, problem.module.parameters())
         loss = cross_entropy(problem.module(problem.train.inputs), problem.train.targets)
         assert made["grid"].ravel()[place] == pytest.approx(float(loss.detach()), rel=1e-4)

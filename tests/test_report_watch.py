@@ -15,7 +15,7 @@ from report_data import make_results
 
 from nogd.bench import watch as watch_module
 from nogd.bench.events import Finished, Started
-from nogd.bench.run_progress import Standing
+from nogd.bench.run_progress import RunProgress
 from nogd.bench.watch import Watch
 from nogd.report.figure import Comparison
 from nogd.report.forms.interim import coverage
@@ -24,7 +24,7 @@ from nogd.report.forms.watch import PAGE, WatchPage, duration, headline, outlook
 SMALL = ("--repetitions", 2, "--forwards", 30, "--jobs", 0)
 
 
-def standing(**changes):
+def run_progress(**changes):
     plain = {
         "total": 10,
         "done": 4,
@@ -36,7 +36,7 @@ def standing(**changes):
         "written": datetime(2026, 1, 2, 23, 50, tzinfo=UTC),
         "ended": False,
     }
-    return Standing(**plain | changes)
+    return RunProgress(**plain | changes)
 
 
 def event(kind, name="adam", status="budget"):
@@ -47,29 +47,29 @@ def event(kind, name="adam", status="budget"):
 
 
 def test_the_end_is_expected_from_what_finished_here():
-    assert standing().left == pytest.approx(100 / 2 * 6)
-    assert "about 5 min left, so it should end around 23:55 UTC" in outlook(standing())
-    assert "03 January at 00:05" in outlook(standing(spent=300))
-    assert standing(done=2).left is None
-    assert "cannot be told" in outlook(standing(done=2))
+    assert run_progress().left == pytest.approx(100 / 2 * 6)
+    assert "about 5 min left, so it should end around 23:55 UTC" in outlook(run_progress())
+    assert "03 January at 00:05" in outlook(run_progress(spent=300))
+    assert run_progress(done=2).left is None
+    assert "cannot be told" in outlook(run_progress(done=2))
 
 
 def test_a_run_that_is_over_says_how():
-    assert headline(standing(ended=True, done=10)) == "Finished: 10 of 10 runs done"
-    assert headline(standing(ended=True)) == "Stopped: 4 of 10 runs done, 6 missing"
-    assert "refresh" not in render(standing(ended=True), "")
-    assert '<meta http-equiv="refresh" content="5">' in render(standing(), "")
+    assert headline(run_progress(ended=True, done=10)) == "Finished: 10 of 10 runs done"
+    assert headline(run_progress(ended=True)) == "Stopped: 4 of 10 runs done, 6 missing"
+    assert "refresh" not in render(run_progress(ended=True), "")
+    assert '<meta http-equiv="refresh" content="5">' in render(run_progress(), "")
 
 
 def test_a_page_that_stands_still_says_when_it_was_written():
-    page = render(standing(), "")
+    page = render(run_progress(), "")
     assert "Last updated 02 January 2026, 23:50:00 UTC" in page
     assert 'data-written="2026-01-02T23:50:00+00:00"' in page
     assert "the run was killed" in page
 
 
 def test_names_cannot_break_the_page():
-    page = render(standing(running=(("<script>alert(1)</script>", 1.0),), complaints=("error: <b>",)), "")
+    page = render(run_progress(running=(("<script>alert(1)</script>", 1.0),), complaints=("error: <b>",)), "")
     assert "<script>alert" not in page
     assert "&lt;b&gt;" in page
 

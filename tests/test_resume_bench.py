@@ -99,7 +99,7 @@ def test_killed_half_way_and_run_again_equals_a_run_that_was_never_stopped(tmp_p
         at_work = marked(MARK, mark)
         process.kill()
         process.wait(PATIENCE)
-        # The nursery, four workers, a child and a daemon with its shell, at the least.
+        # The fork server, four workers, a child and a daemon with its shell, at the least.
         assert len(at_work) >= 7
         _, alive = psutil.wait_procs(at_work, timeout=20)
         for orphan in alive:

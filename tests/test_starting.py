@@ -58,7 +58,7 @@ def test_ctrl_c_is_heeded_before_the_first_cell(tmp_path: Path, moment: str) -> 
 
 
 def test_what_the_first_cell_waits_for_is_told_with_it(tmp_path: Path) -> None:
-    """One nursery serves the cells and the pictures' surveys, so it is waited for once."""
+    """One fork server serves the cells and the pictures' surveys, so it is waited for once."""
     watcher = Watcher()
     experiment = make_experiment(None, learners=["random-search", "adam"], tasks=["iris"], budget=50)
     execute(experiment, tmp_path, jobs=1, fresh=False, progress=watcher)
@@ -156,9 +156,9 @@ HARNESS_OF_A_SLOW_NURSERY = """
 import socket, subprocess, sys, time
 ours, theirs = socket.socketpair()
 slow = (
-    "import time, nogd.bench.fork_server as nursery;"
-    "nursery._import_what_all_need = lambda line: (print('importing', flush=True), time.sleep(600));"
-    f"nursery.main({theirs.fileno()})"
+    "import time, nogd.bench.fork_server as fork server;"
+    "fork server._import_what_all_need = lambda line: (print('importing', flush=True), time.sleep(600));"
+    f"fork server.main({theirs.fileno()})"
 )
 subprocess.Popen([sys.executable, "-c", slow], pass_fds=[theirs.fileno()])
 time.sleep(600)

@@ -19,7 +19,7 @@ import nogd
 from nogd.engine.accounts.ledger import Ledger
 from nogd.engine.accounts.meter import BudgetSpent
 from nogd.engine.black_box import BlackBox
-from nogd.engine.fork_safe_lock import Turns
+from nogd.engine.fork_safe_lock import ForkSafeLock
 from nogd.engine.objective import Objective
 from nogd.engine.space import ParameterSpace
 
@@ -124,7 +124,7 @@ def test_a_fork_scores_the_same(name):
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_lock_that_a_lost_thread_holds_is_free_in_a_fork():
-    turns, held, stop = Turns(), threading.Event(), threading.Event()
+    turns, held, stop = ForkSafeLock(), threading.Event(), threading.Event()
 
     def hold() -> None:
         with turns:

@@ -13,7 +13,7 @@ import nogd
 from nogd.bench.experiment import make_experiment
 from nogd.bench.progress import Silent
 from nogd.bench.run import execute
-from nogd.bench.run_progress import Standing
+from nogd.bench.run_progress import RunProgress
 from nogd.bench.watch import Watch
 from nogd.report.forms.watch import WatchPage
 
@@ -52,10 +52,10 @@ def pages(folder: Path) -> list[Row]:
         jobs=0,
         progress=False,
     )
-    standing = Standing(300, 200, 0, 0, (("adam on iris", 3.0),), (), 60.0, datetime.now(UTC), False)
+    run_progress = RunProgress(300, 200, 0, 0, (("adam on iris", 3.0),), (), 60.0, datetime.now(UTC), False)
     page = WatchPage(store)
     page.read()
-    writing, reading = in_turns(lambda: page.write(standing), page.read, calls=5)
+    writing, reading = in_turns(lambda: page.write(run_progress), page.read, calls=5)
     return [
         row("a page, every 5 s", [seconds * 1000 for seconds in writing], "ms"),
         row("reading 300 runs for it, so seldom that it is below 0.8 %", [s * 1000 for s in reading], "ms"),

@@ -18,7 +18,7 @@ _MOST_POINTS = 1_000
 _MOST_CLASSES = 10
 
 
-def portrait(problem: Problem, network: Network | None, theta: Tensor) -> dict[str, Arrays]:
+def decision_grid(problem: Problem, network: Network | None, theta: Tensor) -> dict[str, Arrays]:
     """The pictures "portrait" and "points" of theta `[D]`; none where the task is no classification in a plane.
 
     portrait: shares, uint8 `[C, PLACES, PLACES]` (of 255; rows go up; C is 1 for two classes told apart by one

@@ -21,7 +21,7 @@ from nogd.training.learner import Learner
 from nogd.training.names import build, first_complaint, written
 
 
-class Entry(BaseModel):
+class LearnerEntry(BaseModel):
     """A learner in an experiment: what to use, what to call it, and its hyper-parameters as further keys.
 
     budget: of this learner alone, in place of the experiment's; a table of unequal budgets says so and has no ranks.
@@ -58,7 +58,7 @@ class Experiment(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
-    learners: tuple[Entry, ...] = ()
+    learners: tuple[LearnerEntry, ...] = ()
     tasks: tuple[str | type[Task], ...] = ()
     repetitions: int = Field(5, ge=1)
     budget: Budget | None = None
@@ -92,7 +92,7 @@ class Experiment(BaseModel):
                     f"the learner {dict(nameless[0])!r:.60} does not say what to use: use = 'adam'"
                 )
             given["learners"] = tuple(
-                learner if isinstance(learner, Mapping | Entry) else {"use": learner}
+                learner if isinstance(learner, Mapping | LearnerEntry) else {"use": learner}
                 for learner in given["learners"]
             )
         return given
@@ -163,7 +163,7 @@ def _plain(experiment: Experiment) -> dict[str, Any]:
 
 
 def _toml_value(name: str, value: Any) -> Any:
-    if isinstance(value, Entry):
+    if isinstance(value, LearnerEntry):
         named = {"label": value.label, "budget": value.budget}
         given = {key: _toml_value(key, item) for key, item in named.items() if item is not None}
         return _use(value) | given
@@ -184,7 +184,7 @@ def _toml_value(name: str, value: Any) -> Any:
     )
 
 
-def _use(entry: Entry) -> dict[str, Any]:
+def _use(entry: LearnerEntry) -> dict[str, Any]:
     """What to use, with hyper-parameters as the learner understands them: options are text, a file should hold numbers.
 
     Those that TOML has no type for, such as None, are written behind the name.

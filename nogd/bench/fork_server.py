@@ -1,4 +1,4 @@
-"""The nursery: a process that has imported everything heavy, and forks workers in milliseconds when it is asked to.
+"""The fork server: a process that has imported everything heavy, and forks workers in milliseconds when it is asked to.
 
 It is not multiprocessing's forkserver because it must do two things more: never import the user's `__main__`, and see
 to it that nothing outlives the harness. It is the parent of all workers and adopts what they leave behind; when its
@@ -142,7 +142,7 @@ def _fork(line: socket.socket, worker_line: int, log: int) -> int:
 
         serve(worker_line)
         status = 0
-    except BaseException:  # the child must never return into the nursery's loop
+    except BaseException:  # the child must never return into the fork server's loop
         sys.excepthook(*sys.exc_info())
     finally:
         with suppress(Exception):

@@ -1,4 +1,4 @@
-"""The harness's end of the line to the nursery, the process that workers come from."""
+"""The harness's end of the line to the fork server, the process that workers come from."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ import psutil
 from nogd.bench.fork_server import COMPILING, NUMBER, READY
 from nogd.errors import ProcessError
 
-# How long the nursery may take to end its workers before it is ended itself; to answer; and to import or compile.
+# How long the fork server may take to end its workers before it is ended itself; to answer; and to import or compile.
 _CLOSING_SECONDS, _ANSWERING_SECONDS, _IMPORTING_SECONDS = 5.0, 60.0, 900.0
 _LOOK_SECONDS = 0.1
 
 
-class Nursery:
-    """A nursery that was started: it imports by itself what workers need, while the harness does something else."""
+class ForkServer:
+    """A fork server that was started: it imports by itself what workers need, while the harness does something else."""
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
@@ -43,7 +43,7 @@ class Nursery:
             self._process = _started(start, theirs.fileno(), os.environ | counts)
             undone.pop_all()
 
-    def __enter__(self) -> Nursery:
+    def __enter__(self) -> ForkServer:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -85,7 +85,7 @@ class Nursery:
                 compiling()
 
     def fork(self, log: IO[bytes]) -> tuple[int, socket.socket]:
-        """A new worker and the line to it. Raises OSError, after which the nursery may be dead."""
+        """A new worker and the line to it. Raises OSError, after which the fork server may be dead."""
         ours, theirs = socket.socketpair()
         with theirs, ExitStack() as undone:
             undone.enter_context(ours)
@@ -107,7 +107,7 @@ class Nursery:
             return -signal.SIGKILL
 
     def close(self) -> None:
-        """End the nursery, and with it all that it ever started."""
+        """End the fork server, and with it all that it ever started."""
         self._line.close()
         self._wake()
         if self._has_workers:  # it hears of that, and ends them

@@ -25,8 +25,8 @@ from nogd.bench.events import (
     Started,
     Warned,
 )
-from nogd.bench.fork_servers import Nurseries
-from nogd.bench.forking import Nursery
+from nogd.bench.fork_servers import ForkServers
+from nogd.bench.forking import ForkServer
 from nogd.bench.intake import point_from, received
 from nogd.bench.last_words import cause_of, end_of
 from nogd.bench.line import Ended, HarnessEnd
@@ -46,21 +46,21 @@ _FORKS = 3  # tries to get a worker, while somebody kills where they come from
 
 @final
 class LocalExecutor(Executor):
-    """Workers forked from a nursery, each used again only for the learner that it has served.
+    """Workers forked from a fork server, each used again only for the learner that it has served.
 
-    In a `with` statement the nursery is kept from one `run` to the next.
+    In a `with` statement the fork server is kept from one `run` to the next.
     """
 
     name: ClassVar[str] = "local"
-    _nurseries: Nurseries = PrivateAttr()
+    _fork_servers: ForkServers = PrivateAttr()
     _are_kept: bool = PrivateAttr(default=False)
 
     def model_post_init(self, _context: Any) -> None:
-        self._nurseries = Nurseries(self.threads)
+        self._fork_servers = ForkServers(self.threads)
 
-    def adopt(self, nursery: Nursery) -> None:
+    def adopt(self, fork_server: ForkServer) -> None:
         """Take workers from this one, which was started before, if they may have as many threads; else it is ended."""
-        self._nurseries.adopt(nursery)
+        self._fork_servers.adopt(fork_server)
 
     def __enter__(self) -> Self:
         self._are_kept = True
@@ -68,14 +68,14 @@ class LocalExecutor(Executor):
 
     def __exit__(self, *_: object) -> None:
         self._are_kept = False
-        self._nurseries.close()
+        self._fork_servers.close()
 
     def run(self, jobs: Iterator[Job | None], tell: Callable[[Event], None]) -> None:
-        hall = _Hall(self.workers, self._nurseries, tell)
+        pool = _WorkerPool(self.workers, self._fork_servers, tell)
         more = True
         try:
-            while more or hall.busy:
-                while more and hall.has_room:
+            while more or pool.busy:
+                while more and pool.has_room:
                     try:
                         job = next(jobs)
                     except StopIteration:
@@ -83,23 +83,23 @@ class LocalExecutor(Executor):
                         break
                     if job is None:
                         break
-                    hall.begin(job)
-                hall.attend()
+                    pool.begin(job)
+                pool.attend()
         except BaseException:  # Ctrl-C: all at once
-            self._nurseries.close()
+            self._fork_servers.close()
             raise
         finally:
-            hall.close()
+            pool.close()
             if not self._are_kept:
-                self._nurseries.close()
+                self._fork_servers.close()
 
 
-class _Hall:
+class _WorkerPool:
     """All places where workers run."""
 
-    def __init__(self, workers: int, nurseries: Nurseries, tell: Callable[[Event], None]) -> None:
+    def __init__(self, workers: int, fork_servers: ForkServers, tell: Callable[[Event], None]) -> None:
         self._slots = [_Slot() for _ in range(workers)]
-        self._nurseries, self._tell = nurseries, tell
+        self._fork_servers, self._tell = fork_servers, tell
 
     @property
     def busy(self) -> list[_Slot]:
@@ -119,19 +119,19 @@ class _Hall:
         slot.vacate(served)
         self._tell(Started(job.cell))
         for left in reversed(range(_FORKS)):
-            nursery = self._nurseries.one_for(job, self._tell, self._watch)
+            fork_server = self._fork_servers.one_for(job, self._tell, self._watch)
             try:
-                slot.begin(job, served, nursery, self._tell)
+                slot.begin(job, served, fork_server, self._tell)
                 return
             except (
                 OSError
-            ) as error:  # somebody has killed the nursery meanwhile, which is not this cell's fault
+            ) as error:  # somebody has killed the fork server meanwhile, which is not this cell's fault
                 if not left:
                     reason = f"it got no process: {error}"
                     self._tell(Finished(job.cell, lost_record(job.cell, "killed", reason, "", [])))
 
     def _watch(self) -> None:
-        """Guard all workers while a nursery starts, which nobody can be asked to reap them by."""
+        """Guard all workers while a fork server starts, which nobody can be asked to reap them by."""
         for slot in self.busy:
             slot.watch()
 
@@ -158,7 +158,7 @@ class _Slot:
     job: Job | None = None
     line: HarnessEnd | None = None
     number: int = 0  # of the job: what an earlier one left running may still talk
-    nursery: Nursery | None = None
+    fork_server: ForkServer | None = None
     pid: int = 0
     served: str = ""
     deadline: float = 0.0
@@ -180,7 +180,7 @@ class _Slot:
         if self.line is not None and self.served != served:
             self._retire()
 
-    def begin(self, job: Job, served: str, nursery: Nursery, tell: Callable[[Event], None]) -> None:
+    def begin(self, job: Job, served: str, fork_server: ForkServer, tell: Callable[[Event], None]) -> None:
         """Give a job to the worker that is here, to a new one where there is none; OSError if that cannot be made."""
         self.job, self.points, self.warned, self.verdict = job, [], 0, None
         try:
@@ -189,18 +189,18 @@ class _Slot:
             reason = f"it cannot be sent to a worker process: {type(error).__name__}: {error}"
             self._finish(tell, lost_record(job.cell, "error", reason, "".join(format_exception(error)), []))
             return
-        if self.line is not None and self.nursery is not nursery:
+        if self.line is not None and self.fork_server is not fork_server:
             self._retire()
         if self.line is None:
             self.log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the worker
             try:
-                self.pid, end = nursery.fork(self.log)
+                self.pid, end = fork_server.fork(self.log)
             except OSError:
                 self.log.close()
                 self.job = None
                 raise
             self.line = HarnessEnd(end)
-        self.served, self.nursery = served, nursery
+        self.served, self.fork_server = served, fork_server
         self.deadline = time.monotonic() + job.timeout
         self.number += 1
         self.line.post(pickle.dumps((self.number, plugins().settings, payload, self.deadline)))
@@ -307,9 +307,9 @@ class _Slot:
     def _retire(self) -> int:
         assert self.line is not None
         assert self.log is not None
-        assert self.nursery is not None
+        assert self.fork_server is not None
         self.line.close()
-        code = self.nursery.reap(self.pid)
+        code = self.fork_server.reap(self.pid)
         self.last_words = end_of(self.log)
         self.close()
         return code

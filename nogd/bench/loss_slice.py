@@ -23,7 +23,7 @@ _MARGIN = 0.12
 
 
 @dataclass(frozen=True)
-class Survey:
+class LossSlice:
     """Where to look at a task's loss: on the grid `origin + x * axes[0] + y * axes[1]`.
 
     origin: `[D]`, axes: `[2, D]`, of length 1; x, y: `[G]`.
@@ -41,16 +41,16 @@ class Survey:
         return np.asarray(self.origin + np.stack([x.ravel(), y.ravel()], axis=1) @ self.axes)
 
 
-def plane_of(
+def slice_through(
     paths: Mapping[str, Arrays], forwards: float
-) -> tuple[dict[str, NDArray[Any]], Survey | None] | None:
+) -> tuple[dict[str, NDArray[Any]], LossSlice | None] | None:
     """The plane of the two principal directions of all paths about their common start, and what to look at on it.
 
     paths: of runs from one start, by id; forwards: what the task's runs have spent. Every path counts alike, however
     far it went. The arrays: ids `[L]`; lengths `[L]`, points of each path; coordinates `[points, 2]`, forwards and
     losses `[points]` of all, one path after the other; shares `[L]`, of a path's squared distances from the start what
     lies in the plane (NaN for one that never moved), and explained, their mean; x, y `[G]`. None where nothing moved in
-    two directions; no Survey where its cost would not be small.
+    two directions; no LossSlice where its cost would not be small.
     """
     if not all(np.isfinite(path["thetas"][0]).all() for path in paths.values()):
         return None
@@ -83,7 +83,7 @@ def plane_of(
         "y": y,
     }
     start = np.asarray(next(iter(paths.values()))["thetas"][0], dtype=float)
-    return arrays, Survey(start, axes, x, y) if _places(forwards) >= _FEWEST_PLACES else None
+    return arrays, LossSlice(start, axes, x, y) if _places(forwards) >= _FEWEST_PLACES else None
 
 
 def _kept(path: Arrays) -> NDArray[np.bool_]:

@@ -18,13 +18,13 @@ from torch import Generator, Tensor
 
 from nogd.bench.audit import Watched, overrun
 from nogd.bench.cell import Cell
-from nogd.bench.decision_grid import portrait
-from nogd.bench.loss_slice import Survey
+from nogd.bench.decision_grid import decision_grid
+from nogd.bench.loss_slice import LossSlice
 from nogd.bench.measure import ScoreMeasure, SplitMeasure, measure_for
 from nogd.bench.memory import peak_megabytes, reset_peak
-from nogd.bench.process_state import given_back, seed_generators
+from nogd.bench.process_state import restored, seed_generators
 from nogd.bench.record import Arrays, Record, cell_columns, curve_table, lost_record
-from nogd.bench.trajectory import Path, is_small
+from nogd.bench.trajectory import Trajectory, is_small
 from nogd.bench.wire import LARGEST_PART
 from nogd.engine.accounts.meter import Budget
 from nogd.engine.black_box import BlackBox
@@ -60,7 +60,7 @@ class Job:
     checkpoint: bytes | None = None
     checkpoint_seconds: float = 5.0
     keep_thetas: bool = True
-    survey: Survey | None = None
+    loss_slice: LossSlice | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Listener:
 
 
 @dataclass
-class _Desk:
+class _RunContext:
     """What one cell works with."""
 
     problem: Problem
@@ -80,7 +80,7 @@ class _Desk:
     objective: Objective
     network: Network | None
     measure: SplitMeasure | ScoreMeasure
-    path: Path | None
+    path: Trajectory | None
     recorder: Recorder
 
 
@@ -90,68 +90,68 @@ def perform(job: Job, listener: Listener, *, interruptible: bool = True) -> Reco
     interruptible: whether KeyboardInterrupt passes through, being Ctrl-C; where no Ctrl-C arrives, a learner raised it.
     """
     reset_peak()
-    desk: _Desk | None = None
-    with given_back():
+    context: _RunContext | None = None
+    with restored():
         torch.set_num_threads(job.cell.threads)
         try:
             # By the task alone: data that a task draws are kept for the process's next cells.
             seed_generators(derive("global", job.cell.task))
-            desk = _desk(job, listener)
-            if job.survey is not None:
-                return _surveyed(job.cell, desk, job.survey)
-            return _performed(job, desk, listener)
+            context = _context(job, listener)
+            if job.loss_slice is not None:
+                return _sliced(job.cell, context, job.loss_slice)
+            return _performed(job, context, listener)
         except BaseException as error:
             if interruptible and isinstance(error, KeyboardInterrupt):
                 raise
-            points: Sequence[Point] = () if desk is None else desk.recorder.points
+            points: Sequence[Point] = () if context is None else context.recorder.points
             if isinstance(error, LearnerError):  # what it reached says nothing
                 points = points[:1]
             return lost_record(job.cell, "error", in_words(error), "".join(format_exception(error)), points)
 
 
-def _performed(job: Job, desk: _Desk, listener: Listener) -> Record:
-    reason = refusal(job.learner, desk.objective)
+def _performed(job: Job, context: _RunContext, listener: Listener) -> Record:
+    reason = refusal(job.learner, context.objective)
     if reason is not None:
-        return _inapplicable(job.cell, desk, reason)
-    theta = desk.objective.space.read(desk.problem.module)
-    desk.objective.warm_up(theta)
+        return _inapplicable(job.cell, context, reason)
+    theta = context.objective.space.read(context.problem.module)
+    context.objective.warm_up(theta)
     cell = job.cell
     stream = derive("learner", cell.task, cell.repetition, cell.learner["name"], cell.learner["settings"])
-    rng = Generator(desk.objective.device).manual_seed(stream)
+    rng = Generator(context.objective.device).manual_seed(stream)
     seed_generators(stream)
-    saved = None if job.checkpoint is None else _told(from_bytes(job.checkpoint), desk, listener)
+    saved = None if job.checkpoint is None else _told(from_bytes(job.checkpoint), context, listener)
     limit = Budget.model_validate(cell.budget).limit()
     outcome = train(
         job.learner,
-        desk.objective,
+        context.objective,
         theta,
         rng,
         limit=limit,
-        recorder=desk.recorder,
+        recorder=context.recorder,
         saved=saved,
-        between_steps=_checkpointing(job, desk, listener),
+        between_steps=_checkpointing(job, context, listener),
     )
     watched = Watched(
-        elapsed=desk.recorder.elapsed,
-        off=desk.recorder.watch.seconds + desk.objective.warming.seconds,
+        elapsed=context.recorder.elapsed,
+        off=context.recorder.watch.seconds + context.objective.warming.seconds,
         before=0.0 if saved is None else saved["objective"]["meter"]["seconds"],
-        paid_at=desk.objective.meter.paid_at,
+        paid_at=context.objective.meter.paid_at,
     )
-    return _audited(_record(cell, desk, outcome), cell, desk, watched)
+    return _audited(_record(cell, context, outcome), cell, context, watched)
 
 
-def _told(saved: dict[str, Any], desk: _Desk, listener: Listener) -> dict[str, Any]:
+def _told(saved: dict[str, Any], context: _RunContext, listener: Listener) -> dict[str, Any]:
     """What was saved, its curve told first: whoever listens now has not heard it."""
     for point in saved["recorder"]["points"]:
         listener.point(point)
-    if desk.path is not None and saved["path"] is not None:
-        desk.path.restore(saved["path"])
+    if context.path is not None and saved["path"] is not None:
+        context.path.restore(saved["path"])
     else:  # half a path would look like a whole one
-        desk.path = None
+        context.path = None
     return saved
 
 
-def _desk(job: Job, listener: Listener) -> _Desk:
+def _context(job: Job, listener: Listener) -> _RunContext:
     cell = job.cell
     problem = job.task().problem(derive("initial", cell.task, cell.repetition))
     objective, network = _objective(problem, cell)
@@ -160,11 +160,11 @@ def _desk(job: Job, listener: Listener) -> _Desk:
     reference = (job.task.reference or {}).get("test_metric", math.nan)
     path = None
     if job.keep_thetas and is_small(objective.D):
-        path = Path(measure, lambda: objective.meter.forwards)
+        path = Trajectory(measure, lambda: objective.meter.forwards)
     # Who counts iterations wants to see them.
     by_iteration = cell.budget["iterations"] is not None
     recorder = Recorder(path or measure, grid=grid, by_iteration=by_iteration, emit=listener.point)
-    return _Desk(problem, reference, objective, network, measure, path, recorder)
+    return _RunContext(problem, reference, objective, network, measure, path, recorder)
 
 
 def _objective(problem: Problem, cell: Cell) -> tuple[Objective, Network | None]:
@@ -185,7 +185,7 @@ def _objective(problem: Problem, cell: Cell) -> tuple[Objective, Network | None]
     return Objective(network, differentiable=problem.differentiable), network
 
 
-def _checkpointing(job: Job, desk: _Desk, listener: Listener) -> Callable[[State], None]:
+def _checkpointing(job: Job, context: _RunContext, listener: Listener) -> Callable[[State], None]:
     due = time.monotonic() + job.checkpoint_seconds
 
     def between_steps(state: State) -> None:
@@ -194,8 +194,8 @@ def _checkpointing(job: Job, desk: _Desk, listener: Listener) -> Callable[[State
             return
         due = math.inf
         try:
-            path = {"path": None if desk.path is None else desk.path.save()}
-            saved = to_bytes(snapshot(desk.objective, desk.recorder, state) | path)
+            path = {"path": None if context.path is None else context.path.save()}
+            saved = to_bytes(snapshot(context.objective, context.recorder, state) | path)
             _refuse_if_large(saved)
             listener.checkpoint(saved)
             due = time.monotonic() + job.checkpoint_seconds
@@ -215,36 +215,38 @@ def _refuse_if_large(saved: bytes) -> None:
 # -- records
 
 
-def _record(cell: Cell, desk: _Desk, outcome: Outcome) -> Record:
-    objective, meter = desk.objective, desk.objective.meter
+def _record(cell: Cell, context: _RunContext, outcome: Outcome) -> Record:
+    objective, meter = context.objective, context.objective.meter
     reading = meter.reading()  # once: what follows is no part of the run
-    row = _common(cell, desk) | reading
-    solution = desk.measure(outcome.theta) if outcome.status == "diverged" else desk.recorder.points[-1]
+    row = _common(cell, context) | reading
+    solution = context.measure(outcome.theta) if outcome.status == "diverged" else context.recorder.points[-1]
     row |= {name: value for name, value in solution.items() if name.endswith(("loss", "metric"))}
     row |= {
         "status": outcome.status,
         "reason": outcome.reason,
         "best_loss": min(objective.trace.best, outcome.loss),
-        "start_loss": desk.recorder.points[0]["loss"],
+        "start_loss": context.recorder.points[0]["loss"],
         "cpu_seconds": meter.cpu_seconds,
         "overhead_seconds": max(0.0, reading["seconds"] - meter.inside),
         "measure_seconds": meter.measuring,
         "memory_mb": peak_megabytes(),
     }
     trace = objective.trace.table().numpy(force=True).copy()
-    pictures = _pictures(desk, outcome.theta)
-    return Record(cell.id, row, curve_table(desk.recorder.points), trace, _solution(outcome.theta), pictures)
+    pictures = _pictures(context, outcome.theta)
+    return Record(
+        cell.id, row, curve_table(context.recorder.points), trace, _solution(outcome.theta), pictures
+    )
 
 
-def _audited(record: Record, cell: Cell, desk: _Desk, watched: Watched) -> Record:
+def _audited(record: Record, cell: Cell, context: _RunContext, watched: Watched) -> Record:
     """The record, or that of an error that is worth no more than the start, where the run broke its budget."""
-    reading = {name: record.row[name] for name in desk.objective.meter.reading()}
-    counted = reading | {"iterations": float(desk.objective.meter.iterations)}
-    broken = overrun(counted, desk.recorder.points, cell.budget, watched)
+    reading = {name: record.row[name] for name in context.objective.meter.reading()}
+    counted = reading | {"iterations": float(context.objective.meter.iterations)}
+    broken = overrun(counted, context.recorder.points, cell.budget, watched)
     if broken is None:
         return record
     reason = f"{cell.label} overran its budget: {broken}"
-    lost = lost_record(cell, "error", reason, "", desk.recorder.points[:1])
+    lost = lost_record(cell, "error", reason, "", context.recorder.points[:1])
     return replace(lost, row=lost.row | reading)
 
 
@@ -258,21 +260,21 @@ def _solution(theta: Tensor) -> np.ndarray[Any, np.dtype[Any]] | None:
     return None
 
 
-def _pictures(desk: _Desk, theta: Tensor) -> dict[str, Arrays]:
+def _pictures(context: _RunContext, theta: Tensor) -> dict[str, Arrays]:
     """What only pictures need: a run is not lost where that cannot be had."""
-    pictures = {} if desk.path is None else {"path": desk.path.arrays()}
+    pictures = {} if context.path is None else {"path": context.path.arrays()}
     with suppress(Exception):  # a module need not work on other data than its own
-        pictures |= portrait(desk.problem, desk.network, theta)
+        pictures |= decision_grid(context.problem, context.network, theta)
     return pictures
 
 
-def _surveyed(cell: Cell, desk: _Desk, survey: Survey) -> Record:
+def _sliced(cell: Cell, context: _RunContext, loss_slice: LossSlice) -> Record:
     """The losses `[G, G]` on a plane as a picture, float32; y goes down the rows. A black box is not called for it."""
     pictures: dict[str, Arrays] = {}
-    if desk.network is not None:
-        thetas = torch.from_numpy(survey.thetas).to(desk.objective.device, desk.objective.dtype)
-        losses = _measured_losses(cell, desk.objective, thetas).astype(np.float32)
-        pictures["plane"] = {"grid": losses.reshape(len(survey.y), len(survey.x))}
+    if context.network is not None:
+        thetas = torch.from_numpy(loss_slice.thetas).to(context.objective.device, context.objective.dtype)
+        losses = _measured_losses(cell, context.objective, thetas).astype(np.float32)
+        pictures["plane"] = {"grid": losses.reshape(len(loss_slice.y), len(loss_slice.x))}
     return Record(cell.id, cell_columns(cell) | {"status": "ok"}, curve_table([]), pictures=pictures)
 
 
@@ -283,19 +285,19 @@ def _measured_losses(cell: Cell, objective: Objective, thetas: Tensor) -> np.nda
     return objective.losses(Population(thetas)).numpy(force=True)
 
 
-def _common(cell: Cell, desk: _Desk) -> dict[str, Any]:
-    problem = desk.problem
+def _common(cell: Cell, context: _RunContext) -> dict[str, Any]:
+    problem = context.problem
     return cell_columns(cell) | {
         "metric_name": problem.metric.name,
         "metric_greater": int(problem.metric.greater_is_better),
         "has_split": int(problem.test is not None),
         "constant": problem.constant,
-        "reference": desk.reference,
-        "gradient_cost": desk.objective.gradient_cost,
+        "reference": context.reference,
+        "gradient_cost": context.objective.gradient_cost,
         "host": socket.gethostname(),
     }
 
 
-def _inapplicable(cell: Cell, desk: _Desk, reason: str) -> Record:
-    row = _common(cell, desk) | {"status": "not-applicable", "reason": reason}
+def _inapplicable(cell: Cell, context: _RunContext, reason: str) -> Record:
+    row = _common(cell, context) | {"status": "not-applicable", "reason": reason}
     return Record(cell.id, row, curve_table([]))

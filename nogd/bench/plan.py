@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from nogd.bench.cell import Cell, identity
 from nogd.bench.code import Code, CodeReader
-from nogd.bench.experiment import Entry, Experiment
+from nogd.bench.experiment import Experiment, LearnerEntry
 from nogd.engine.accounts.meter import Budget
 from nogd.engine.modules.mode import checked_mode
 from nogd.errors import InvalidSetting, NogdWarning, PluginError
@@ -88,7 +88,7 @@ def _budget_of(task: _Placed) -> Budget:
 
 
 def _learners(experiment: Experiment, code: CodeReader) -> list[_Labelled]:
-    entries = experiment.learners or tuple(Entry(use=name) for name in usable(plugins().learners))
+    entries = experiment.learners or tuple(LearnerEntry(use=name) for name in usable(plugins().learners))
     if not entries:
         raise InvalidSetting("there is no learner to run: none is registered; see 'nogd list plugins'.")
     found = [_labelled(entry, code) for entry in entries]
@@ -96,7 +96,7 @@ def _learners(experiment: Experiment, code: CodeReader) -> list[_Labelled]:
     return found
 
 
-def _labelled(entry: Entry, code: CodeReader) -> _Labelled:
+def _labelled(entry: LearnerEntry, code: CodeReader) -> _Labelled:
     learner = build(entry.use, entry.settings)
     package, version = _provenance(learner, code)
     label = entry.label or written(learner)

@@ -63,7 +63,7 @@ def readings() -> dict[str, Any]:
 
 
 @contextmanager
-def given_back() -> Iterator[None]:
+def restored() -> Iterator[None]:
     """Afterwards, settings and random generators of the process are what they were."""
     settings = [(read, write, read()) for _, read, write in _SETTINGS]
     generators = [(write, read()) for _, read, write in _GENERATORS]

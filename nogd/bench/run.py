@@ -14,13 +14,13 @@ from nogd.bench.environment import environment
 from nogd.bench.events import Event, Executor, Finished, Pointed, Saved, Started, Warned
 from nogd.bench.executors import executor_for
 from nogd.bench.experiment import Experiment
-from nogd.bench.forking import Nursery
+from nogd.bench.forking import ForkServer
 from nogd.bench.intake import checked
 from nogd.bench.local import LocalExecutor
 from nogd.bench.perform import Job
 from nogd.bench.plan import Planned, plan
 from nogd.bench.record import TRIED_AGAIN, Record, lost_record
-from nogd.bench.slicing import survey_planes
+from nogd.bench.slicing import slice_losses
 from nogd.bench.store import Store
 from nogd.bench.wire import Unusable
 from nogd.engine.device import find_device
@@ -64,11 +64,11 @@ def execute(
     fresh: bool,
     progress: Progress,
     checkpoint_seconds: float = 5.0,
-    nursery: Nursery | None = None,
+    fork_server: ForkServer | None = None,
 ) -> Summary:
     """Run what is not done yet and keep each run as it finishes. Raises UserError; KeyboardInterrupt passes through.
 
-    checkpoint_seconds: how much of a run is lost at most if all processes are killed. nursery: where worker processes
+    checkpoint_seconds: how much of a run is lost at most if all processes are killed. fork_server: where worker processes
     come from, if it was started before.
     """
     planned, executor = prepare(experiment, jobs)
@@ -79,13 +79,13 @@ def execute(
             store.ask_again(ids)
         session = _begin(experiment, planned, store)
         work = _Work(experiment, planned, store, session, progress, executor.workers, checkpoint_seconds)
-        if nursery is not None and isinstance(executor, LocalExecutor):
-            executor.adopt(nursery)
+        if fork_server is not None and isinstance(executor, LocalExecutor):
+            executor.adopt(fork_server)
         with executor:
             if work.pending:
                 work.run(executor)
             if experiment.keep_thetas:
-                survey_planes(store, planned, executor, experiment.timeout)
+                slice_losses(store, planned, executor, experiment.timeout)
         return Summary(tuple(ids), work.ran, work.failed)
     finally:
         store.close()

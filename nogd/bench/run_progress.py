@@ -7,7 +7,7 @@ from datetime import datetime
 
 
 @dataclass(frozen=True)
-class Standing:
+class RunProgress:
     """How a run stands at a moment.
 
     done_before: of `done`, those that were there when it began. running: names, and seconds since they began.

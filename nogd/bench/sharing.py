@@ -1,4 +1,4 @@
-"""Which large libraries a cell's code imports, so that the nursery does it once and not each worker again."""
+"""Which large libraries a cell's code imports, so that the fork server does it once and not each worker again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WITHOUT = ("builtins", "nogd", "pydantic", "torch")
 def shared_imports(job: Job) -> frozenset[str]:
     """Modules that the files of its learner, task and data set import, as far as they can be shared.
 
-    A guess: what it misses is imported by each worker, what it adds costs the nursery a moment.
+    A guess: what it misses is imported by each worker, what it adds costs the fork server a moment.
     """
     dataset = getattr(job.task, "dataset", None)
     kinds = [type(job.learner), job.task, *([dataset] if isinstance(dataset, type) else [])]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nogd.bench.events import Event, Executor, Finished
-from nogd.bench.loss_slice import plane_of
+from nogd.bench.loss_slice import slice_through
 from nogd.bench.perform import Job
 from nogd.bench.plan import Planned
 from nogd.bench.store import Store
@@ -26,7 +26,7 @@ class _Sheet:
     job: Job | None
 
 
-def survey_planes(store: Store, planned: Sequence[Planned], executor: Executor, timeout: float) -> None:
+def slice_losses(store: Store, planned: Sequence[Planned], executor: Executor, timeout: float) -> None:
     """Make the planes of these cells' tasks anew where other runs count now than those that they were made of.
 
     The loss is looked at by the executor, as runs are, since a task's code may hang or crash; that costs its plane the
@@ -78,10 +78,14 @@ def _sheet(store: Store, rows: DataFrame, item: Planned, timeout: float) -> _She
     found = {str(id_): store.picture("path", str(id_)) for id_ in rows["id"][rows["drawn"]]}
     paths = {id_: path for id_, path in found.items() if path is not None}
     starts = {path["thetas"][0].tobytes() for path in paths.values()}
-    made = plane_of(paths, float(rows["spent"].iloc[0])) if len(starts) == 1 else None
+    made = slice_through(paths, float(rows["spent"].iloc[0])) if len(starts) == 1 else None
     if made is None:
         return None
-    arrays, survey = made
+    arrays, loss_slice = made
     arrays["repetition"] = np.array(rows["repetition"].iloc[0])
-    job = None if survey is None else Job(item.cell, item.learner, item.task, timeout, survey=survey)
+    job = (
+        None
+        if loss_slice is None
+        else Job(item.cell, item.learner, item.task, timeout, loss_slice=loss_slice)
+    )
     return _Sheet(arrays, job)

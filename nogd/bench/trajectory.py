@@ -21,7 +21,7 @@ def is_small(dimension: int) -> bool:
     return dimension * LONGEST <= MOST_NUMBERS
 
 
-class Path:
+class Trajectory:
     """Remembers what is measured while a run is recorded, off the clock: stand it between a Recorder and its measure.
 
     measure: theta `[D]` to figures, among them "loss". forwards: what is spent at that moment.

@@ -13,7 +13,7 @@ from nogd.bench.events import Event, Finished, Started
 from nogd.bench.progress import complaint
 from nogd.bench.record import FAILED
 from nogd.bench.run import Progress
-from nogd.bench.run_progress import Standing
+from nogd.bench.run_progress import RunProgress
 
 PERIOD = 5.0
 """Seconds between two writings of the page."""
@@ -27,7 +27,7 @@ _COMPLAINTS = 20
 class Page(Protocol):
     """What shows how a run stands, such as `nogd.report.forms.watch.WatchPage`."""
 
-    def write(self, standing: Standing) -> None:
+    def write(self, run_progress: RunProgress) -> None:
         """Show this, with the results as they were when last read. Cheap."""
 
     def read(self) -> None:
@@ -107,10 +107,10 @@ class Watch:
     def _write(self, *, ended: bool) -> bool:
         """Whether the page could be written; a run goes on without it, whatever is wrong with it."""
         try:
-            standing = self._standing(ended)
-            if ended or standing.spent * SHARE >= self._spent + self._reading:
+            run_progress = self._run_progress(ended)
+            if ended or run_progress.spent * SHARE >= self._spent + self._reading:
                 self._read()
-            self._page.write(standing)
+            self._page.write(run_progress)
         except Exception as error:
             print(f"Warning: the page of --watch is no longer written: {error}", file=sys.stderr, flush=True)
             return False
@@ -121,10 +121,10 @@ class Watch:
         self._page.read()
         self._reading = time.thread_time() - before
 
-    def _standing(self, ended: bool) -> Standing:
+    def _run_progress(self, ended: bool) -> RunProgress:
         now = time.monotonic()
         with self._lock:
-            return Standing(
+            return RunProgress(
                 total=self._total,
                 done=self._done,
                 done_before=self._done_before,

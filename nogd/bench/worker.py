@@ -81,7 +81,7 @@ def _run(line: WorkerEnd, number: int, payload: bytes, deadline: float) -> None:
     faulthandler.cancel_dump_traceback_later()
     with suppress(Exception):  # whatever the learner has made of it
         sys.stdout.flush()
-    # Whoever leaves a child behind is not used again: the nursery clears up after it.
+    # Whoever leaves a child behind is not used again: the fork server clears up after it.
     tell(RECORD, [sent(record), has_children()])
 
 

@@ -15,7 +15,7 @@ from nogd.cli.messages import INTERRUPTED
 
 if TYPE_CHECKING:
     from nogd.bench.experiment import Experiment
-    from nogd.bench.forking import Nursery
+    from nogd.bench.forking import ForkServer
     from nogd.bench.run import Progress, Summary
 
 EPILOG = """\b
@@ -110,9 +110,9 @@ def run(
     finishes is kept at once; the same command goes on where it was stopped.
     """
     # Before anything heavy is imported here: both import side by side.
-    with _nursery(
+    with _fork_server(
         jobs, settings["threads"], idle=print_experiment or _is_elsewhere(settings["executor"])
-    ) as nursery:
+    ) as fork_server:
         with _importing():
             from nogd.cli.selection import select
 
@@ -123,7 +123,7 @@ def run(
             prepare(made, jobs)  # what a run refuses is refused here too
             click.echo(made.to_toml(), nl=False)
             return
-        summary = _run(made, out, jobs, fresh, watch, nursery)
+        summary = _run(made, out, jobs, fresh, watch, fork_server)
     _report(out, summary.planned)
     if summary.failed:
         raise click.exceptions.Exit(1)
@@ -147,26 +147,31 @@ def _is_elsewhere(executor: str | None) -> bool:
 
 
 @contextmanager
-def _nursery(jobs: int | None, threads: int | None, *, idle: bool) -> Iterator[Nursery | None]:
+def _fork_server(jobs: int | None, threads: int | None, *, idle: bool) -> Iterator[ForkServer | None]:
     """Where worker processes come from; none where there will be none. Threads that a file asks for come too late."""
     if idle or jobs == 0:
         yield None
         return
-    from nogd.bench.forking import Nursery
+    from nogd.bench.forking import ForkServer
 
-    with Nursery(max(1, threads or 1)) as nursery:
-        yield nursery
+    with ForkServer(max(1, threads or 1)) as fork_server:
+        yield fork_server
 
 
 def _run(
-    experiment: Experiment, out: Path, jobs: int | None, fresh: bool, watch: bool, nursery: Nursery | None
+    experiment: Experiment,
+    out: Path,
+    jobs: int | None,
+    fresh: bool,
+    watch: bool,
+    fork_server: ForkServer | None,
 ) -> Summary:
     from nogd.bench.run import execute
     from nogd.cli.ahead import Ahead
 
     progress = Ahead(_progress(out, watch))
     try:
-        return execute(experiment, out, jobs=jobs, fresh=fresh, progress=progress, nursery=nursery)
+        return execute(experiment, out, jobs=jobs, fresh=fresh, progress=progress, fork_server=fork_server)
     except KeyboardInterrupt:
         progress.stop()
         same = "the same command without --fresh" if fresh else "the same command"

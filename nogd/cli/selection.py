@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from nogd.bench.experiment import Entry, Experiment, make_experiment
+from nogd.bench.experiment import Experiment, LearnerEntry, make_experiment
 from nogd.bench.plan import usable
 from nogd.errors import InvalidSetting, did_you_mean
 from nogd.plugins.manager import plugins
@@ -52,7 +52,7 @@ def select(
 
 def _with_settings(experiment: Experiment, sets: tuple[str, ...]) -> Experiment:
     """With hyper-parameters of learners that are selected, or of those within them where none is selected itself."""
-    entries = list(experiment.learners) or [Entry(use=name) for name in usable(plugins().learners)]
+    entries = list(experiment.learners) or [LearnerEntry(use=name) for name in usable(plugins().learners)]
     for text in sets:
         name, setting = _parsed(text)
         kind = class_of(name) if name in plugins().learners else None
@@ -70,21 +70,23 @@ def _with_settings(experiment: Experiment, sets: tuple[str, ...]) -> Experiment:
     return make_experiment(experiment, learners=tuple(entries))
 
 
-def _with_own(entry: Entry, kind: type[Learner] | None, setting: tuple[str, Any]) -> Entry | None:
+def _with_own(
+    entry: LearnerEntry, kind: type[Learner] | None, setting: tuple[str, Any]
+) -> LearnerEntry | None:
     """The entry with that setting, if its learner, which need not be complete yet, is of that class."""
     return entry.model_copy(update=dict([setting])) if outer_class(entry.use) is kind else None
 
 
-def _with_inner(entry: Entry, kind: type[Learner], setting: tuple[str, Any]) -> Entry | None:
+def _with_inner(entry: LearnerEntry, kind: type[Learner], setting: tuple[str, Any]) -> LearnerEntry | None:
     """The entry with that setting of the learners of that class within its own, if there are any."""
     learner = build(entry.use, entry.settings)
     if not any(type(each) is kind for each in _all_in(learner)):
         return None
     use = written(changed_within(learner, kind, dict([setting])))
-    return Entry(use=use, label=entry.label, budget=entry.budget)
+    return LearnerEntry(use=use, label=entry.label, budget=entry.budget)
 
 
-def _names_in(entry: Entry) -> list[str]:
+def _names_in(entry: LearnerEntry) -> list[str]:
     return [each.name for each in _all_in(build(entry.use, entry.settings)) if not isinstance(each, Sequence)]
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nogd.engine.cost import BLACK_BOX_COST, Cost
-from nogd.engine.fork_safe_lock import Turns
+from nogd.engine.fork_safe_lock import ForkSafeLock
 from nogd.engine.space import ParameterSpace
 from nogd.errors import InvalidSetting
 
@@ -33,7 +33,7 @@ class BlackBox:
 
     def __init__(self, module: nn.Module, space: ParameterSpace, score: Score) -> None:
         self.module, self.space, self.score = module, space, score
-        self._turns = Turns()  # at the module, which holds one candidate at a time
+        self._lock = ForkSafeLock()  # at the module, which holds one candidate at a time
         self._known: dict[bytes, float] = {}  # the last ones' scores, the latest behind
         self.begin(-math.inf)
 
@@ -76,7 +76,7 @@ class BlackBox:
         self._reached |= loss <= self._target
 
     def _score(self, theta: Tensor) -> float:
-        with self._turns, torch.no_grad():
+        with self._lock, torch.no_grad():
             self.space.write(theta, self.module)
             value: object = self.score(self.module)
         if isinstance(value, Tensor):

@@ -6,7 +6,7 @@ import os
 import threading
 
 
-class Turns:
+class ForkSafeLock:
     """A lock to be entered again by the thread that holds it; a copy, a pickle and a forked process get a free one."""
 
     def __init__(self) -> None:
@@ -23,5 +23,5 @@ class Turns:
     def __exit__(self, *_: object) -> None:
         self._lock.release()
 
-    def __reduce__(self) -> tuple[type[Turns], tuple[()]]:
-        return Turns, ()
+    def __reduce__(self) -> tuple[type[ForkSafeLock], tuple[()]]:
+        return ForkSafeLock, ()

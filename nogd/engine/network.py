@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from nogd.engine.compiled.scorer import Compiled
 from nogd.engine.cost import FEW_EXAMPLES, Cost, measured_cost, stack_cost
 from nogd.engine.footprint import Footprint, footprint
-from nogd.engine.fork_safe_lock import Turns
+from nogd.engine.fork_safe_lock import ForkSafeLock
 from nogd.engine.layers.chain import Chain
 from nogd.engine.layers.chunks import chunk_size
 from nogd.engine.layers.parts import NotUnderstood
@@ -55,7 +55,7 @@ class Network:
     ) -> None:
         module = conduct.module
         self.space, self.loss, self.module, self.conduct = space, loss, module, conduct
-        self._turns = Turns()  # at the module, which holds one candidate at a time, or vmap's
+        self._lock = ForkSafeLock()  # at the module, which holds one candidate at a time, or vmap's
         self._flat = space.read(module)
         self._parameters = _point_at(module, space, self._flat)
         self.stack: Stack | None = None
@@ -189,7 +189,7 @@ class Network:
                 return self.compiled.losses(thetas, rows)
             if self._chain is not None:
                 return self._chain_losses(self._chain, thetas, rows)
-            with self._turns:
+            with self._lock:
                 return self._called_losses(thetas, rows)
 
     def stack_data(self, rows: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -209,7 +209,7 @@ class Network:
 
         batches: inputs of all training data, in memory if not given.
         """
-        with self._turns:
+        with self._lock:
             self._set(theta)
             with self.conduct.used([self.inputs] if batches is None else batches):
                 yield
@@ -237,7 +237,7 @@ class Network:
     def gradient(self, theta: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
         """Loss and gradient `[D]` at theta, by autograd through the module itself; zeros where it has none."""
         inputs, targets = self._batch(rows)
-        with self._turns, torch.inference_mode(False), torch.enable_grad():
+        with self._lock, torch.inference_mode(False), torch.enable_grad():
             loss = self._loss(theta, inputs, targets)
             if not loss.requires_grad:
                 return loss, torch.zeros_like(theta)
@@ -256,7 +256,7 @@ class Network:
         def loss_of(point: Tensor) -> Tensor:
             return self.loss(self._functional(point, inputs), targets)
 
-        with self._turns:
+        with self._lock:
             if not self._forward_mode:
                 loss, gradient = self.gradient(theta, rows)
                 if self._forward_mode is None and gradient.any():  # one of zeros would show nothing

@@ -28,9 +28,9 @@ from nogd.engine.network import Network
 from nogd.engine.space import ParameterSpace
 from nogd.engine.state import State
 from nogd.engine.stream import Stream
-from nogd.engine.walks.caches import tracks_for
+from nogd.engine.walks.caches import cache_for
 from nogd.engine.walks.lines import Lines
-from nogd.engine.walks.walk import DenseTracks, Tracks
+from nogd.engine.walks.walk import ActivationCache, DenseCache
 from nogd.engine.walks.walking import Walk
 from nogd.errors import InvalidSetting, LearnerError, NogdWarning, NotDifferentiable
 
@@ -173,13 +173,13 @@ class Objective:
             self._till.pay(1, self._examples, flops=self._cost.flops * self._examples)
         started = time.perf_counter()
         losses = ranked(self._loss_where_it_stands(theta) if paid else self._scorer.losses(theta[None]))
-        tracks, loss = self._tracks(theta), float(losses[0])
+        cache, loss = self._cache(theta), float(losses[0])
         self._ledger.inside += time.perf_counter() - started
         if not paid:
             self._till.note(losses, Population(theta[None]), loss)
         with self._ledger.clock, self.warming:
-            tracks.warm_up()
-        self._walk = Walk(theta, tracks, loss, self._score_line, self._line_minimum)
+            cache.warm_up()
+        self._walk = Walk(theta, cache, loss, self._score_line, self._line_minimum)
         return self._walk
 
     def gradient(self, theta: Tensor, rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -292,7 +292,7 @@ class Objective:
 
     @property
     def left(self) -> Limit:
-        """What the narrowest limit in force leaves of each ledger; infinity where there is none."""
+        """What the narrowest limit leaves of each ledger; infinity where there is none."""
         return self._till.left
 
     def room(self, rows: Tensor | None = None) -> int:
@@ -300,7 +300,7 @@ class Objective:
         return self._till.room(count_rows(rows, self._examples))
 
     def within(self, limit: Limit, state: State | None = None) -> AbstractContextManager[Limit]:
-        """Give a part of the budget to an inner learner, whose state is in force meanwhile.
+        """Give a part of the budget to an inner learner, whose state counts meanwhile.
 
         Swallows only the end of this limit (then `limit.spent` is true); an outer end passes through.
         """
@@ -328,7 +328,7 @@ class Objective:
         return self._till
 
     def follow(self, state: State) -> None:
-        """From now on `state.theta` is the recommendation in force."""
+        """From now on `state.theta` is the recommendation."""
         self._till.follow(state)
 
     @property
@@ -343,7 +343,7 @@ class Objective:
 
     @property
     def state(self) -> State | None:
-        """The state in force; None while a learner initialises."""
+        """The state that is trained now; None while a learner initialises."""
         return self._till.state
 
     @property
@@ -406,11 +406,11 @@ class Objective:
             return theta.new_tensor([math.nan if known is None else known])
         return self._scorer.losses(theta[None])
 
-    def _tracks(self, theta: Tensor) -> Tracks:
+    def _cache(self, theta: Tensor) -> ActivationCache:
         flops = self._cost.flops * self._examples
         if isinstance(self._scorer, Network):
-            return tracks_for(self._scorer, theta, flops)
-        return DenseTracks(theta, self._scorer, flops)
+            return cache_for(self._scorer, theta, flops)
+        return DenseCache(theta, self._scorer, flops)
 
     def _network(self) -> Network:
         if isinstance(self._scorer, Network):

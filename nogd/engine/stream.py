@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from nogd.engine.candidates.scoring import Described, score
 from nogd.engine.candidates.sets import Population
 from nogd.engine.cost import Cost
-from nogd.engine.fork_safe_lock import Turns
+from nogd.engine.fork_safe_lock import ForkSafeLock
 from nogd.engine.losses import Loss
 from nogd.engine.modules.conduct import Conduct
 from nogd.engine.modules.mode import Mode
@@ -47,7 +47,7 @@ class Stream:
 
     def __init__(self, network: Network, batches: Batches) -> None:
         self._network, self._batches = network, batches
-        self._turns = Turns()  # at the network, which holds one batch at a time
+        self._lock = ForkSafeLock()  # at the network, which holds one batch at a time
         self._cost = network.cost()
         self._first = network.examples  # of the first batch
         with torch.no_grad():
@@ -109,7 +109,7 @@ class Stream:
         """The training loss of theta `[D]` as its user will have it."""
         if self.mode == "eval":
             return float(self.losses(theta[None])[0])
-        with torch.no_grad(), self._turns, self._network.used(theta, self._inputs()):
+        with torch.no_grad(), self._lock, self._network.used(theta, self._inputs()):
             (loss,) = self._mean_of_batches(
                 lambda network: (network.loss(network.outputs(theta, network.inputs), network.targets),)
             )
@@ -117,7 +117,7 @@ class Stream:
 
     def statistics(self, theta: Tensor) -> dict[str, Tensor]:
         """The statistics that belong to theta `[D]`, by the names of their buffers."""
-        with self._turns, self._network.used(theta, self._inputs()):
+        with self._lock, self._network.used(theta, self._inputs()):
             return self.conduct.statistics()
 
     def turn(self, seed: int, call: float) -> None:
@@ -143,7 +143,7 @@ class Stream:
         self, quantities: Callable[[Network], tuple[Tensor, ...]], rows: Tensor | None
     ) -> tuple[Tensor, ...]:
         """The means over all examples, or these, of what each batch gives."""
-        with self._turns:
+        with self._lock:
             if rows is not None:
                 self.conduct.batch = 0
                 return quantities(self._hold(*self._batches.rows(rows)))

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import torch
 
-from nogd.bench.process_state import given_back
+from nogd.bench.process_state import restored
 from nogd.errors import NogdWarning, text_of
 
 # What a check does with its subject: nothing where the rule is kept, or one remark to show beside its name.
@@ -52,7 +52,7 @@ class Check:
     rule: Rule
 
     def __call__(self, subject: Any) -> str | None:
-        with given_back(), warnings.catch_warnings():
+        with restored(), warnings.catch_warnings():
             warnings.simplefilter(
                 "ignore", NogdWarning
             )  # of hard problems nogd warns; they are meant to be hard

@@ -9,7 +9,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure as MplFigure
 from pandas import DataFrame
 
-from nogd.bench.process_state import given_back, readings, seed_generators
+from nogd.bench.process_state import readings, restored, seed_generators
 from nogd.report.drawing.canvas import house_style
 from nogd.report.drawing.svg import inline_svg
 from nogd.report.figure import Comparison, Drawn, Figure
@@ -40,7 +40,7 @@ def figure_repeats_itself(figure: Figure) -> None:
     _, comparison = next(_shown(figure))
     drawn = []
     for seed in (1, 2):
-        with given_back(), house_style():
+        with restored(), house_style():
             seed_generators(seed)
             drawn.append([_bytes(each) for each in _drawings(figure, comparison)])
     if drawn[0] != drawn[1]:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
-from nogd.bench.process_state import given_back, readings, seed_generators
+from nogd.bench.process_state import readings, restored, seed_generators
 from nogd.engine.losses import find_loss
 from nogd.engine.making import make_network
 from nogd.engine.modules.copies import private_copy
@@ -38,7 +38,7 @@ def problem_is_deterministic(task: AnyTask) -> None:
     """The problem depends on the seed alone, whatever the global generators hold, so that all learners get the same."""
     first = _contents(_problem(task))
     for name, seed in (("again", 1), ("under another global seed", 2)):
-        with given_back():
+        with restored():
             seed_generators(seed)
             again = _contents(_problem(task))
         if (said := _first_difference(again, first)) is not None:

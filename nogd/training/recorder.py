@@ -1,4 +1,4 @@
-"""The curve of a run: what the recommendation in force was worth as the cost went by, measured off the clock."""
+"""The curve of a run: what the recommendation was worth as the cost went by, measured off the clock."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Recorder:
         self.next_forwards = next(self._grid, math.inf)
 
     def settle(self, forwards: float) -> None:
-        """Give the recommendation in force to every grid point below `forwards`, before a call that passes them."""
+        """Give the recommendation to every grid point below `forwards`, before a call that passes them."""
         value = self._measured()
         while self.next_forwards < forwards:
             self._append(value | {"forwards": self.next_forwards})
@@ -121,7 +121,7 @@ class Recorder:
         return {"points": self.points, "solution": self.solution, "settled": self._settled}
 
     def _record(self) -> float:
-        """Record the recommendation in force; returns its training loss."""
+        """Record the recommendation; returns its training loss."""
         value = self._measured()
         self._append(value)
         return value["loss"]
@@ -132,7 +132,7 @@ class Recorder:
             self._emit(point)
 
     def _measured(self) -> Point:
-        """The ledgers as they stand, and the figures of the recommendation in force."""
+        """The ledgers as they stand, and the figures of the recommendation."""
         meter, state, theta = self._objective.meter, self._objective.state, self._objective.recommendation
         point: Point = {name: float(value) for name, value in meter.reading().items()}
         point["iteration"] = float(meter.iterations)

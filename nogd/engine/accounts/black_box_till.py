@@ -18,7 +18,7 @@ from nogd.engine.state import State
 
 @final
 class BlackBoxTill(Till):
-    """Lets a run have its last call where the recommendation in force is scored, else keeps it for the end."""
+    """Lets a run have its last call where the recommendation is scored, else keeps it for the end."""
 
     def __init__(self, ledger: Ledger, box: BlackBox) -> None:
         super().__init__(ledger)

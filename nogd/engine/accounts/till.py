@@ -16,7 +16,7 @@ from nogd.engine.accounts.meter import BudgetSpent, Limit, TargetReached
 from nogd.engine.accounts.stopwatch import Stopwatch
 from nogd.engine.accounts.trace import Trace
 from nogd.engine.candidates.scoring import Described
-from nogd.engine.fork_safe_lock import Turns
+from nogd.engine.fork_safe_lock import ForkSafeLock
 from nogd.engine.state import State
 
 _PLENTY = sys.maxsize
@@ -32,7 +32,7 @@ class Recording(Protocol):
     watch: Stopwatch
 
     def settle(self, forwards: float) -> None:
-        """Measure the recommendation in force and write it to all grid points below `forwards`."""
+        """Measure the recommendation and write it to all grid points below `forwards`."""
 
 
 class Till:
@@ -51,9 +51,9 @@ class Till:
         self.at_work = False
         self.mask: Callable[[int, float], None] | None = None
         self._seed = 0
-        self._turns = Turns()  # at the ledger and the trace
+        self._lock = ForkSafeLock()  # at the ledger and the trace
         self._start: Tensor | None = None
-        self._state: State | None = None  # whose theta is the recommendation in force
+        self._state: State | None = None  # whose theta is the recommendation
         self._outer_state: State | None = None  # the whole learner's own, which has the phase
 
     # -- the run
@@ -68,7 +68,7 @@ class Till:
         self.ledger.restart_clock()
 
     def follow(self, state: State) -> None:
-        """From now on `state.theta` is the recommendation in force."""
+        """From now on `state.theta` is the recommendation."""
         self._state = self._outer_state = state
 
     @property
@@ -81,7 +81,7 @@ class Till:
 
     @property
     def state(self) -> State | None:
-        """The state in force; None while a learner initialises."""
+        """The state that is trained now; None while a learner initialises."""
         return self._state
 
     @property
@@ -107,7 +107,7 @@ class Till:
 
     @property
     def left(self) -> Limit:
-        """What the narrowest limit in force leaves of each ledger; infinity where there is none."""
+        """What the narrowest limit leaves of each ledger; infinity where there is none."""
         ledger, limits = self.ledger, self.limits
         return Limit(
             min(limit.forwards for limit in limits) - ledger.forwards,
@@ -133,7 +133,7 @@ class Till:
 
     @contextmanager
     def within(self, limit: Limit, state: State | None) -> Iterator[Limit]:
-        """Put a limit in force, and a state if there is one; swallows only this limit's end."""
+        """Apply a limit, and a state if there is one; swallows only this limit's end."""
         outer = self._state
         self.limits.append(limit)
         if state is not None:
@@ -173,7 +173,7 @@ class Till:
         flops: float = 0.0,
     ) -> None:
         """Refuse what does not fit before anything is computed, settle the recorder, then count."""
-        with self._turns:
+        with self._lock:
             ledger = self.ledger
             forwards = ledger.forwards_after(forwarded + worked, backwarded, priced)
             asked, seconds = ledger.evaluations + evaluations, ledger.seconds
@@ -198,7 +198,7 @@ class Till:
 
     def note(self, losses: Tensor, candidates: Described, lowest: float) -> None:
         """Keep the best loss so far; end the run at the candidate that reaches the target, to the evaluation."""
-        with self._turns:
+        with self._lock:
             if lowest >= self.trace.best or self.mask is not None:
                 return
             if lowest <= self.target:
@@ -210,7 +210,7 @@ class Till:
 
     @property
     def is_scored(self) -> bool:
-        """Whether it can be known what the recommendation in force is worth."""
+        """Whether it can be known what the recommendation is worth."""
         return True
 
     def conclude(self) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nogd.engine.layers.chunks import chunk_elements, chunk_size
 from nogd.engine.layers.parts import NotUnderstood
-from nogd.engine.layers.steps import Copy, Elementwise, Ones, Product, Room, Shape, Step
+from nogd.engine.layers.steps import Copy, Elementwise, Ones, Product, ScratchBuffers, Shape, Step
 from nogd.engine.losses import Loss
 
 # A product over fewer columns pays more for its start than for its work; an image has many of its own.
@@ -38,18 +38,18 @@ class Chain:
 
     def forward(self, thetas: Tensor, inputs: Tensor) -> Tensor:
         """Outputs `[P, *outputs, N]` of thetas `[P, D]` for inputs `[*features, N]`."""
-        return self._finish(thetas, self._begin(inputs), Room(inputs))
+        return self._finish(thetas, self._begin(inputs), ScratchBuffers(inputs))
 
     def losses(self, thetas: Tensor, inputs: Tensor, targets: Tensor, loss: Loss) -> Tensor:
         """Losses `[P]` of thetas `[P, D]`; inputs and targets with the examples last."""
         assert loss.batched is not None
-        thetas, room = thetas if thetas.stride(1) == 1 else thetas.contiguous(), Room(inputs)
+        thetas, scratch = thetas if thetas.stride(1) == 1 else thetas.contiguous(), ScratchBuffers(inputs)
         examples = inputs.shape[-1]
         total = thetas.new_zeros(len(thetas))
         rows, chunk = self.sizes(examples, inputs.device)
         for begin in range(0, examples, rows):
             a, y = self._begin(inputs[..., begin : begin + rows]), targets[..., begin : begin + rows]
-            parts = [loss.batched(self._finish(part, a, room), y) for part in thetas.split(chunk)]
+            parts = [loss.batched(self._finish(part, a, scratch), y) for part in thetas.split(chunk)]
             # Every such loss is a mean over examples, so that of all is the mean of the blocks', each by its share.
             total += torch.cat(parts).mul_(a.shape[-1] / examples)
         return total
@@ -62,14 +62,14 @@ class Chain:
         return rows, chunk_size(self.elements * rows, device)
 
     def _begin(self, inputs: Tensor) -> Tensor:
-        a, room = inputs[None], Room(inputs)
+        a, scratch = inputs[None], ScratchBuffers(inputs)
         for step in self.shared:
-            a = step(inputs, a, room)
+            a = step(inputs, a, scratch)
         return a
 
-    def _finish(self, thetas: Tensor, a: Tensor, room: Room) -> Tensor:
+    def _finish(self, thetas: Tensor, a: Tensor, scratch: ScratchBuffers) -> Tensor:
         for step in self.own:
-            a = step(thetas, a, room)
+            a = step(thetas, a, scratch)
         return a
 
 

@@ -19,8 +19,8 @@ from nogd.engine.layers.steps import (
     Pool,
     Product,
     Shape,
-    Source,
     Step,
+    StepInput,
     Unfold,
 )
 from nogd.engine.space import ParameterSpace, Tensors
@@ -86,14 +86,14 @@ class _Reader:
     def _says_elementwise(part: nn.Module) -> bool:
         return getattr(type(part), "elementwise", False) and not [*part.parameters(), *part.buffers()]
 
-    def _source(self, name: str, tensor: Tensor | None) -> Source | None:
+    def _source(self, name: str, tensor: Tensor | None) -> StepInput | None:
         if tensor is None:
             return None
         if (place := self._places.get(id(tensor))) is not None:
-            return Source(place)
+            return StepInput(place)
         if (tensor.dtype, tensor.device) != (self._space.dtype, self._space.device):
             raise NotUnderstood(f"{name} has values of {tensor.dtype} on {tensor.device}")
-        return Source(None, tensor)
+        return StepInput(None, tensor)
 
     def _sources(self, name: str, part: nn.Module, *attributes: str) -> list[Any]:
         return [self._source(name, getattr(part, attribute)) for attribute in attributes]

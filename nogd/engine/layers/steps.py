@@ -22,7 +22,7 @@ Shape = tuple[int, ...]
 Pair = tuple[int, int]
 
 
-class Room:
+class ScratchBuffers:
     """Memory that the steps of one call share: a value is made in one of two places while the other holds its input."""
 
     def __init__(self, like: Tensor) -> None:
@@ -41,7 +41,7 @@ class Room:
 
 
 @dataclass(frozen=True)
-class Source:
+class StepInput:
     """Where the values of a parameter or a buffer come from: a place in theta, or a tensor that is the same for all."""
 
     place: Tensors | None
@@ -59,7 +59,7 @@ class Source:
         return thetas[:, self.place.start : self.place.stop].view(len(thetas), *shape)
 
 
-def any_searched(*sources: Source | None) -> bool:
+def any_searched(*sources: StepInput | None) -> bool:
     """Whether any of these parameters differs from candidate to candidate."""
     return any(source is not None and source.searched for source in sources)
 
@@ -74,7 +74,7 @@ class Step(ABC):
         return False
 
     @abstractmethod
-    def __call__(self, thetas: Tensor, a: Tensor, room: Room) -> Tensor:
+    def __call__(self, thetas: Tensor, a: Tensor, scratch: ScratchBuffers) -> Tensor:
         """The layer's outputs for thetas `[P, D]` and its inputs a."""
 
     @abstractmethod
@@ -86,7 +86,7 @@ class Step(ABC):
 class Copy(Step):
     """Makes a copy, so that what follows may overwrite it."""
 
-    def __call__(self, thetas: Tensor, a: Tensor, room: Room) -> Tensor:
+    def __call__(self, thetas: Tensor, a: Tensor, scratch: ScratchBuffers) -> Tensor:
         return a.clone()
 
     def shape(self, before: Shape) -> Shape:
@@ -97,7 +97,7 @@ class Copy(Step):
 class Ones(Step):
     """Puts a row of ones behind the features, by which a product adds its bias for nothing."""
 
-    def __call__(self, thetas: Tensor, a: Tensor, room: Room) -> Tensor:
+    def __call__(self, thetas: Tensor, a: Tensor, scratch: ScratchBuffers) -> Tensor:
         return torch.cat([a, a.new_ones(len(a), 1, *a.shape[2:])], 1)
 
     def shape(self, before: Shape) -> Shape:
@@ -111,8 +111,8 @@ class Product(Step):
     ones: the input ends in a row of ones that the bias is multiplied by.
     """
 
-    weight: Source
-    bias: Source | None
+    weight: StepInput
+    bias: StepInput | None
     inputs: int
     outputs: int
     ones: bool = False
@@ -121,18 +121,18 @@ class Product(Step):
     def searched(self) -> bool:
         return any_searched(self.weight, self.bias)
 
-    def __call__(self, thetas: Tensor, a: Tensor, room: Room) -> Tensor:
+    def __call__(self, thetas: Tensor, a: Tensor, scratch: ScratchBuffers) -> Tensor:
         weights = self.weight.of(thetas, self.outputs, self.inputs)
         if self.ones:
             assert self.bias is not None
             weights = torch.cat([weights, self.bias.of(thetas, self.outputs, 1)], 2)
-        z = self._multiply(thetas, weights, a.flatten(2), room)
+        z = self._multiply(thetas, weights, a.flatten(2), scratch)
         return z.view(*z.shape[:2], *a.shape[2:])
 
-    def _multiply(self, thetas: Tensor, weights: Tensor, a: Tensor, room: Room) -> Tensor:
+    def _multiply(self, thetas: Tensor, weights: Tensor, a: Tensor, scratch: ScratchBuffers) -> Tensor:
         bias = None if self.bias is None or self.ones else self.bias.of(thetas, self.outputs, 1)
         count = max(len(weights), len(a), 1 if bias is None else len(bias))
-        out = room.take(count, self.outputs, a.shape[2])
+        out = scratch.take(count, self.outputs, a.shape[2])
         if len(a) == 1 and len(weights) == count:  # one product does all candidates, as they share its input
             torch.mm(weights.flatten(0, 1), a[0], out=out.view(-1, a.shape[2]))
             return out if bias is None else out.add_(bias)
@@ -154,7 +154,7 @@ class Unfold(Step):
     padding: Pair
     dilation: Pair
 
-    def __call__(self, thetas: Tensor, a: Tensor, room: Room) -> Tensor:
+    def __call__(self, thetas: Tensor, a: Tensor, scratch: ScratchBuffers) -> Tensor:
         (down, right), (y, x) = self.padding, self.dilation
         if down or right:
             a = torch.nn.functional.pad(a, (0, 0, right, right, down, down))
@@ -164,7 +164,7 @@ class Unfold(Step):
         moves = (strides[2] * y, strides[3] * x, strides[2] * self.stride[0], strides[3] * self.stride[1])
         size = (count, channels, *self.kernel, height, width, examples)
         patches = a.as_strided(size, (strides[0], strides[1], *moves, strides[4]), a.storage_offset())
-        return room.take(*size).copy_(patches).view(count, -1, height, width, examples)
+        return scratch.take(*size).copy_(patches).view(count, -1, height, width, examples)
 
     def shape(self, before: Shape) -> Shape:
         (down, right), (channels, height, width) = self.padding, before
@@ -183,7 +183,7 @@ class Elementwise(Step):
     function: Callable[[Tensor], Tensor]
     fresh: ClassVar[bool] = False
 
-    def __call__(self, thetas: Tensor, a: Tensor, room: Room) -> Tensor:
+    def __call__(self, thetas: Tensor, a: Tensor, scratch: ScratchBuffers) -> Tensor:
         return self.function(a)
 
     def shape(self, before: Shape) -> Shape:
@@ -196,7 +196,7 @@ class Flatten(Step):
 
     fresh: ClassVar[bool] = False
 
-    def __call__(self, thetas: Tensor, a: Tensor, room: Room) -> Tensor:
+    def __call__(self, thetas: Tensor, a: Tensor, scratch: ScratchBuffers) -> Tensor:
         return a.flatten(1, -2)
 
     def shape(self, before: Shape) -> Shape:
@@ -211,7 +211,7 @@ class Pool(Step):
     stride: Pair
     greatest: bool
 
-    def __call__(self, thetas: Tensor, a: Tensor, room: Room) -> Tensor:
+    def __call__(self, thetas: Tensor, a: Tensor, scratch: ScratchBuffers) -> Tensor:
         count, channels, height, width, examples = a.shape
         _, down, right = self.shape((channels, height, width))
         windows = [
@@ -223,7 +223,7 @@ class Pool(Step):
             ]
             for y, x in itertools.product(range(self.kernel[0]), range(self.kernel[1]))
         ]
-        out = room.take(count, channels, down, right, examples).copy_(windows[0])
+        out = scratch.take(count, channels, down, right, examples).copy_(windows[0])
         for window in windows[1:]:
             torch.maximum(out, window, out=out) if self.greatest else out.add_(window)
         return out if self.greatest else out.div_(len(windows))
@@ -240,14 +240,14 @@ class LayerNorm(Step):
 
     normalised: Shape
     epsilon: float
-    weight: Source | None
-    bias: Source | None
+    weight: StepInput | None
+    bias: StepInput | None
 
     @property
     def searched(self) -> bool:
         return any_searched(self.weight, self.bias)
 
-    def __call__(self, thetas: Tensor, a: Tensor, room: Room) -> Tensor:
+    def __call__(self, thetas: Tensor, a: Tensor, scratch: ScratchBuffers) -> Tensor:
         axes = list(range(-1 - len(self.normalised), -1))
         variance, mean = torch.var_mean(a, axes, correction=0, keepdim=True)
         a = (a - mean).mul_(variance.add_(self.epsilon).rsqrt_())
@@ -263,17 +263,17 @@ class LayerNorm(Step):
 class BatchNorm(Step):
     """Normalises each channel by the statistics that the module keeps, then scales and shifts it."""
 
-    mean: Source
-    variance: Source
+    mean: StepInput
+    variance: StepInput
     epsilon: float
-    weight: Source | None
-    bias: Source | None
+    weight: StepInput | None
+    bias: StepInput | None
 
     @property
     def searched(self) -> bool:
         return any_searched(self.weight, self.bias)
 
-    def __call__(self, thetas: Tensor, a: Tensor, room: Room) -> Tensor:
+    def __call__(self, thetas: Tensor, a: Tensor, scratch: ScratchBuffers) -> Tensor:
         shape = (a.shape[1], *(1,) * (a.ndim - 2))
         mean, variance = self.mean.of(thetas, *shape), self.variance.of(thetas, *shape)
         a = (a - mean).mul_((variance + self.epsilon).rsqrt())
@@ -283,7 +283,9 @@ class BatchNorm(Step):
         return before
 
 
-def scaled(a: Tensor, thetas: Tensor, weight: Source | None, bias: Source | None, shape: Shape) -> Tensor:
+def scaled(
+    a: Tensor, thetas: Tensor, weight: StepInput | None, bias: StepInput | None, shape: Shape
+) -> Tensor:
     """a times the weight plus the bias, each of that shape; a may be overwritten."""
     if weight is not None:
         by = weight.of(thetas, *shape)

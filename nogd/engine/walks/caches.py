@@ -1,4 +1,4 @@
-"""Which tracks a walk keeps."""
+"""Which activation cache a walk keeps."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import functools
 from torch import Tensor
 
 from nogd.engine.network import Network
-from nogd.engine.walks.compiled_walk import CompiledTracks
-from nogd.engine.walks.walk import DenseTracks, StackTracks, Tracks, flops_of
+from nogd.engine.walks.compiled_walk import CompiledCache
+from nogd.engine.walks.walk import ActivationCache, DenseCache, StackCache, flops_of
 
 
-def tracks_for(network: Network, theta: Tensor, flops_of_forward: float) -> Tracks:
-    """The cheapest tracks that this network allows."""
+def cache_for(network: Network, theta: Tensor, flops_of_forward: float) -> ActivationCache:
+    """The cheapest activation cache that this network allows."""
     stack = network.stack
     if stack is None or network.loss.batched is None:
-        return DenseTracks(theta, network, flops_of_forward)
+        return DenseCache(theta, network, flops_of_forward)
     plain = functools.partial(
-        StackTracks, theta, stack, network.stack_inputs, network.stack_targets, network.loss
+        StackCache, theta, stack, network.stack_inputs, network.stack_targets, network.loss
     )
     if network.compiled is None:
         return plain()
     flops = [flops_of(stack.layers[k + 1 :], network.examples) for k in range(len(stack.layers))]
-    return CompiledTracks(theta, network.compiled, plain, flops)
+    return CompiledCache(theta, network.compiled, plain, flops)

@@ -30,23 +30,23 @@ from nogd.engine.compiled.layout import (
     Whole,
 )
 from nogd.engine.compiled.scorer import Compiled
-from nogd.engine.walks.minimum import Course
-from nogd.engine.walks.walk import StackTracks, Tracks
+from nogd.engine.walks.minimum import PiecewisePath
+from nogd.engine.walks.walk import ActivationCache, StackCache
 
 NOTHING_PENDING = -1
 # What the compiled loops over values take in one go.
 VALUES = 32
 
 
-class CompiledTracks(Tracks):
+class CompiledCache(ActivationCache):
     """Keeps each layer's values in blocks, as far down as they were asked for; a pure function of theta.
 
-    plain: makes the tracks that torch alone keeps, of which the less usual questions are asked. flops: of one value of
-    a coordinate of each layer.
+    plain: makes the activation cache that torch alone keeps, of which the less usual questions are asked. flops: of
+    one value of a coordinate of each layer.
     """
 
     def __init__(
-        self, theta: Tensor, compiled: Compiled, plain: Callable[[], StackTracks], flops: list[float]
+        self, theta: Tensor, compiled: Compiled, plain: Callable[[], StackCache], flops: list[float]
     ) -> None:
         plan, data = compiled.plan, compiled.data
         self._line: Callable[..., int] = compiled.kernels.line
@@ -58,7 +58,7 @@ class CompiledTracks(Tracks):
         self._kept = np.zeros(int(sizes[SUMS]) + data.block, dtype=data.numbers.dtype)
         self._state = np.zeros(3, dtype=np.uintp)
         self._pending = NOTHING_PENDING
-        self._plain: StackTracks | None = None
+        self._plain: StackCache | None = None
         self._fit(theta[:0])
 
     def losses(self, index: int, values: Tensor) -> Tensor:
@@ -90,10 +90,10 @@ class CompiledTracks(Tracks):
     def flops(self, index: int, count: int) -> float:
         return count * self._flops[self._places[index]]
 
-    def course(self, index: int) -> Course | None:
+    def path(self, index: int) -> PiecewisePath | None:
         if self._plain is None:
             self._plain = self._make_plain()
-        return self._plain.course(index)
+        return self._plain.path(index)
 
     def _fit(self, values: Tensor) -> None:
         """Make room for the losses of these values."""

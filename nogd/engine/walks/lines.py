@@ -11,8 +11,8 @@ from torch import Tensor
 from nogd.engine.accounts.till import Till
 from nogd.engine.candidates.sets import Line
 from nogd.engine.losses import ranked
-from nogd.engine.walks.minimum import Course, exact_minimum, searched_minimum
-from nogd.engine.walks.walk import Tracks
+from nogd.engine.walks.minimum import PiecewisePath, exact_minimum, searched_minimum
+from nogd.engine.walks.walk import ActivationCache
 from nogd.engine.walks.walking import Walk
 
 
@@ -22,44 +22,48 @@ class Lines:
     def __init__(self, till: Till, flops: float) -> None:
         self._till, self._ledger, self._flops = till, till.ledger, flops
 
-    def score(self, walk: Walk, tracks: Tracks, index: int, values: Tensor) -> tuple[Tensor, int, float]:
+    def score(
+        self, walk: Walk, cache: ActivationCache, index: int, values: Tensor
+    ) -> tuple[Tensor, int, float]:
         """Losses `[G]` at the values, the place of the lowest, and it; counts G."""
         count = len(values)
-        self._till.pay(count, count * self._ledger.examples_in_set, flops=tracks.flops(index, count))
+        self._till.pay(count, count * self._ledger.examples_in_set, flops=cache.flops(index, count))
         if count == 0:
             return values.new_empty(0), -1, math.inf
         started = time.perf_counter()
-        losses, place, lowest = tracks.lowest(index, values)
+        losses, place, lowest = cache.lowest(index, values)
         self._ledger.inside += time.perf_counter() - started
         if lowest < self._till.trace.best:  # else there is nothing to note
             self._till.note(losses, Line(walk.theta, index, values), lowest)
         return losses, place, lowest
 
-    def minimum(self, walk: Walk, tracks: Tracks, index: int, low: float, high: float) -> tuple[float, float]:
+    def minimum(
+        self, walk: Walk, cache: ActivationCache, index: int, low: float, high: float
+    ) -> tuple[float, float]:
         """Where there is a closed form, a look at the continuum; else a search, of which every value counts."""
-        course = tracks.course(index)
-        found = None if course is None else self._exact(walk, tracks, course, index, low, high)
+        path = cache.path(index)
+        found = None if path is None else self._exact(walk, cache, path, index, low, high)
         if found is not None:
             return found
         return searched_minimum(
-            lambda values: self.score(walk, tracks, index, values)[0], low, high, walk.theta
+            lambda values: self.score(walk, cache, index, values)[0], low, high, walk.theta
         )
 
     def _exact(
-        self, walk: Walk, tracks: Tracks, course: Course, index: int, low: float, high: float
+        self, walk: Walk, cache: ActivationCache, path: PiecewisePath, index: int, low: float, high: float
     ) -> tuple[float, float] | None:
         """Pays 1 evaluation and 1 forward before, and what it took beyond a forward before the answer is given."""
         self._till.pay(1, self._ledger.examples_in_set)
         started = time.perf_counter()
         with torch.no_grad():
             found = exact_minimum(
-                lambda values: ranked(tracks.losses(index, values)), course, low, high, walk.theta
+                lambda values: ranked(cache.losses(index, values)), path, low, high, walk.theta
             )
         self._ledger.inside += time.perf_counter() - started
         if found is None:
             return None
         value, loss, scored, flops = found
-        flops += tracks.flops(index, scored)
+        flops += cache.flops(index, scored)
         beyond = flops / max(1.0, self._flops) - 1
         self._till.pay(0, 0, priced=max(0.0, beyond), flops=flops)
         losses = walk.theta.new_tensor([loss])

@@ -22,7 +22,7 @@ Losses = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class LayerLink:
     """A layer behind the unit that varies: pre-activations `weights @ inputs + others`; `kinks` of its activation.
 
     weights `[outputs, inputs]`, others `[outputs, N]` or `[outputs, 1]`.
@@ -35,7 +35,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class PiecewisePath:
     """What one coordinate's value does to the residuals of each example, in float64; the loss is their mean square.
 
     The unit's pre-activation is `z + value * a`, both `[N]`; targets `[outputs, N]`, of those that it reaches.
@@ -45,11 +45,11 @@ class Course:
     a: Tensor
     layer: Layer
     kinks: tuple[float, ...]
-    links: tuple[Link, ...]
+    links: tuple[LayerLink, ...]
     targets: Tensor
 
     @property
-    def bends(self) -> bool:
+    def is_kinked(self) -> bool:
         """Whether there are any breakpoints to look for."""
         return bool(self.kinks) or any(link.kinks for link in self.links)
 
@@ -63,15 +63,15 @@ class Course:
         """Arithmetic of the residuals of one example at one value."""
         return 2.0 * (1 + sum(link.weights.numel() for link in self.links))
 
-    def block(self, rows: slice) -> Course:
+    def block(self, rows: slice) -> PiecewisePath:
         """The same for some of the examples."""
         links = tuple(
-            Link(
+            LayerLink(
                 k.weights, k.others if k.others.shape[1] == 1 else k.others[:, rows], k.layer, k.kinks
             )
             for k in self.links
         )  # fmt: skip
-        return Course(self.z[rows], self.a[rows], self.layer, self.kinks, links, self.targets[:, rows])
+        return PiecewisePath(self.z[rows], self.a[rows], self.layer, self.kinks, links, self.targets[:, rows])
 
     def layers(self, values: Tensor) -> Iterator[tuple[Tensor, tuple[float, ...]]]:
         """Pre-activations `[units, n, K]` at each example's own values `[n, K]`, with their kinks, layer by layer."""
@@ -91,7 +91,7 @@ class Course:
 
 
 def kinks_of(layer: Layer) -> tuple[float, ...] | None:
-    """Where the layer's activation bends, if it is linear elsewhere; else None."""
+    """Where the layer's activation has kinks, if it is linear elsewhere; else None."""
     if not layer.activations:
         return ()
     if len(layer.activations) > 1:
@@ -105,14 +105,14 @@ def kinks_of(layer: Layer) -> tuple[float, ...] | None:
 
 
 def exact_minimum(
-    losses: Losses, course: Course, low: float, high: float, like: Tensor
+    losses: Losses, path: PiecewisePath, low: float, high: float, like: Tensor
 ) -> tuple[float, float, int, float] | None:
     """The lowest point between low and high: its value, its loss, how many values were scored, and other arithmetic.
 
     losses: of values `[G]`, infinite where not finite. like: a tensor of theta's type. None where not all residuals are
     finite, so that there are no parabolas.
     """
-    contenders, flops = _contenders(course, low, high)
+    contenders, flops = _contenders(path, low, high)
     if contenders is None:
         return None
     values = contenders.clamp_(low, high).to(like.dtype)
@@ -124,36 +124,36 @@ def exact_minimum(
 # -- exactly
 
 
-def _contenders(course: Course, low: float, high: float) -> tuple[Tensor | None, float]:
+def _contenders(path: PiecewisePath, low: float, high: float) -> tuple[Tensor | None, float]:
     """Values among which the minimum is, with what finding them took; None where not all residuals are finite."""
-    ends = course.z.new_tensor([[low, high]])
+    ends = path.z.new_tensor([[low, high]])
     if low == high:
         return ends[0, :1], 0.0
-    flops = 2.0 * CONTENDERS * course.flops * len(course.z)
-    if not course.bends:
+    flops = 2.0 * CONTENDERS * path.flops * len(path.z)
+    if not path.is_kinked:
         starts, stops = ends[:, 0], ends[:, 1]
     else:
-        pieces, arithmetic = _pieces(course, low, high)
+        pieces, arithmetic = _pieces(path, low, high)
         flops += arithmetic
         if not all(bool(part.isfinite().all()) for part in pieces):
             return None, flops
         starts, stops = _lowest_intervals(*pieces, low, high)
-    return torch.cat([_between(course, starts, stops), ends[0]]), flops
+    return torch.cat([_between(path, starts, stops), ends[0]]), flops
 
 
-def _pieces(course: Course, low: float, high: float) -> tuple[tuple[Tensor, Tensor, Tensor], float]:
+def _pieces(path: PiecewisePath, low: float, high: float) -> tuple[tuple[Tensor, Tensor, Tensor], float]:
     """Each example's stretches without a bend: starts `[M]`, stops `[M]`, and coefficients `[3, M]` of its squares.
 
     In the coordinate from 0 at low to 1 at high; the coefficients are those of its square, of itself and of 1.
     """
-    size = max(1, BLOCK_ELEMENTS // (course.widest * (course.widest + 2)))
+    size = max(1, BLOCK_ELEMENTS // (path.widest * (path.widest + 2)))
     parts, flops = [], 0.0
-    for start in range(0, len(course.z), size):
-        block = course.block(slice(start, start + size))
-        knots, arithmetic = _knots(block, low, high)
-        flops += arithmetic + 20.0 * knots.numel()
-        residuals = block.residuals(knots)
-        u = (knots - low) / (high - low)
+    for start in range(0, len(path.z), size):
+        block = path.block(slice(start, start + size))
+        breakpoints, arithmetic = _breakpoints(block, low, high)
+        flops += arithmetic + 20.0 * breakpoints.numel()
+        residuals = block.residuals(breakpoints)
+        u = (breakpoints - low) / (high - low)
         width = u[:, 1:] - u[:, :-1]
         slopes = (residuals[..., 1:] - residuals[..., :-1]) / torch.where(width > 0, width, 1)
         at_zero = residuals[..., :-1] - slopes * u[:, :-1]
@@ -166,26 +166,26 @@ def _pieces(course: Course, low: float, high: float) -> tuple[tuple[Tensor, Tens
     return (torch.cat(starts), torch.cat(stops), torch.cat(coefficients, 1)), flops
 
 
-def _knots(course: Course, low: float, high: float) -> tuple[Tensor, float]:
+def _breakpoints(path: PiecewisePath, low: float, high: float) -> tuple[Tensor, float]:
     """Each example's breakpoints between low and high, both included, in order: `[n, K]`, filled up with high.
 
     Layer by layer: between the breakpoints of the layers before it a pre-activation is linear, so that where it
     crosses a kink follows from its values at them.
     """
-    knots = course.z.new_tensor([low, high]).expand(len(course.z), 2)
+    breakpoints = path.z.new_tensor([low, high]).expand(len(path.z), 2)
     flops = 0.0
-    for depth in range(1 + len(course.links)):
-        z, kinks = next(pair for k, pair in enumerate(course.layers(knots)) if k == depth)
-        flops += course.flops * knots.numel()
+    for depth in range(1 + len(path.links)):
+        z, kinks = next(pair for k, pair in enumerate(path.layers(breakpoints)) if k == depth)
+        flops += path.flops * breakpoints.numel()
         if kinks:
-            knots = _with_crossings(knots, z, kinks, high)
-    return knots, flops
+            breakpoints = _with_crossings(breakpoints, z, kinks, high)
+    return breakpoints, flops
 
 
-def _with_crossings(knots: Tensor, z: Tensor, kinks: tuple[float, ...], high: float) -> Tensor:
+def _with_crossings(breakpoints: Tensor, z: Tensor, kinks: tuple[float, ...], high: float) -> Tensor:
     before, after = z[..., :-1], z[..., 1:]
-    start, width = knots[:, :-1], knots[:, 1:] - knots[:, :-1]
-    found = [knots]
+    start, width = breakpoints[:, :-1], breakpoints[:, 1:] - breakpoints[:, :-1]
+    found = [breakpoints]
     for kink in kinks:
         crosses = (before < kink) != (after < kink)
         share = (kink - before) / torch.where(crosses, after - before, 1)
@@ -211,11 +211,11 @@ def _lowest_intervals(
     return low + left[best] * (high - low), low + right[best] * (high - low)
 
 
-def _between(course: Course, starts: Tensor, stops: Tensor) -> Tensor:
+def _between(path: PiecewisePath, starts: Tensor, stops: Tensor) -> Tensor:
     """The minimum of each interval `[C]` without a bend, from the residuals at both its ends."""
     count = len(starts)
-    values = torch.cat([starts, stops]).expand(len(course.z), -1)
-    residuals = course.residuals(values)
+    values = torch.cat([starts, stops]).expand(len(path.z), -1)
+    residuals = path.residuals(values)
     first, last = residuals[..., :count], residuals[..., count:]
     change = last - first
     square = change.square().sum((0, 1))

@@ -12,10 +12,10 @@ from torch import Tensor
 from nogd.engine.layers.chunks import chunk_size
 from nogd.engine.layers.stack import Layer, Stack
 from nogd.engine.losses import Loss, mse, ranked
-from nogd.engine.walks.minimum import Course, Link, kinks_of
+from nogd.engine.walks.minimum import LayerLink, PiecewisePath, kinks_of
 
 
-class Tracks(ABC):
+class ActivationCache(ABC):
     """What a walk keeps about its theta; a pure function of theta, so that a rebuilt one gives the same bits."""
 
     @abstractmethod
@@ -44,7 +44,7 @@ class Tracks(ABC):
         """Arithmetic of scoring that many values of the coordinate."""
 
     @abstractmethod
-    def course(self, index: int) -> Course | None:
+    def path(self, index: int) -> PiecewisePath | None:
         """What the coordinate does to the residuals where the loss is piecewise a parabola in it, else None."""
 
 
@@ -55,7 +55,7 @@ class Scorer(Protocol):
         """Losses of thetas `[P, D]`, as `[P]`."""
 
 
-class DenseTracks(Tracks):
+class DenseCache(ActivationCache):
     """Keeps nothing: every value is a whole forward pass."""
 
     def __init__(self, theta: Tensor, scorer: Scorer, flops_of_forward: float) -> None:
@@ -72,14 +72,14 @@ class DenseTracks(Tracks):
     def flops(self, index: int, count: int) -> float:
         return self._flops * count
 
-    def course(self, index: int) -> Course | None:
+    def path(self, index: int) -> PiecewisePath | None:
         return None
 
 
-class StackTracks(Tracks):
+class StackCache(ActivationCache):
     """Keeps each layer's activations, features first, as far down as they were asked for.
 
-    Every unit's row is computed by one and the same product of its inputs, at the start as after a move: the tracks
+    Every unit's row is computed by one and the same product of its inputs, at the start as after a move: the cache
     add up no differences, so they cannot drift. What the next layer gets from all units but the one that varies is
     kept while coordinates of that unit are tried, as a move along them does not change it.
     """
@@ -128,7 +128,7 @@ class StackTracks(Tracks):
     def flops(self, index: int, count: int) -> float:
         return count * self._flops[self._where(index)[0]]
 
-    def course(self, index: int) -> Course | None:
+    def path(self, index: int) -> PiecewisePath | None:
         place, unit, source = self._where(index)
         kinks = [kinks_of(layer) for layer in self._layers[place:]]
         if self._loss is not mse or None in kinks:
@@ -138,18 +138,18 @@ class StackTracks(Tracks):
         a = torch.ones_like(z) if source is None else self._a[place][source]
         is_last = place + 1 == len(self._layers)
         targets = self._targets[unit : unit + 1] if is_last else self._targets
-        links = [
-            self._link(later, place, unit, bends or ()) for later, bends in enumerate(kinks[1:], place + 1)
-        ]
-        return Course(z, a.double(), self._layers[place], kinks[0] or (), tuple(links), targets.double())
+        links = [self._link(later, place, unit, own or ()) for later, own in enumerate(kinks[1:], place + 1)]
+        return PiecewisePath(
+            z, a.double(), self._layers[place], kinks[0] or (), tuple(links), targets.double()
+        )
 
-    def _link(self, later: int, place: int, unit: int, kinks: tuple[float, ...]) -> Link:
+    def _link(self, later: int, place: int, unit: int, kinks: tuple[float, ...]) -> LayerLink:
         weights, biases = self._weights[later], self._biases[later]
         if later == place + 1:
             others, weights = self._without(place, unit), weights[:, unit : unit + 1]
         else:
             others = weights.new_zeros(len(weights), 1) if biases is None else biases
-        return Link(weights.double(), others.double(), self._layers[later], kinks)
+        return LayerLink(weights.double(), others.double(), self._layers[later], kinks)
 
     def _where(self, index: int) -> tuple[int, int, int | None]:
         """Layer, unit and input of a coordinate; no input for a bias."""

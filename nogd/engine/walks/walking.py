@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import increment_version
 
-from nogd.engine.walks.walk import Tracks
+from nogd.engine.walks.walk import ActivationCache
 from nogd.errors import InvalidSetting
 
 _OF_NUMPY = (torch.float32, torch.float64)
@@ -24,11 +24,16 @@ class Walk:
     """
 
     def __init__(
-        self, theta: Tensor, tracks: Tracks, loss: float, score_line: ScoreLine, line_minimum: LineMinimum
+        self,
+        theta: Tensor,
+        cache: ActivationCache,
+        loss: float,
+        score_line: ScoreLine,
+        line_minimum: LineMinimum,
     ) -> None:
         self.theta = theta
         self.loss = loss
-        self._tracks, self._score_line, self._line_minimum = tracks, score_line, line_minimum
+        self._cache, self._score_line, self._line_minimum = cache, score_line, line_minimum
         self._version, self._dimension = theta._version, len(theta)
         # As an array, as setting a single number of a tensor takes as long as scoring some lines.
         is_array = theta.device.type == "cpu" and theta.dtype in _OF_NUMPY
@@ -63,7 +68,7 @@ class Walk:
             raise InvalidSetting(
                 f"a minimum is looked for between two finite values, the lower one first, not from {low} to {high}."
             )
-        return self._line_minimum(self, self._tracks, index, low, high)
+        return self._line_minimum(self, self._cache, index, low, high)
 
     def move(self, index: int, value: float | Tensor) -> None:
         """Set the coordinate in theta, in place; counts nothing."""
@@ -73,7 +78,7 @@ class Walk:
         else:
             self._cells[index] = value
             increment_version(self.theta)  # written to behind torch's back
-        self._tracks.moved(index)
+        self._cache.moved(index)
         self._version = self.theta._version
 
     def _score(self, index: int, values: Any) -> tuple[Tensor, int, float]:
@@ -83,7 +88,7 @@ class Walk:
             raise InvalidSetting(f"values are a tensor [G], not {values!r:.60}.")
         if values.dtype != self.theta.dtype or values.device != self.theta.device:
             values = values.to(self.theta.device, self.theta.dtype)
-        return self._score_line(self, self._tracks, index, values)
+        return self._score_line(self, self._cache, index, values)
 
     def _check_live(self) -> None:
         if not self.is_live:
@@ -102,5 +107,5 @@ class Walk:
 
 
 # How the objective scores, and counts, what a walk tries.
-ScoreLine = Callable[[Walk, Tracks, int, Tensor], tuple[Tensor, int, float]]
-LineMinimum = Callable[[Walk, Tracks, int, float, float], tuple[float, float]]
+ScoreLine = Callable[[Walk, ActivationCache, int, Tensor], tuple[Tensor, int, float]]
+LineMinimum = Callable[[Walk, ActivationCache, int, float, float], tuple[float, float]]

@@ -25,7 +25,7 @@ from nogd.report.drawing.canvas import (
 from nogd.report.drawing.style import GRID, PAPER, Look, looks_of
 from nogd.report.drawing.svg import named
 from nogd.report.figure import Comparison, Drawn, Figure, choice
-from nogd.report.figures.learning_curves import SPENT, Panel, panels_of
+from nogd.report.figures.learning_curves import SPENT, CurvePanel, panels_of
 from nogd.report.names import counted, short_name, short_names
 from nogd.report.numbers.leading import TIE, Lead, leads
 
@@ -66,7 +66,7 @@ def draw_on(axes: Axes, comparison: Comparison, *, by: str = "metric") -> None:
         axes.plot([], [], color=look.colour, marker=look.marker, label=look.label)
 
 
-def strips_of(panels: Sequence[Panel], view: str) -> list[Strip]:
+def strips_of(panels: Sequence[CurvePanel], view: str) -> list[Strip]:
     """The strips of all tasks with at least two learners, by "metric" or by "loss"."""
     strips = []
     for panel in panels:

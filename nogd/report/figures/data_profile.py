@@ -28,7 +28,7 @@ _POINTS_A_DECADE = 60
 
 
 @dataclass(frozen=True)
-class Panel:
+class ProfilePanel:
     """Shares of targets reached, by learner, on a grid of one ledger; of how many asked for, how many in the end."""
 
     ledger: str
@@ -69,7 +69,7 @@ def _wanted(comparison: Comparison) -> list[tuple[Group, str]]:
     ]
 
 
-def _panel(comparison: Comparison, group: Group, ledger: str) -> Panel | None:
+def _panel(comparison: Comparison, group: Group, ledger: str) -> ProfilePanel | None:
     rows = reached(comparison, group.tasks, group.learners)
     if rows.empty:
         return None
@@ -91,7 +91,7 @@ def _panel(comparison: Comparison, group: Group, ledger: str) -> Panel | None:
         rows.assign(solved=np.isfinite(numbers(rows, "forwards"))).groupby(["task", "target"])["solved"].any()
     )
     unequal = unequal_budgets(comparison.runs, comparison.settings)
-    return Panel(
+    return ProfilePanel(
         ledger,
         ": ".join(filter(None, [ledger, tasks_apart(comparison, group)])),
         grid,
@@ -113,14 +113,14 @@ def _spent(comparison: Comparison, group: Group, ledger: str) -> dict[str, float
     return {str(name): float(most.max() if equal else value) for name, value in most.items()}
 
 
-def _drawn(panel: Panel, look: Mapping[str, Look]) -> Drawn:
+def _drawn(panel: ProfilePanel, look: Mapping[str, Look]) -> Drawn:
     canvas, axes = profile_canvas(handles([look[learner] for learner in panel.shares]))
     _plot(axes, panel, look)
     axes.set_xlabel(f"{panel.ledger}, log scale", labelpad=1)
     return Drawn(canvas, _data(panel), _finding(panel), title=panel.title)
 
 
-def _plot(axes: Axes, panel: Panel, look: Mapping[str, Look]) -> None:
+def _plot(axes: Axes, panel: ProfilePanel, look: Mapping[str, Look]) -> None:
     draw_profiles(axes, panel.grid, panel.shares, look)
     if len(panel.grid) > 1:
         axes.set_xlim(panel.grid[0], panel.grid[-1] * 1.05)
@@ -128,7 +128,7 @@ def _plot(axes: Axes, panel: Panel, look: Mapping[str, Look]) -> None:
     heading(axes, f"share of {counted(panel.pairs, 'target')} reached{unequal} (higher is better)")
 
 
-def _data(panel: Panel) -> DataFrame:
+def _data(panel: ProfilePanel) -> DataFrame:
     points = len(panel.grid)
     learners = list(panel.shares)
     return DataFrame(
@@ -141,7 +141,7 @@ def _data(panel: Panel) -> DataFrame:
     )
 
 
-def _finding(panel: Panel) -> str:
+def _finding(panel: ProfilePanel) -> str:
     ends = {learner: panel.reached[learner] / panel.asked[learner] for learner in panel.shares}
     order = sorted(ends, key=lambda learner: (-ends[learner], learner))
     shares = listed([f"{short_name(learner)} {ends[learner]:.0%}" for learner in order])

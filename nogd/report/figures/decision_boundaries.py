@@ -32,7 +32,7 @@ NO_PORTRAIT = "No run here has left a portrait: that takes a task that classifie
 
 
 @dataclass(frozen=True)
-class Panel:
+class DecisionPanel:
     """One learner: its median run, that run's portrait if it left one, and the values of all its runs."""
 
     learner: str
@@ -57,7 +57,7 @@ class Plate:
 
     task: str
     metric: str
-    panels: Sequence[Panel]
+    panels: Sequence[DecisionPanel]
     points: Arrays
     refused: Sequence[str]
 
@@ -99,14 +99,14 @@ def plates(comparison: Comparison) -> Iterator[Plate]:
         yield Plate(str(task), metric, panels, points[str(task)], sorted(map(str, refused)))
 
 
-def _panel(learner: str, rows: DataFrame, portraits: Mapping[str, Arrays]) -> Panel:
+def _panel(learner: str, rows: DataFrame, portraits: Mapping[str, Arrays]) -> DecisionPanel:
     """A failed run ranks last: where most runs failed, the median is one of them."""
     ordered = rows.sort_values(["ranked", "repetition"], kind="stable")
     median = ordered.iloc[(len(ordered) - 1) // 2]
     values = rows["value"].to_numpy(dtype=float)
     known = values[np.isfinite(values)]
     low, high = (float(known.min()), float(known.max())) if known.size else (np.nan, np.nan)
-    return Panel(
+    return DecisionPanel(
         learner,
         str(median["id"]),
         int(median["repetition"]),
@@ -132,7 +132,7 @@ def _drawings(plate: Plate, look: Mapping[str, Look]) -> Iterator[Drawn]:
         )
 
 
-def _canvas(plate: Plate, panels: Sequence[Panel], look: Mapping[str, Look]) -> MplFigure:
+def _canvas(plate: Plate, panels: Sequence[DecisionPanel], look: Mapping[str, Look]) -> MplFigure:
     handles = list(_class_handles(plate.points["classes"]))
     below = legend_height([str(each.get_label()) for each in handles])
     rows = -(-len(panels) // ACROSS)
@@ -148,7 +148,7 @@ def _canvas(plate: Plate, panels: Sequence[Panel], look: Mapping[str, Look]) -> 
     return canvas
 
 
-def _paint(axes: Axes, panel: Panel, points: Arrays) -> None:
+def _paint(axes: Axes, panel: DecisionPanel, points: Arrays) -> None:
     axes.grid(visible=False)
     axes.set_xticks([])
     axes.set_yticks([])
@@ -175,7 +175,7 @@ def _thinned(rows: NDArray[Any]) -> NDArray[Any]:
     return thinned
 
 
-def _name(axes: Axes, panel: Panel, look: Look) -> None:
+def _name(axes: Axes, panel: DecisionPanel, look: Look) -> None:
     axes.plot(
         [0.045],
         [1 + 0.235 / SIDE],
@@ -203,12 +203,12 @@ def _class_handles(classes: NDArray[Any]) -> Iterator[Line2D]:
         )
 
 
-def _data(task: str, panels: Sequence[Panel]) -> DataFrame:
+def _data(task: str, panels: Sequence[DecisionPanel]) -> DataFrame:
     """One row a line of a picture, from the top: the share of each class in percent, place by place."""
     return DataFrame([row for panel in panels for row in _lines(task, panel)])
 
 
-def _lines(task: str, panel: Panel) -> Iterator[dict[str, object]]:
+def _lines(task: str, panel: DecisionPanel) -> Iterator[dict[str, object]]:
     head = {
         "task": task,
         "learner": panel.learner,
@@ -231,7 +231,7 @@ def _lines(task: str, panel: Panel) -> Iterator[dict[str, object]]:
             yield head | {"percent_of_class": index + (len(shares) == 1), "y": y} | cells
 
 
-def _finding(plate: Plate, panels: Sequence[Panel], part: str) -> str:
+def _finding(plate: Plate, panels: Sequence[DecisionPanel], part: str) -> str:
     values = listed([f"{short_name(panel.learner)} {plain(panel.middle)}" for panel in panels], 6)
     blank = [short_name(panel.learner) for panel in panels if panel.portrait is None]
     without = f" No picture of: {', '.join(blank)}." if blank else ""

@@ -42,7 +42,7 @@ NO_CURVES = "No run here has left a curve."
 
 
 @dataclass(frozen=True)
-class Panel:
+class CurvePanel:
     """One task: curves by learner on a common grid of forwards, for the loss and for the metric."""
 
     task: str
@@ -90,7 +90,7 @@ def draw_on(axes: Axes, comparison: Comparison, *, task: str | None = None, by: 
     axes.set_xlabel("forwards")
 
 
-def panels_of(comparison: Comparison) -> list[Panel]:
+def panels_of(comparison: Comparison) -> list[CurvePanel]:
     """The curves of every task that has some, by the tasks' names."""
     by_task = dict(iter(comparison.curves.groupby("task", sort=False)))
     unequal = unequal_budgets(comparison.runs, comparison.settings)
@@ -101,7 +101,7 @@ def panels_of(comparison: Comparison) -> list[Panel]:
     ]
 
 
-def panel_of(task: str, runs: DataFrame, curves: DataFrame, *, unequal: bool) -> Panel:
+def panel_of(task: str, runs: DataFrame, curves: DataFrame, *, unequal: bool) -> CurvePanel:
     """The curves of one task."""
     cost = finite(curves, "forwards")
     positive = cost[cost > 0]
@@ -111,7 +111,7 @@ def panel_of(task: str, runs: DataFrame, curves: DataFrame, *, unequal: bool) ->
     name = short_name(first["metric_name"]) if first is not None else "metric"
     greater = bool(first is not None and first["metric_greater"])
     way = "higher is better" if greater else "lower is better"
-    return Panel(
+    return CurvePanel(
         task=task,
         grid=grid,
         loss=_curves(task, runs, curves, "loss", grid),
@@ -155,7 +155,7 @@ def _first_number(runs: DataFrame, column: str) -> float:
     return float(known[0]) if known.size else np.nan
 
 
-def _drawn(panel: Panel, look: Mapping[str, Look]) -> Drawn:
+def _drawn(panel: CurvePanel, look: Mapping[str, Look]) -> Drawn:
     entries = handles([look[learner] for learner in panel.loss])
     below = legend_height([str(each.get_label()) for each in entries])
     rows = 2 if panel.metric else 1
@@ -172,7 +172,7 @@ def _drawn(panel: Panel, look: Mapping[str, Look]) -> Drawn:
     return Drawn(canvas, _data(panel), _finding(panel), title=panel.task)
 
 
-def _plot_loss(axes: Axes, panel: Panel, look: Mapping[str, Look]) -> None:
+def _plot_loss(axes: Axes, panel: CurvePanel, look: Mapping[str, Look]) -> None:
     _plot(axes, panel.grid, panel.loss, look)
     edges = np.concatenate([edge for curve in panel.loss.values() for edge in (curve.low, curve.high)])
     edges = edges[np.isfinite(edges)]
@@ -190,7 +190,7 @@ def _plot_loss(axes: Axes, panel: Panel, look: Mapping[str, Look]) -> None:
     heading(axes, "training loss (lower is better)")
 
 
-def _plot_metric(axes: Axes, panel: Panel, look: Mapping[str, Look]) -> None:
+def _plot_metric(axes: Axes, panel: CurvePanel, look: Mapping[str, Look]) -> None:
     _plot(axes, panel.grid, panel.metric, look)
     low, high = metric_view(panel)
     axes.set_ylim(low, high)
@@ -217,7 +217,7 @@ def _level(axes: Axes, level: float, name: str) -> None:
     )
 
 
-def metric_view(panel: Panel) -> tuple[float, float]:
+def metric_view(panel: CurvePanel) -> tuple[float, float]:
     """Limits that show where curves end up; a hopeless start may lie outside, or it would flatten all the rest."""
     ends = np.array([[curve.middle[-1], curve.low[-1], curve.high[-1]] for curve in panel.metric.values()])
     ends = ends[np.isfinite(ends)]
@@ -245,7 +245,7 @@ def _plot(axes: Axes, grid: FloatArray, curves: Mapping[str, Curve], look: Mappi
         axes.set_xlim(grid[0], grid[-1] * 1.05)
 
 
-def _data(panel: Panel) -> DataFrame:
+def _data(panel: CurvePanel) -> DataFrame:
     told = [
         (learner, shown, curve)
         for shown, curves in (
@@ -269,7 +269,7 @@ def _data(panel: Panel) -> DataFrame:
     )
 
 
-def _finding(panel: Panel) -> str:
+def _finding(panel: CurvePanel) -> str:
     curves = panel.metric or panel.loss
     what = panel.metric_title if panel.metric else "training loss (lower is better)"
     cut = listed([short_name(name) for name in panel.beyond])
@@ -284,7 +284,7 @@ def _finding(panel: Panel) -> str:
     )
 
 
-def _ahead(panel: Panel, curves: Mapping[str, Curve]) -> str:
+def _ahead(panel: CurvePanel, curves: Mapping[str, Curve]) -> str:
     """Who is ahead where the curves end, and whether that is sure."""
     if len(curves) == 1:
         [(name, curve)] = curves.items()

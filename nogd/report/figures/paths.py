@@ -37,7 +37,7 @@ _LITTLE = 0.2  # of a path's movement: with less than that on the plane it is do
 
 
 @dataclass(frozen=True)
-class Walk:
+class LearnerPath:
     """One learner's path on the plane. share: of its squared distances from the start what lies in the plane."""
 
     learner: str
@@ -55,16 +55,16 @@ class Chart:
     task: str
     repetition: int
     explained: float
-    walks: Sequence[Walk]
+    walks: Sequence[LearnerPath]
     x: NDArray[Any]
     y: NDArray[Any]
     grid: NDArray[Any] | None
 
-    def leaves(self, walk: Walk) -> bool:
+    def leaves(self, walk: LearnerPath) -> bool:
         """Whether a path goes on beyond the picture."""
         return not bool(self._inside(walk.at).all())
 
-    def end_of(self, walk: Walk) -> NDArray[Any]:
+    def end_of(self, walk: LearnerPath) -> NDArray[Any]:
         """Where a path ends, or where it leaves the picture for good."""
         inside = np.flatnonzero(self._inside(walk.at))
         if inside.size == 0 or inside[-1] == len(walk.at) - 1:
@@ -106,7 +106,8 @@ def charts(comparison: Comparison) -> Iterator[Chart]:
             parts = [np.split(plane[name], ends) for name in ("coordinates", "forwards", "losses")]
             facts = zip(plane["ids"], plane["shares"], *parts, strict=True)
             walks = [
-                Walk(str(learners[str(id_)]), str(id_), float(share), *part) for id_, share, *part in facts
+                LearnerPath(str(learners[str(id_)]), str(id_), float(share), *part)
+                for id_, share, *part in facts
             ]
             spot = (int(plane["repetition"]), float(plane["explained"]))
             yield Chart(task, *spot, walks, plane["x"], plane["y"], plane.get("grid"))
@@ -124,7 +125,7 @@ def _drawn(chart: Chart, look: Mapping[str, Look]) -> Drawn:
     return Drawn(canvas, _data(chart), _finding(chart), title=chart.task)
 
 
-def _label(walk: Walk, look: Look) -> str:
+def _label(walk: LearnerPath, look: Look) -> str:
     return look.label if np.isnan(walk.share) else f"{look.label} {walk.share:.0%}"
 
 
@@ -173,7 +174,7 @@ def _shade(axes: Axes, chart: Chart, grid: NDArray[Any]) -> None:
         axes.contourf(chart.x, chart.y, shown, levels=[low, levels[-1]], colors=[INK], alpha=ink, zorder=0.5)
 
 
-def _path(axes: Axes, walk: Walk, look: Look, end_at: NDArray[Any]) -> None:
+def _path(axes: Axes, walk: LearnerPath, look: Look, end_at: NDArray[Any]) -> None:
     style = stroke(look) | {"marker": None}
     if walk.share < _LITTLE:
         style |= {"linestyle": (0, (1, 1.5))}

@@ -133,7 +133,7 @@ def outside_told(board: Board) -> str:
 def _notes(comparison: Comparison, board: Board) -> list[str]:
     missing = int(comparison.meta.get("missing") or 0)
     failures = int(board.table["failures"].sum())
-    named = ", ".join(map(clean, board.beaten_by_floor))
+    named = ", ".join(map(clean, board.below_minimum))
     return [
         f"Score: 0 = best constant predictor, 1 = frozen reference; interquartile mean, {_scope(comparison, board)}.",
         f"Interval: {board.interval}.",
@@ -144,7 +144,7 @@ def _notes(comparison: Comparison, board: Board) -> list[str]:
         f"{failures} of {counted(len(comparison.runs), 'run')} failed; each takes the last place in its rank."
         if failures
         else "",
-        f"Not better than {board.floor}: {named}." if named else "",
+        f"Not better than {board.minimum_baseline}: {named}." if named else "",
         outside_told(board),
     ]
 

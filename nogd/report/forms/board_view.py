@@ -29,7 +29,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Cell:
+class BoardCell:
     """A column's text for one learner, and the number behind it; None where there is none."""
 
     text: str
@@ -109,9 +109,9 @@ def _says(board: Board, column: Column) -> bool:
     return bool((board.table[column.key].fillna(0) != 0).any())
 
 
-def cells(row: Row, columns: Sequence[Column]) -> list[Cell]:
+def cells(row: Row, columns: Sequence[Column]) -> list[BoardCell]:
     """One learner's row."""
-    return [Cell(column.text(row), _finite(row[column.key])) for column in columns]
+    return [BoardCell(column.text(row), _finite(row[column.key])) for column in columns]
 
 
 def task_rows(comparison: Comparison, board: Board) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def _tasks(comparison: Comparison, planned: Counts) -> list[str]:
     return sorted({*comparison.tasks, *(task for _, task in planned)})
 
 
-def _rows(comparison: Comparison, cells: Mapping[str, Sequence[Cell]]) -> list[dict[str, Any]]:
+def _rows(comparison: Comparison, cells: Mapping[str, Sequence[TaskCell]]) -> list[dict[str, Any]]:
     """The leaderboard's, each with its runs so far and those asked for."""
     rows = [
         {str(key): value for key, value in row.items()} for row in comparison.board.table.to_dict("records")
@@ -78,7 +78,7 @@ def _rows(comparison: Comparison, cells: Mapping[str, Sequence[Cell]]) -> list[d
 
 
 @dataclass(frozen=True)
-class Cell:
+class TaskCell:
     """Runs of one learner on one task. able: whether the learner can do it at all."""
 
     there: int
@@ -100,7 +100,7 @@ class Cell:
         return self.there < self.planned
 
 
-def coverage(comparison: Comparison, planned: Counts, old: Counts | None = None) -> dict[str, list[Cell]]:
+def coverage(comparison: Comparison, planned: Counts, old: Counts | None = None) -> dict[str, list[TaskCell]]:
     """For each learner, those of the leaderboard first, its cells in the order of the tasks' names."""
     statuses = comparison.runs.groupby(["learner", "task"])["status"].agg(list).to_dict()
     ranked = list(comparison.board.table["learner"])
@@ -113,7 +113,7 @@ def coverage(comparison: Comparison, planned: Counts, old: Counts | None = None)
             failed = sum(status in FAILED for status in ended)
             total = max(planned.get((learner, task), 0), len(ended))
             there = len(ended) - (old or {}).get((learner, task), 0)
-            cells.append(Cell(there, total, failed, NOT_APPLICABLE not in ended))
+            cells.append(TaskCell(there, total, failed, NOT_APPLICABLE not in ended))
         found[learner] = cells
     return found
 

@@ -113,7 +113,7 @@ def _roles(comparison: Comparison) -> dict[str, str]:
     roles = {str(name): "baseline" for name in comparison.settings.get("baselines") or ()}
     roles[str(comparison.settings.get("reference"))] = "reference"
     board = comparison.board
-    return roles | {name: f"not better than {clean(board.floor)}" for name in board.beaten_by_floor}
+    return roles | {name: f"not better than {clean(board.minimum_baseline)}" for name in board.below_minimum}
 
 
 def _tracebacks(runs: DataFrame) -> list[Mapping[str, Any]]:

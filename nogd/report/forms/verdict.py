@@ -36,7 +36,7 @@ def notes(comparison: Comparison) -> list[str]:
     if nothing_succeeded(comparison):
         return ["The reasons are listed below."]
     board = comparison.board
-    said = [without_scale(comparison, board), _floor(board), _failures(comparison)]
+    said = [without_scale(comparison, board), _minimum_baseline(board), _failures(comparison)]
     return [sentence for sentence in said if sentence]
 
 
@@ -104,10 +104,10 @@ def _winner_by_rank(board: Board) -> str:
     return f"{called(first['learner'])} has the best mean rank, {first['mean_rank']:.2f} of {len(ranked)}."
 
 
-def _floor(board: Board) -> str:
-    if not board.beaten_by_floor:
+def _minimum_baseline(board: Board) -> str:
+    if not board.below_minimum:
         return ""
-    return f"Not better than {board.floor}: {', '.join(map(called, board.beaten_by_floor))}."
+    return f"Not better than {board.minimum_baseline}: {', '.join(map(called, board.below_minimum))}."
 
 
 def _failures(comparison: Comparison) -> str:

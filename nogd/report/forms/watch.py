@@ -10,7 +10,7 @@ from typing import final
 import jinja2
 
 from nogd.atomic_write import atomic_write
-from nogd.bench.run_progress import Standing
+from nogd.bench.run_progress import RunProgress
 from nogd.report.drawing.style import DARK, LIGHT
 from nogd.report.forms.templating import environment
 from nogd.report.names import counted, short_name
@@ -28,9 +28,9 @@ class WatchPage:
         self.path = folder / PAGE
         self._results = ""
 
-    def write(self, standing: Standing) -> None:
+    def write(self, run_progress: RunProgress) -> None:
         """Write the page, with the results as they were when last read."""
-        atomic_write(self.path, render(standing, self._results))
+        atomic_write(self.path, render(run_progress, self._results))
 
     def read(self) -> None:
         """Read the results that the folder holds by now."""
@@ -39,12 +39,12 @@ class WatchPage:
         self._results = interim(self.path.parent)
 
 
-def render(standing: Standing, results: str) -> str:
+def render(run_progress: RunProgress, results: str) -> str:
     """The page as text; results: safe mark-up of `nogd.report.forms.interim`, or nothing."""
     return _template().render(
-        standing=standing,
-        headline=headline(standing),
-        outlook=outlook(standing),
+        run_progress=run_progress,
+        headline=headline(run_progress),
+        outlook=outlook(run_progress),
         results=results,
         period=REFRESH_SECONDS,
         light=LIGHT,
@@ -52,30 +52,28 @@ def render(standing: Standing, results: str) -> str:
     )
 
 
-def headline(standing: Standing) -> str:
+def headline(run_progress: RunProgress) -> str:
     """How far it is, in a sentence."""
-    failed = f", {standing.failed:,} failed" if standing.failed else ""
-    of_all = f"{standing.done:,} of {counted(standing.total, 'run')} done"
-    if not standing.ended:
+    failed = f", {run_progress.failed:,} failed" if run_progress.failed else ""
+    of_all = f"{run_progress.done:,} of {counted(run_progress.total, 'run')} done"
+    if not run_progress.ended:
         return of_all + failed
-    if standing.missing:
-        return f"Stopped: {of_all}, {standing.missing:,} missing{failed}"
+    if run_progress.missing:
+        return f"Stopped: {of_all}, {run_progress.missing:,} missing{failed}"
     return f"Finished: {of_all}{failed}"
 
 
-def outlook(standing: Standing) -> str:
+def outlook(run_progress: RunProgress) -> str:
     """When it will be over, in a sentence."""
-    ran = duration(standing.spent)
-    if standing.ended:
+    ran = duration(run_progress.spent)
+    if run_progress.ended:
         return f"It ran for {ran}."
-    if standing.left is None:
+    if run_progress.left is None:
         return f"Running for {ran}; nothing has finished yet, so its end cannot be told."
-    end = standing.written + timedelta(seconds=standing.left)
-    day = "" if end.date() == standing.written.date() else f"{end:%d %B} at "
-    return (
-        f"Running for {ran}; about {duration(standing.left)} left, so it should end around {day}{end:%H:%M} UTC if the "
-        "rest goes like this."
-    )
+    end = run_progress.written + timedelta(seconds=run_progress.left)
+    day = "" if end.date() == run_progress.written.date() else f"{end:%d %B} at "
+    left = duration(run_progress.left)
+    return f"Running for {ran}; about {left} left, so it should end around {day}{end:%H:%M} UTC if the rest goes like this."
 
 
 def duration(seconds: float) -> str:

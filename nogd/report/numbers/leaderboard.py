@@ -56,8 +56,8 @@ class Board:
     repetitions: int
     common: bool
     unequal: bool
-    floor: str | None
-    beaten_by_floor: tuple[str, ...]
+    minimum_baseline: str | None
+    below_minimum: tuple[str, ...]
     why: str = ""
     """Of a board that is not about all tasks: which tasks these are, and why some learners are not on it."""
 
@@ -189,15 +189,15 @@ def _board(comparison: Tables, group: Group, learners: tuple[str, ...], *, commo
         for learner in learners
     ]
     table = _best_first(DataFrame(rows, columns=COLUMNS))
-    floor = _floor(comparison.settings, learners)
+    minimum_baseline = _minimum_baseline(comparison.settings, learners)
     return Board(
         table=table,
         tasks=group.tasks,
         repetitions=int(finals["repetition"].nunique()),
         common=common,
         unequal=unequal,
-        floor=floor,
-        beaten_by_floor=_not_better(table, floor),
+        minimum_baseline=minimum_baseline,
+        below_minimum=_not_better(table, minimum_baseline),
     )
 
 
@@ -271,16 +271,16 @@ def _best_first(table: DataFrame) -> DataFrame:
     return ordered[COLUMNS].reset_index(drop=True)
 
 
-def _floor(settings: Mapping[str, Any], learners: tuple[str, ...]) -> str | None:
+def _minimum_baseline(settings: Mapping[str, Any], learners: tuple[str, ...]) -> str | None:
     """The baseline that everybody should beat, the first that the experiment names, where it took part."""
     named = settings.get("floor") or next(iter(settings.get("baselines") or ()), None)
     return str(named) if named in learners else None
 
 
-def _not_better(table: DataFrame, floor: str | None) -> tuple[str, ...]:
+def _not_better(table: DataFrame, minimum_baseline: str | None) -> tuple[str, ...]:
     """Learners whose score is not above the floor's."""
-    if floor is None:
+    if minimum_baseline is None:
         return ()
-    level = float(table.loc[table["learner"] == floor, "score"].iloc[0])
-    low = table[(table["learner"] != floor) & (table["score"] <= level)]
+    level = float(table.loc[table["learner"] == minimum_baseline, "score"].iloc[0])
+    low = table[(table["learner"] != minimum_baseline) & (table["score"] <= level)]
     return tuple(map(str, low["learner"]))

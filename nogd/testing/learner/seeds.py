@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Generator
 
-from nogd.bench.process_state import given_back, seed_generators
+from nogd.bench.process_state import restored, seed_generators
 from nogd.engine.state import State
 from nogd.testing.check import NotApplicable, broken, check
 from nogd.testing.toys import first_fit
@@ -75,7 +75,7 @@ def _compare(found: object, expected: object, what: str) -> None:
 
 @contextmanager
 def _generators(seed: int) -> Iterator[None]:
-    with given_back():
+    with restored():
         seed_generators(seed)
         yield
 

@@ -27,7 +27,7 @@ from nogd.engine.compiled.loops.code import (
     inner,
 )
 from nogd.engine.compiled.loops.losses import clear
-from nogd.engine.compiled.loops.stage import is_bent
+from nogd.engine.compiled.loops.stage import is_kinked
 
 
 @inner
@@ -92,11 +92,11 @@ def _add_example(n, theta, layers, kept, place, unit, values, stage, r, work):
 
 
 @inner
-def add_examples(n, theta, layers, kept, place, unit, values, stage, bends, work, totals):
+def add_examples(n, theta, layers, kept, place, unit, values, stage, kinked, work, totals):
     """Add the losses of the staged examples that bend to the totals of the values, a few at a time."""
     count, waiting = U(len(values)), _0
     for r in range(n):
-        if is_bent(n, kept, stage, bends, r):
+        if is_kinked(n, kept, stage, kinked, r):
             if waiting == _0:
                 clear(work, _0, count)
             _add_example(n, theta, layers, kept, place, unit, values, stage, r, work)

@@ -30,13 +30,13 @@ def _by_values(
     n, theta, layers, slopes, loss, data, sizes, kept, place, unit, source, near, values, work, totals
 ):
     """Totals of all values, every example scored at each."""
-    stage, bends, buffers = sizes[STAGE], sizes[BUFFERS], buffers_of(n, sizes)
+    stage, kinked, buffers = sizes[STAGE], sizes[BUFFERS], buffers_of(n, sizes)
     for b in range(sizes[BLOCKS]):
         staged(n, theta, layers, data, sizes, kept, place, unit, source, b)
         if near:
             for r in range(n):
-                kept[bends + r] = kept.dtype.type(1)
-            add_examples(n, theta, layers, kept, place, unit, values, stage, bends, work, totals)
+                kept[kinked + r] = kept.dtype.type(1)
+            add_examples(n, theta, layers, kept, place, unit, values, stage, kinked, work, totals)
             continue
         score_stage(n, theta, layers, slopes, loss, sizes, kept, place, unit, values, stage, buffers, totals)
 

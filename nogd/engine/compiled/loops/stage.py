@@ -68,9 +68,9 @@ def staged(n, theta, layers, data, sizes, kept, place, unit, source, b):
 
 
 @inner
-def is_bent(n, kept, stage, bends, r):
-    """Whether staged example r is marked in `bends`, and no copy that pads the block."""
-    return kept[bends + r] * kept[stage + _2 * n + r] != kept.dtype.type(0)
+def is_kinked(n, kept, stage, kinked, r):
+    """Whether staged example r is marked in `kinked`, and no copy that pads the block."""
+    return kept[kinked + r] * kept[stage + _2 * n + r] != kept.dtype.type(0)
 
 
 @inner
