@@ -68,8 +68,8 @@ def execute(
 ) -> Summary:
     """Run what is not done yet and keep each run as it finishes. Raises UserError; KeyboardInterrupt passes through.
 
-    checkpoint_seconds: how much of a run is lost at most if all processes are killed. fork_server: where worker processes
-    come from, if it was started before.
+    checkpoint_seconds: how much of a run is lost at most if all processes are killed. fork_server: where worker
+    processes come from, if it was started before.
     """
     planned, executor = prepare(experiment, jobs)
     store = Store(out, create=True)

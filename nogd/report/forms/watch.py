@@ -73,7 +73,7 @@ def outlook(run_progress: RunProgress) -> str:
     end = run_progress.written + timedelta(seconds=run_progress.left)
     day = "" if end.date() == run_progress.written.date() else f"{end:%d %B} at "
     left = duration(run_progress.left)
-    return f"Running for {ran}; about {left} left, so it should end around {day}{end:%H:%M} UTC if the rest goes like this."
+    return f"Running for {ran}; about {left} left, so it should end around {day}{end:%H:%M} UTC at this pace."
 
 
 def duration(seconds: float) -> str:
