@@ -131,7 +131,7 @@ def nogd_metrics() -> Sequence[Metric | Lazy]:
 
     Called once.
 
-    >>> from nogd.hookspecs import Lazy, hookimpl
+    >>> from nogd import Lazy, hookimpl
     >>> @hookimpl
     ... def nogd_metrics():
     ...     return [Lazy("kappa", "my_package.metrics:KAPPA", "agreement beyond chance (Cohen 1960)")]
@@ -184,7 +184,7 @@ def nogd_run_started(cell: Cell) -> None:
     Called in the process of `nogd run`, in order. An observer that raises is warned about once and not
     called again.
 
-    >>> from nogd.hookspecs import hookimpl
+    >>> from nogd import hookimpl
     >>> @hookimpl
     ... def nogd_run_started(cell):
     ...     print("now:", cell.name)
@@ -203,7 +203,7 @@ def nogd_point(cell: Cell, point: Mapping[str, float]) -> None:
 
     point: forwards, evaluations, gradients, seconds, loss and the other columns of a curve.
 
-    >>> from nogd.hookspecs import hookimpl
+    >>> from nogd import hookimpl
     >>> @hookimpl
     ... def nogd_point(point):
     ...     print(f"loss {point['loss']} after {point['forwards']} forwards")
@@ -220,7 +220,7 @@ def nogd_run_finished(cell: Cell, run: Record) -> None:
 
     run: `status`, and all figures in `row`.
 
-    >>> from nogd.hookspecs import hookimpl
+    >>> from nogd import hookimpl
     >>> @hookimpl
     ... def nogd_run_finished(cell, run):
     ...     print(cell.name, "ended as", run.status, "with loss", run.row["loss"])
