@@ -19,12 +19,14 @@ from nogd.engine.accounts.meter import Budget, Meter
 from nogd.engine.black_box import BlackBox
 from nogd.engine.device import find_device
 from nogd.engine.inputs.loading import StreamedBatches, is_stream
-from nogd.engine.inputs.tensors import as_tensors
+from nogd.engine.inputs.tensors import as_targets, as_tensors
+from nogd.engine.losses import find_loss
 from nogd.engine.making import AnyLoss, make_network, make_stream
 from nogd.engine.modules.copies import check_independent, private_copy
 from nogd.engine.modules.mode import Mode, checked_mode, switched_off
 from nogd.engine.network import Engine, Network
 from nogd.engine.objective import Objective
+from nogd.engine.output_box import OutputBox
 from nogd.engine.space import DEFAULT_BOX, Bounds, ParameterSpace
 from nogd.engine.stream import Stream
 from nogd.engine.workable import checked_module
@@ -126,9 +128,11 @@ def fit(
 
 def minimize(
     module: nn.Module,
-    score: Callable[[nn.Module], float],
+    score: Callable[[nn.Module], Any],
     *,
     learner: AnyLearner,
+    targets: Any = None,
+    loss: AnyLoss = "mse",
     budget: AnyBudget | None = None,
     bounds: Bounds = DEFAULT_BOX,
     seed: int = 0,
@@ -137,14 +141,25 @@ def minimize(
 ) -> Run:
     """Train a module by any callable `score(module) -> float`, lower being better; see `fit` for the rest.
 
-    The score is called with the module itself, holding a candidate's parameters; no gradient is taken of it.
+    The score is called with the module itself, holding a candidate's parameters; no gradient is taken of it. With
+    targets `[N, ...]` it returns outputs `[N, ...]` in place of a number, as a device or a program of others' does, and
+    their loss is what is minimised: learners that look at outputs can then be used.
     """
     if not callable(score):
         raise InvalidSetting(f"the score must be a callable of the module, not {score!r:.60}.")
     space = ParameterSpace(checked_module(module), bounds)
-    return _run(
-        build(learner, hyper), Objective(BlackBox(module, space, score)), module, budget, seed, target
+    box = (
+        BlackBox(module, space, score)
+        if targets is None
+        else _output_box(module, space, score, targets, loss)
     )
+    return _run(build(learner, hyper), Objective(box), module, budget, seed, target)
+
+
+def _output_box(
+    module: nn.Module, space: ParameterSpace, call: Callable[[nn.Module], Any], targets: Any, loss: AnyLoss
+) -> OutputBox:
+    return OutputBox(module, space, call, as_targets(targets, space), find_loss(loss))
 
 
 def objective(

@@ -400,6 +400,17 @@ class Undercharging(Good):
         super().step(objective, state)
 
 
+class Thinking(Good):
+    """Works with what goes through the layers, and pays for the look alone (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "every-forward-is-counted"
+
+    def step(self, objective, state):
+        inputs, outputs = objective.activations(state.theta)[0]
+        _ = outputs.T @ inputs
+        super().step(objective, state)
+
+
 class Sneaking(Good):
     """Asks whoever keeps the objective's accounts what nobody counts (Matyas 1965)."""
 
@@ -606,7 +617,7 @@ ALONE = (
     Thawed, Unchecked, Unlimited, Lenient, BadDefault, Listed, Anonymous, Silent, Unseeded, Global, Constant,
     Restarting, Scribbler, Switcher, Unsaved, Forgetful, Undecided, Elsewhere, Undying, Forger, Widening,
     Recounting, Uncounted, Pausing, Hoarding, Secretive, Claiming, InPlace, Empty, Peeping, Copying, Exporting,
-    Measuring, Undercharging, Sneaking, Warming, Cloning, Cheating, Weighing, Dividing, Neighbourly, Scaling,
+    Measuring, Undercharging, Thinking, Sneaking, Warming, Cloning, Cheating, Weighing, Dividing, Neighbourly, Scaling,
     Choosy, Everything, Thawing, Uphill, Doubling, Halving, Grounded, Slow,
 )  # fmt: skip
 BREAKERS = [*(kind() for kind in ALONE), *(Meddler(what=what) for what in MEDDLING)]

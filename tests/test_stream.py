@@ -258,7 +258,7 @@ def test_a_data_set_that_is_in_memory_is_used_there():
 def test_a_stream_says_what_it_is_and_shows_no_data():
     made = nogd.objective(MODULES["stack"](), Batched(*tensors()))
     assert re.match("stream, (stack|compiled): the data come in 4 batches", made.engine)
-    assert made.features == {"gradient"}
+    assert made.features == {"outputs", "curvature", "directional", "gradient"}
     for look in (lambda: made.inputs, lambda: made.targets):
         with pytest.raises(InvalidSetting, match="streamed data are not in memory"):
             look()

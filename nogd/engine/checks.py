@@ -42,6 +42,19 @@ def check_directions(directions: Tensor, dimension: int) -> None:
         )
 
 
+def check_outputs(outputs: Any, own: tuple[int, ...]) -> None:
+    """Refuse what are no outputs `[..., *own]`; own: what those of one network are."""
+    if not isinstance(outputs, Tensor) or tuple(outputs.shape[-len(own) :]) != own:
+        what = (
+            f"of shape {list(outputs.shape)}"
+            if isinstance(outputs, Tensor)
+            else f"a {type(outputs).__name__}"
+        )
+        raise InvalidSetting(
+            f"outputs of these examples are a tensor [..., {', '.join(map(str, own))}], not {what}."
+        )
+
+
 def count_rows(rows: Any, examples: int) -> int:
     """How many of the N examples these are. Raises InvalidSetting for what are no numbers of examples."""
     if rows is None:

@@ -79,7 +79,8 @@ def _class_numbers(targets: Tensor, outputs: Tensor, name: str) -> Tensor:
     return targets
 
 
-def _signs(targets: Tensor) -> Tensor:
+def signs(targets: Tensor) -> Tensor:
+    """1 where a target is above 0, else -1."""
     return torch.where(targets > 0, 1.0, -1.0).to(targets.dtype)
 
 
@@ -106,13 +107,13 @@ def _binary_cross_entropy_batched(z: Tensor, y: Tensor) -> Tensor:
 
 def _hinge(outputs: Tensor, targets: Tensor) -> Tensor:
     if targets.is_floating_point():
-        return F.relu(1 - _signs(targets) * outputs).mean()
+        return F.relu(1 - signs(targets) * outputs).mean()
     return F.multi_margin_loss(outputs, targets)
 
 
 def _hinge_batched(z: Tensor, y: Tensor) -> Tensor:
     if y.is_floating_point():
-        return z.mul_(_signs(y)).neg_().add_(1).relu_().mean((1, 2))
+        return z.mul_(signs(y)).neg_().add_(1).relu_().mean((1, 2))
     index = y.expand(len(z), 1, -1)
     margins = (1 - z.gather(1, index) + z).relu_()
     return margins.scatter_(1, index, 0.0).sum(1).div_(z.shape[1]).mean(1)

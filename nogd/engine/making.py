@@ -73,4 +73,12 @@ def make_network(
             " set there; let it change values alone."
         )
     fitted = found.fit_targets(targets, outputs)
-    return Network(conduct, space, inputs, fitted, looked_at(loss, found, outputs, fitted), engine)
+    looked = looked_at(loss, found, outputs, fitted)
+    return Network(conduct, space, inputs, fitted, looked, engine, _shape_of_one(outputs, len(inputs)))
+
+
+def _shape_of_one(outputs: object, examples: int) -> tuple[int, ...] | None:
+    """The shape of one example's outputs; None where the module gives no one tensor of real numbers, a row for each."""
+    if not isinstance(outputs, Tensor) or not outputs.ndim or not outputs.is_floating_point():
+        return None
+    return tuple(outputs.shape[1:]) if len(outputs) == examples else None

@@ -17,6 +17,7 @@ from nogd.engine.footprint import Footprint, footprint
 from nogd.engine.fork_safe_lock import ForkSafeLock
 from nogd.engine.layers.chain import Chain
 from nogd.engine.layers.chunks import chunk_size
+from nogd.engine.layers.listing import Activation, NamedLayer, listed, passed
 from nogd.engine.layers.parts import NotUnderstood
 from nogd.engine.layers.reading import check_chain, read_chain
 from nogd.engine.layers.stack import Stack, as_stack
@@ -41,7 +42,8 @@ class Network:
     `[N, ...]`, targets as the loss compares them. `engine` says how a population is scored and `why` explains it:
     "chain" where the module is understood layer by layer, "stack" where it is nothing but linear layers and
     activations, "compiled" where such a stack is small and numba is installed, "vmap" and "loop" for the rest. engine:
-    the one to use, whatever would be chosen; InvalidSetting if it cannot be.
+    the one to use, whatever would be chosen; InvalidSetting if it cannot be. gives: shape of one example's outputs,
+    None where they are no one tensor of real numbers.
     """
 
     def __init__(
@@ -52,15 +54,17 @@ class Network:
         targets: Tensor,
         loss: Loss,
         engine: Engine | None = None,
+        gives: tuple[int, ...] | None = None,
     ) -> None:
         module = conduct.module
-        self.space, self.loss, self.module, self.conduct = space, loss, module, conduct
+        self.space, self.loss, self.module, self.conduct, self.gives = space, loss, module, conduct, gives
         self._lock = ForkSafeLock()  # at the module, which holds one candidate at a time, or vmap's
         self._flat = space.read(module)
         self._parameters = _point_at(module, space, self._flat)
         self.stack: Stack | None = None
         self.compiled: Compiled | None = None
         self._chain: Chain | None = None
+        self.layers: tuple[NamedLayer, ...] = ()
         self._vmapped: Vmapped | None = None
         self._measured: Footprint | None = None
         self._functional = Functional(conduct, space)
@@ -96,7 +100,7 @@ class Network:
             self._vmapped = Vmapped(self._functional, self.loss, self._footprint(), fewest=1)
             return "vmap", "it was asked for"
         try:
-            chain = self._understood()
+            chain, layers = self._understood()
         except NotUnderstood as reason:
             if forced is not None:
                 raise InvalidSetting(f"engine {forced!r} cannot score this module, as {reason}.") from None
@@ -108,6 +112,7 @@ class Network:
                 " activations; 'chain' can."
             )
         self._chain, self.stack = chain, None if forced == "chain" else stack
+        self.layers = layers
         if self.stack is None:
             return "chain", "it is a chain of layers that are all known"
         return self._as_stack(self.stack, forced)
@@ -146,9 +151,9 @@ class Network:
                 self._measured = footprint(self.module, self.inputs, self.space.dimension)
         return self._measured
 
-    def _understood(self) -> Chain:
-        """The module as a chain that gives what the module gives. Raises NotUnderstood."""
-        chain = read_chain(self.module, self.space, self.inputs)
+    def _understood(self) -> tuple[Chain, tuple[NamedLayer, ...]]:
+        """The module as a chain that gives what the module gives, and its layers. Raises NotUnderstood."""
+        chain, parts = read_chain(self.module, self.space, self.inputs)
         few = self.inputs[:FEW_EXAMPLES]
         with torch.no_grad():
             check_chain(chain, self.outputs, self._flat, few)
@@ -162,7 +167,7 @@ class Network:
                     check_chain(chain, self.outputs, noise.to(start), few)
                 finally:
                     self._flat.copy_(start)
-        return chain
+        return chain, listed(parts, self.module, self.space)
 
     @property
     def mode(self) -> Mode:
@@ -244,6 +249,27 @@ class Network:
             gradients = torch.autograd.grad(loss, self._parameters, allow_unused=True, materialize_grads=True)
         return loss.detach(), torch.cat([g.reshape(-1) for g in gradients])
 
+    def predictions(self, thetas: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Outputs `[P, N, ...]` and losses `[P]` of thetas `[P, D]`, by the module itself."""
+        inputs, targets = self._batch(rows)
+        outputs: list[Tensor] = []
+        with self._lock, torch.no_grad():
+            losses = [self._loss(theta, inputs, targets, outputs) for theta in thetas]
+        return torch.stack(outputs), torch.stack(losses)
+
+    def activations(self, theta: Tensor, rows: Tensor | None) -> tuple[list[Activation], Tensor]:
+        """What goes into each of the layers and comes out of it at theta `[D]`, and the loss."""
+        inputs, targets = self._batch(rows)
+        with self._lock, torch.no_grad():
+            self._set(theta)
+            with self.conduct.calling():
+                found = passed(self.layers, inputs.clone())
+            return found, self.loss(found[-1].outputs.clone(), targets)
+
+    def targets_of(self, rows: Tensor | None) -> Tensor:
+        """The targets of these examples, as the loss compares them."""
+        return self._batch(rows)[1]
+
     def directional(self, theta: Tensor, directions: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
         """Loss at theta `[D]` and its derivatives along directions `[K, D]`, `[K]`, in forward mode.
 
@@ -303,10 +329,18 @@ class Network:
         losses = [self._loss(theta, inputs, targets) for theta in thetas]
         return torch.stack(losses) if losses else thetas.new_empty(0)
 
-    def _loss(self, theta: Tensor, inputs: Tensor, targets: Tensor) -> Tensor:
-        """The loss of theta `[D]` by the module itself. Raises InvalidSetting for a mini-batch that it cannot take."""
+    def _loss(
+        self, theta: Tensor, inputs: Tensor, targets: Tensor, kept: list[Tensor] | None = None
+    ) -> Tensor:
+        """The loss of theta `[D]` by the module itself. Raises InvalidSetting for a mini-batch that it cannot take.
+
+        kept: where to put the outputs, if they are wanted.
+        """
         try:
-            return self.loss(self.outputs(theta, inputs), targets)
+            outputs = self.outputs(theta, inputs)
+            if kept is not None:
+                kept.append(outputs.clone())  # the loss may write into its own
+            return self.loss(outputs, targets)
         except Exception as error:  # whatever a forward or a loss may raise
             if inputs is self.inputs or isinstance(error, UserError):
                 raise

@@ -23,6 +23,7 @@ from nogd.engine.candidates.scoring import Described, described, score
 from nogd.engine.candidates.sets import Candidates, Population
 from nogd.engine.checks import check_directions, check_in_place, check_theta, count_rows
 from nogd.engine.inputs.shown import Shown
+from nogd.engine.insight import Insight, Scorer, insights
 from nogd.engine.losses import ranked
 from nogd.engine.network import Network
 from nogd.engine.space import ParameterSpace
@@ -35,7 +36,7 @@ from nogd.engine.walks.walking import Walk
 from nogd.errors import InvalidSetting, LearnerError, NogdWarning, NotDifferentiable
 
 
-class Objective:
+class Objective(Insight):
     """What is minimised. Every call is charged before anything is computed; see PROTOCOL for what counts what.
 
     `space`: names and box of the searched parameters. `meter`: what was spent. `batch_size`: rows of a query for
@@ -47,7 +48,7 @@ class Objective:
 
     def __init__(
         self,
-        scorer: Network | Stream | BlackBox,
+        scorer: Scorer,
         *,
         differentiable: bool = True,
         batch_size: int | None = None,
@@ -86,7 +87,7 @@ class Objective:
 
     @property
     def features(self) -> frozenset[str]:
-        """What learners may need: "gradient" and "layers"."""
+        """What learners may need, of "outputs", "curvature", "directional", "layers" and "gradient" what there is."""
         return self._features
 
     @property
@@ -428,10 +429,10 @@ def _lowest(losses: Tensor, rows: Tensor | None) -> float:
     return float(losses.min()) if rows is None else math.inf
 
 
-def _features(scorer: Network | Stream | BlackBox, differentiable: bool) -> frozenset[str]:
-    features = {"layers"} if isinstance(scorer, Network) else set()
+def _features(scorer: Scorer, differentiable: bool) -> frozenset[str]:
+    features = insights(scorer)
     if not isinstance(scorer, BlackBox) and differentiable and scorer.loss.differentiable:
-        features.add("gradient")
+        features |= {"gradient", "directional"}
     return frozenset(features)
 
 

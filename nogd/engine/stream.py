@@ -73,6 +73,11 @@ class Stream:
         return self._network.loss
 
     @property
+    def gives(self) -> tuple[int, ...] | None:
+        """Shape of one example's outputs, None where they are no one tensor of real numbers."""
+        return self._network.gives
+
+    @property
     def engine(self) -> str:
         """How a population is scored on each batch."""
         return f"stream, {self._network.engine}"
@@ -128,6 +133,25 @@ class Stream:
         """Losses `[P]` of the candidates; rows: numbers of the examples to use."""
         (losses,) = self._mean(lambda network: (score(network, candidates, None),), rows)
         return losses
+
+    def predictions(self, thetas: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Outputs `[P, N, ...]`, which have to fit into memory, and losses `[P]` of thetas `[P, D]`."""
+        parts: list[Tensor] = []
+
+        def losses_of(network: Network) -> tuple[Tensor, ...]:
+            outputs, losses = network.predictions(thetas, None)
+            parts.append(outputs)
+            return (losses,)
+
+        (losses,) = self._mean(losses_of, rows)
+        return torch.cat(parts, 1), losses
+
+    def targets_of(self, rows: Tensor | None) -> Tensor:
+        """The targets of these examples, as the loss compares them; of all of them after one pass over the data."""
+        with self._lock:
+            if rows is not None:
+                return self._hold(*self._batches.rows(rows)).targets
+            return torch.cat([self._hold(*batch).targets for batch in self._batches])
 
     def gradient(self, theta: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
         """Loss and gradient `[D]` at theta."""

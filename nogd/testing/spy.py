@@ -47,8 +47,11 @@ class Spy(TorchDispatchMode):
         """Nobody but who measures may use these."""
         self._hidden |= _by_address(tensors)
 
-    def paid(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        """The call, as one of the objective: what is computed in it is paid, and what it gives is no data."""
+    def paid(self, call: Callable[..., Any], *, gives_data: bool = False) -> Callable[..., Any]:
+        """The call, as one of the objective: what is computed in it is paid.
+
+        gives_data: whether what is computed of its result is still to be paid; else that is no data any more.
+        """
 
         def inside(*arguments: Any, **named: Any) -> Any:
             self._inside += 1
@@ -56,7 +59,11 @@ class Spy(TorchDispatchMode):
                 result = call(*arguments, **named)
             finally:
                 self._inside -= 1
-            for address in _by_address(_tensors(result)):
+            given = _by_address(_tensors(result))
+            if gives_data:
+                self._data |= given
+                return result
+            for address in given:
                 self._data.pop(address, None)
             return result
 

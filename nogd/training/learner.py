@@ -35,8 +35,10 @@ RESERVED = frozenset(
 class Learner(Named, ABC):
     """Base of all learners: the fields are its hyper-parameters, validated and never changed.
 
-    name: what it is called everywhere. needs: "gradient", "layers", or nothing. batches: whether it heeds the
-    objective's `batch_size`; such a learner compares losses of one set of rows only, and keeps no best across sets.
+    name: what it is called everywhere. needs: what it cannot do without, of "outputs", "curvature" (of the loss, with
+    respect to outputs), "directional", "layers" (of a chain) and "gradient"; nothing by default. batches: whether it
+    heeds the objective's `batch_size`; such a learner compares losses of one set of rows only, and keeps no best across
+    sets.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
@@ -75,14 +77,20 @@ class Learner(Named, ABC):
 
 def refusal(learner: Learner, objective: Objective) -> str | None:
     """Why this learner is not applicable to this objective, or None."""
-    for need in sorted(learner.needs - objective.features):
+    missing = learner.needs - objective.features
+    for need in sorted(
+        missing, key=lambda need: (need == "curvature", need)
+    ):  # it is of outputs, if there are any
         return f"{learner.name} needs {_NEEDS.get(need, need)}"
     return learner.supports(objective)
 
 
 _NEEDS = {
     "gradient": "a gradient, and there is none here",
-    "layers": "the network's layers and data in memory, and there are none here to look at",
+    "directional": "derivatives along directions, and there are none here",
+    "outputs": "the outputs of the network, and there are none here to look at",
+    "curvature": "a loss with a gradient with respect to outputs, and this one has none here",
+    "layers": "a network that is a chain of layers, with data in memory, and there is none here to look at",
 }
 
 

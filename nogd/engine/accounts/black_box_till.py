@@ -72,7 +72,7 @@ class BlackBoxTill(Till):
         run, paid_at = self.limits[0], self.ledger.paid_at
         self.limits = [Limit(run.forwards, run.evaluations)]
         try:
-            super().pay(1, 1)
+            super().pay(1, self.ledger.examples_in_set)
         except BudgetSpent:
             return False
         finally:

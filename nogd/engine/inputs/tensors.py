@@ -35,6 +35,17 @@ def as_tensors(inputs: Any, targets: Any, space: ParameterSpace) -> tuple[Tensor
     return x, y
 
 
+def as_targets(targets: Any, space: ParameterSpace) -> Tensor:
+    """Targets `[N, ...]` alone, as `as_tensors` gives them. Raises DataError as that does."""
+    y = tensor_of(targets, "targets").to(space.device)
+    if y.ndim == 0 or len(y) == 0:
+        raise DataError("the targets are empty: there is no row to learn from.")
+    if y.is_floating_point():
+        y = y.to(space.dtype)
+    _check_finite(y, "targets")
+    return y
+
+
 def _refuse_several(inputs: Any, rows: int) -> None:
     """Refuse a tuple or list of arrays that each have a row for every target: what a module of several inputs takes."""
     if not isinstance(inputs, tuple | list) or not inputs or len(inputs) == rows:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from nogd.engine.layers.chain import Chain, make_chain
-from nogd.engine.layers.parts import IN_PLACE, NotUnderstood, read_parts
+from nogd.engine.layers.parts import IN_PLACE, NotUnderstood, Part, read_parts
 from nogd.engine.layers.steps import (
     BatchNorm,
     Elementwise,
@@ -33,19 +33,22 @@ _DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout)
 _CHANNELS_AND_IMAGE = 3
 
 
-def read_chain(module: nn.Module, space: ParameterSpace, inputs: Tensor) -> Chain:
-    """The module as a Chain for such inputs `[N, ...]`. Raises NotUnderstood with the reason."""
+def read_chain(
+    module: nn.Module, space: ParameterSpace, inputs: Tensor
+) -> tuple[Chain, Sequence[tuple[str, Part]]]:
+    """The module as a Chain for such inputs `[N, ...]`, and its parts by name. Raises NotUnderstood with the reason."""
     if inputs.dtype != space.dtype:
         raise NotUnderstood(f"its inputs are of {inputs.dtype}, its parameters of {space.dtype}")
     if inputs.ndim == 1:
         raise NotUnderstood("its inputs have one dimension")
     reader, shape = _Reader(module, space), tuple(inputs.shape[1:])
     features, steps = shape, []
-    for name, part in read_parts(module):
+    parts = read_parts(module)
+    for name, part in parts:
         for step in reader.steps(name, part, shape):
             steps.append(step)
             shape = step.shape(shape)
-    return make_chain(steps, features)
+    return make_chain(steps, features), parts
 
 
 class _Reader:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from nogd.engine.candidates.sets import Candidates
+from nogd.engine.layers.listing import Activation
 from nogd.engine.objective import Objective
 from nogd.testing.check import broken, check
 from nogd.testing.toys import first_fit
@@ -46,6 +47,14 @@ class Batching(Objective):
     def losses(self, candidates: Candidates, rows: Tensor | None = None) -> Tensor:
         risen = self._risen(rows)
         return super().losses(candidates, rows) + risen
+
+    def outputs(self, candidates: Candidates, rows: Tensor | None = None) -> Tensor:
+        self._risen(rows)
+        return super().outputs(candidates, rows)
+
+    def activations(self, theta: Tensor, rows: Tensor | None = None) -> list[Activation]:
+        self._risen(rows)
+        return super().activations(theta, rows)
 
     def gradient(self, theta: Tensor, rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
         risen = self._risen(rows)

@@ -183,11 +183,19 @@ class Stopping(Objective):
 
     def losses(self, candidates: Candidates, rows: Tensor | None = None) -> Tensor:
         losses = super().losses(candidates, rows)
+        self._look(candidates)
+        return losses
+
+    def outputs(self, candidates: Candidates, rows: Tensor | None = None) -> Tensor:
+        outputs = super().outputs(candidates, rows)
+        self._look(candidates)
+        return outputs
+
+    def _look(self, candidates: Candidates) -> None:
         asked = [_digest(theta) for theta in candidates.dense()]
         if self.boundary is not None and not self.early:
             self._judge(self.boundary, asked)
         self._scored.update(asked)
-        return losses
 
     def _judge(self, boundary: Tensor, asked: list[bytes]) -> None:
         """Find a recommendation that is only now being tried, and is worse than what the step began with."""

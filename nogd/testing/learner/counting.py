@@ -15,7 +15,9 @@ from nogd.testing.trial import Trial
 from nogd.training.learner import Learner
 from nogd.training.recorder import Measure
 
-_PAID = ("losses", "walk", "gradient", "directional", "_score_line", "_line_minimum")
+_PAID = ("losses", "walk", "gradient", "directional", "curvature", "_score_line", "_line_minimum")
+# What these give is still an example's each: products with it are a learner's own work.
+_GIVING_DATA = ("outputs", "activations")
 # What is declared may be this much less than what was seen: nobody counts to the last product.
 TOLERANCE = 0.95
 
@@ -33,6 +35,8 @@ class Spied(Objective):
         self.spy.watch([network.inputs, network.targets, network.stack_inputs, network.stack_targets])
         for name in _PAID:
             setattr(self, name, self.spy.paid(getattr(self, name)))
+        for name in _GIVING_DATA:
+            setattr(self, name, self.spy.paid(getattr(self, name), gives_data=True))
         network.module.register_forward_pre_hook(self._called)
 
     def measure(self, theta: Tensor) -> dict[str, float]:
@@ -64,7 +68,7 @@ class Spied(Objective):
 
 
 @check(
-    "Ask the objective (`losses`, `walk`, `gradient`, `directional`); for what you compute yourself with its module"
+    "Ask the objective (`losses`, `outputs`, `walk`, `gradient`, ...); for what you compute yourself with its module"
     " or data, `with objective.work(forwards):` around it."
 )
 def every_forward_is_counted(learner: Learner) -> None:

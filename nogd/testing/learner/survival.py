@@ -16,6 +16,8 @@ from nogd.training.learner import Learner
 from nogd.training.loop import Outcome
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+# Who follows one of these may walk to where there is none.
+_SLOPES = {"gradient", "directional", "curvature"}
 
 
 def _holed(value: float) -> list[Toy]:
@@ -50,7 +52,7 @@ def survives_losses_that_are_not_finite(learner: Learner) -> None:
     """Networks diverge: a loss that is NaN or infinite ranks last, and never becomes the solution."""
     for name, value in (("NaN", math.nan), ("infinity", math.inf)):
         outcome = _survive(learner, first_fit(learner, _holed(value)), f"where some losses are {name}")
-        if outcome.status == "diverged" and "gradient" not in learner.needs:
+        if outcome.status == "diverged" and not learner.needs & _SLOPES:
             broken(f"where some losses are {name}, its final recommendation is one of them.")
     _survive(learner, first_fit(learner, _with(_nowhere)), "where every loss is NaN")
 

@@ -1,0 +1,139 @@
+"""What an objective tells beyond losses: outputs of candidates, the loss as a formula of them, a network's layers."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import torch
+from torch import Tensor
+
+from nogd.engine.accounts.ledger import Ledger
+from nogd.engine.accounts.till import Till
+from nogd.engine.black_box import BlackBox
+from nogd.engine.candidates.scoring import described
+from nogd.engine.candidates.sets import Candidates, Population
+from nogd.engine.checks import check_outputs, check_theta, count_rows
+from nogd.engine.cost import Cost
+from nogd.engine.curvature import Curvature, curvature_at
+from nogd.engine.layers.listing import Activation, NamedLayer
+from nogd.engine.losses import ranked
+from nogd.engine.network import Network
+from nogd.engine.output_box import OutputBox
+from nogd.engine.space import ParameterSpace
+from nogd.engine.stream import Stream
+from nogd.errors import InvalidSetting
+
+Scorer = Network | Stream | BlackBox
+
+
+class Insight:
+    """The part of an objective that looks at outputs and layers; paid and noted as scoring is."""
+
+    space: ParameterSpace
+    _scorer: Scorer
+    _cost: Cost
+    _till: Till
+    _ledger: Ledger
+    _examples: int
+
+    def outputs(self, candidates: Candidates, rows: Tensor | None = None) -> Tensor:
+        """Outputs of P candidates, `[P, N, out]`, as the network itself gives them.
+
+        rows: numbers of the examples to use, `[B]`. Counts as `losses` does, P forwards (their share for rows) and P
+        evaluations; and what `losses` would say of the candidates is noted, as it follows from their outputs. Outputs
+        of streamed data are those of all batches together, `[P, N, out]` in memory. Raises InvalidSetting where there
+        are none: of a black box that returns scores, and of a network that gives more than one tensor.
+        """
+        scorer = self._answering()
+        known = described(candidates, self.space)
+        count, examples = len(known), count_rows(rows, self._examples)
+        self._till.pay(count, count * examples, flops=self._cost.flops * count * examples)
+        if count == 0:
+            return torch.empty(
+                0, examples, *(scorer.gives or ()), dtype=self.space.dtype, device=self.space.device
+            )
+        started = time.perf_counter()
+        outputs, found = scorer.predictions(known.dense(), rows)
+        losses = ranked(found)
+        lowest = float(losses.min()) if rows is None else math.inf
+        self._ledger.inside += time.perf_counter() - started
+        self._till.note(losses, known, lowest)
+        return outputs
+
+    def curvature(self, outputs: Tensor, rows: Tensor | None = None) -> Curvature:
+        """The loss as a formula of outputs `[..., N, out]`: its value, gradient and Gauss-Newton product there.
+
+        No network is called, so that it counts nothing: the outputs were paid when they were made. rows: numbers of the
+        examples that they are of, `[B]`. Raises NotDifferentiable for a loss without a gradient, such as zero-one.
+        """
+        scorer = self._answering()
+        examples = count_rows(rows, self._examples)
+        if scorer.gives is None:
+            raise InvalidSetting(
+                "a black box shows by its first outputs what they are like: ask objective.outputs first."
+            )
+        own = (examples, *scorer.gives)
+        check_outputs(outputs, own)
+        self._till.pay(0, 0)  # the seconds may be over
+        started = time.perf_counter()
+        found = curvature_at(scorer.loss, outputs, scorer.targets_of(rows), len(own))
+        self._ledger.inside += time.perf_counter() - started
+        return found
+
+    @property
+    def layers(self) -> tuple[NamedLayer, ...]:
+        """The layers of a network that is a chain, in the order of its forward, activations and functions among them.
+
+        Raises InvalidSetting where they cannot be listed.
+        """
+        return self._listed().layers
+
+    def activations(self, theta: Tensor, rows: Tensor | None = None) -> list[Activation]:
+        """What goes into each of `layers` and comes out of it, (inputs, outputs), `[N, ...]` each, at theta `[D]`.
+
+        rows: numbers of the examples to use, `[B]`. Counts 1 forward (its share for rows) and 1 evaluation, and is
+        noted as a scoring of theta is. What is computed of them is done in `work`.
+        """
+        network = self._listed()
+        check_theta(theta, self.space.dimension)
+        examples = count_rows(rows, self._examples)
+        self._till.pay(1, examples, flops=self._cost.flops * examples)
+        started = time.perf_counter()
+        found, loss = network.activations(theta, rows)
+        losses = ranked(loss.reshape(1))
+        lowest = float(losses[0]) if rows is None else math.inf
+        self._ledger.inside += time.perf_counter() - started
+        self._till.note(losses, Population(theta[None]), lowest)
+        return found
+
+    def _answering(self) -> Network | Stream | OutputBox:
+        scorer = self._scorer
+        if isinstance(scorer, OutputBox) or (not isinstance(scorer, BlackBox) and scorer.gives is not None):
+            return scorer
+        if isinstance(scorer, BlackBox):
+            raise InvalidSetting(
+                "a black box that returns scores has no outputs; give targets, and let it return the outputs."
+            )
+        raise InvalidSetting(
+            "the network gives no one tensor of real outputs for each example, so there are none."
+        )
+
+    def _listed(self) -> Network:
+        if isinstance(self._scorer, Network) and self._scorer.layers:
+            return self._scorer
+        raise InvalidSetting(f"the layers cannot be listed here ({self._scorer.engine}: {self._scorer.why}).")
+
+
+def insights(scorer: Scorer) -> set[str]:
+    """Which of "outputs", "curvature" and "layers" there are."""
+    if isinstance(scorer, OutputBox):
+        return {"outputs", *_curved(scorer)}
+    if isinstance(scorer, BlackBox) or scorer.gives is None:
+        return set()
+    listed = {"layers"} if isinstance(scorer, Network) and scorer.layers else set()
+    return {"outputs", *_curved(scorer), *listed}
+
+
+def _curved(scorer: Network | Stream | OutputBox) -> set[str]:
+    return {"curvature"} if scorer.loss.differentiable else set()
