@@ -61,7 +61,7 @@ hookimpl = pluggy.HookimplMarker("nogd")
 def nogd_learners() -> Sequence[type[Learner] | Lazy]:
     """Offer learners: ways to train a network.
 
-    Called once, when the registry of learners is built.
+    Called once, when the registry of learners is built. A Lazy may say its class's tags and access, for lists.
 
     >>> from nogd import Lazy, hookimpl
     >>> @hookimpl

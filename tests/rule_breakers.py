@@ -16,7 +16,7 @@ import torch
 from pydantic import ConfigDict, Field
 from torch import Generator, Tensor
 
-from nogd import Learner, Objective, Population, Split, State
+from nogd import Lazy, Learner, Objective, Population, Split, State, hookimpl
 from nogd.errors import LearnerError
 
 
@@ -32,6 +32,9 @@ class Good(Learner):
     """Try random steps from the best point and keep the best one, if it is better (Matyas 1965)."""
 
     name: ClassVar[str] = "good"
+    uses: ClassVar[frozenset[str]] = frozenset(
+        {"closed-form"}
+    )  # as those of its kin that look at the data do
     raises: ClassVar[bool] = False
     sigma: float = Field(0.1, gt=0, description="standard deviation of a step")
     population: int = Field(8, ge=1, description="candidates a step")
@@ -107,6 +110,38 @@ class Anonymous(Good):
 
 class Silent(Good):
     breaks: ClassVar[str] = "docstring-names-a-source"
+
+
+class Undeclared(Good):
+    """Looks at a gradient, and says nothing of it (Cauchy 1847)."""
+
+    breaks: ClassVar[str] = "access-is-declared"
+
+    def step(self, objective, state):
+        super().step(objective, state)
+        objective.gradient(state.theta)
+
+
+class Mislisted(Good):
+    """Is listed as something else (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "lists-say-what-the-class-says"
+    name: ClassVar[str] = "mislisted"
+    tags: ClassVar[frozenset[str]] = frozenset({"random"})
+
+
+class Overlisted(Mislisted):
+    """Is listed as one that looks closer than it does (Matyas 1965)."""
+
+    name: ClassVar[str] = "overlisted"
+
+
+@hookimpl
+def nogd_learners():
+    return [
+        Lazy("mislisted", "rule_breakers:Mislisted", tags=("swarm",), access="closed-form"),
+        Lazy("overlisted", "rule_breakers:Overlisted", tags=("random",), access="gradient"),
+    ]
 
 
 class Unseeded(Good):
@@ -614,10 +649,11 @@ MEDDLING = {
     "folder": lambda: os.chdir("/"),
 }
 ALONE = (
-    Thawed, Unchecked, Unlimited, Lenient, BadDefault, Listed, Anonymous, Silent, Unseeded, Global, Constant,
-    Restarting, Scribbler, Switcher, Unsaved, Forgetful, Undecided, Elsewhere, Undying, Forger, Widening,
-    Recounting, Uncounted, Pausing, Hoarding, Secretive, Claiming, InPlace, Empty, Peeping, Copying, Exporting,
-    Measuring, Undercharging, Thinking, Sneaking, Warming, Cloning, Cheating, Weighing, Dividing, Neighbourly, Scaling,
-    Choosy, Everything, Thawing, Uphill, Doubling, Halving, Grounded, Slow,
+    Thawed, Unchecked, Unlimited, Lenient, BadDefault, Listed, Anonymous, Silent, Undeclared, Mislisted,
+    Overlisted, Unseeded, Global, Constant, Restarting, Scribbler, Switcher, Unsaved, Forgetful, Undecided,
+    Elsewhere, Undying, Forger, Widening, Recounting, Uncounted, Pausing, Hoarding, Secretive, Claiming,
+    InPlace, Empty, Peeping, Copying, Exporting, Measuring, Undercharging, Thinking, Sneaking, Warming, Cloning,
+    Cheating, Weighing, Dividing, Neighbourly, Scaling, Choosy, Everything, Thawing, Uphill, Doubling, Halving,
+    Grounded, Slow,
 )  # fmt: skip
 BREAKERS = [*(kind() for kind in ALONE), *(Meddler(what=what) for what in MEDDLING)]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import rule_breakers
 import torch
 from matplotlib import pyplot as plt
 from rule_breakers import BREAKERS, Good
 from rule_breakers_elsewhere import EXECUTORS, FIGURES, GOOD_FIGURE, TASKS, GoodTask, Plain, Wrapped
 
+from nogd.plugins.manager import PluginSettings, configured
 from nogd.testing import CheckFailed, NotApplicable, checks_for, parametrize_with_checks
 
 # Who draws from elsewhere cannot be repeated, resumed or left alone by others; a default type is what most checks use.
@@ -26,6 +28,13 @@ ALSO = {
     },
 }
 EVERYWHERE = {"Doubling", "Empty", "Meddler", "Scribbler", "Forger", "Recounting"}
+
+
+@pytest.fixture(autouse=True)
+def offered():
+    """Two of the breakers are offered by a plugin, which says something else of them."""
+    with configured(PluginSettings(extra=(rule_breakers.__file__,))):
+        yield
 
 
 def check_of(subject, name):

@@ -27,13 +27,20 @@ def pages(results: Results) -> dict[str, str]:
 
 def _overview(entries: list[Entry]) -> str:
     rows = [
-        (f"[{entry.name}]({entry.name}.md)", entry.summary, code(entry.source.package)) for entry in entries
+        (
+            f"[{entry.name}]({entry.name}.md)",
+            entry.summary,
+            entry.access,
+            ", ".join(entry.tags),
+            code(entry.source.package),
+        )
+        for entry in entries
     ]
     names = "\n".join(entry.name for entry in entries)
     return page(
         "Learners",
         "Ways to train a network. `nogd list learners` shows those that you have.",
-        table(["name", "what it does", "package"], rows),
+        table(["name", "what it does", "access", "tags", "package"], rows),
         f"```{{toctree}}\n:hidden:\n\n{names}\n```",
     )
 
@@ -59,8 +66,12 @@ def _settings(about: Description) -> str:
 
 
 def _use(entry: Entry, about: Description) -> str:
-    needs = about.facts.get("needs")
-    needed = f"Needs: {', '.join(map(str, needs))}." if isinstance(needs, list) and needs else ""
+    facts = ((name, about.facts.get(name)) for name in ("needs", "uses"))
+    needed = " ".join(
+        f"{name.capitalize()}: {', '.join(map(str, found))}."
+        for name, found in facts
+        if isinstance(found, list) and found
+    )
     package = (
         "It comes with nogd." if entry.source.builtin else f"It is in the package `{entry.source.package}`."
     )

@@ -57,6 +57,12 @@ def _add_columns(connection: sqlite3.Connection) -> None:
                 connection.execute(f"alter table runs add column {name} {kind}")
 
 
+def _note_access(connection: sqlite3.Connection) -> None:
+    """Of old runs it is known which ones asked for gradients, the strongest access there is."""
+    _add_columns(connection)
+    connection.execute("update runs set access = 'gradient' where access is null and gradients > 0")
+
+
 def _collect_frozen(connection: sqlite3.Connection) -> None:
     """What was frozen was kept with every session's settings; of two entries the newer one counts."""
     connection.execute(FROZEN)
@@ -121,4 +127,5 @@ _STEPS: Mapping[int, Callable[[sqlite3.Connection], None]] = {
     1: _add_pictures,
     2: _count_by_session,
     3: _add_columns,
+    4: _note_access,
 }

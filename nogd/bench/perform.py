@@ -226,6 +226,7 @@ def _record(cell: Cell, context: _RunContext, outcome: Outcome) -> Record:
         "reason": outcome.reason,
         "best_loss": min(objective.trace.best, outcome.loss),
         "start_loss": context.recorder.points[0]["loss"],
+        "access": objective.access,
         "cpu_seconds": meter.cpu_seconds,
         "overhead_seconds": max(0.0, reading["seconds"] - meter.inside),
         "measure_seconds": meter.measuring,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from nogd.bench.record import CURVE_COLUMNS, TRACE_COLUMNS
 
-VERSION = 4
+VERSION = 5
 
 TEXT = (
     "learner", "learner_name", "package", "version", "hyper", "task", "task_package", "status", "reason", "traceback",
     "metric_name", "device", "budget", "started", "finished", "host",
+    "access",
 )  # fmt: skip
 WHOLE = (
     "task_version", "repetition", "evaluations", "gradients", "examples", "metric_greater", "has_split", "threads",

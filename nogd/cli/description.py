@@ -94,13 +94,18 @@ def describe(entry: Entry) -> Description:
     target = entry.load()
     about = partial(Description, entry, _docstring(target), _where(entry, target))
     if entry.kind == "learner":
-        return about(settings=settings_of(target), facts={"needs": sorted(getattr(target, "needs", ()))})
+        return about(settings=settings_of(target), facts=_looks(target))
     settings = None
     if entry.kind == "executor":
         from nogd.bench.events import OF_THE_HARNESS  # which imports torch
 
         settings = [each for each in settings_of(target) if each.name not in OF_THE_HARNESS]
     return about(settings=settings, facts=_own_description(entry, target))
+
+
+def _looks(learner: Any) -> dict[str, object]:
+    """What a learner's class says of how closely it looks, and of its kin."""
+    return {name: sorted(getattr(learner, name, ())) for name in ("needs", "uses", "tags")}
 
 
 def settings_of(learner: Any) -> list[Setting]:

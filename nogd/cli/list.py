@@ -67,8 +67,13 @@ def _entries(plugins: Plugins, kind: str) -> tuple[list[dict[str, Any]], str]:
     registry = plugins.registry(kind)
     entries = sorted(registry, key=lambda entry: (not entry.source.builtin, entry.name, entry.qualified_name))
     rows = [_as_row(entry, registry) for entry in entries]
-    shown = [[row["name"], row["package"], row["version"] or "", row["summary"]] for row in rows]
-    return rows, table(["NAME", "PACKAGE", "VERSION", "SUMMARY"], shown, terminal_width())
+    columns = ["name", "package", "version", *(("access", "tags") if kind == "learner" else ()), "summary"]
+    shown = [[_in_a_cell(row[column]) for column in columns] for row in rows]
+    return rows, table([column.upper() for column in columns], shown, terminal_width())
+
+
+def _in_a_cell(value: str | list[str] | None) -> str:
+    return ", ".join(value) if isinstance(value, list) else value or ""
 
 
 def _as_row(entry: Entry, registry: Registry) -> dict[str, Any]:
@@ -79,6 +84,7 @@ def _as_row(entry: Entry, registry: Registry) -> dict[str, Any]:
         "summary": entry.summary,
         "plugin": entry.source.plugin,
         "qualified_name": entry.qualified_name,
+        **({"access": entry.access, "tags": entry.tags} if entry.kind == "learner" else {}),
     }
 
 

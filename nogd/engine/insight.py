@@ -49,6 +49,7 @@ class Insight:
         known = described(candidates, self.space)
         count, examples = len(known), count_rows(rows, self._examples)
         self._till.pay(count, count * examples, flops=self._cost.flops * count * examples)
+        self._till.used("outputs")
         if count == 0:
             return torch.empty(
                 0, examples, *(scorer.gives or ()), dtype=self.space.dtype, device=self.space.device
@@ -76,6 +77,7 @@ class Insight:
         own = (examples, *scorer.gives)
         check_outputs(outputs, own)
         self._till.pay(0, 0)  # the seconds may be over
+        self._till.used("outputs")
         started = time.perf_counter()
         found = curvature_at(scorer.loss, outputs, scorer.targets_of(rows), len(own))
         self._ledger.inside += time.perf_counter() - started
@@ -87,7 +89,9 @@ class Insight:
 
         Raises InvalidSetting where they cannot be listed.
         """
-        return self._listed().layers
+        layers = self._listed().layers
+        self._till.used("layers")
+        return layers
 
     def activations(self, theta: Tensor, rows: Tensor | None = None) -> list[Activation]:
         """What goes into each of `layers` and comes out of it, (inputs, outputs), `[N, ...]` each, at theta `[D]`.
@@ -99,6 +103,7 @@ class Insight:
         check_theta(theta, self.space.dimension)
         examples = count_rows(rows, self._examples)
         self._till.pay(1, examples, flops=self._cost.flops * examples)
+        self._till.used("layers")
         started = time.perf_counter()
         found, loss = network.activations(theta, rows)
         losses = ranked(loss.reshape(1))

@@ -116,6 +116,14 @@ class Objective(Insight):
         return self._meter
 
     @property
+    def access(self) -> str:
+        """The strongest access that the present run has used so far.
+
+        One of losses, outputs, directional, layers (the module too), closed-form (the data too) and gradient.
+        """
+        return self._till.access
+
+    @property
     def trace(self) -> Trace:
         """Every improvement of the best loss; for the record alone. Raises LearnerError while a learner is at work."""
         self._refuse_learners("trace")
@@ -124,6 +132,7 @@ class Objective(Insight):
     @property
     def module(self) -> nn.Module:
         """A private copy of the network (the user's own for a black box)."""
+        self._till.used("layers")
         return self._scorer.module
 
     @property
@@ -193,6 +202,7 @@ class Objective(Insight):
         examples = count_rows(rows, self._examples)
         flops = self._cost.flops * self._cost.gradient * examples
         self._till.pay(1, examples, backwarded=examples, gradients=1, flops=flops)
+        self._till.used("gradient")
         started = time.perf_counter()
         loss, gradient = scorer.gradient(theta, rows)
         losses = ranked(loss.reshape(1))
@@ -219,6 +229,7 @@ class Objective(Insight):
         examples = count_rows(rows, self._examples)
         flops = self._cost.flops * self._cost.directional(count) * examples
         self._till.pay(max(1, count), examples, backwarded=count * examples, flops=flops)
+        self._till.used("directional")
         started = time.perf_counter()
         theta, directions = (each.detach().to(self.device, self.dtype) for each in (theta, directions))
         loss, derivatives = scorer.directional(theta, directions, rows)
@@ -396,6 +407,7 @@ class Objective(Insight):
             )
 
     def _data(self) -> Shown:
+        self._till.used("closed-form")
         if self._shown is None:
             self._shown = Shown(self._network())
         return self._shown

@@ -36,6 +36,7 @@ class Adam(Learner):
 
     name: ClassVar[str] = "adam"
     needs: ClassVar[frozenset[str]] = frozenset({"gradient"})
+    tags: ClassVar[frozenset[str]] = frozenset({"gradient"})
     batches: ClassVar[bool] = True
     lr: float = Field(0.1, gt=0, description="learning rate")
     beta1: float = Field(0.9, ge=0, lt=1, description="decay of the running mean of the gradient")

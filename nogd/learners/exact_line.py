@@ -38,6 +38,8 @@ class ExactLine(Learner):
     """
 
     name: ClassVar[str] = "exact-line"
+    tags: ClassVar[frozenset[str]] = frozenset({"closed-form", "coordinate"})
+    uses: ClassVar[frozenset[str]] = frozenset({"closed-form"})
     order: Literal["cyclic", "random"] = Field(
         "cyclic", description="parameters in their own order, or in a new random order each sweep"
     )

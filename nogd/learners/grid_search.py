@@ -45,6 +45,7 @@ class GridSearch(Learner):
     """
 
     name: ClassVar[str] = "grid-search"
+    tags: ClassVar[frozenset[str]] = frozenset({"coordinate"})
     points: int = Field(10, ge=2, description="values tried for each weight, evenly spaced over its box")
     bias_points: int | None = Field(
         None, ge=2, description="values tried for each bias; as `points` if not given"

@@ -23,6 +23,7 @@ class Hybrid(Learner):
     """
 
     name: ClassVar[str] = "hybrid"
+    tags: ClassVar[frozenset[str]] = frozenset({"composite"})
     first: InnerLearner = Field(
         default_factory=lambda: build("grid-search"), description="the learner that begins"
     )

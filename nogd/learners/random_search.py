@@ -31,6 +31,7 @@ class RandomSearch(Learner):
     """
 
     name: ClassVar[str] = "random-search"
+    tags: ClassVar[frozenset[str]] = frozenset({"random"})
     population: int = Field(32, ge=1, description="vectors drawn in a step")
 
     def init(self, objective: Objective, theta: Tensor, rng: Generator) -> RandomState:

@@ -64,6 +64,7 @@ class Restarts(Learner):
     """
 
     name: ClassVar[str] = "restarts"
+    tags: ClassVar[frozenset[str]] = frozenset({"composite"})
     inner: InnerLearner = Field(
         default_factory=lambda: build("exact-line"), description="the learner that begins again"
     )

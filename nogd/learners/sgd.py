@@ -29,6 +29,7 @@ class Sgd(Learner):
 
     name: ClassVar[str] = "sgd"
     needs: ClassVar[frozenset[str]] = frozenset({"gradient"})
+    tags: ClassVar[frozenset[str]] = frozenset({"gradient"})
     batches: ClassVar[bool] = True
     lr: float = Field(0.1, gt=0, description="learning rate")
     momentum: float = Field(0.9, ge=0, lt=1, description="share of the last move that is kept")

@@ -6,11 +6,12 @@ import importlib
 import inspect
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from nogd.errors import AmbiguousName, PluginError, PluginWarning, UnknownName, did_you_mean
+from nogd.plugins.access import ACCESS, strongest
 from nogd.plugins.isolation import Failure, attempt
 
 KINDS = {  # kind -> (what `nogd list` calls them, the hook that gives them)
@@ -31,12 +32,21 @@ _NOT_IN_NAMES = re.compile(r"[\s,+=();'\"]")
 class Lazy:
     """Something that is imported when it is used: `Lazy("adam", "nogd.learners.adam:Adam", "Adam's rule")`.
 
-    name: what users write; target: "package.module:Attribute"; summary: one line for lists.
+    name: what users write; target: "package.module:Attribute"; summary: one line for lists. tags, access: of a learner,
+    what its class says of them, so that lists need not import it (`access` is its `Learner.access`).
+    Raises ValueError for an access that there is not.
     """
 
     name: str
     target: str
     summary: str = ""
+    tags: Collection[str] = ()
+    access: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tags", frozenset(self.tags))
+        if self.access and self.access not in ACCESS:
+            raise ValueError(f"the access {self.access!r} is none of {', '.join(ACCESS)}")
 
     def load(self) -> Any:
         """Import the module and return the attribute; raises whatever the import raises."""
@@ -96,6 +106,21 @@ class Entry:
     def qualified_name(self) -> str:
         """The name that stays clear when two packages claim the bare one: "package/name"."""
         return f"{self.source.package}/{self.name}"
+
+    @property
+    def tags(self) -> list[str]:
+        """The families that it says it belongs to, without importing it."""
+        tags = getattr(self.target, "tags", ())
+        return sorted(tags) if isinstance(tags, set | frozenset | tuple | list) else []
+
+    @property
+    def access(self) -> str:
+        """The strongest access that a learner says it uses, without importing it; "" where that is not known."""
+        if isinstance(self.target, Lazy):
+            return self.target.access
+        if self.kind != "learner":
+            return ""
+        return strongest([*getattr(self.target, "needs", ()), *getattr(self.target, "uses", ())])
 
     def load(self) -> Any:
         """The class or object itself; raises PluginError, naming the plugin, where its import fails."""

@@ -18,6 +18,7 @@ from nogd.training.learner import Learner
 _MODULES = {
     "learner": (
         "learner.settings",
+        "learner.access",
         "learner.seeds",
         "learner.state",
         "learner.budget",

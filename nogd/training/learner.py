@@ -20,14 +20,15 @@ from nogd.engine.candidates.sets import Candidates, Population
 from nogd.engine.objective import Objective
 from nogd.engine.state import State, has_ended
 from nogd.errors import InvalidSetting
+from nogd.plugins.access import strongest
 from nogd.training.grammar import text_of
 from nogd.training.spelling import Named, NameOf
 
 # Words that the doors (nogd.fit, the command line, TOML) use themselves, and the methods of a learner.
 RESERVED = frozenset(
     {
-        "ask", "batch_size", "bounds", "budget", "device", "drive", "dtype", "init", "label", "loss", "name", "needs",
-        "seed", "share", "spelled", "step", "supports", "target", "tell", "use",
+        "access", "ask", "batch_size", "bounds", "budget", "device", "drive", "dtype", "init", "label", "loss", "name",
+        "needs", "seed", "share", "spelled", "step", "supports", "tags", "target", "tell", "use", "uses",
     }
 )  # fmt: skip
 
@@ -38,10 +39,13 @@ class Learner(Named, ABC):
     name: what it is called everywhere. needs: what it cannot do without, of "outputs", "curvature" (of the loss, with
     respect to outputs), "directional", "layers" (of a chain) and "gradient"; nothing by default. batches: whether it
     heeds the objective's `batch_size`; such a learner compares losses of one set of rows only, and keeps no best across
-    sets.
+    sets. uses: what it takes where it is offered, "closed-form" beside these. tags: families that it belongs to, as
+    "coordinate", "evolution", "direct-search", "local-rule".
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
+    uses: ClassVar[frozenset[str]] = frozenset()
+    tags: ClassVar[frozenset[str]] = frozenset()
     batches: ClassVar[bool] = False
 
     @classmethod
@@ -73,6 +77,19 @@ class Learner(Named, ABC):
     def whole_only(self) -> tuple[str, ...]:
         """Names of those of its learners that always ask for all examples: its own, unless it is made of others."""
         return () if self.batches else (self.name,)
+
+    @property
+    def access(self) -> str:
+        """The strongest access that it may use, learners within it included: what it must not go beyond."""
+        inner = (each.access for name in type(self).model_fields for each in _learners(getattr(self, name)))
+        return strongest((*self.needs, *self.uses, *inner))
+
+
+def _learners(value: Any) -> list[Learner]:
+    """The learners that a field holds."""
+    return [
+        each for each in (value if isinstance(value, tuple | list) else [value]) if isinstance(each, Learner)
+    ]
 
 
 def refusal(learner: Learner, objective: Objective) -> str | None:

@@ -18,6 +18,7 @@ from nogd.engine.accounts.trace import Trace
 from nogd.engine.candidates.scoring import Described
 from nogd.engine.fork_safe_lock import ForkSafeLock
 from nogd.engine.state import State
+from nogd.plugins.access import ACCESS, strongest
 
 _PLENTY = sys.maxsize
 
@@ -41,6 +42,7 @@ class Till:
     at_work: whether a learner runs, who may not see what is measured. target: the training loss that ends the run.
     mask: in train mode, gives a call the masks of the run's seed and a number. The losses of two calls are then no
     measure of two candidates, so that what is measured makes up the trace and meets the target, not what is scored.
+    access: the strongest that was used in this run.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -49,6 +51,7 @@ class Till:
         self.recorder: Recording | None = None
         self.target = -math.inf
         self.at_work = False
+        self.access = ACCESS[0]
         self.mask: Callable[[int, float], None] | None = None
         self._seed = 0
         self._lock = ForkSafeLock()  # at the ledger and the trace
@@ -64,6 +67,7 @@ class Till:
         """Make ready for one run from `start` `[D]`."""
         self._start, self.limits, self.recorder, self._seed = start, [limit], recorder, seed
         self._state = self._outer_state = None
+        self.access = ACCESS[0]
         self.target = -math.inf if target is None else target
         self.ledger.restart_clock()
 
@@ -96,12 +100,13 @@ class Till:
 
     def save(self) -> dict[str, Any]:
         """What a resumed run needs."""
-        return {"meter": self.ledger.save(), "trace": self.trace.save()}
+        return {"meter": self.ledger.save(), "trace": self.trace.save(), "access": self.access}
 
     def restore(self, saved: dict[str, Any]) -> None:
         """Go on from what `save` gave."""
         self.ledger.restore(saved["meter"])
         self.trace.restore(saved["trace"])
+        self.access = saved["access"]
 
     # -- the budget
 
@@ -193,6 +198,11 @@ class Till:
             ledger.evaluations = asked
             ledger.gradients += gradients
             ledger.flops += flops
+
+    def used(self, access: str) -> None:
+        """Note what the run looked at, if it is more than before."""
+        if access != self.access:
+            self.access = strongest((access, self.access))
 
     # -- what becomes known
 

@@ -63,6 +63,7 @@ class Lines:
         if found is None:
             return None
         value, loss, scored, flops = found
+        self._till.used("closed-form")
         flops += cache.flops(index, scored)
         beyond = flops / max(1.0, self._flops) - 1
         self._till.pay(0, 0, priced=max(0.0, beyond), flops=flops)

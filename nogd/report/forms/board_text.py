@@ -16,6 +16,7 @@ from nogd.report.numbers.running_time import CAP, MOST
 from nogd.report.numbers.tables import ResultsLike
 
 _WIDTHS = {
+    "access": 11,
     "score": 7,
     "interval": 16,
     "rank": 5,
@@ -29,8 +30,9 @@ _WIDTHS = {
     "overhead": 8,
 }
 _OF_TARGETS = ("hit", "time", "profile")
+_TO_THE_LEFT = ("access", "interval")
 _NAME = 24
-_DISPENSABLE = ("seconds", "forwards", "n/a", "overhead", "profile", "time", "hit", "interval")
+_DISPENSABLE = ("seconds", "forwards", "n/a", "overhead", "profile", "time", "hit", "access", "interval")
 """Columns that a narrow terminal goes without, the least important first."""
 
 
@@ -78,8 +80,9 @@ def _wrapped(notes: list[str], width: int) -> list[str]:
 
 
 def _lines(board: Board, width: int, marked: Collection[str]) -> list[str]:
-    targets = board.table["targets_hit"].notna().any()
-    columns, name = [column for column in _WIDTHS if targets or column not in _OF_TARGETS], _NAME
+    unknown = () if board.table["targets_hit"].notna().any() else _OF_TARGETS
+    unknown = unknown if (board.table["access"] != "").any() else (*unknown, "access")
+    columns, name = [column for column in _WIDTHS if column not in unknown], _NAME
     for column in _DISPENSABLE:
         if column in columns and _length(columns, name) > width:
             columns.remove(column)
@@ -101,12 +104,13 @@ def _length(columns: list[str], name: int) -> int:
 def _line(place: str, learner: str, cells: Mapping[str, str], name: int) -> str:
     told = f"{place:<3} {learner:<{name}}"
     for column, cell in cells.items():
-        told += f"  {cell:<{_WIDTHS[column]}}" if column == "interval" else f" {cell:>{_WIDTHS[column]}}"
+        told += f"  {cell:<{_WIDTHS[column]}}" if column in _TO_THE_LEFT else f" {cell:>{_WIDTHS[column]}}"
     return told
 
 
 def _cells(row: Mapping[str, Any]) -> dict[str, str]:
     return {
+        "access": row["access"] or "-",
         "score": score_text(row["score"]),
         "interval": interval_text(row["score_low"], row["score_high"]),
         "rank": number(row["mean_rank"], ".2f"),

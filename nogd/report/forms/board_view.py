@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
+from nogd.plugins.access import ACCESS
 from nogd.report.figure import Comparison
 from nogd.report.names import short_name
 from nogd.report.numbers.formats import interval_text, number, score_text, time_text
@@ -24,6 +26,8 @@ class Column:
     meaning: str
     text: Callable[[Row], str]
     best: str = "ascending"
+    number: Callable[[Row], object] | None = None
+    """What it is sorted by, the Board's own number if not given."""
     always: bool = True
     """Shown even where all values are missing or zero."""
 
@@ -93,6 +97,14 @@ COLUMNS: tuple[Column, ...] = (
     ),
     Column("forwards", "forwards", "spent by a run on average", _formatted("forwards", ",.0f")),
     Column("seconds", "seconds", "taken by a run on average", _formatted("seconds", ".3g")),
+    Column(
+        "access",
+        "access",
+        "the strongest look that a run took: " + ", ".join(ACCESS) + "; a fair rival takes no stronger one",
+        lambda row: row["access"] or "-",
+        number=lambda row: ACCESS.index(row["access"]) if row["access"] else math.nan,
+        always=False,
+    ),
     Column("overhead", "overhead", "share of the time outside of scoring", _formatted("overhead", ".0%")),
     Column("runs", "runs", "runs that count", _formatted("runs", ".0f"), "descending"),
 )
@@ -106,12 +118,15 @@ def columns_of(board: Board) -> list[Column]:
 
 
 def _says(board: Board, column: Column) -> bool:
-    return bool((board.table[column.key].fillna(0) != 0).any())
+    return bool((~board.table[column.key].fillna(0).isin([0, ""])).any())
 
 
 def cells(row: Row, columns: Sequence[Column]) -> list[BoardCell]:
     """One learner's row."""
-    return [BoardCell(column.text(row), _finite(row[column.key])) for column in columns]
+    return [
+        BoardCell(column.text(row), _finite((column.number or itemgetter(column.key))(row)))
+        for column in columns
+    ]
 
 
 def task_rows(comparison: Comparison, board: Board) -> dict[str, Any]:

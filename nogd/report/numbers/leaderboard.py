@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from pandas import DataFrame
 
+from nogd.plugins.access import strongest
 from nogd.report.names import short_names
 from nogd.report.numbers.finals import FAILED, applicable, numbers
 from nogd.report.numbers.groups import Group, compared_learners, groups, unequal_budgets
@@ -40,6 +41,7 @@ COLUMNS = [
     "seconds",
     "overhead",
     "runs",
+    "access",
 ]
 
 
@@ -103,7 +105,8 @@ def leaderboard(
     time to a target, 1 = the frozen reference, one that is never reached counting as 10 budgets), `unsolved` (how many
     (task, target) pairs no run reached) and `profile` (mean height of the performance profile up to 4 times the best)
     are over the same tasks, and unknown where budgets differ.
-    `forwards` and `seconds` are means over runs, `overhead` is the share of `seconds` outside the objective.
+    `forwards` and `seconds` are means over runs, `overhead` is the share of `seconds` outside the objective. `access`
+    is the strongest that a run really used, of `nogd.plugins.access.ACCESS`; "" where no run tells.
     """
     if curves is None:
         curves = DataFrame(columns=["id", "task", "repetition", "forwards", "loss", "metric", "test_metric"])
@@ -243,7 +246,7 @@ def _times(comparison: Tables, group: Group) -> dict[str, dict[str, float]]:
     }
 
 
-def _costs(runs: DataFrame) -> dict[str, float]:
+def _costs(runs: DataFrame) -> dict[str, float | str]:
     """Counts and mean costs of one learner over all its runs."""
     rows = applicable(runs)
     seconds = numbers(rows, "seconds")
@@ -257,7 +260,14 @@ def _costs(runs: DataFrame) -> dict[str, float]:
         "seconds": _mean(seconds),
         "overhead": float(overhead[known].sum()) / total if total > 0 else np.nan,
         "runs": len(rows),
+        "access": _access(rows),
     }
+
+
+def _access(runs: DataFrame) -> str:
+    """The strongest access that any of the runs used; "" where none is known."""
+    known = [] if "access" not in runs else list(runs["access"].dropna())
+    return strongest(known) if known else ""
 
 
 def _mean(values: Any) -> float:

@@ -32,6 +32,7 @@ class GuessAndCheck(Learner):
     """
 
     name: ClassVar[str] = "guess-and-check"
+    tags: ClassVar[frozenset[str]] = frozenset({"random"})
     threshold: float = Field(
         0.0,
         allow_inf_nan=False,

@@ -45,6 +45,7 @@ class NelderMead(Learner):
     """
 
     name: ClassVar[str] = "nelder-mead"
+    tags: ClassVar[frozenset[str]] = frozenset({"direct-search"})
     sigma: float = Field(
         1.0,
         gt=0,

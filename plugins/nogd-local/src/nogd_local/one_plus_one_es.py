@@ -34,6 +34,7 @@ class OnePlusOne(Learner):
     """
 
     name: ClassVar[str] = "one-plus-one-es"
+    tags: ClassVar[frozenset[str]] = frozenset({"evolution"})
     sigma: float = Field(
         0.1, gt=0, allow_inf_nan=False, description="first standard deviation of a child, in theta's units"
     )

@@ -40,6 +40,7 @@ class PatternSearch(Learner):
     """
 
     name: ClassVar[str] = "pattern-search"
+    tags: ClassVar[frozenset[str]] = frozenset({"coordinate", "direct-search"})
     sigma: float = Field(0.25, gt=0, allow_inf_nan=False, description="first step size, in theta's units")
     shrink: float = Field(
         0.5, gt=0, lt=1, description="factor of the step size after a sweep that helped nowhere"

@@ -54,6 +54,7 @@ class Powell(Learner):
     """
 
     name: ClassVar[str] = "powell"
+    tags: ClassVar[frozenset[str]] = frozenset({"direct-search"})
     sigma: float = Field(
         1.0, gt=0, allow_inf_nan=False, description="first step along each coordinate, in theta's units"
     )

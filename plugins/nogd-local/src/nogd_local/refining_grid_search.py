@@ -33,6 +33,7 @@ class RefiningGridSearch(Learner):
     """
 
     name: ClassVar[str] = "refining-grid-search"
+    tags: ClassVar[frozenset[str]] = frozenset({"coordinate"})
     points: int = Field(
         2, ge=2, multiple_of=2, description="values tried for each weight, half of them above its present one"
     )

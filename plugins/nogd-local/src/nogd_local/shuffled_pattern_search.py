@@ -38,6 +38,7 @@ class ShuffledPatternSearch(Learner):
     """
 
     name: ClassVar[str] = "shuffled-pattern-search"
+    tags: ClassVar[frozenset[str]] = frozenset({"coordinate", "direct-search"})
     sigma: float = Field(0.25, gt=0, allow_inf_nan=False, description="first step size, in theta's units")
     shrink: float = Field(0.5, gt=0, lt=1, description="factor of the step size once all trials have failed")
     tolerance: float = Field(1e-6, ge=0, description="the search ends when the step size falls below it")

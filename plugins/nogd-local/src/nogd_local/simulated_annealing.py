@@ -47,6 +47,7 @@ class SimulatedAnnealing(Learner):
     """
 
     name: ClassVar[str] = "simulated-annealing"
+    tags: ClassVar[frozenset[str]] = frozenset({"annealing", "coordinate"})
     sigma: float = Field(0.5, gt=0, allow_inf_nan=False, description="first step size, in theta's units")
     heat: float = Field(
         0.3, ge=0, allow_inf_nan=False, description="first temperature, in mean differences of the loss"

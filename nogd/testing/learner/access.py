@@ -1,0 +1,48 @@
+"""What a learner says of how closely it looks, and what lists say for it."""
+
+from __future__ import annotations
+
+from nogd.plugins.access import ACCESS
+from nogd.plugins.manager import plugins
+from nogd.plugins.registry import Lazy
+from nogd.testing.check import NotApplicable, broken, check
+from nogd.testing.toys import first_fit
+from nogd.testing.trial import Trial
+from nogd.training.learner import Learner
+from nogd.training.names import build
+
+
+@check(
+    "Name in `needs` what it cannot do without, and in `uses` what else it takes where it is offered, such as"
+    ' `uses: ClassVar[frozenset[str]] = frozenset({"closed-form"})`.'
+)
+def access_is_declared(learner: Learner) -> str:
+    """Tables show how closely a learner looks, which decides what a fair rival is; nobody has to run it to know."""
+    trial = Trial(learner, first_fit(learner))
+    trial.run()
+    used = trial.objective.access
+    if ACCESS.index(used) > ACCESS.index(learner.access):
+        broken(f"it used {used}, and says that it uses no more than {learner.access}.")
+    return used
+
+
+@check(
+    "Write the same `tags` and `access` into its Lazy as the class has: `nogd list learners` shows the former."
+)
+def lists_say_what_the_class_says(learner: Learner) -> None:
+    """Learners are chosen by their tags, and listed, without being imported."""
+    kind = type(learner)
+    lazy = [
+        each.target for each in plugins().learners if each.name == kind.name and isinstance(each.target, Lazy)
+    ]
+    mine = [each for each in lazy if each.load() is kind]
+    if not mine:
+        raise NotApplicable("no installed plugin offers it by a Lazy")
+    for each in mine:
+        if each.tags != kind.tags:
+            broken(f"its Lazy has the tags {sorted(each.tags)}, the class {sorted(kind.tags)}.")
+        if each.access and each.access != build(kind).access:
+            broken(f"its Lazy says that its access is {each.access}, the class {build(kind).access}.")
+
+
+CHECKS = (access_is_declared, lists_say_what_the_class_says)
