@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import torch
 from pydantic import Field
 from torch import Generator, Tensor
 
 from nogd.engine.objective import Objective
-from nogd.engine.state import State
 from nogd.learners.batches import BatchState, batch_size, next_rows, used_rows
 from nogd.learners.plateau import Plateau
 from nogd.training.learner import Learner
@@ -27,7 +26,7 @@ class AdamState(BatchState):
     plateau: Plateau
 
 
-class Adam(Learner):
+class Adam(Learner[AdamState]):
     """Gradient descent with bias-corrected running moments of the gradient (Kingma & Ba, arXiv:1412.6980).
 
     Equal to torch.optim.Adam step for step. The default rate was chosen on tuning tasks that are not among the default
@@ -53,8 +52,7 @@ class Adam(Learner):
             theta=theta, rng=rng, mean=mean, square=square, plateau=Plateau(theta=theta[:0], lr=self.lr)
         )
 
-    def step(self, objective: Objective, state: State) -> None:
-        state = cast(AdamState, state)
+    def step(self, objective: Objective, state: AdamState) -> None:
         size = batch_size(objective, self.rows)
         loss, gradient = objective.gradient(state.theta, next_rows(objective, state, size))
         self._update(state, gradient)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal, cast
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -26,7 +26,7 @@ class ExactLineState(State):
     loss_before_sweep: float = math.inf
 
 
-class ExactLine(Learner):
+class ExactLine(Learner[ExactLineState]):
     """Visit one parameter at a time and move it to the lowest loss over its box (coordinate descent).
 
     Under squared error with activations that are linear between kinks (ReLU and its like) the minimum is exact, found
@@ -53,8 +53,7 @@ class ExactLine(Learner):
     def init(self, objective: Objective, theta: Tensor, rng: Generator) -> ExactLineState:
         return ExactLineState(theta=theta, rng=rng, order=self._next_order(objective, rng))
 
-    def step(self, objective: Objective, state: State) -> None:
-        state = cast(ExactLineState, state)
+    def step(self, objective: Objective, state: ExactLineState) -> None:
         walk = objective.walk(state.theta)
         if state.place == 0 and state.iteration == 0:
             state.loss = state.loss_before_sweep = walk.loss

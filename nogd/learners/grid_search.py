@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -35,7 +35,7 @@ class GridState(State):
     best: float = math.inf
 
 
-class GridSearch(Learner):
+class GridSearch(Learner[GridState]):
     """Visit one parameter at a time, try a grid of values over its box, and keep the value with the lowest loss.
 
     The first value wins ties, and values without a finite loss are skipped. The present value is not tried, so a sweep
@@ -60,8 +60,7 @@ class GridSearch(Learner):
     def init(self, objective: Objective, theta: Tensor, rng: Generator) -> GridState:
         return GridState(theta=theta, loss=math.inf, loss_before_sweep=math.inf)
 
-    def step(self, objective: Objective, state: State) -> None:
-        state = cast(GridState, state)
+    def step(self, objective: Objective, state: GridState) -> None:
         walk = objective.walk(state.theta)
         if state.index == 0 and state.iteration == 0:
             state.loss = state.loss_before_sweep = walk.loss

@@ -9,12 +9,11 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from nogd.engine.objective import Objective
-from nogd.engine.state import State
-from nogd.training.learner import Learner, Sequence, refusal
+from nogd.training.learner import Learner, Sequence, SequenceState, refusal
 from nogd.training.names import InnerLearner, build
 
 
-class Hybrid(Learner):
+class Hybrid(Learner[SequenceState]):
     """One learner, then a second from where the first ended; grid search and Adam unless told otherwise.
 
     The same as the sequence "grid-search+adam", with half the budget for each; others in parentheses, as in
@@ -43,8 +42,8 @@ class Hybrid(Learner):
     def supports(self, objective: Objective) -> str | None:
         return refusal(self.sequence, objective)
 
-    def init(self, objective: Objective, theta: Tensor, rng: Generator) -> State:
+    def init(self, objective: Objective, theta: Tensor, rng: Generator) -> SequenceState:
         return self.sequence.init(objective, theta, rng)
 
-    def step(self, objective: Objective, state: State) -> None:
+    def step(self, objective: Objective, state: SequenceState) -> None:
         self.sequence.step(objective, state)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from pydantic import Field
 from torch import Generator, Tensor
@@ -23,7 +23,7 @@ class RandomState(State):
     loss: float = math.inf
 
 
-class RandomSearch(Learner):
+class RandomSearch(Learner[RandomState]):
     """Draw vectors uniformly from the box and keep the best of all (Brooks 1958, doi 10.1287/opre.6.2.244).
 
     The starting point is scored first, so the result is never worse than the start. A step, which is an iteration,
@@ -39,8 +39,7 @@ class RandomSearch(Learner):
         state.loss = float(objective.losses(Population(theta[None]))[0])
         return state
 
-    def step(self, objective: Objective, state: State) -> None:
-        state = cast(RandomState, state)
+    def step(self, objective: Objective, state: RandomState) -> None:
         thetas = objective.space.sample(min(self.population, objective.room()), state.rng)
         losses = objective.losses(Population(thetas))
         best = int(losses.argmin())

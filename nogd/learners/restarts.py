@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -51,7 +51,7 @@ class RestartsState(State):
     before: int = 0
 
 
-class Restarts(Learner):
+class Restarts(Learner[RestartsState]):
     """Let a learner begin again whenever it is finished, from a point drawn from the box; the best of all runs counts.
 
     The learner within stands in parentheses: "restarts(cma-es,sigma=0.3),scheme=bipop". If it has a hyper-parameter
@@ -87,8 +87,7 @@ class Restarts(Learner):
             self._end(objective, state)
         return state
 
-    def step(self, objective: Objective, state: State) -> None:
-        state = cast(RestartsState, state)
+    def step(self, objective: Objective, state: RestartsState) -> None:
         learner = self.running(state)
         if has_ended(learner, state.inner):
             self._restart(objective, state)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from pydantic import Field
 from torch import Generator, Tensor
 
 from nogd.engine.objective import Objective
-from nogd.engine.state import State
 from nogd.learners.batches import BatchState, batch_size, next_rows, used_rows
 from nogd.training.learner import Learner
 
@@ -21,7 +20,7 @@ class SgdState(BatchState):
     velocity: Tensor | None = None
 
 
-class Sgd(Learner):
+class Sgd(Learner[SgdState]):
     """Gradient descent with a constant rate, and heavy-ball momentum if wanted (Polyak 1964), as torch.optim.SGD.
 
     A step is one update and costs one gradient; an iteration is one epoch.
@@ -38,8 +37,7 @@ class Sgd(Learner):
     def init(self, objective: Objective, theta: Tensor, rng: Generator) -> SgdState:
         return SgdState(theta=theta, rng=rng)
 
-    def step(self, objective: Objective, state: State) -> None:
-        state = cast(SgdState, state)
+    def step(self, objective: Objective, state: SgdState) -> None:
         size = batch_size(objective, self.rows)
         _, gradient = objective.gradient(state.theta, next_rows(objective, state, size))
         if self.momentum:

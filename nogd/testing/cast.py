@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -24,7 +24,7 @@ class StepperState(State):
     loss: float = float("inf")
 
 
-class Stepper(Learner):
+class Stepper(Learner[StepperState]):
     """Try a random step and keep it if it helps (after Matyas 1965)."""
 
     name: ClassVar[str] = "kit-stepper"
@@ -33,8 +33,7 @@ class Stepper(Learner):
     def init(self, objective: Objective, theta: Tensor, rng: Generator) -> StepperState:
         return StepperState(theta=theta, rng=rng)
 
-    def step(self, objective: Objective, state: State) -> None:
-        state = cast(StepperState, state)
+    def step(self, objective: Objective, state: StepperState) -> None:
         noise = torch.empty_like(state.theta).normal_(generator=state.rng)
         candidates = torch.stack([state.theta, state.theta + self.sigma * noise])
         losses = objective.losses(Population(candidates))
@@ -61,7 +60,7 @@ class Fails(Stepper):
 
     name: ClassVar[str] = "kit-fails"
 
-    def step(self, objective: Objective, state: State) -> None:
+    def step(self, objective: Objective, state: StepperState) -> None:
         if state.iteration == 3:
             raise ValueError("this learner fails to show what becomes of it")
         super().step(objective, state)
@@ -72,7 +71,7 @@ class Diverges(Stepper):
 
     name: ClassVar[str] = "kit-diverges"
 
-    def step(self, objective: Objective, state: State) -> None:
+    def step(self, objective: Objective, state: StepperState) -> None:
         super().step(objective, state)
         if state.iteration >= 3:
             state.theta = torch.full_like(state.theta, torch.nan)

@@ -8,12 +8,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Generic
 
 import numpy as np
 import torch
 from pydantic import SerializeAsAny, model_validator
 from torch import Generator, Tensor
+from typing_extensions import TypeVar
 
 from nogd.engine.accounts.meter import Limit
 from nogd.engine.candidates.sets import Candidates, Population
@@ -33,9 +34,14 @@ RESERVED = frozenset(
 )  # fmt: skip
 
 
-class Learner(Named, ABC):
+# The state of a learner; any, where nothing is said of it.
+S = TypeVar("S", bound=State, default=Any)
+
+
+class Learner(Named, ABC, Generic[S]):
     """Base of all learners: the fields are its hyper-parameters, validated and never changed.
 
+    `Learner[MyState]` tells type checkers what its state is, so that `step` needs no cast; `Learner` alone takes any.
     name: what it is called everywhere. needs: what it cannot do without, of "outputs", "curvature" (of the loss, with
     respect to outputs), "directional", "layers" (of a chain) and "gradient"; nothing by default. batches: whether it
     heeds the objective's `batch_size`; such a learner compares losses of one set of rows only, and keeps no best across
@@ -48,6 +54,10 @@ class Learner(Named, ABC):
     tags: ClassVar[frozenset[str]] = frozenset()
     batches: ClassVar[bool] = False
 
+    def __class_getitem__(cls, state: Any) -> Any:
+        """The class itself: pydantic would make another for each state, which cannot travel from a notebook."""
+        return cls
+
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
@@ -59,11 +69,11 @@ class Learner(Named, ABC):
             )
 
     @abstractmethod
-    def init(self, objective: Objective, theta: Tensor, rng: Generator) -> State:
+    def init(self, objective: Objective, theta: Tensor, rng: Generator) -> S:
         """The first state. theta `[D]` is the starting point, the learner's to keep; all randomness comes from rng."""
 
     @abstractmethod
-    def step(self, objective: Objective, state: State) -> None:
+    def step(self, objective: Objective, state: S) -> None:
         """Go on by the smallest unit after which the state is consistent.
 
         Ask the objective first and change `state.theta` after: whenever the objective is called, `state.theta` is a
@@ -111,7 +121,7 @@ _NEEDS = {
 }
 
 
-class AskTell(Learner):
+class AskTell(Learner[S]):
     """Base of black-box searchers: `ask` for candidates, `tell` their losses.
 
     `state.room` is how many candidates still fit the budget, so that a last generation can shrink. One that sets
@@ -127,14 +137,14 @@ class AskTell(Learner):
             )
 
     @abstractmethod
-    def ask(self, state: State) -> Candidates:
+    def ask(self, state: S) -> Candidates:
         """The candidates to score next; may change anything in the state but theta."""
 
     @abstractmethod
-    def tell(self, state: State, candidates: Candidates, losses: Tensor) -> None:
+    def tell(self, state: S, candidates: Candidates, losses: Tensor) -> None:
         """Learn from the losses `[P]` of the candidates; infinite where not finite."""
 
-    def rows(self, objective: Objective, state: State) -> Tensor | None:
+    def rows(self, objective: Objective, state: S) -> Tensor | None:
         """Numbers of the examples of this step, `[B]`, the same for all its candidates; None for all of them.
 
         By default `objective.batch_size` different ones, drawn from `state.rng`, if `batches` is set.
@@ -145,7 +155,7 @@ class AskTell(Learner):
         rng: Generator = state.rng  # type: ignore[attr-defined]  # whoever draws has one
         return torch.randperm(objective.N, generator=rng, device=rng.device)[:size].to(objective.device)
 
-    def step(self, objective: Objective, state: State) -> None:
+    def step(self, objective: Objective, state: S) -> None:
         rows = self.rows(objective, state)
         state.room = objective.room(rows)
         candidates = self.ask(state)
@@ -169,7 +179,7 @@ class SequenceState(State):
     ceiling: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
 
 
-class Sequence(Learner):
+class Sequence(Learner[SequenceState]):
     """One learner after the other, each starting from where the one before ended; written "a+b".
 
     Phase k may spend `left * w_k / (w_k + ... + w_n)` of every limit, with `left` taken when the phase starts: what a
@@ -212,8 +222,7 @@ class Sequence(Learner):
         # A phase begins at the start of a step, so that it can be refused by the budget and the state stays valid.
         return SequenceState(theta=theta, rng=rng, inner=State(theta=theta, finished="not begun"))
 
-    def step(self, objective: Objective, state: State) -> None:
-        state = cast(SequenceState, state)
+    def step(self, objective: Objective, state: SequenceState) -> None:
         if state.inner.finished is not None:
             self._next_phase(objective, state)
             return
@@ -282,7 +291,7 @@ class LoopState(State):
     checks: list[int] = field(default_factory=list)
 
 
-class Loop(Learner):
+class Loop(Learner[LoopState]):
     """Base of learners whose library owns the loop (scipy and its like): write `drive`.
 
     A step reruns the library on the logged answers and goes on for 64, 128, 256, ... new evaluations, so that it can
@@ -305,8 +314,7 @@ class Loop(Learner):
         seed = int(torch.randint(2**31, (), generator=rng, device=rng.device))
         return LoopState(theta=theta, start=theta.clone(), seed=seed)
 
-    def step(self, objective: Objective, state: State) -> None:
-        state = cast(LoopState, state)
+    def step(self, objective: Objective, state: LoopState) -> None:
         conversation = _Conversation(self, objective, state)
         start = state.start.detach().cpu().numpy().astype(np.float64)
         with suppress(_Pause):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -21,7 +21,7 @@ class GuessState(State):
     loss: float = math.inf
 
 
-class GuessAndCheck(Learner):
+class GuessAndCheck(Learner[GuessState]):
     """Draw networks at random and stop at the first whose training loss is no higher than `threshold`.
 
     What it accepts is an unbiased sample of the networks that fit, which no search can say of its results; until then
@@ -52,8 +52,7 @@ class GuessAndCheck(Learner):
         self._check(state, theta[None].clone(), objective.losses(Population(theta[None])))
         return state
 
-    def step(self, objective: Objective, state: State) -> None:
-        state = cast(GuessState, state)
+    def step(self, objective: Objective, state: GuessState) -> None:
         guesses = self._draw(objective, min(self.population, objective.room()), state.rng)
         self._check(state, guesses, objective.losses(Population(guesses)))
         state.iteration += 1

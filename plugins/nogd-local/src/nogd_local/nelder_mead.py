@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -34,7 +34,7 @@ class SimplexState(State):
     replaced: int = 0
 
 
-class NelderMead(Learner):
+class NelderMead(Learner[SimplexState]):
     """Move the worst of D + 1 corners through the middle of the others, further if that is best, less if it is bad.
 
     `adaptive` takes Gao and Han's coefficients, which depend on D; without them the simplex collapses from about 10
@@ -78,8 +78,7 @@ class NelderMead(Learner):
             answers=theta.new_empty(0),
         )
 
-    def step(self, objective: Objective, state: State) -> None:
-        state = cast(SimplexState, state)
+    def step(self, objective: Objective, state: SimplexState) -> None:
         points = state.asked[len(state.answers) :]
         points = points[: objective.room()]
         losses = objective.losses(Population(points))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -25,7 +25,7 @@ class EvolutionState(State):
     sigma: float
 
 
-class OnePlusOne(Learner):
+class OnePlusOne(Learner[EvolutionState]):
     """One normally distributed child a step, which replaces its parent unless it is worse (the (1+1)-ES).
 
     The step size grows by exp(1/3) with a child that is no worse and shrinks by exp(-1/12) with one that is, so that
@@ -43,8 +43,7 @@ class OnePlusOne(Learner):
         loss = float(objective.losses(Population(theta[None]))[0])
         return EvolutionState(theta=theta, rng=rng, loss=loss, sigma=self.sigma)
 
-    def step(self, objective: Objective, state: State) -> None:
-        state = cast(EvolutionState, state)
+    def step(self, objective: Objective, state: EvolutionState) -> None:
         child = torch.empty_like(state.theta).normal_(generator=state.rng).mul_(state.sigma).add_(state.theta)
         loss = float(objective.losses(Population(child[None]))[0])
         if loss <= state.loss:  # an equal one counts: on a plateau the search walks on

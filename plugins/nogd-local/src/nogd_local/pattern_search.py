@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -29,7 +29,7 @@ class PatternState(State):
     leapt: bool = False
 
 
-class PatternSearch(Learner):
+class PatternSearch(Learner[PatternState]):
     """Try a step up and down in each weight, then leap on in the direction that paid off.
 
     A sweep tries every coordinate with both signs and keeps what lowers the loss. After a sweep that helped, the
@@ -58,8 +58,7 @@ class PatternSearch(Learner):
             sigma=self.sigma,
         )
 
-    def step(self, objective: Objective, state: State) -> None:
-        state = cast(PatternState, state)
+    def step(self, objective: Objective, state: PatternState) -> None:
         if state.coordinate == len(state.trial):
             self._start_sweep(objective, state)
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -40,7 +40,7 @@ class PowellState(State):
     gainer: int = 0
 
 
-class Powell(Learner):
+class Powell(Learner[PowellState]):
     """Search along each of D directions in turn; replace one of them by where the whole sweep led, if that promises.
 
     The directions are the coordinates at first, so that the first lines are walks along one weight. A line search is
@@ -86,8 +86,7 @@ class Powell(Learner):
             start_loss=walk.loss,
         )
 
-    def step(self, objective: Objective, state: State) -> None:
-        state = cast(PowellState, state)
+    def step(self, objective: Objective, state: PowellState) -> None:
         if state.place == objective.D:
             self._end_sweep(objective, state)
             return

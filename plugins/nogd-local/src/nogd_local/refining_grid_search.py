@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -22,7 +22,7 @@ class RefiningState(State):
     index: int = 0
 
 
-class RefiningGridSearch(Learner):
+class RefiningGridSearch(Learner[RefiningState]):
     """Visit one weight at a time and try a grid around its present value, over a range of its own.
 
     The best value is taken if it lowers the loss. Where it lies at an end of the grid the range grows, else it shrinks:
@@ -50,8 +50,7 @@ class RefiningGridSearch(Learner):
         ranges = [self.sigma] * len(theta)
         return RefiningState(theta=theta, ranges=ranges, loss=objective.walk(theta).loss)
 
-    def step(self, objective: Objective, state: State) -> None:
-        state = cast(RefiningState, state)
+    def step(self, objective: Objective, state: RefiningState) -> None:
         walk, index = objective.walk(state.theta), state.index
         offsets = _offsets(self.points, objective.dtype, objective.device)
         values = state.theta[index] + state.ranges[index] * offsets

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -27,7 +27,7 @@ class ShuffledState(State):
     place: int = 0
 
 
-class ShuffledPatternSearch(Learner):
+class ShuffledPatternSearch(Learner[ShuffledState]):
     """Try steps up and down in single weights in random order, and take the first that lowers the loss.
 
     After each success all 2 D trials are shuffled anew; only when all of them have failed in one place the step is
@@ -47,8 +47,7 @@ class ShuffledPatternSearch(Learner):
         loss = objective.walk(theta).loss
         return ShuffledState(theta=theta, rng=rng, loss=loss, sigma=self.sigma, trials=_shuffle(theta, rng))
 
-    def step(self, objective: Objective, state: State) -> None:
-        state = cast(ShuffledState, state)
+    def step(self, objective: Objective, state: ShuffledState) -> None:
         walk = objective.walk(state.theta)
         sign, index = divmod(int(state.trials[state.place]), objective.D)
         value = state.theta[index] + (state.sigma if sign == 0 else -state.sigma)

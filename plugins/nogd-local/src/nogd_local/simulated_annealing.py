@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -36,7 +36,7 @@ class AnnealingState(State):
     moves: int = 0
 
 
-class SimulatedAnnealing(Learner):
+class SimulatedAnnealing(Learner[AnnealingState]):
     """Change one weight at random; take it if the loss is no higher, else with probability exp(-difference / T).
 
     T starts at `heat` times the mean difference that the first proposals made, is multiplied by `cooling` after each
@@ -61,8 +61,7 @@ class SimulatedAnnealing(Learner):
             theta=theta, rng=rng, here=walk.theta, loss=walk.loss, best=walk.loss, sigma=self.sigma
         )
 
-    def step(self, objective: Objective, state: State) -> None:
-        state = cast(AnnealingState, state)
+    def step(self, objective: Objective, state: AnnealingState) -> None:
         walk = objective.walk(state.here)
         index, shift, chance = _draw(objective, state)
         value = state.here[index] + shift
