@@ -17,6 +17,7 @@ from torch.utils.data import TensorDataset
 
 from nogd.engine.accounts.meter import Budget, Meter
 from nogd.engine.black_box import BlackBox
+from nogd.engine.black_box_of_outputs import BlackBoxOfOutputs
 from nogd.engine.device import find_device
 from nogd.engine.inputs.loading import StreamedBatches, is_stream
 from nogd.engine.inputs.tensors import as_targets, as_tensors
@@ -26,7 +27,6 @@ from nogd.engine.modules.copies import check_independent, private_copy
 from nogd.engine.modules.mode import Mode, checked_mode, switched_off
 from nogd.engine.network import Engine, Network
 from nogd.engine.objective import Objective
-from nogd.engine.output_box import OutputBox
 from nogd.engine.space import DEFAULT_BOX, Bounds, ParameterSpace
 from nogd.engine.stream import Stream
 from nogd.engine.workable import checked_module
@@ -151,15 +151,15 @@ def minimize(
     box = (
         BlackBox(module, space, score)
         if targets is None
-        else _output_box(module, space, score, targets, loss)
+        else _black_box_of_outputs(module, space, score, targets, loss)
     )
     return _run(build(learner, hyper), Objective(box), module, budget, seed, target)
 
 
-def _output_box(
+def _black_box_of_outputs(
     module: nn.Module, space: ParameterSpace, call: Callable[[nn.Module], Any], targets: Any, loss: AnyLoss
-) -> OutputBox:
-    return OutputBox(module, space, call, as_targets(targets, space), find_loss(loss))
+) -> BlackBoxOfOutputs:
+    return BlackBoxOfOutputs(module, space, call, as_targets(targets, space), find_loss(loss))
 
 
 def objective(

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import plain
@@ -27,6 +28,7 @@ from nogd.plugins.registry import Lazy
 from nogd.report.figure import Comparison
 from nogd.report.forms.board_text import text_leaderboard
 from nogd.report.forms.board_view import cells, columns_of
+from nogd.report.results import load_results
 from nogd.training.names import build
 
 ROWS = 9
@@ -215,10 +217,8 @@ def test_of_an_old_run_it_is_known_where_it_took_gradients(tmp_path):
 
 def test_where_nothing_is_known_there_is_no_column(tmp_path):
     shutil.copy(HERE / "data" / "store-0.1.0" / FILE, tmp_path)
-    from nogd.bench.results import load_results
-
     old = load_results(tmp_path)
     known = old.runs["access"].notna()
     assert known.any()
-    text = text_leaderboard(type(old)(**{**vars(old), "runs": old.runs.assign(access=None)}))
+    text = text_leaderboard(replace(old, runs=old.runs.assign(access=None)))
     assert "access" not in text.splitlines()[0]

@@ -23,9 +23,9 @@ from nogd.engine.candidates.scoring import Described, described, score
 from nogd.engine.candidates.sets import Candidates, Population
 from nogd.engine.checks import check_directions, check_in_place, check_theta, count_rows
 from nogd.engine.inputs.shown import Shown
-from nogd.engine.insight import Insight, Scorer, insights
 from nogd.engine.losses import ranked
 from nogd.engine.network import Network
+from nogd.engine.outputs_and_layers import OutputsAndLayers, Scorer, seen_features
 from nogd.engine.space import ParameterSpace
 from nogd.engine.state import State
 from nogd.engine.stream import Stream
@@ -36,7 +36,7 @@ from nogd.engine.walks.walking import Walk
 from nogd.errors import InvalidSetting, LearnerError, NogdWarning, NotDifferentiable
 
 
-class Objective(Insight):
+class Objective(OutputsAndLayers):
     """What is minimised. Every call is charged before anything is computed; see PROTOCOL for what counts what.
 
     `space`: names and box of the searched parameters. `meter`: what was spent. `batch_size`: rows of a query for
@@ -442,7 +442,7 @@ def _lowest(losses: Tensor, rows: Tensor | None) -> float:
 
 
 def _features(scorer: Scorer, differentiable: bool) -> frozenset[str]:
-    features = insights(scorer)
+    features = seen_features(scorer)
     if not isinstance(scorer, BlackBox) and differentiable and scorer.loss.differentiable:
         features |= {"gradient", "directional"}
     return frozenset(features)

@@ -11,6 +11,7 @@ from torch import Tensor
 from nogd.engine.accounts.ledger import Ledger
 from nogd.engine.accounts.till import Till
 from nogd.engine.black_box import BlackBox
+from nogd.engine.black_box_of_outputs import BlackBoxOfOutputs
 from nogd.engine.candidates.scoring import described
 from nogd.engine.candidates.sets import Candidates, Population
 from nogd.engine.checks import check_outputs, check_theta, count_rows
@@ -19,7 +20,6 @@ from nogd.engine.curvature import Curvature, curvature_at
 from nogd.engine.layers.listing import Activation, NamedLayer
 from nogd.engine.losses import ranked
 from nogd.engine.network import Network
-from nogd.engine.output_box import OutputBox
 from nogd.engine.space import ParameterSpace
 from nogd.engine.stream import Stream
 from nogd.errors import InvalidSetting
@@ -27,7 +27,7 @@ from nogd.errors import InvalidSetting
 Scorer = Network | Stream | BlackBox
 
 
-class Insight:
+class OutputsAndLayers:
     """The part of an objective that looks at outputs and layers; paid and noted as scoring is."""
 
     space: ParameterSpace
@@ -112,9 +112,11 @@ class Insight:
         self._till.note(losses, Population(theta[None]), lowest)
         return found
 
-    def _answering(self) -> Network | Stream | OutputBox:
+    def _answering(self) -> Network | Stream | BlackBoxOfOutputs:
         scorer = self._scorer
-        if isinstance(scorer, OutputBox) or (not isinstance(scorer, BlackBox) and scorer.gives is not None):
+        if isinstance(scorer, BlackBoxOfOutputs) or (
+            not isinstance(scorer, BlackBox) and scorer.gives is not None
+        ):
             return scorer
         if isinstance(scorer, BlackBox):
             raise InvalidSetting(
@@ -130,9 +132,9 @@ class Insight:
         raise InvalidSetting(f"the layers cannot be listed here ({self._scorer.engine}: {self._scorer.why}).")
 
 
-def insights(scorer: Scorer) -> set[str]:
+def seen_features(scorer: Scorer) -> set[str]:
     """Which of "outputs", "curvature" and "layers" there are."""
-    if isinstance(scorer, OutputBox):
+    if isinstance(scorer, BlackBoxOfOutputs):
         return {"outputs", *_curved(scorer)}
     if isinstance(scorer, BlackBox) or scorer.gives is None:
         return set()
@@ -140,5 +142,5 @@ def insights(scorer: Scorer) -> set[str]:
     return {"outputs", *_curved(scorer), *listed}
 
 
-def _curved(scorer: Network | Stream | OutputBox) -> set[str]:
+def _curved(scorer: Network | Stream | BlackBoxOfOutputs) -> set[str]:
     return {"curvature"} if scorer.loss.differentiable else set()

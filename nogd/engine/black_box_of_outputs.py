@@ -17,7 +17,7 @@ Call = Callable[[nn.Module], Any]
 
 
 @final
-class OutputBox(BlackBox):
+class BlackBoxOfOutputs(BlackBox):
     """A callable that gives the outputs `[N, ...]` of all N examples for the user's own module, and their loss.
 
     Each call counts one forward. targets: as they were given, `[N, ...]`; compared once the first outputs are there, as
