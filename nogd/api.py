@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
+import os
 import warnings
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
 from nogd.engine.accounts.meter import Budget, Meter
@@ -31,10 +31,15 @@ from nogd.engine.space import DEFAULT_BOX, Bounds, ParameterSpace
 from nogd.engine.stream import Stream
 from nogd.engine.workable import checked_module
 from nogd.errors import InvalidSetting, NogdWarning
+from nogd.training.attended import Wishes, attended
+from nogd.training.calls import call_of
+from nogd.training.checkpoints import Checkpoint
+from nogd.training.companions import Callback
+from nogd.training.held_out import Batch, HeldOutMeasure, held_out
 from nogd.training.learner import Learner, refusal
-from nogd.training.loop import Ending, train
+from nogd.training.loop import Ending
 from nogd.training.names import build, first_complaint
-from nogd.training.recorder import Point, Recorder
+from nogd.training.recorder import Point
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,8 +58,9 @@ class Run:
     """What one run left behind.
 
     theta: the solution, `[D]`. loss: its training loss. best_loss: the lowest training loss scored anywhere in the
-    run. status: "ok" (the learner was finished), "target", "budget" or "diverged", with the reason. meter: what it
-    cost. points: the curve as rows; `curve` is the same as a DataFrame.
+    run. status: "ok" (the learner was finished), "target", "budget", "stopped" (by the callback) or "diverged", with
+    the reason. meter: what it cost. points: the curve as rows; `curve` is the same as a DataFrame. validation_loss: the
+    solution's on the validation data, NaN if there are none.
     """
 
     learner: Learner
@@ -65,6 +71,7 @@ class Run:
     reason: str
     meter: Meter
     points: list[Point]
+    validation_loss: float = math.nan
 
     @property
     def curve(self) -> pd.DataFrame:
@@ -94,6 +101,10 @@ def fit(
     dtype: torch.dtype | None = None,
     batch_size: int | None = None,
     mode: Mode = "eval",
+    validation: Any = None,
+    callback: Callback | None = None,
+    progress: bool | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
     **hyper: Any,
 ) -> Run:
     """Train a module on data from its present parameters, and leave the solution in it.
@@ -111,6 +122,17 @@ def fit(
     with masks that all candidates of a call share and the statistics of the batch, while whatever is reported, and what
     the target ends a run by, is still measured in eval mode. The module's own mode stays as it is. Only parameters with
     `requires_grad` are searched. Raises UserError for whatever makes no sense.
+
+    validation: a pair (inputs, targets) that is not trained on, or a source of batches like inputs alone. Each row of
+    the curve then has a `validation_loss`; measuring it counts nothing and takes none of the run's seconds. callback:
+    called with each row of the curve, a dict, as it is recorded. It ends the run before the next step (status
+    "stopped") by returning True or raising StopIteration; any other error is raised here, with what was found so far in
+    the module. progress: whether to show on stderr how far the run is; left out, on a terminal and once it takes more
+    than two seconds. checkpoint: a file, written every five seconds and at the end. The same call again, after Ctrl-C
+    or a kill, goes on from there and ends to the bit as a run that was never stopped; a run that has ended is given
+    back at once. In both cases the callback is told the rows up to there first. The file of another call (other
+    learner, data, budget, first parameters, ...) is refused; of functions, such as a loss of your own, only the name is
+    compared.
     """
     trained = objective(
         module,
@@ -123,7 +145,9 @@ def fit(
         batch_size=batch_size,
         mode=mode,
     )
-    return _run(build(learner, hyper), trained, module, budget, seed, target)
+    batches = None if validation is None else held_out(validation, trained)
+    plan = _Plan(build(learner, hyper), as_budget(budget), seed, target, callback, progress, checkpoint)
+    return _run(plan, trained, module, batches)
 
 
 def minimize(
@@ -137,6 +161,9 @@ def minimize(
     bounds: Bounds = DEFAULT_BOX,
     seed: int = 0,
     target: float | None = None,
+    callback: Callback | None = None,
+    progress: bool | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
     **hyper: Any,
 ) -> Run:
     """Train a module by any callable `score(module) -> float`, lower being better; see `fit` for the rest.
@@ -153,7 +180,8 @@ def minimize(
         if targets is None
         else _black_box_of_outputs(module, space, score, targets, loss)
     )
-    return _run(build(learner, hyper), Objective(box), module, budget, seed, target)
+    plan = _Plan(build(learner, hyper), as_budget(budget), seed, target, callback, progress, checkpoint)
+    return _run(plan, Objective(box), module)
 
 
 def _black_box_of_outputs(
@@ -251,36 +279,47 @@ def as_budget(budget: AnyBudget | None) -> Budget:
         raise InvalidSetting(f"budget: {first_complaint(error)}") from None
 
 
-def _run(
-    learner: Learner,
-    trained: Objective,
-    module: nn.Module,
-    budget: AnyBudget | None,
-    seed: int,
-    target: float | None,
-) -> Run:
+@dataclass(frozen=True)
+class _Plan:
+    """What the doors are asked for, beside the problem."""
+
+    learner: Learner
+    budget: Budget
+    seed: int
+    target: float | None
+    callback: Callback | None
+    progress: bool | None
+    checkpoint: str | os.PathLike[str] | None
+
+
+def _run(plan: _Plan, trained: Objective, module: nn.Module, held: Iterable[Batch] | None = None) -> Run:
+    learner, seed, target = plan.learner, plan.seed, plan.target
     if (reason := refusal(learner, trained)) is not None:
         raise InvalidSetting(f"{learner} is not applicable: {reason}.")
     if target is not None and not _is_number(target):
         raise InvalidSetting(f"target must be a number, not {target!r:.60}.")
     if not _is_whole(seed) or not -(2**63) <= seed < 2**63:
         raise InvalidSetting(f"seed must be a whole number of at most 63 bits, not {seed!r:.60}.")
-    limit = as_budget(budget).limit()
+    if plan.callback is not None and not callable(plan.callback):
+        raise InvalidSetting(
+            f"callback is called with each row of the curve, which {plan.callback!r:.60} cannot be."
+        )
     _tell_whole_only(learner, trained)
-    rng = Generator(trained.device).manual_seed(int(seed))
-    start = trained.space.read(module)
-    recorder = Recorder(trained.measure, by_iteration=True)
-    try:
-        outcome = train(learner, trained, start, rng, limit=limit, recorder=recorder, target=target)
-    except BaseException:
-        # Ctrl-C, or an error of the learner or the score: what was found so far is not lost.
-        with suppress(Exception):  # the module may be at fault
-            trained.write(trained.recommendation, module)
-        raise
-    trained.write(outcome.theta, module)
-    best = min(trained.trace.best, outcome.loss)
-    meter, points = trained.meter, recorder.points
-    return Run(learner, outcome.theta, outcome.loss, best, outcome.status, outcome.reason, meter, points)
+    file = None
+    if plan.checkpoint is not None:
+        call = call_of(learner, trained, plan.budget, module, held, seed=seed, target=target)
+        file = Checkpoint(plan.checkpoint, call)
+    ended = attended(
+        learner,
+        trained,
+        module,
+        trained.measure if held is None else HeldOutMeasure(trained, held),
+        Wishes(plan.callback, plan.progress, file),
+        limit=plan.budget.limit(),
+        seed=int(seed),
+        target=target,
+    )
+    return Run(learner=learner, meter=trained.meter, **vars(ended))
 
 
 def _tell_whole_only(learner: Learner, trained: Objective) -> None:

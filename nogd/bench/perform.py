@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import socket
-import time
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -39,6 +38,7 @@ from nogd.engine.state import State, from_bytes, to_bytes
 from nogd.errors import InvalidSetting, LearnerError, NogdWarning, in_words
 from nogd.problem.task import Problem, Task
 from nogd.seeds import derive
+from nogd.training.checkpoints import saving
 from nogd.training.learner import Learner, refusal
 from nogd.training.loop import Outcome, snapshot, train
 from nogd.training.recorder import Point, Recorder, budget_grid
@@ -186,25 +186,13 @@ def _objective(problem: Problem, cell: Cell) -> tuple[Objective, Network | None]
 
 
 def _checkpointing(job: Job, context: _RunContext, listener: Listener) -> Callable[[State], None]:
-    due = time.monotonic() + job.checkpoint_seconds
+    def save(state: State) -> None:
+        path = {"path": None if context.path is None else context.path.save()}
+        saved = to_bytes(snapshot(context.objective, context.recorder, state) | path)
+        _refuse_if_large(saved)
+        listener.checkpoint(saved)
 
-    def between_steps(state: State) -> None:
-        nonlocal due
-        if time.monotonic() < due:
-            return
-        due = math.inf
-        try:
-            path = {"path": None if context.path is None else context.path.save()}
-            saved = to_bytes(snapshot(context.objective, context.recorder, state) | path)
-            _refuse_if_large(saved)
-            listener.checkpoint(saved)
-            due = time.monotonic() + job.checkpoint_seconds
-        except (
-            InvalidSetting
-        ) as error:  # only a run that takes long gets here: how it ends must not depend on that
-            warnings.warn(f"no checkpoint of this run: {error}", NogdWarning, stacklevel=2)
-
-    return between_steps
+    return saving(save, job.checkpoint_seconds)
 
 
 def _refuse_if_large(saved: bytes) -> None:

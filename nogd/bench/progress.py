@@ -6,21 +6,11 @@ import sys
 import time
 from typing import final
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Column
+from rich.progress import MofNCompleteColumn
 
 from nogd.bench.events import Event, Finished, Held, Started, Warned
 from nogd.bench.record import FAILED
-
-_LINE_SECONDS = 10.0
+from nogd.training.progress import LINE_SECONDS, live_bar
 
 
 @final
@@ -72,16 +62,7 @@ class Bar:
         self._held = ""
 
     def begin(self, total: int, done: int) -> None:
-        columns = (
-            SpinnerColumn(),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn(
-                "{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")
-            ),
-        )
-        self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._bar = live_bar(MofNCompleteColumn())
         self._task = self._bar.add_task("", total=total, completed=done)
         self._bar.start()
 
@@ -120,7 +101,7 @@ class Lines:
     def begin(self, total: int, done: int) -> None:
         self._total, self._done, self._first = total, done, done
         self._started = self._due = time.monotonic()
-        self._due += _LINE_SECONDS
+        self._due += LINE_SECONDS
 
     def tell(self, event: Event) -> None:
         if (said := complaint(event, self._told)) is not None:
@@ -132,14 +113,14 @@ class Lines:
             self._done += 1
             self._failed += event.record.status in FAILED
         if time.monotonic() >= self._due:
-            self._due = time.monotonic() + _LINE_SECONDS
+            self._due = time.monotonic() + LINE_SECONDS
             self._line()
 
     def _say_what_holds(self, by: str) -> None:
         """At once; what is done is told again only once something has been."""
         if by:
             print(f"{by} ...", file=sys.stderr, flush=True)
-        self._due = time.monotonic() + _LINE_SECONDS
+        self._due = time.monotonic() + LINE_SECONDS
 
     def waiting(self, cells: int) -> None:
         if not self._waited:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 import torch
@@ -98,6 +99,11 @@ class Stream:
         return self._network.mode
 
     @property
+    def batches(self) -> Batches:
+        """The data."""
+        return self._batches
+
+    @property
     def examples(self) -> int:
         """Training examples N, of all batches."""
         return self._batches.examples
@@ -114,15 +120,25 @@ class Stream:
         """The training loss of theta `[D]` as its user will have it."""
         if self.mode == "eval":
             return float(self.losses(theta[None])[0])
-        with torch.no_grad(), self._lock, self._network.used(theta, self._inputs()):
+        with torch.no_grad(), self.used(theta):
             (loss,) = self._mean_of_batches(
                 lambda network: (network.loss(network.outputs(theta, network.inputs), network.targets),)
             )
         return float(loss)
 
+    def outputs(self, theta: Tensor, inputs: Tensor) -> Tensor:
+        """What the module itself gives with theta `[D]` as its parameters."""
+        return self._network.outputs(theta, inputs)
+
+    @contextmanager
+    def used(self, theta: Tensor) -> Iterator[None]:
+        """Within, `outputs` of theta `[D]` are what the module will give to its user."""
+        with self._lock, self._network.used(theta, self._inputs()):
+            yield
+
     def statistics(self, theta: Tensor) -> dict[str, Tensor]:
         """The statistics that belong to theta `[D]`, by the names of their buffers."""
-        with self._lock, self._network.used(theta, self._inputs()):
+        with self.used(theta):
             return self.conduct.statistics()
 
     def turn(self, seed: int, call: float) -> None:

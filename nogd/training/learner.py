@@ -28,8 +28,9 @@ from nogd.training.spelling import Named, NameOf
 # Words that the doors (nogd.fit, the command line, TOML) use themselves, and the methods of a learner.
 RESERVED = frozenset(
     {
-        "access", "ask", "batch_size", "bounds", "budget", "device", "drive", "dtype", "init", "label", "loss", "name",
-        "needs", "seed", "share", "spelled", "step", "supports", "tags", "target", "tell", "use", "uses",
+        "access", "ask", "batch_size", "bounds", "budget", "callback", "checkpoint", "device", "drive", "dtype", "init",
+        "label", "loss", "name", "needs", "progress", "seed", "share", "spelled", "step", "supports", "tags", "target",
+        "tell", "use", "uses", "validation",
     }
 )  # fmt: skip
 

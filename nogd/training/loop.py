@@ -17,8 +17,12 @@ from nogd.errors import InvalidSetting, LearnerError
 from nogd.training.learner import Learner
 from nogd.training.recorder import Recorder
 
-Ending = Literal["ok", "target", "budget", "diverged"]
+Ending = Literal["ok", "target", "budget", "diverged", "stopped"]
 _AT_TARGET = "the target is reached"
+
+
+class Stopped(BaseException):
+    """Whoever is called between steps ends the run."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ def train(
     """Train from theta `[D]` until the learner is finished, the limit is reached or a candidate meets the target.
 
     saved: what `snapshot` gave; the run then goes on from there and ends exactly as one that never stopped.
-    between_steps: called before each step, when a snapshot may be taken.
+    between_steps: called before each step, when a snapshot may be taken; it ends the run by raising Stopped.
     """
     till = objective.begin(theta.clone(), limit, recorder, target, rng.initial_seed())
     if saved is not None:
@@ -112,6 +116,8 @@ def _steps(
         return "target", _AT_TARGET
     except BudgetSpent:
         return "budget", "the budget is spent"
+    except Stopped:
+        return "stopped", "the callback ended it"
 
 
 def _check_data(learner: Learner, objective: Objective) -> None:
