@@ -13,10 +13,11 @@ from pandas import DataFrame
 from pypdf import PdfReader
 from report_data import make_results
 
-from nogd.errors import InvalidSetting
+from nogd.report.figure import Comparison
+from nogd.report.figures import scores
 from nogd.report.forms.markdown import code, markdown, plain_text
 from nogd.report.forms.pdf import pdf
-from nogd.report.forms.pdf_pages import bound, table_sheets
+from nogd.report.forms.pdf_pages import bound, picture_sheet, table_sheets
 from nogd.report.results import Results
 
 HOSTILE = ["<script>alert(1)</script>", "a|b`c", "@everybody", "x" * 200]
@@ -79,24 +80,30 @@ def test_a_wide_table_goes_on_with_its_names_and_stays_on_its_pages():
     assert sum(page.count("0.123, 0.1 to 0.2") for page in pages) == 30 * 12
     assert "What is to be said." in pages[-1]
     for sheet in sheets:
-        sheet.words.draw_without_rendering()
-        box = sheet.words.get_tightbbox()
-        assert 0 < box.y0 < box.y1 < sheet.words.get_figheight()
-        assert box.x1 < sheet.words.get_figwidth()
+        sheet.figure.draw_without_rendering()
+        box = sheet.figure.get_tightbbox()
+        assert 0 < box.y0 < box.y1 < sheet.figure.get_figheight()
+        assert box.x1 < sheet.figure.get_figwidth()
 
 
 def test_a_name_from_right_to_left_does_not_turn_its_row_round():
     [sheet] = table_sheets(
         "t", DataFrame({"learner": ["adam", "\u0645\u0631\u062d"], "score": ["0.5", "0.7"]})
     )
-    rows = sheet.words.texts[-1].get_text().splitlines()
+    rows = sheet.figure.texts[-1].get_text().splitlines()
     assert [row.startswith("\u200e") for row in rows] == [False, False, True]
 
 
-def test_without_its_package_a_pdf_is_refused_in_a_sentence(results, monkeypatch):
+def test_a_pdf_needs_no_further_package(results, monkeypatch):
     monkeypatch.setitem(sys.modules, "pypdf", None)
-    with pytest.raises(InvalidSetting, match=r"nogd\[pdf\]"):
-        pdf(results)
+    assert pdf(results).startswith(b"%PDF")
+
+
+def test_pictures_are_as_they_were_once_they_are_bound(results):
+    drawn = scores.draw(Comparison.of(results)).figure
+    before = len(drawn.texts)
+    first = bound([picture_sheet(drawn, "title", ["words"])], "all")
+    assert (len(drawn.texts), bound([picture_sheet(drawn, "title", ["words"])], "all")) == (before, first)
 
 
 @pytest.mark.parametrize(

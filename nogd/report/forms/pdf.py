@@ -15,7 +15,7 @@ from nogd.report.numbers.tables import ResultsLike
 
 
 def pdf(results: ResultsLike, plugins: HasFigures | None = None) -> bytes:
-    """The whole comparison; the same results give the same bytes. Raises InvalidSetting without the package pypdf."""
+    """The whole comparison; the same results give the same bytes."""
     comparison = Comparison.of(results)
     return bound(_sheets(comparison, plugins), verdict.headline(comparison))
 

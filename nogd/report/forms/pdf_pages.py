@@ -7,19 +7,17 @@ import textwrap
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure as MplFigure
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 from pandas import DataFrame
 
-from nogd.errors import InvalidSetting
 from nogd.report.drawing.canvas import house_style
 from nogd.report.drawing.style import INK, MUTED
 from nogd.report.names import clean, short_name
 from nogd.version import __version__
-
-if TYPE_CHECKING:
-    from pypdf import PageObject, PdfWriter
 
 WIDTH, HEIGHT, MARGIN = 8.27, 5.83, 0.5
 """Inches: A5 across; a page grows where its picture needs more."""
@@ -37,46 +35,24 @@ _LETTERS = 15.5
 
 @dataclass(frozen=True)
 class Sheet:
-    """A page. picture: laid over its words, with its lower left corner at `at`, in inches."""
+    """A page. box: what of it is shown, in inches, where that is more than the figure; words: lent to the figure."""
 
-    words: MplFigure
-    picture: MplFigure | None = None
-    at: tuple[float, float] = (0.0, 0.0)
-
-
-def _add(writer: PdfWriter, sheet: Sheet) -> None:
-    from pypdf import Transformation
-
-    page = writer.add_page(_page(sheet.words))
-    if sheet.picture is not None:
-        shift = Transformation().translate(sheet.at[0] * _POINTS, sheet.at[1] * _POINTS)
-        page.merge_transformed_page(_page(sheet.picture), shift)
+    figure: MplFigure
+    box: Bbox | None = None
+    words: Sequence[Text] = ()
 
 
 def bound(sheets: Iterable[Sheet], title: str) -> bytes:
-    """All pages as one PDF; equal pages give equal bytes. Raises InvalidSetting without the package pypdf."""
-    try:
-        from pypdf import PdfWriter
-    except ImportError:
-        raise InvalidSetting("a PDF needs another package: pip install 'nogd[pdf]', or take html.") from None
-    writer = PdfWriter()
-    with house_style():
-        for sheet in sheets:
-            _add(writer, sheet)
-    writer.add_metadata({"/Producer": f"nogd {__version__}", "/Title": title})
-    buffer = io.BytesIO()
-    writer.write(buffer)
-    return buffer.getvalue()
-
-
-def _page(canvas: MplFigure) -> PageObject:
-    """The canvas as a page of its own."""
-    from pypdf import PdfReader
-
+    """All pages as one PDF; equal pages give equal bytes."""
     buffer = io.BytesIO()
     # Without a date, equal results are equal bytes.
-    canvas.savefig(buffer, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
-    return PdfReader(buffer).pages[0]
+    metadata = {"Title": title, "Producer": f"nogd {__version__}", "Creator": None, "CreationDate": None}
+    with house_style(), PdfPages(buffer, metadata=metadata) as file:
+        for sheet in sheets:
+            file.savefig(sheet.figure, bbox_inches=sheet.box)
+            for each in sheet.words:
+                each.remove()
+    return buffer.getvalue()
 
 
 def front_sheet(headline: str, said: Sequence[str], block: Sequence[str] = ()) -> Sheet:
@@ -130,9 +106,13 @@ def _cell(value: object) -> str:
 def _write(canvas: MplFigure, text: str, top: float, *, size: float, family: str = "sans-serif") -> float:
     """Text from the left margin down; returns where it ends, in inches from below."""
     width, height = canvas.get_size_inches()
-    text = "\n".join(map(_from_the_left, text.split("\n")))
+    text = _turned(text)
     canvas.text(MARGIN / width, top / height, text, va="top", size=size, family=family, color=INK)
     return top - (text.count("\n") + 1) * size * 1.25 / _POINTS
+
+
+def _turned(text: str) -> str:
+    return "\n".join(map(_from_the_left, text.split("\n")))
 
 
 def _from_the_left(line: str) -> str:
@@ -149,10 +129,12 @@ def picture_sheet(drawn: MplFigure, title: str, words: Sequence[str]) -> Sheet:
     )
     tall = (text.count("\n") + 1) * 10 / _POINTS
     inside = max(height, tall) if beside else height + 0.2 + tall
-    sheet = MplFigure(figsize=(max(WIDTH, width + 2 * MARGIN), max(HEIGHT, inside + 2 * MARGIN + _TITLE)))
-    page_width, page_height = map(float, sheet.get_size_inches())
-    top = page_height - MARGIN - _TITLE
-    _write(sheet, title, page_height - MARGIN, size=12)
-    place = (MARGIN + width + 0.25, top) if beside else (MARGIN, top - height - 0.2)
-    sheet.text(place[0] / page_width, place[1] / page_height, text, va="top", size=8, color=MUTED)
-    return Sheet(sheet, drawn, (MARGIN, top - height))
+    left, top = -MARGIN, height + _TITLE + MARGIN  # of the page, from the picture's lower left corner
+    page_width, page_height = max(WIDTH, width + 2 * MARGIN), max(HEIGHT, inside + 2 * MARGIN + _TITLE)
+    x, y = (width + 0.25, height) if beside else (0.0, -0.2)
+    said = [
+        drawn.text(0, (height + _TITLE) / height, _turned(title), va="top", size=12, color=INK),
+        drawn.text(x / width, y / height, text, va="top", size=8, color=MUTED),
+    ]
+    box = Bbox([[left, top - page_height], [left + page_width, top]])
+    return Sheet(drawn, box, said)

@@ -76,7 +76,7 @@ def markdown(versus: Versus, names: tuple[str, str]) -> str:
 
 
 def pdf(versus: Versus, names: tuple[str, str]) -> bytes:
-    """The same as PDF; equal comparisons give equal bytes. Raises InvalidSetting without the package pypdf."""
+    """The same as PDF; equal comparisons give equal bytes."""
     return bound(_sheets(versus, names), versus.headline)
 
 
