@@ -216,6 +216,20 @@ class Untold(GoodTask):
     breaks: ClassVar[str] = "task-describes-itself"
 
 
+class Listed(GoodTask):
+    """Has a setting that no two equal tasks agree on."""
+
+    breaks: ClassVar[str] = "settings-are-read-back"
+    sizes: list[int] = [3]  # noqa: RUF012  # pydantic copies it
+
+
+class Renamed(GoodTask):
+    """Has a setting that text cannot hold."""
+
+    breaks: ClassVar[str] = "settings-are-read-back"
+    names: bytes = b"\xff"
+
+
 class Seeding(GoodTask):
     """Seeds torch's own generator."""
 
@@ -228,7 +242,8 @@ class Seeding(GoodTask):
 
 TASKS = (
     Drifting, Reseeding, Sharing, Overlapping, Leaking, Squeezing, Slicing, Backwards, Blind, Overwriting,
-    Fragile, Flat, Modest, Crooked, Unexplained, Untold, Seeding,
+    Fragile, Flat, Modest, Crooked, Unexplained, Untold, Listed,
+    Renamed, Seeding,
 )  # fmt: skip
 
 # -- figures

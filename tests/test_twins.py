@@ -85,7 +85,7 @@ def test_bare_names_are_nogds_and_the_twins_have_their_package_before_them(setti
         assert type(executor) is LocalExecutor
         assert [item.cell.label for item in planned[::2]] == experiment["learners"]
         assert [item.cell.task for item in planned[:2]] == ["iris", "twins/iris"]
-        assert planned[0].task is Iris
+        assert type(planned[0].task) is Iris
         assert len({item.cell.id for item in planned}) == 8
 
 

@@ -78,9 +78,10 @@ def assert_all_agree(folder: Path, ran: Result, forwards: int) -> None:
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two learners, one task and two figures are all that there is: everything would take minutes."""
     names = ("adam", "random-search", "iris")
-    monkeypatch.setattr(
-        "nogd.bench.plan.usable", lambda registry: [name for name in names if name in registry]
-    )
+    for module in ("plan", "task_names"):
+        monkeypatch.setattr(
+            f"nogd.bench.{module}.usable", lambda registry: [name for name in names if name in registry]
+        )
     figures = [entry for entry in plugins().figures if entry.name in ("scores", "task-table")]
     assert len(figures) == 2
     for module in ("page", "pdf", "files"):

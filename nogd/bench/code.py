@@ -18,7 +18,7 @@ from nogd.plugins.manager import plugins
 from nogd.plugins.parsing import parsed
 from nogd.plugins.registry import Registry, Source
 from nogd.plugins.sources import RESULTS_VERSION, check_sum, editable_folder, source_files, source_version
-from nogd.problem.task import Task
+from nogd.problem.task import SupervisedTask, Task
 from nogd.training.learner import Learner
 from nogd.training.names import inner_learners
 
@@ -48,7 +48,7 @@ class CodeReader:
         code = self._of([kind], [offered(kind, self._plugins.learners)])
         return code.union(*map(self.of_learner, inner_learners(learner)))
 
-    def of_task(self, task: type[Task]) -> Code:
+    def of_task(self, task: Task) -> Code:
         """Of a task with its data set, loss and metric, by whatever packages they come from."""
         own = self._plugins
         registries = {
@@ -56,11 +56,13 @@ class CodeReader:
             "loss": [own.losses],
             "metric": [own.metrics, own.losses],  # a loss may be named as a metric
         }
-        parts = {name: getattr(task, name, None) for name in registries}
+        parts = {name: getattr(type(task), name, None) for name in registries}
+        if isinstance(task, SupervisedTask):
+            parts["dataset"] = task.data()
         names = {name: part for name, part in parts.items() if isinstance(part, str)}
         sources = [_source_called(part, registries[name]) for name, part in names.items()]
-        things = [task, *(part for name, part in parts.items() if name not in names)]
-        return self._of(things, [offered(task, self._plugins.tasks), *sources])
+        things = [type(task), *(part for name, part in parts.items() if name not in names)]
+        return self._of(things, [offered(type(task), self._plugins.tasks), *sources])
 
     def provenance(self, kind: type, registry: Registry) -> tuple[str, str]:
         """What tables show of a class: package and version of its plugin, else its module and a check sum."""

@@ -14,6 +14,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, InstanceOf, ValidationError, model_validator
 
 from nogd.bench.events import Executor
+from nogd.bench.task_names import as_text
 from nogd.engine.accounts.meter import Budget
 from nogd.errors import InvalidSetting, did_you_mean
 from nogd.problem.task import Task
@@ -47,9 +48,19 @@ def comparison() -> dict[str, Any]:
     return settings
 
 
+def _task_as_text(entry: Mapping[str, Any]) -> str:
+    """Of { use = "parity", bits = 10 } the text "parity,bits=10"."""
+    settings = dict(entry)
+    use = settings.pop("use", None)
+    if not isinstance(use, str):
+        raise ValueError(f"the task {dict(entry)!r:.60} does not say what to use: use = 'parity'")
+    return as_text(use, settings)
+
+
 class Experiment(BaseModel):
     """What to compare. Without learners, all registered ones; without tasks, all default ones.
 
+    tasks: names, with settings where wanted ("parity,bits=10"), tags ("tag:classification"), tasks or classes.
     timeout: seconds after which a cell is killed. memory: GiB that a cell may use, by default its share of 80 % of
     what nogd may use. keep_thetas: whether to store where each run of few parameters went, for a picture. executor:
     what runs the cells, such as "ray,address=auto"; by default worker processes of this machine. reference, baselines:
@@ -59,7 +70,7 @@ class Experiment(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     learners: tuple[LearnerEntry, ...] = ()
-    tasks: tuple[str | type[Task], ...] = ()
+    tasks: tuple[str | InstanceOf[Task] | type[Task], ...] = ()
     repetitions: int = Field(5, ge=1)
     budget: Budget | None = None
     threads: int = Field(1, ge=1)
@@ -83,6 +94,10 @@ class Experiment(BaseModel):
                 raise ValueError(f"{key} is an empty list, which selects nothing; leave it out to take all")
             if key in given and not isinstance(given[key], list | tuple):
                 given[key] = (given[key],)
+        if "tasks" in given:
+            given["tasks"] = tuple(
+                _task_as_text(task) if isinstance(task, Mapping) else task for task in given["tasks"]
+            )
         if isinstance(given.get("budget"), int | float):
             given["budget"] = {"forwards": given["budget"]}
         if "learners" in given:

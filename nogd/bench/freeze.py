@@ -60,12 +60,12 @@ def freeze(
     return {name: _entry(name, versions[name], results, curves, traces) for name in tasks}
 
 
-def file_of(task: type[Task]) -> Path:
+def file_of(task: Task) -> Path:
     """The file beside a task's own that holds its frozen entry.
 
     Raises InvalidSetting for a class of no file, StoreError where nothing can be written there.
     """
-    path = reference_file(task)
+    path = reference_file(type(task))
     if path is None:
         raise InvalidSetting(
             f"the task {task.name!r} is defined in no file, so there is nothing to freeze beside it."

@@ -54,7 +54,7 @@ class Job:
 
     cell: Cell
     learner: Learner
-    task: type[Task]
+    task: Task
     timeout: float
     memory: float | None = None
     checkpoint: bytes | None = None
@@ -153,7 +153,7 @@ def _told(saved: dict[str, Any], context: _RunContext, listener: Listener) -> di
 
 def _context(job: Job, listener: Listener) -> _RunContext:
     cell = job.cell
-    problem = job.task().problem(derive("initial", cell.task, cell.repetition))
+    problem = job.task.problem(derive("initial", cell.task, cell.repetition))
     objective, network = _objective(problem, cell)
     measure = measure_for(problem, objective, network)
     grid = budget_grid(cell.budget["forwards"] or math.inf, measure.cost)

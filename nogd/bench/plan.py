@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -10,11 +9,12 @@ from pydantic import ValidationError
 from nogd.bench.cell import Cell, identity
 from nogd.bench.code import Code, CodeReader
 from nogd.bench.experiment import Experiment, LearnerEntry
+from nogd.bench.task_names import NamedTask, all_tasks, tasks_of
 from nogd.engine.accounts.meter import Budget
 from nogd.engine.modules.mode import checked_mode
-from nogd.errors import InvalidSetting, NogdWarning, PluginError
+from nogd.errors import InvalidSetting, PluginError
 from nogd.plugins.manager import plugins
-from nogd.plugins.registry import Registry
+from nogd.plugins.registry import usable
 from nogd.problem.task import Task
 from nogd.training.learner import Learner, Sequence
 from nogd.training.names import build, first_complaint, written
@@ -26,7 +26,7 @@ class Planned:
 
     cell: Cell
     learner: Learner
-    task: type[Task]
+    task: Task
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class _Labelled:
 @dataclass(frozen=True)
 class _Placed:
     name: str
-    task: type[Task]
+    task: Task
     package: str
     code: Code
 
@@ -71,7 +71,7 @@ def _cell(experiment: Experiment, learner: _Labelled, task: _Placed, repetition:
         code=tuple(sorted(learner.code | task.code)),
         task_version=task.task.version,
         repetition=repetition,
-        mode=checked_mode(task.task.mode, f"the mode of task {task.name!r}"),
+        mode=checked_mode(task.task.scored_in, f"the mode of task {task.name!r}"),
         budget=budget.model_dump(),
         threads=experiment.threads,
         device=experiment.device,
@@ -123,42 +123,23 @@ def _refuse_twins(learners: list[_Labelled]) -> None:
 
 
 def _tasks(experiment: Experiment, code: CodeReader) -> list[_Placed]:
-    if experiment.tasks:
-        given = [_placed(task, code) for task in experiment.tasks]
-        names = [task.name for task in given]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise InvalidSetting(f"task {twice!r} is given twice; leave one of them out.")
-        return given
-    found = [placed for name in usable(plugins().tasks) if (placed := _placed(name, code)).task.default]
-    if not found:
+    given = tasks_of(experiment.tasks) if experiment.tasks else all_tasks(only_default=True)
+    if not given:
         raise InvalidSetting("there is no task to run: none is registered; see 'nogd list plugins'.")
-    return found
+    names = [each.name for each in given]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InvalidSetting(f"task {twice!r} is given twice; leave one of them out.")
+    return [_placed(each, code) for each in given]
 
 
-def _placed(task: str | type[Task], code: CodeReader) -> _Placed:
-    if isinstance(task, type):
-        package, _ = code.provenance(task, plugins().tasks)
-        return _Placed(task.name, task, package, code.of_task(task))
-    tasks = plugins().tasks
-    entry = tasks.find(task)
-    loaded = entry.load()
-    if not (isinstance(loaded, type) and issubclass(loaded, Task)):
-        raise PluginError(f"{entry.qualified_name} is registered as a task, but is no subclass of nogd.Task.")
-    return _Placed(tasks.shown_name(entry), loaded, entry.source.package, code.of_task(loaded))
-
-
-def usable(registry: Registry) -> list[str]:
-    """The names of everything that can be loaded; a warning for the rest, which must not stop the others."""
-    names = []
-    for name in registry.names():
-        try:
-            registry.find(name).load()
-        except PluginError as error:
-            warnings.warn(f"{error} It is left out.", NogdWarning, stacklevel=2)
-        else:
-            names.append(name)
-    return names
+def _placed(named: NamedTask, code: CodeReader) -> _Placed:
+    task = named.task
+    if named.entry is None:
+        package, _ = code.provenance(type(task), plugins().tasks)
+    else:
+        package = named.entry.source.package
+    return _Placed(named.name, task, package, code.of_task(task))
 
 
 def _provenance(learner: Learner, code: CodeReader) -> tuple[str, str]:

@@ -106,7 +106,7 @@ def _begin(experiment: Experiment, planned: Sequence[Planned], store: Store) -> 
     cells = [item.cell for item in planned]
     store.plan([(cell.id, cell.label, cell.task, cell.repetition) for cell in cells], session)
     tasks = {item.cell.task: item.task for item in planned}
-    files = {name: reference_file(task) for name, task in tasks.items()}
+    files = {name: reference_file(type(task)) for name, task in tasks.items()}
     store.freeze(
         (name, task.version, task.reference, None if (path := files[name]) is None else str(path))
         for name, task in tasks.items()

@@ -20,7 +20,7 @@ def shared_imports(job: Job) -> frozenset[str]:
     A guess: what it misses is imported by each worker, what it adds costs the fork server a moment.
     """
     dataset = getattr(job.task, "dataset", None)
-    kinds = [type(job.learner), job.task, *([dataset] if isinstance(dataset, type) else [])]
+    kinds = [type(job.learner), type(job.task), *([dataset] if isinstance(dataset, type) else [])]
     modules = {base.__module__ for kind in kinds for base in kind.__mro__}
     return frozenset().union(*map(_of_module, sorted(modules)))
 

@@ -100,6 +100,8 @@ def describe(entry: Entry) -> Description:
         from nogd.bench.events import OF_THE_HARNESS  # which imports torch
 
         settings = [each for each in settings_of(target) if each.name not in OF_THE_HARNESS]
+    if entry.kind == "task":
+        settings = settings_of(target if isinstance(target, type) else type(target))
     return about(settings=settings, facts=_own_description(entry, target))
 
 
@@ -109,11 +111,11 @@ def _looks(learner: Any) -> dict[str, object]:
 
 
 def settings_of(learner: Any) -> list[Setting]:
-    """The hyper-parameters of a learner's class, or an executor's settings, in the order of the fields."""
+    """The hyper-parameters of a learner's class, or settings of an executor or a task, in the order of the fields."""
     fields: Mapping[str, Any] = getattr(learner, "model_fields", {})
     return [
         Setting(
-            name,
+            info.alias or name,
             _type_as_text(info.annotation),
             "" if info.is_required() else _default(info.get_default(call_default_factory=True)),
             range_of(info.metadata),

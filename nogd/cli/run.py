@@ -44,7 +44,7 @@ Examples:
     "tasks",
     multiple=True,
     shell_complete=complete.names_of("task"),
-    help="A task; may be repeated.",
+    help="A task, with settings where wanted (parity,bits=10), or tag:TAG for all that have it; may be repeated.",
 )
 @click.option(
     "--repetitions", type=int, help="Starting points and random streams for each pair.  [default: 5]"

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from nogd.bench.experiment import Experiment, LearnerEntry, make_experiment
-from nogd.bench.plan import usable
 from nogd.errors import InvalidSetting, did_you_mean
 from nogd.plugins.manager import plugins
+from nogd.plugins.registry import usable
 from nogd.training.learner import Learner, Sequence
 from nogd.training.names import (
     build,

@@ -34,7 +34,7 @@ def targets() -> None:
     "tasks",
     multiple=True,
     shell_complete=complete.names_of("task"),
-    help="A task; may be repeated.",
+    help="A task, with settings where wanted (parity,bits=10); may be repeated.",
 )
 @click.option(
     "--reference",
@@ -88,19 +88,15 @@ def freeze(
             click.echo(path)
 
 
-def _chosen(everything: bool, names: tuple[str, ...], again: bool) -> dict[str, type[Task]]:
+def _chosen(everything: bool, names: tuple[str, ...], again: bool) -> dict[str, Task]:
     """The tasks to freeze; raises InvalidSetting where nothing is chosen, or all of it is frozen already."""
-    from nogd.bench.plan import usable
+    from nogd.bench.task_names import all_tasks, tasks_of
     from nogd.errors import InvalidSetting, NogdWarning
-    from nogd.plugins.manager import plugins
 
     if everything == bool(names):
         raise InvalidSetting("give either tasks (-t) or --all.")
-    registry = plugins().tasks
-    chosen: dict[str, type[Task]] = {
-        name: registry.find(name).load()
-        for name in (usable(registry) if everything else dict.fromkeys(names))
-    }
+    found = all_tasks(only_default=False) if everything else tasks_of(dict.fromkeys(names))
+    chosen = {each.name: each.task for each in found}
     known = [] if again else [name for name, task in chosen.items() if task.reference is not None]
     told = (
         f"frozen already: {', '.join(known)}; raise the version, or give --again, which moves all old scores."
@@ -112,7 +108,7 @@ def _chosen(everything: bool, names: tuple[str, ...], again: bool) -> dict[str, 
     return {name: task for name, task in chosen.items() if name not in known}
 
 
-def _references(chosen: dict[str, type[Task]], reference: str | None) -> dict[str, list[str]]:
+def _references(chosen: dict[str, Task], reference: str | None) -> dict[str, list[str]]:
     """Which reference learner measures which tasks."""
     from nogd.bench.experiment import comparison
 

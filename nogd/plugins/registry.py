@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from nogd.errors import AmbiguousName, PluginError, PluginWarning, UnknownName, did_you_mean
+from nogd.errors import AmbiguousName, NogdWarning, PluginError, PluginWarning, UnknownName, did_you_mean
 from nogd.plugins.access import ACCESS, strongest
 from nogd.plugins.isolation import Failure, attempt
 
@@ -214,6 +214,19 @@ def offered(kind: str) -> Registry:
 
 # The manager stands above this module: it is known here by name only, and imported when something is looked up.
 _PLUGINS = Lazy("plugins", "nogd.plugins.manager:plugins")
+
+
+def usable(registry: Registry) -> list[str]:
+    """The names of everything that can be loaded; a warning for the rest, which must not stop the others."""
+    names = []
+    for name in registry.names():
+        try:
+            registry.find(name).load()
+        except PluginError as error:
+            warnings.warn(f"{error} It is left out.", NogdWarning, stacklevel=2)
+        else:
+            names.append(name)
+    return names
 
 
 def warn_of_twins(registry: Registry) -> None:

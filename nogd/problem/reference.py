@@ -21,14 +21,14 @@ Entries = dict[str, dict[str, Any]]
 class FrozenReference:
     """A class attribute that reads a task's entry in `reference.json`, beside the file that defines the task.
 
-    An entry looks like `"diabetes": {"version": 1, "learner": "adam", "test_metric": 0.45, "targets": [...]}`; `nogd
-    targets freeze` makes it. None where there is no entry, or one of another version of the task: that was measured on
-    another problem.
+    Of an object it is the entry of its settings, such as "parity,bits=10". An entry looks like `"diabetes": {"version":
+    1, "learner": "adam", "test_metric": 0.45, "targets": [...]}`; `nogd targets freeze` makes it. None where there is
+    no entry, or one of another version of the task: that was measured on another problem.
     """
 
     def __get__(self, task: object, owner: Any) -> dict[str, Any] | None:
         path = reference_file(owner)
-        entry = None if path is None else frozen_entry(path, owner.name)
+        entry = None if path is None else frozen_entry(path, owner.name if task is None else str(task))
         return entry if entry is not None and entry.get("version") == owner.version else None
 
 

@@ -7,9 +7,10 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import torch
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 from nogd.engine.losses import Loss, LossFunction, find_loss
@@ -23,6 +24,7 @@ from nogd.problem.metrics import Metric, find_metric
 from nogd.problem.reference import FrozenReference
 from nogd.problem.splits import Split, checked, split, standardised
 from nogd.seeds import derive
+from nogd.training.spelling import spelled_settings
 
 __all__ = ["Dataset", "Metric", "Problem", "Split", "SupervisedTask", "Task", "layers"]
 
@@ -65,15 +67,19 @@ class Dataset(ABC):
         """
 
 
-class Task(ABC):
+class Task(BaseModel, ABC):
     """A named problem. Subclass SupervisedTask for a network, a loss and data; Task itself for anything else.
 
-    version: raise it with every change that moves results. budget: forwards of a run unless told otherwise.
-    mode: "eval" scores the network as its user will use it; "train" with Dropout and batch statistics as in
-    training, while all figures are still measured in eval mode.
-    why: one sentence, why the task is here. default: whether it belongs to `--all`. reference: what its
-    reference learner once scored, from `reference.json` beside the task's file.
+    Its fields are settings, validated and never changed, which users write behind the name: `-t parity,bits=10`. What
+    follows here belongs to the class. name: what it is called everywhere. why: one sentence, why the task is here.
+    version: raise it with every change that moves results. budget: forwards of a run unless told otherwise. mode:
+    "eval" scores the network as its user will use it; "train" with Dropout and batch statistics as in training, while
+    all figures are still measured in eval mode. default: whether it belongs to `--all`. tags: words that choose tasks,
+    `-t tag:classification`. reference: what its reference learner once scored with these settings, from
+    `reference.json` beside the task's file.
     """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: ClassVar[str]
     why: ClassVar[str] = ""
@@ -82,24 +88,75 @@ class Task(ABC):
     mode: ClassVar[Mode] = "eval"
     differentiable: ClassVar[bool] = True
     default: ClassVar[bool] = True
-    reference = FrozenReference()
+    tags: ClassVar[frozenset[str]] = frozenset()
+    reference: ClassVar[FrozenReference] = FrozenReference()
+
+    own_mode: Mode | None = Field(None, alias="mode", description="in place of the task's own mode")
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        taken = sorted(_OF_THE_CLASS & cls.model_fields.keys())
+        if taken:
+            raise PluginError(
+                f"the task {cls.__qualname__} makes a setting of {taken[0]!r}, which belongs to the class: annotate it"
+                " as ClassVar, or leave the annotation out."
+            )
+
+    @model_validator(mode="after")
+    def _differs_from_the_class(self) -> Task:
+        """What a class has anyway is no setting that differs."""
+        if self.own_mode == self.mode:
+            object.__setattr__(self, "own_mode", None)
+        return self
+
+    @property
+    def scored_in(self) -> Mode:
+        """The mode that candidates are scored in."""
+        return self.own_mode or self.mode
 
     @abstractmethod
     def problem(self, seed: int) -> Problem:
         """The problem with initial parameters drawn from `seed`; the data do not depend on it."""
 
-    @abstractmethod
     def describe(self) -> dict[str, object]:
         """Facts for `nogd show`, in the order in which to print them; values are what JSON can write."""
+        problem = self.problem(seed=0)
+        return {
+            "name": str(self),
+            "why": self.why,
+            "network": layers(problem.module),
+            "mode": self.scored_in,
+            "parameters": sum(p.numel() for p in problem.module.parameters() if p.requires_grad),
+            "metric": problem.metric.name,
+            "gradient": problem.differentiable and problem.score is None,
+            "budget": self.budget,
+            "bounds": problem.bounds,
+            "tags": sorted(self.tags),
+            "version": self.version,
+        }
+
+    def __str__(self) -> str:
+        """The name with the settings that differ from their defaults: "parity,bits=10"."""
+        return self.name + spelled_settings(self)
+
+
+_OF_THE_CLASS = frozenset(
+    {
+        "bounds", "budget", "dataset", "default", "differentiable", "label", "loss", "metric", "mode", "name",
+        "reference", "split", "standardise", "tags", "use", "version", "why",
+    }
+)  # fmt: skip
 
 
 class SupervisedTask(Task):
     """A network trained on data: set `name`, `dataset`, `loss` and `metric`, and write `network`.
 
-    dataset: a registered name, or a Dataset class. loss, metric: registered names, or one's own (a function
-    of outputs and targets; a Metric). split: shares of training, validation and test, or None to train and
-    score on everything; it depends on the task's name only. standardise: which of "inputs" and "targets" to
-    bring to mean 0 and standard deviation 1, by the training split.
+    dataset: a registered name, or a Dataset class; write `data` where it follows from settings. loss, metric:
+    registered names, or one's own (a function of outputs and targets; a Metric). split: shares of training, validation
+    and test, or None to train and score on everything; it depends on the task's name only, and the setting `split=2`
+    gives another one of the same shares. standardise: which of "inputs" and "targets" to bring to mean 0 and standard
+    deviation 1, by the training split.
     """
 
     dataset: ClassVar[str | type[Dataset]]
@@ -108,6 +165,18 @@ class SupervisedTask(Task):
     bounds: ClassVar[Bounds] = DEFAULT_BOX
     split: ClassVar[tuple[float, float, float] | None] = (0.6, 0.2, 0.2)
     standardise: ClassVar[tuple[str, ...]] = ("inputs",)
+
+    split_number: int = Field(0, ge=0, alias="split", description="which of all splits of these shares")
+
+    @model_validator(mode="after")
+    def _has_another_split(self) -> SupervisedTask:
+        if self.split_number and self.split is None:
+            raise ValueError("it has no split, so that there is no other one either")
+        return self
+
+    def data(self) -> str | type[Dataset] | Dataset:
+        """The data set for these settings: `dataset`, unless a task says otherwise."""
+        return self.dataset
 
     @abstractmethod
     def network(self) -> nn.Module:
@@ -140,17 +209,17 @@ class SupervisedTask(Task):
     @final
     def describe(self) -> dict[str, object]:
         """Data and sizes, network and size of theta, loss and metric, budget, and why the task is here."""
-        problem, data, loss = self.problem(seed=0), _resolved(self.dataset), find_loss(type(self).loss).name
+        problem, data, loss = self.problem(seed=0), _resolved(self.data()), find_loss(type(self).loss).name
         parts = {"train": problem.train, "validation": problem.validation, "test": problem.test}
         return {
-            "name": self.name,
+            "name": str(self),
             "why": self.why,
             "data": f"{data.name}: {(inspect.getdoc(data) or '').partition(chr(10))[0]}",
             "examples": {name: len(part) for name, part in parts.items() if part is not None},
             "inputs": problem.train.inputs.shape[1:].numel(),
             "standardised": list(self.standardise),
             "network": layers(problem.module),
-            "mode": self.mode,
+            "mode": self.scored_in,
             "parameters": sum(p.numel() for p in problem.module.parameters() if p.requires_grad),
             "loss": loss,
             "metric": problem.metric.name,
@@ -158,6 +227,7 @@ class SupervisedTask(Task):
             "gradient": self.differentiable,
             "budget": self.budget,
             "bounds": self.bounds,
+            "tags": sorted(self.tags),
             "version": self.version,
         }
 
@@ -194,11 +264,12 @@ class SupervisedTask(Task):
             ) from error
 
     def _splits(self) -> Splits:
-        data = _loaded(_resolved(self.dataset))
+        data = _loaded(_resolved(self.data()))
         if self.split is None:
             copy = Split(data.inputs.clone(), data.targets.clone())
             return standardised([copy], self.standardise)[0], None, None
-        parts = split(data, self.split, derive("split", self.name))
+        number = (self.split_number,) if self.split_number else ()  # the first is as old as the task
+        parts = split(data, self.split, derive("split", self.name, *number))
         if not all(len(part) for part in parts):
             raise DataError(
                 f"the task {self.name!r} cannot split {len(data)} examples into training, validation and test;"
@@ -242,7 +313,7 @@ def _are_shares(shares: tuple[float, ...]) -> bool:
     return len(shares) == 3 and min(shares) > 0 and abs(sum(shares) - 1) < 1e-9
 
 
-def _resolved(dataset: str | type[Dataset]) -> type[Dataset] | Dataset:
+def _resolved(dataset: str | type[Dataset] | Dataset) -> type[Dataset] | Dataset:
     """The data set of that name. A class is passed through, so that workers need no scan for entry points."""
     if not isinstance(dataset, str):
         return dataset

@@ -33,7 +33,7 @@ _DATASETS = (
     Lazy(
         "parity",
         "nogd.tasks.datasets:Parity",
-        "All rows of eight bits, and whether an odd number of them is set",
+        "All rows of eight bits, or of more, and whether an odd number of them is set",
     ),
 )
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from pydantic import Field
 from torch import nn
 
 from nogd.engine.space import Bounds
 from nogd.problem.task import Dataset, SupervisedTask
 from nogd.tasks import datasets
-from nogd.tasks.networks import UNIT_BOX, Sign, stack
+from nogd.tasks.networks import UNIT_BOX, Activation, Depth, Sign, Width, hidden, stack
 
 
 class _TwoClasses(SupervisedTask):
@@ -18,6 +19,7 @@ class _TwoClasses(SupervisedTask):
     loss: ClassVar[str] = "binary-cross-entropy"
     metric: ClassVar[str] = "accuracy"
     bounds: ClassVar[Bounds] = UNIT_BOX
+    tags: ClassVar[frozenset[str]] = frozenset({"classification"})
 
 
 class _ManyClasses(SupervisedTask):
@@ -26,18 +28,29 @@ class _ManyClasses(SupervisedTask):
     loss: ClassVar[str] = "cross-entropy"
     metric: ClassVar[str] = "accuracy"
     bounds: ClassVar[Bounds] = UNIT_BOX
+    tags: ClassVar[frozenset[str]] = frozenset({"classification"})
 
 
-class BreastCancer(_TwoClasses):
+class _Hidden(SupervisedTask):
+    """A task whose network's shape is a setting; sizes: inputs and outputs."""
+
+    sizes: ClassVar[tuple[int, int]]
+    width: Width = 8
+    depth: Depth = 1
+    activation: Activation = "relu"
+
+    def network(self) -> nn.Module:
+        """Hidden layers of one width."""
+        return hidden(*self.sizes, width=self.width, depth=self.depth, activation=self.activation)
+
+
+class BreastCancer(_Hidden, _TwoClasses):
     """Malignant or benign, from 30 measurements of a tumour's cell nuclei."""
 
     name: ClassVar[str] = "breast-cancer"
     why: ClassVar[str] = "Real data on which nearly everything works: a learner that fails here is broken."
     dataset: ClassVar[type[Dataset]] = datasets.BreastCancer
-
-    def network(self) -> nn.Module:
-        """One hidden layer of eight units."""
-        return stack(30, 8, 1)
+    sizes: ClassVar[tuple[int, int]] = (30, 1)
 
 
 class BreastCancerSign(_TwoClasses):
@@ -51,24 +64,24 @@ class BreastCancerSign(_TwoClasses):
     loss: ClassVar[str] = "zero-one"
     differentiable: ClassVar[bool] = False
 
+    tags: ClassVar[frozenset[str]] = frozenset({"classification", "no-gradient"})
+    width: Width = 5
+
     def network(self) -> nn.Module:
-        """One hidden layer of five units."""
-        return stack(30, 5, 1, activation=Sign)
+        """One hidden layer."""
+        return stack(30, self.width, 1, activation=Sign)
 
 
-class Wine(_ManyClasses):
+class Wine(_Hidden, _ManyClasses):
     """Which of three growers a wine comes from, by 13 chemical measurements."""
 
     name: ClassVar[str] = "wine"
     why: ClassVar[str] = "Few examples and three classes: the smallest step from two classes to many."
     dataset: ClassVar[type[Dataset]] = datasets.Wine
-
-    def network(self) -> nn.Module:
-        """One hidden layer of eight units."""
-        return stack(13, 8, 3)
+    sizes: ClassVar[tuple[int, int]] = (13, 3)
 
 
-class Iris(_ManyClasses):
+class Iris(_Hidden, _ManyClasses):
     """Which of three species an iris is, by four lengths."""
 
     name: ClassVar[str] = "iris"
@@ -76,13 +89,11 @@ class Iris(_ManyClasses):
         "So few parameters that even a plain search can cover them many times within the budget."
     )
     dataset: ClassVar[type[Dataset]] = datasets.Iris
-
-    def network(self) -> nn.Module:
-        """One hidden layer of four units."""
-        return stack(4, 4, 3)
+    sizes: ClassVar[tuple[int, int]] = (4, 3)
+    width: Width = 4
 
 
-class Digits(_ManyClasses):
+class Digits(_Hidden, _ManyClasses):
     """Which digit was written, by 8 x 8 pixels."""
 
     name: ClassVar[str] = "digits"
@@ -90,13 +101,11 @@ class Digits(_ManyClasses):
     dataset: ClassVar[type[Dataset]] = datasets.Digits
     # Some pixels are all but always empty: divided by their deviation, they would drown the others.
     standardise: ClassVar[tuple[str, ...]] = ()
-
-    def network(self) -> nn.Module:
-        """One hidden layer of 32 units."""
-        return stack(64, 32, 10)
+    sizes: ClassVar[tuple[int, int]] = (64, 10)
+    width: Width = 32
 
 
-class TwoSpirals(_TwoClasses):
+class TwoSpirals(_Hidden, _TwoClasses):
     """Which of two interleaved spirals a point of the plane lies on."""
 
     name: ClassVar[str] = "two-spirals"
@@ -104,14 +113,14 @@ class TwoSpirals(_TwoClasses):
         "A boundary that only a network of several layers can bend around, and slow to learn."
     )
     dataset: ClassVar[type[Dataset]] = datasets.TwoSpirals
-
-    def network(self) -> nn.Module:
-        """Two hidden layers of 16 smooth units."""
-        return stack(2, 16, 16, 1, activation=nn.Tanh)
+    sizes: ClassVar[tuple[int, int]] = (2, 1)
+    width: Width = 16
+    depth: Depth = 2
+    activation: Activation = "tanh"
 
 
 class Parity(_TwoClasses):
-    """Whether an odd number of eight bits is set; all 256 rows, and no split."""
+    """Whether an odd number of bits is set, of eight unless told otherwise; all rows, and no split."""
 
     name: ClassVar[str] = "parity"
     why: ClassVar[str] = (
@@ -120,7 +129,14 @@ class Parity(_TwoClasses):
     dataset: ClassVar[type[Dataset]] = datasets.Parity
     split: ClassVar[None] = None
     standardise: ClassVar[tuple[str, ...]] = ()
+    bits: int = Field(8, ge=2, le=16, description="bits of a row")
+    width: Width = 16
+    depth: Depth = 1
+    activation: Activation = "relu"
+
+    def data(self) -> Dataset:
+        return datasets.Parity(self.bits)
 
     def network(self) -> nn.Module:
-        """One hidden layer of 16 units."""
-        return stack(8, 16, 1)
+        """Hidden layers of one width."""
+        return hidden(self.bits, 1, width=self.width, depth=self.depth, activation=self.activation)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -84,14 +85,15 @@ class TwoSpirals(Dataset):
         return inputs, torch.arange(2.0).repeat_interleave(self.points).reshape(-1, 1)
 
 
+@dataclass(frozen=True)
 class Parity(Dataset):
-    """All rows of eight bits, and whether an odd number of them is set."""
+    """All rows of some bits, and whether an odd number of them is set."""
 
     name: ClassVar[str] = "parity"
-    bits: ClassVar[int] = 8
+    bits: int = 8
 
     def load(self) -> tuple[Tensor, Tensor]:
-        """Inputs `[256, 8]` in {-1, 1}; targets `[256, 1]` in {0, 1}."""
+        """Inputs `[2**bits, bits]` in {-1, 1}; targets `[2**bits, 1]` in {0, 1}."""
         rows = torch.cartesian_prod(*[torch.arange(2)] * self.bits)
         return rows.float() * 2 - 1, (rows.sum(dim=1, keepdim=True) % 2).float()
 

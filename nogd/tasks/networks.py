@@ -5,14 +5,27 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from itertools import pairwise
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 # The box of networks that start as PyTorch starts them and see inputs of about unit size: there weights are
 # small, and in (-5, 5) the values of a coarse grid would lie further apart than the weights are large.
 UNIT_BOX = (-2.0, 2.0)
+
+Width = Annotated[int, Field(ge=1, le=1 << 14, description="units of each hidden layer")]
+Depth = Annotated[int, Field(ge=0, le=64, description="hidden layers")]
+Activation = Annotated[
+    Literal["relu", "tanh", "gelu", "sigmoid"], Field(description="what follows each hidden layer")
+]
+_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+    "gelu": nn.GELU,
+    "sigmoid": nn.Sigmoid,
+}
 
 
 class Sign(nn.Module):
@@ -56,6 +69,11 @@ def stack(
     for inputs, outputs in pairwise(sizes):
         modules += [linear(inputs, outputs), activation()]
     return nn.Sequential(*modules[:-1])
+
+
+def hidden(inputs: int, outputs: int, *, width: int, depth: int, activation: Activation) -> nn.Sequential:
+    """A stack with so many hidden layers of one width: `hidden(30, 1, width=8, depth=1, activation="relu")`."""
+    return stack(inputs, *[width] * depth, outputs, activation=_ACTIVATIONS[activation])
 
 
 def uniform(module: nn.Sequential, low: float, high: float) -> nn.Sequential:

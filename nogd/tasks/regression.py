@@ -9,7 +9,7 @@ from torch import nn
 from nogd.engine.space import Bounds
 from nogd.problem.task import Dataset, SupervisedTask
 from nogd.tasks.datasets import Diabetes as DiabetesData
-from nogd.tasks.networks import UNIT_BOX, TernaryLinear, stack, uniform
+from nogd.tasks.networks import UNIT_BOX, TernaryLinear, Width, stack, uniform
 
 
 class _OnDiabetes(SupervisedTask):
@@ -18,6 +18,7 @@ class _OnDiabetes(SupervisedTask):
     dataset: ClassVar[type[Dataset]] = DiabetesData
     loss: ClassVar[str] = "mse"
     metric: ClassVar[str] = "r2"
+    tags: ClassVar[frozenset[str]] = frozenset({"regression"})
 
 
 class Original(_OnDiabetes):
@@ -58,6 +59,9 @@ class DiabetesTernary(Diabetes):
     # Beyond 1.5 rounding gives nothing new, and within it the three values are equally likely.
     bounds: ClassVar[Bounds] = {"*weight": (-1.5, 1.5), "*bias": UNIT_BOX}
 
+    tags: ClassVar[frozenset[str]] = frozenset({"regression", "no-gradient"})
+    width: Width = 8
+
     def network(self) -> nn.Module:
-        """One hidden layer of eight units."""
-        return stack(10, 8, 1, linear=TernaryLinear)
+        """One hidden layer."""
+        return stack(10, self.width, 1, linear=TernaryLinear)

@@ -27,7 +27,7 @@ _MODULES = {
         "learner.survival",
         "learner.conduct",
     ),
-    "task": ("task",),
+    "task": ("task", "task_settings"),
     "figure": ("figure",),
     "executor": ("executor",),
 }

@@ -60,7 +60,9 @@ def _changed(model: BaseModel) -> dict[str, Any]:
     """The settings that differ from their defaults."""
     values = ((name, info, getattr(model, name)) for name, info in type(model).model_fields.items())
     return {
-        name: value for name, info, value in values if value != info.get_default(call_default_factory=True)
+        info.alias or name: value
+        for name, info, value in values
+        if value != info.get_default(call_default_factory=True)
     }
 
 

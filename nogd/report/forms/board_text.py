@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 import textwrap
@@ -175,10 +176,11 @@ def without_scale(comparison: Comparison, board: Board) -> str:
     without = [task for task in board.tasks if task not in scaled]
     if not without:
         return ""
+    freeze = "nogd targets freeze " + " ".join(f"-t {shlex.quote(str(task))}" for task in without)
+    lacking = f"a frozen reference that beats the constant predictor ({freeze!r} freezes one)"
     if not scaled:
-        return "No score: no task here has a frozen reference that beats the constant predictor."
-    named = ", ".join(short_names(without, 40))
-    return f"Not in the score: {named}, without a frozen reference that beats the constant predictor."
+        return f"No score: no task here has {lacking}."
+    return f"Not in the score: {', '.join(short_names(without, 40))}, without {lacking}."
 
 
 def _scope(comparison: Comparison, board: Board) -> str:

@@ -1,0 +1,114 @@
+"""Tasks by name with settings, such as "parity,bits=10", and by tag."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from inspect import isabstract
+from typing import Any
+
+from nogd.errors import InvalidSetting, PluginError, UnknownName, did_you_mean
+from nogd.plugins.manager import plugins
+from nogd.plugins.registry import Entry, usable
+from nogd.problem.task import SupervisedTask, Task
+from nogd.training.grammar import text_of
+from nogd.training.names import made_of, name_and_settings, refuse_unknown
+from nogd.training.spelling import spelled_settings
+
+Choice = str | Task | type[Task]
+"""A task as users give it: "parity,bits=10", an object, or a class."""
+
+_TAG = "tag:"
+
+
+@dataclass(frozen=True)
+class NamedTask:
+    """A task, and what it is called with its settings in tables, seeds and frozen references.
+
+    entry: by which it is registered; None for a class that was given.
+    """
+
+    name: str
+    task: Task
+    entry: Entry | None
+
+
+def build_task(chosen: Choice) -> NamedTask:
+    """The task that a name with settings, a class or a task itself stands for.
+
+    Raises UnknownName, AmbiguousName, InvalidSetting or PluginError, each naming what would be right.
+    """
+    if isinstance(chosen, str):
+        return _by_name(chosen)
+    if isinstance(chosen, type) and not isabstract(chosen):
+        task = _made(chosen, {}, {})
+        return NamedTask(str(task), task, None)
+    if not isinstance(chosen, Task):  # an abstract class, too
+        raise InvalidSetting(
+            f"a task is a name such as 'parity,bits=10', a nogd.Task or a class of them, not {chosen!r:.60}."
+        )
+    return NamedTask(str(chosen), chosen, None)
+
+
+def all_tasks(only_default: bool) -> list[NamedTask]:
+    """All registered tasks that can be loaded, or those among them that belong to `--all`."""
+    found = [build_task(name) for name in usable(plugins().tasks)]
+    return [each for each in found if each.task.default or not only_default]
+
+
+def tasks_of(chosen: Iterable[Choice]) -> list[NamedTask]:
+    """The tasks that these stand for; "tag:control" for all that have that tag. Raises what `build_task` raises."""
+    return [task for each in chosen for task in _meant(each)]
+
+
+def as_text(use: str, settings: Mapping[str, Any]) -> str:
+    """A name with settings as the text that `build_task` reads."""
+    return use + "".join(f",{name}={text_of(value)}" for name, value in settings.items())
+
+
+def settings_known(kind: type[Task]) -> list[str]:
+    """Names of a task's settings as users write them, those that every task has behind its own."""
+    common = {*Task.model_fields, *SupervisedTask.model_fields}
+    fields = sorted(kind.model_fields.items(), key=lambda field: field[0] in common)
+    return [info.alias or name for name, info in fields]
+
+
+def _meant(chosen: Choice) -> list[NamedTask]:
+    if isinstance(chosen, str) and chosen.startswith(_TAG):
+        return _tagged(chosen.removeprefix(_TAG))
+    return [build_task(chosen)]
+
+
+def _tagged(tag: str) -> list[NamedTask]:
+    every = all_tasks(only_default=False)
+    found = [each for each in every if tag in each.task.tags]
+    if not found:
+        known = sorted({tag for each in every for tag in each.task.tags})
+        raise UnknownName(f"no task has the tag {tag!r}{did_you_mean(tag, known)} Tags: {', '.join(known)}.")
+    return found
+
+
+def _by_name(text: str) -> NamedTask:
+    name, settings = name_and_settings(text)
+    registry = plugins().tasks
+    entry = registry.find(name)
+    offered = entry.load()
+    kind = offered if isinstance(offered, type) else type(offered)
+    if not issubclass(kind, Task):
+        raise PluginError(f"{entry.qualified_name} is registered as a task, but is no subclass of nogd.Task.")
+    given = _given(offered) if isinstance(offered, Task) else {}
+    task = _made(kind, given, settings)
+    return NamedTask(registry.shown_name(entry) + spelled_settings(task), task, entry)
+
+
+def _given(task: Task) -> dict[str, Any]:
+    """The settings of a task that a plugin offers as an object."""
+    return {info.alias or name: getattr(task, name) for name, info in type(task).model_fields.items()}
+
+
+def _made(kind: type[Task], given: Mapping[str, Any], settings: Mapping[str, Any]) -> Task:
+    name = getattr(kind, "name", None)
+    if not isinstance(name, str):
+        raise PluginError(f"the task {kind.__qualname__} has no name; give the class one: name = 'mine'.")
+    refuse_unknown(name, settings, settings_known(kind))
+    return made_of(kind, name, {**given, **settings})
