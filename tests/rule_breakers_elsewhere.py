@@ -216,6 +216,40 @@ class Untold(GoodTask):
     breaks: ClassVar[str] = "task-describes-itself"
 
 
+class Gaps(Ramp):
+    """The points, some of whose coordinates are missing."""
+
+    name: ClassVar[str] = "gaps"
+
+    def load(self) -> tuple[Tensor, Tensor]:
+        inputs, targets = super().load()
+        return torch.where(torch.arange(50)[:, None] % 7 == 3, torch.nan, inputs), targets
+
+    def fit(self, train: Split):
+        middle = train.inputs.nanmedian(dim=0).values
+        return lambda inputs: torch.where(inputs.isnan(), middle, inputs)
+
+
+class Filled(GoodTask):
+    """Fills gaps by what training examples have there."""
+
+    dataset: ClassVar[type[Dataset]] = Gaps
+
+
+class Centring(Gaps):
+    name: ClassVar[str] = "centring"
+
+    def fit(self, train: Split):
+        return lambda inputs: inputs.nan_to_num() - inputs.nanmean(dim=0)
+
+
+class Refitting(GoodTask):
+    """Brings each split to mean 0 by itself."""
+
+    breaks: ClassVar[str] = "transform-learns-nothing"
+    dataset: ClassVar[type[Dataset]] = Centring
+
+
 class Listed(GoodTask):
     """Has a setting that no two equal tasks agree on."""
 
@@ -242,7 +276,7 @@ class Seeding(GoodTask):
 
 TASKS = (
     Drifting, Reseeding, Sharing, Overlapping, Leaking, Squeezing, Slicing, Backwards, Blind, Overwriting,
-    Fragile, Flat, Modest, Crooked, Unexplained, Untold, Listed,
+    Fragile, Flat, Modest, Crooked, Unexplained, Untold, Refitting, Listed,
     Renamed, Seeding,
 )  # fmt: skip
 

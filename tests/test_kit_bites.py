@@ -7,7 +7,7 @@ import rule_breakers
 import torch
 from matplotlib import pyplot as plt
 from rule_breakers import BREAKERS, Good
-from rule_breakers_elsewhere import EXECUTORS, FIGURES, GOOD_FIGURE, TASKS, GoodTask, Plain, Wrapped
+from rule_breakers_elsewhere import EXECUTORS, FIGURES, GOOD_FIGURE, TASKS, Filled, GoodTask, Plain, Wrapped
 
 from nogd.plugins.manager import PluginSettings, configured
 from nogd.testing import CheckFailed, NotApplicable, checks_for, parametrize_with_checks
@@ -81,7 +81,7 @@ def test_and_of_no_other(learner):
     assert told - {learner.breaks} <= ALSO.get(kind, set())
 
 
-@parametrize_with_checks([GoodTask, Wrapped])
+@parametrize_with_checks([GoodTask, Filled, Wrapped])
 def test_a_task_that_keeps_all_rules_passes(task, check):
     check(task)
 

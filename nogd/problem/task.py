@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -18,11 +17,11 @@ from nogd.engine.modules.accepted import in_type_taken
 from nogd.engine.modules.mode import Mode
 from nogd.engine.space import DEFAULT_BOX, Bounds
 from nogd.errors import DataError, PluginError, UserError, in_one_line
-from nogd.plugins.registry import offered
 from nogd.problem.constant import constant_outputs
+from nogd.problem.dataset import Dataset, loaded, parts_of, resolved
 from nogd.problem.metrics import Metric, find_metric
 from nogd.problem.reference import FrozenReference
-from nogd.problem.splits import Split, checked, split, standardised
+from nogd.problem.splits import Split, split, standardised
 from nogd.seeds import derive
 from nogd.training.spelling import spelled_settings
 
@@ -51,20 +50,6 @@ class Problem:
     constant: float = float("nan")
     constant_loss: float = float("nan")
     score: Callable[[nn.Module], float] | None = None
-
-
-class Dataset(ABC):
-    """A named set of examples. Subclass it with a `name`, a docstring and `load`."""
-
-    name: ClassVar[str]
-
-    @abstractmethod
-    def load(self) -> tuple[Tensor, Tensor]:
-        """Inputs `[N, features]`, and targets float32 `[N, outputs]` or int64 `[N]`.
-
-        Inputs are float32; whole numbers and booleans stay what they are for a network that takes them, such as one
-        that looks up embeddings (of a task with an empty `standardise`), and become float32 for all others.
-        """
 
 
 class Task(BaseModel, ABC):
@@ -209,7 +194,7 @@ class SupervisedTask(Task):
     @final
     def describe(self) -> dict[str, object]:
         """Data and sizes, network and size of theta, loss and metric, budget, and why the task is here."""
-        problem, data, loss = self.problem(seed=0), _resolved(self.data()), find_loss(type(self).loss).name
+        problem, data, loss = self.problem(seed=0), resolved(self.data()), find_loss(type(self).loss).name
         parts = {"train": problem.train, "validation": problem.validation, "test": problem.test}
         return {
             "name": str(self),
@@ -263,19 +248,27 @@ class SupervisedTask(Task):
                 " None."
             ) from error
 
-    def _splits(self) -> Splits:
-        data = _loaded(_resolved(self.data()))
+    @final
+    def rows_of_splits(self) -> list[Tensor]:
+        """Numbers of the examples of training, validation and test; of all, where there is no split."""
+        targets = loaded(self.data()).targets
         if self.split is None:
-            copy = Split(data.inputs.clone(), data.targets.clone())
-            return standardised([copy], self.standardise)[0], None, None
+            return [torch.arange(len(targets))]
         number = (self.split_number,) if self.split_number else ()  # the first is as old as the task
-        parts = split(data, self.split, derive("split", self.name, *number))
-        if not all(len(part) for part in parts):
+        numbered = Split(torch.arange(len(targets)), targets)
+        rows = [part.inputs for part in split(numbered, self.split, derive("split", self.name, *number))]
+        if not all(map(len, rows)):
             raise DataError(
-                f"the task {self.name!r} cannot split {len(data)} examples into training, validation and test;"
+                f"the task {self.name!r} cannot split {len(targets)} examples into training, validation and test;"
                 " give more data, or set split to None."
             )
-        train, validation, test = standardised(parts, self.standardise)
+        return rows
+
+    def _splits(self) -> Splits:
+        parts = standardised(parts_of(self.data(), self.rows_of_splits()), self.standardise)
+        if len(parts) == 1:
+            return parts[0], None, None
+        train, validation, test = parts
         return train, validation, test
 
     def _network(self, seed: int) -> nn.Module:
@@ -311,18 +304,3 @@ def _of_type(part: Split, kind: torch.dtype) -> Split:
 
 def _are_shares(shares: tuple[float, ...]) -> bool:
     return len(shares) == 3 and min(shares) > 0 and abs(sum(shares) - 1) < 1e-9
-
-
-def _resolved(dataset: str | type[Dataset] | Dataset) -> type[Dataset] | Dataset:
-    """The data set of that name. A class is passed through, so that workers need no scan for entry points."""
-    if not isinstance(dataset, str):
-        return dataset
-    found: type[Dataset] | Dataset = offered("dataset").find(dataset).load()
-    return found
-
-
-@functools.cache
-def _loaded(dataset: type[Dataset] | Dataset) -> Split:
-    """The data set, read and checked once in a process. Hand out copies only: learners may write into them."""
-    made = dataset() if isinstance(dataset, type) else dataset
-    return checked(made.name, *made.load())

@@ -1,0 +1,102 @@
+"""Data sets: named examples, and what may be learnt from those of the training split."""
+
+from __future__ import annotations
+
+import functools
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nogd.plugins.registry import offered
+from nogd.problem.splits import Split, checked
+
+
+class Dataset(ABC):
+    """A named set of examples. Subclass it with a `name`, a docstring and `load`."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def load(self) -> tuple[Tensor, Tensor]:
+        """Inputs `[N, features]`, and targets float32 `[N, outputs]` or int64 `[N]`.
+
+        Inputs are float32; whole numbers and booleans stay what they are for a network that takes them, such as one
+        that looks up embeddings (of a task with an empty `standardise`), and become float32 for all others. Where
+        `fit` is written they may be anything that has rows, NaN and words among them: a tensor, array or DataFrame.
+        """
+
+    def fit(self, train: Split) -> Callable[[Any], Any] | None:
+        """Learn from the training split alone what all inputs are brought to numbers by, row by row.
+
+        train: inputs as `load` gives them. Returns the transform, such as that of a pipeline of scikit-learn: from
+        inputs of any split to finite numbers `[N, features]`. By default there is nothing to learn.
+        """
+        return None
+
+
+def resolved(dataset: str | type[Dataset] | Dataset) -> type[Dataset] | Dataset:
+    """The data set of that name. A class is passed through, so that workers need no scan for entry points."""
+    if not isinstance(dataset, str):
+        return dataset
+    found: type[Dataset] | Dataset = offered("dataset").find(dataset).load()
+    return found
+
+
+Transform = Callable[[Any], Any]
+
+
+def parts_of(dataset: str | type[Dataset] | Dataset, rows: Sequence[Tensor]) -> list[Split]:
+    """The examples of these numbers, in memory of their own, by what the data set learns from the first part."""
+    found = learnt(dataset, rows)
+    if found is None:
+        return _raw_parts(loaded(dataset), rows)
+    transform, parts = found
+    return [checked(_made(dataset).name, transform(part.inputs), part.targets) for part in parts]
+
+
+def learnt(
+    dataset: str | type[Dataset] | Dataset, rows: Sequence[Tensor]
+) -> tuple[Transform, list[Split]] | None:
+    """What the data set learns from the examples of the first numbers, and all parts as `load` gave them."""
+    made = _made(dataset)
+    if type(made).fit is Dataset.fit:
+        return None
+    parts = _raw_parts(loaded(dataset), rows)
+    transform = made.fit(parts[0])
+    return None if transform is None else (transform, parts)
+
+
+def _raw_parts(whole: Split, rows: Sequence[Tensor]) -> list[Split]:
+    return [Split(_rows_of(whole.inputs, part), whole.targets[part]) for part in rows]
+
+
+def _rows_of(inputs: Any, rows: Tensor) -> Any:
+    """Rows of a tensor, an array or a DataFrame."""
+    if isinstance(inputs, Tensor):
+        return inputs[rows]
+    return inputs.iloc[rows.numpy()] if hasattr(inputs, "iloc") else np.asarray(inputs)[rows.numpy()]
+
+
+def _made(dataset: str | type[Dataset] | Dataset) -> Dataset:
+    found = resolved(dataset)
+    return found() if isinstance(found, type) else found
+
+
+def loaded(dataset: str | type[Dataset] | Dataset) -> Split:
+    """The data set, read and checked once in a process; inputs are as `load` gave them where it writes `fit`."""
+    return _loaded(resolved(dataset))
+
+
+@functools.cache
+def _loaded(dataset: type[Dataset] | Dataset) -> Split:
+    """Hand out copies only: learners may write into them."""
+    made = _made(dataset)
+    inputs, targets = made.load()
+    if type(made).fit is Dataset.fit:
+        return checked(made.name, inputs, targets)
+    numbers = torch.arange(len(inputs))[:, None]  # in place of inputs that are no numbers yet
+    return Split(inputs, checked(made.name, numbers, targets).targets)
