@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from nogd.engine.candidates.sets import Population as Population
     from nogd.engine.losses import Loss as Loss
     from nogd.engine.objective import Objective as Objective
+    from nogd.engine.policies import Policies as Policies
     from nogd.engine.space import ParameterSpace as ParameterSpace
     from nogd.engine.state import State as State
     from nogd.errors import NogdWarning as NogdWarning
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from nogd.hookspecs import hookimpl as hookimpl
     from nogd.learners.restarts import Restarts as Restarts
     from nogd.plugins.registry import Lazy as Lazy
+    from nogd.problem.simulator import SimulatorTask as SimulatorTask
+    from nogd.problem.simulator import uniform as uniform
     from nogd.problem.task import Dataset as Dataset
     from nogd.problem.task import Metric as Metric
     from nogd.problem.task import Problem as Problem
@@ -65,12 +68,14 @@ _WHERE = {
     "Objective": "nogd.engine.objective",
     "ParameterSpace": "nogd.engine.space",
     "Perturbed": "nogd.engine.candidates.perturbed",
+    "Policies": "nogd.engine.policies",
     "Population": "nogd.engine.candidates.sets",
     "Problem": "nogd.problem.task",
     "Restarts": "nogd.learners.restarts",
     "Results": "nogd.report.results",
     "Run": "nogd.api",
     "Sequence": "nogd.training.learner",
+    "SimulatorTask": "nogd.problem.simulator",
     "Split": "nogd.problem.task",
     "State": "nogd.engine.state",
     "SupervisedTask": "nogd.problem.task",
@@ -84,6 +89,7 @@ _WHERE = {
     "objective": "nogd.api",
     "rank_weights": "nogd.training.helpers",
     "run": "nogd.api",
+    "uniform": "nogd.problem.simulator",
 }
 
 __all__ = ["__version__", *_WHERE]

@@ -29,6 +29,7 @@ from nogd.bench.tables import RunTables, load_tables
 from nogd.bench.targets import descent, freeze_targets
 from nogd.errors import InvalidSetting, StoreError
 from nogd.problem.reference import reference_file
+from nogd.problem.simulator import SimulatorTask
 from nogd.problem.task import Task
 
 REPETITIONS = 15
@@ -50,14 +51,25 @@ def freeze(
     of each other.
     """
     experiment = make_experiment(None, learners=[learner], tasks=list(tasks), repetitions=repetitions)
-    versions = {item.cell.task: item.task.version for item in plan(experiment)}
+    planned = {item.cell.task: item.task for item in plan(experiment)}
+    for task in planned.values():
+        _refuse_without_scale(task)
     summary = execute(experiment, out, jobs=jobs, fresh=False, progress=progress)
     results, store = load_tables(out, summary.planned), Store(out)
     try:
         curves, traces = store.curves(), store.traces()
     finally:
         store.close()
-    return {name: _entry(name, versions[name], results, curves, traces) for name in tasks}
+    return {name: _entry(name, planned[name], results, curves, traces) for name in tasks}
+
+
+def _refuse_without_scale(task: Task) -> None:
+    """Of a world nobody knows what is good in it: a mere learner's return would make a scale of chance."""
+    if isinstance(task, SimulatorTask) and (math.isnan(task.constant) or math.isnan(task.solved)):
+        raise InvalidSetting(
+            f"the task {task.name!r} has no scale to freeze: set `constant`, the mean return of the best constant"
+            " action, and `solved`, a return written down with its source."
+        )
 
 
 def file_of(task: Task) -> Path:
@@ -76,7 +88,7 @@ def file_of(task: Task) -> Path:
 
 
 def _entry(
-    name: str, version: int, results: RunTables, curves: Mapping[str, Any], traces: Mapping[str, Any]
+    name: str, task: Task, results: RunTables, curves: Mapping[str, Any], traces: Mapping[str, Any]
 ) -> dict[str, Any]:
     runs = results.runs[results.runs["task"] == name]
     wrong = runs[~runs["status"].isin(["ok", "budget"])]
@@ -91,10 +103,10 @@ def _entry(
     metrics = best_points(results.curves[results.curves["task"] == name], bool(facts["has_split"]))
     descents = [descent(curves[id_], traces[id_]) for id_ in runs["id"]]
     return {
-        "version": version,
+        "version": task.version,
         "learner": facts["learner_name"],
         "settings": json.loads(facts["hyper"]),
-        **_score(name, facts, metrics),
+        **_score(name, facts, metrics, task.solved if isinstance(task, SimulatorTask) else None),
         "measured_on": "test" if facts["has_split"] else "train",
         "repetitions": len(runs),
         "budget": budget,
@@ -104,11 +116,17 @@ def _entry(
     }
 
 
-def _score(name: str, facts: pd.Series[Any], metrics: pd.Series[float]) -> dict[str, Any]:
-    """The reference's metric with its quartiles, and the constant predictor's; none where there is no constant."""
+def _score(
+    name: str, facts: pd.Series[Any], metrics: pd.Series[float], solved: float | None
+) -> dict[str, Any]:
+    """The reference's metric with its quartiles, and the constant predictor's; none where there is no constant.
+
+    solved: what counts in place of the reference's metric, where that is written down.
+    """
     from scipy.stats import trim_mean  # half a second to import
 
-    reference, constant = float(trim_mean(metrics, 0.25)), float(facts["constant"])
+    reached = float(trim_mean(metrics, 0.25))
+    reference, constant = reached if solved is None else solved, float(facts["constant"])
     if math.isnan(constant) or math.isnan(reference):
         return {}
     if abs(reference - constant) < 0.05 or (reference > constant) != bool(facts["metric_greater"]):

@@ -8,9 +8,11 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from nogd.engine.black_box import BlackBox
 from nogd.engine.losses import Loss
 from nogd.engine.network import Network
 from nogd.engine.objective import Objective
+from nogd.engine.simulation import Simulation
 from nogd.problem.task import Metric, Problem, Split
 
 _NAMES = {"train": ("loss", "metric"), "validation": ("validation_loss", "validation_metric")}
@@ -58,12 +60,35 @@ class ScoreMeasure:
         return self._objective.measure(theta) | {"metric": math.nan}
 
 
-def measure_for(
-    problem: Problem, objective: Objective, network: Network | None
-) -> SplitMeasure | ScoreMeasure:
+class ReturnMeasure:
+    """Mean returns of theta `[D]` on episodes that no scoring call sees, for training, validation and test."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+
+    def __call__(self, theta: Tensor) -> dict[str, float]:
+        figures: dict[str, float] = {}
+        for use, found in self._simulation.returns(theta, list(_NAMES)).items():
+            loss_name, metric_name = _NAMES[use]
+            figures |= {loss_name: -found, metric_name: found}
+        return figures
+
+    @property
+    def cost(self) -> float:
+        """Forwards that one measurement takes, though it counts none."""
+        measured = self._simulation.simulator.measured_on().values()
+        return sum(map(len, measured)) / self._simulation.examples
+
+
+Measure = SplitMeasure | ScoreMeasure | ReturnMeasure
+
+
+def measure_for(problem: Problem, objective: Objective, scorer: Network | BlackBox | Simulation) -> Measure:
     """How to measure recommendations on this problem."""
-    if network is None:
+    if isinstance(scorer, Simulation):
+        return ReturnMeasure(scorer)
+    if isinstance(scorer, BlackBox):
         return ScoreMeasure(objective)
     splits = {"train": problem.train, "validation": problem.validation, "test": problem.test}
     given = {name: split for name, split in splits.items() if split is not None}
-    return SplitMeasure(network, network.loss, problem.metric, given)
+    return SplitMeasure(scorer, scorer.loss, problem.metric, given)

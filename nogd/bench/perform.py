@@ -19,7 +19,7 @@ from nogd.bench.audit import Watched, overrun
 from nogd.bench.cell import Cell
 from nogd.bench.decision_grid import decision_grid
 from nogd.bench.loss_slice import LossSlice
-from nogd.bench.measure import ScoreMeasure, SplitMeasure, measure_for
+from nogd.bench.measure import Measure, measure_for
 from nogd.bench.memory import peak_megabytes, reset_peak
 from nogd.bench.process_state import restored, seed_generators
 from nogd.bench.record import Arrays, Record, cell_columns, curve_table, lost_record
@@ -33,6 +33,7 @@ from nogd.engine.making import make_network
 from nogd.engine.modules.mode import checked_mode
 from nogd.engine.network import Network
 from nogd.engine.objective import Objective
+from nogd.engine.simulation import Simulation
 from nogd.engine.space import ParameterSpace
 from nogd.engine.state import State, from_bytes, to_bytes
 from nogd.errors import InvalidSetting, LearnerError, NogdWarning, in_words
@@ -79,7 +80,7 @@ class _RunContext:
     reference: float
     objective: Objective
     network: Network | None
-    measure: SplitMeasure | ScoreMeasure
+    measure: Measure
     path: Trajectory | None
     recorder: Recorder
 
@@ -154,8 +155,10 @@ def _told(saved: dict[str, Any], context: _RunContext, listener: Listener) -> di
 def _context(job: Job, listener: Listener) -> _RunContext:
     cell = job.cell
     problem = job.task.problem(derive("initial", cell.task, cell.repetition))
-    objective, network = _objective(problem, cell)
-    measure = measure_for(problem, objective, network)
+    scorer = _scorer(problem, cell)
+    objective = Objective(scorer, differentiable=problem.differentiable)
+    network = scorer if isinstance(scorer, Network) else None
+    measure = measure_for(problem, objective, scorer)
     grid = budget_grid(cell.budget["forwards"] or math.inf, measure.cost)
     reference = (job.task.reference or {}).get("test_metric", math.nan)
     path = None
@@ -167,22 +170,22 @@ def _context(job: Job, listener: Listener) -> _RunContext:
     return _RunContext(problem, reference, objective, network, measure, path, recorder)
 
 
-def _objective(problem: Problem, cell: Cell) -> tuple[Objective, Network | None]:
+def _scorer(problem: Problem, cell: Cell) -> Network | BlackBox | Simulation:
     device = find_device(cell.device)
     module = problem.module.to(device)
     space = ParameterSpace(module, problem.bounds)
+    if problem.simulator is not None:
+        return Simulation(module, space, problem.simulator)
     if problem.score is not None:
-        return Objective(BlackBox(module, space, problem.score)), None
-    train_split = problem.train
-    network = make_network(
+        return BlackBox(module, space, problem.score)
+    return make_network(
         module,
-        train_split.inputs.to(device),
-        train_split.targets.to(device),
+        problem.train.inputs.to(device),
+        problem.train.targets.to(device),
         problem.loss,
         space,
         mode=checked_mode(cell.mode),
     )
-    return Objective(network, differentiable=problem.differentiable), network
 
 
 def _checkpointing(job: Job, context: _RunContext, listener: Listener) -> Callable[[State], None]:
@@ -215,6 +218,7 @@ def _record(cell: Cell, context: _RunContext, outcome: Outcome) -> Record:
         "best_loss": min(objective.trace.best, outcome.loss),
         "start_loss": context.recorder.points[0]["loss"],
         "access": objective.access,
+        "steps": None if context.problem.simulator is None else meter.steps,
         "cpu_seconds": meter.cpu_seconds,
         "overhead_seconds": max(0.0, reading["seconds"] - meter.inside),
         "measure_seconds": meter.measuring,
@@ -279,7 +283,7 @@ def _common(cell: Cell, context: _RunContext) -> dict[str, Any]:
     return cell_columns(cell) | {
         "metric_name": problem.metric.name,
         "metric_greater": int(problem.metric.greater_is_better),
-        "has_split": int(problem.test is not None),
+        "has_split": int(problem.holds_out),
         "constant": problem.constant,
         "reference": context.reference,
         "gradient_cost": context.objective.gradient_cost,

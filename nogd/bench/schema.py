@@ -13,7 +13,7 @@ TEXT = (
 )  # fmt: skip
 WHOLE = (
     "task_version", "repetition", "evaluations", "gradients", "examples", "metric_greater", "has_split", "threads",
-    "session",
+    "session", "steps",
 )  # fmt: skip
 REAL = (
     "loss", "best_loss", "metric", "validation_loss", "validation_metric", "test_loss", "test_metric", "constant",

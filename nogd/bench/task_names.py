@@ -8,12 +8,10 @@ from inspect import isabstract
 from typing import Any
 
 from nogd.errors import InvalidSetting, PluginError, UnknownName, did_you_mean
-from nogd.plugins.manager import plugins
-from nogd.plugins.registry import Entry, usable
+from nogd.plugins.registry import Entry, offered, usable
 from nogd.problem.task import SupervisedTask, Task
 from nogd.training.grammar import text_of
 from nogd.training.names import made_of, name_and_settings, refuse_unknown
-from nogd.training.spelling import spelled_settings
 
 Choice = str | Task | type[Task]
 """A task as users give it: "parity,bits=10", an object, or a class."""
@@ -52,7 +50,7 @@ def build_task(chosen: Choice) -> NamedTask:
 
 def all_tasks(only_default: bool) -> list[NamedTask]:
     """All registered tasks that can be loaded, or those among them that belong to `--all`."""
-    found = [build_task(name) for name in usable(plugins().tasks)]
+    found = [build_task(name) for name in usable(offered("task"))]
     return [each for each in found if each.task.default or not only_default]
 
 
@@ -90,15 +88,15 @@ def _tagged(tag: str) -> list[NamedTask]:
 
 def _by_name(text: str) -> NamedTask:
     name, settings = name_and_settings(text)
-    registry = plugins().tasks
+    registry = offered("task")
     entry = registry.find(name)
-    offered = entry.load()
-    kind = offered if isinstance(offered, type) else type(offered)
+    found = entry.load()
+    kind = found if isinstance(found, type) else type(found)
     if not issubclass(kind, Task):
         raise PluginError(f"{entry.qualified_name} is registered as a task, but is no subclass of nogd.Task.")
-    given = _given(offered) if isinstance(offered, Task) else {}
+    given = _given(found) if isinstance(found, Task) else {}
     task = _made(kind, given, settings)
-    return NamedTask(registry.shown_name(entry) + spelled_settings(task), task, entry)
+    return NamedTask(task.spelled(lambda _: registry.shown_name(entry)), task, entry)
 
 
 def _given(task: Task) -> dict[str, Any]:

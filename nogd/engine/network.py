@@ -175,6 +175,11 @@ class Network:
         return self.conduct.mode
 
     @property
+    def noisy(self) -> bool:
+        """Whether calls of `turn` change what candidates are scored by."""
+        return self.mode == "train"
+
+    @property
     def examples(self) -> int:
         """Training examples N."""
         return len(self.inputs)

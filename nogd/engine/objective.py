@@ -26,6 +26,7 @@ from nogd.engine.inputs.shown import Shown
 from nogd.engine.losses import ranked
 from nogd.engine.network import Network
 from nogd.engine.outputs_and_layers import OutputsAndLayers, Scorer, seen_features
+from nogd.engine.simulation import Simulation
 from nogd.engine.space import ParameterSpace
 from nogd.engine.state import State
 from nogd.engine.stream import Stream
@@ -70,8 +71,10 @@ class Objective(OutputsAndLayers):
         self._gradient_seen = False
         self.warming = Stopwatch()
         """What took longer the first time in a run, off the clock."""
-        if not isinstance(scorer, BlackBox) and scorer.mode == "train":
+        if not isinstance(scorer, BlackBox) and scorer.noisy:
             self._till.mask = scorer.turn
+        if isinstance(scorer, Simulation):
+            scorer.count = ledger.count_steps
 
     # -- what it is
 
@@ -104,6 +107,11 @@ class Objective(OutputsAndLayers):
     def device(self) -> torch.device:
         """Where theta and the data are."""
         return self.space.device
+
+    @property
+    def noisy(self) -> bool:
+        """Whether one candidate scored in two calls may differ, as each call has masks or episodes of its own."""
+        return self._till.mask is not None
 
     @property
     def engine(self) -> str:
@@ -294,7 +302,7 @@ class Objective(OutputsAndLayers):
         Raises LearnerError while a learner is at work.
         """
         self._refuse_learners("warm_up")
-        if isinstance(self._scorer, BlackBox):
+        if isinstance(self._scorer, BlackBox | Simulation):
             return
         self._scorer.losses(theta[None])
         if "gradient" in self.features:
@@ -395,7 +403,7 @@ class Objective(OutputsAndLayers):
         return score(self._scorer, candidates, rows)
 
     def _differentiable(self) -> Network | Stream:
-        if "gradient" not in self.features or isinstance(self._scorer, BlackBox):
+        if "gradient" not in self.features or isinstance(self._scorer, BlackBox | Simulation):
             raise NotDifferentiable("this objective has no gradient; choose a learner that needs none.")
         return self._scorer
 
@@ -417,6 +425,8 @@ class Objective(OutputsAndLayers):
         if isinstance(self._scorer, BlackBox):
             known = self._scorer.recall(theta)
             return theta.new_tensor([math.nan if known is None else known])
+        if isinstance(self._scorer, Simulation):
+            return theta.new_tensor([self._scorer.measured(theta)])
         return self._scorer.losses(theta[None])
 
     def _cache(self, theta: Tensor) -> ActivationCache:
@@ -443,7 +453,7 @@ def _lowest(losses: Tensor, rows: Tensor | None) -> float:
 
 def _features(scorer: Scorer, differentiable: bool) -> frozenset[str]:
     features = seen_features(scorer)
-    if not isinstance(scorer, BlackBox) and differentiable and scorer.loss.differentiable:
+    if not isinstance(scorer, BlackBox | Simulation) and differentiable and scorer.loss.differentiable:
         features |= {"gradient", "directional"}
     return frozenset(features)
 

@@ -20,11 +20,12 @@ from nogd.engine.curvature import Curvature, curvature_at
 from nogd.engine.layers.listing import Activation, NamedLayer
 from nogd.engine.losses import ranked
 from nogd.engine.network import Network
+from nogd.engine.simulation import Simulation
 from nogd.engine.space import ParameterSpace
 from nogd.engine.stream import Stream
 from nogd.errors import InvalidSetting
 
-Scorer = Network | Stream | BlackBox
+Scorer = Network | Stream | BlackBox | Simulation
 
 
 class OutputsAndLayers:
@@ -115,13 +116,15 @@ class OutputsAndLayers:
     def _answering(self) -> Network | Stream | BlackBoxOfOutputs:
         scorer = self._scorer
         if isinstance(scorer, BlackBoxOfOutputs) or (
-            not isinstance(scorer, BlackBox) and scorer.gives is not None
+            not isinstance(scorer, BlackBox | Simulation) and scorer.gives is not None
         ):
             return scorer
         if isinstance(scorer, BlackBox):
             raise InvalidSetting(
                 "a black box that returns scores has no outputs; give targets, and let it return the outputs."
             )
+        if isinstance(scorer, Simulation):
+            raise InvalidSetting("a simulated world gives returns and no outputs: there are no targets.")
         raise InvalidSetting(
             "the network gives no one tensor of real outputs for each example, so there are none."
         )
@@ -136,7 +139,7 @@ def seen_features(scorer: Scorer) -> set[str]:
     """Which of "outputs", "curvature" and "layers" there are."""
     if isinstance(scorer, BlackBoxOfOutputs):
         return {"outputs", *_curved(scorer)}
-    if isinstance(scorer, BlackBox) or scorer.gives is None:
+    if isinstance(scorer, BlackBox | Simulation) or scorer.gives is None:
         return set()
     listed = {"layers"} if isinstance(scorer, Network) and scorer.layers else set()
     return {"outputs", *_curved(scorer), *listed}

@@ -104,6 +104,11 @@ class Stream:
         return self._batches
 
     @property
+    def noisy(self) -> bool:
+        """Whether calls of `turn` change what candidates are scored by."""
+        return self.mode == "train"
+
+    @property
     def examples(self) -> int:
         """Training examples N, of all batches."""
         return self._batches.examples

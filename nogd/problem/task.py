@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, final
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from nogd.engine.losses import Loss, LossFunction, find_loss
 from nogd.engine.modules.accepted import in_type_taken
 from nogd.engine.modules.mode import Mode
+from nogd.engine.simulation import Simulator
 from nogd.engine.space import DEFAULT_BOX, Bounds
 from nogd.errors import DataError, PluginError, UserError, in_one_line
 from nogd.problem.constant import constant_outputs
@@ -23,7 +24,7 @@ from nogd.problem.metrics import Metric, find_metric
 from nogd.problem.reference import FrozenReference
 from nogd.problem.splits import Split, split, standardised
 from nogd.seeds import derive
-from nogd.training.spelling import spelled_settings
+from nogd.training.spelling import Named
 
 __all__ = ["Dataset", "Metric", "Problem", "Split", "SupervisedTask", "Task", "layers"]
 
@@ -36,7 +37,8 @@ class Problem:
 
     bounds: the search box, for all parameters or by name pattern. constant, constant_loss: what the best
     constant predictor, fitted on the training split, scores on the test split (on the training split if there
-    is no other). score: the objective of a black-box task; its training split has no meaning.
+    is no other). score: the objective of a black-box task, simulator: the world of a policy; their training split and
+    loss have no meaning.
     """
 
     module: nn.Module
@@ -50,9 +52,20 @@ class Problem:
     constant: float = float("nan")
     constant_loss: float = float("nan")
     score: Callable[[nn.Module], float] | None = None
+    simulator: Simulator | None = None
+
+    @property
+    def is_supervised(self) -> bool:
+        """Whether there are data with targets."""
+        return self.score is None and self.simulator is None
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether anything is held out from training, to validate and to test on."""
+        return self.test is not None or self.simulator is not None
 
 
-class Task(BaseModel, ABC):
+class Task(Named, ABC):
     """A named problem. Subclass SupervisedTask for a network, a loss and data; Task itself for anything else.
 
     Its fields are settings, validated and never changed, which users write behind the name: `-t parity,bits=10`. What
@@ -64,9 +77,6 @@ class Task(BaseModel, ABC):
     `reference.json` beside the task's file.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: ClassVar[str]
     why: ClassVar[str] = ""
     version: ClassVar[int] = 1
     budget: ClassVar[float] = 3_000
@@ -114,16 +124,12 @@ class Task(BaseModel, ABC):
             "mode": self.scored_in,
             "parameters": sum(p.numel() for p in problem.module.parameters() if p.requires_grad),
             "metric": problem.metric.name,
-            "gradient": problem.differentiable and problem.score is None,
+            "gradient": problem.differentiable and problem.is_supervised,
             "budget": self.budget,
             "bounds": problem.bounds,
             "tags": sorted(self.tags),
             "version": self.version,
         }
-
-    def __str__(self) -> str:
-        """The name with the settings that differ from their defaults: "parity,bits=10"."""
-        return self.name + spelled_settings(self)
 
 
 _OF_THE_CLASS = frozenset(
@@ -174,7 +180,7 @@ class SupervisedTask(Task):
         Raises DataError where the data cannot be used, PluginError where the class is not complete.
         """
         self._check()
-        module = self._network(seed)
+        module = drawn_network(self.network, seed)
         train, validation, test = _as_taken(module, self._splits())
         loss, metric, scored = find_loss(type(self).loss), find_metric(self.metric), test or train
         constant, constant_loss = self._constant(loss, metric, train, scored)
@@ -271,11 +277,13 @@ class SupervisedTask(Task):
         train, validation, test = parts
         return train, validation, test
 
-    def _network(self, seed: int) -> nn.Module:
-        with torch.random.fork_rng(devices=[]):
-            # Not torch.manual_seed: it seeds accelerators as well, which would not be put back here.
-            torch.default_generator.manual_seed(seed)
-            return self.network()
+
+def drawn_network(network: Callable[[], nn.Module], seed: int) -> nn.Module:
+    """What `network` makes, its parameters drawn by `seed` from torch's global generator, which is given back."""
+    with torch.random.fork_rng(devices=[]):
+        # Not torch.manual_seed: it seeds accelerators as well, which would not be put back here.
+        torch.default_generator.manual_seed(seed)
+        return network()
 
 
 def layers(module: nn.Module) -> str:

@@ -64,6 +64,7 @@ _TASKS = (
         "nogd.tasks.regression:DiabetesTernary",
         "weights rounded to -1, 0 or 1; no gradient",
     ),
+    Lazy("cart-pole", "nogd.tasks.control:CartPole", "balance a pole on a cart; episodes in place of data"),
 )
 
 _METRICS = {

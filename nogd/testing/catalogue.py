@@ -27,7 +27,7 @@ _MODULES = {
         "learner.survival",
         "learner.conduct",
     ),
-    "task": ("task", "task_settings", "task_data"),
+    "task": ("task", "task_settings", "task_data", "task_simulator"),
     "figure": ("figure",),
     "executor": ("executor",),
 }

@@ -221,7 +221,7 @@ def _problem(task: AnyTask, seed: int = SEED) -> Problem:
 
 def _supervised(task: AnyTask) -> Problem:
     problem = _problem(task)
-    if problem.score is not None:
+    if not problem.is_supervised:
         raise NotApplicable("it is scored by a function of its own: there are no targets")
     return problem
 

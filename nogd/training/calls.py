@@ -15,6 +15,7 @@ from nogd.engine.black_box import BlackBox
 from nogd.engine.black_box_of_outputs import BlackBoxOfOutputs
 from nogd.engine.network import Network
 from nogd.engine.objective import Objective
+from nogd.engine.simulation import Simulation
 from nogd.engine.space import ParameterSpace
 from nogd.engine.stream import Stream
 from nogd.plugins.sources import RESULTS_VERSION
@@ -45,6 +46,7 @@ def call_of(
     held: batches of validation data. settings: seed and target.
     """
     scorer, space = objective._scorer, objective.space
+    assert not isinstance(scorer, Simulation)  # no door takes one
     data = None if isinstance(scorer, BlackBox) and not isinstance(scorer, BlackBoxOfOutputs) else scorer
     found: dict[str, object] = {
         "learner": written(learner),

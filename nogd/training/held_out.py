@@ -14,6 +14,7 @@ from nogd.engine.inputs.tensors import as_tensors
 from nogd.engine.modules.accepted import in_type_taken
 from nogd.engine.network import Network
 from nogd.engine.objective import Objective
+from nogd.engine.simulation import Simulation
 from nogd.engine.stream import Stream
 from nogd.errors import DataError
 
@@ -74,5 +75,5 @@ class HeldOutMeasure:
 
 
 def _scorer_of(objective: Objective) -> Network | Stream:
-    assert not isinstance(objective._scorer, BlackBox)  # which has no data
+    assert not isinstance(objective._scorer, BlackBox | Simulation)  # which have no data
     return objective._scorer

@@ -12,14 +12,15 @@ class Ledger:
 
     examples_in_set: training examples N. gradient_cost: forwards that a full gradient counts (PROTOCOL.md's r).
     forwarded: examples passed forwards. backwarded: examples passed backwards, or in tangents, which costs the same.
-    worked: examples that a learner passed by itself, in so many passes. priced: forwards that arithmetic counts beside
-    all these. off: seconds that the clock stood still for. paid_at: seconds at which the last call was paid.
+    steps: of a simulated world. worked: examples that a learner passed by itself, in so many passes. priced: forwards
+    that arithmetic counts beside all these. off: seconds that the clock stood still for. paid_at: seconds at which the
+    last call was paid.
     """
 
     __slots__ = (
         "_before", "_cpu_before", "_cpu_started", "_seen", "_started", "backwarded", "clock", "evaluations",
         "examples_in_set", "flops", "forwarded", "gradient_cost", "gradients", "inside", "iterations", "off",
-        "paid_at", "passes", "priced", "worked",
+        "paid_at", "passes", "priced", "steps", "worked",
     )  # fmt: skip
     _SAVED = (
         "backwarded", "evaluations", "flops", "forwarded", "gradients", "inside", "iterations", "passes", "priced",
@@ -29,7 +30,9 @@ class Ledger:
     def __init__(self, examples_in_set: int, gradient_cost: float) -> None:
         self.examples_in_set = examples_in_set
         self.gradient_cost = gradient_cost
-        self.forwarded = self.backwarded = self.evaluations = self.gradients = self.iterations = 0
+        self.forwarded = self.backwarded = self.evaluations = self.gradients = self.iterations = (
+            self.steps
+        ) = 0
         self.worked = self.passes = self.priced = self.flops = self.inside = 0.0
         self.paid_at = self._before = self._cpu_before = 0.0
         self._seen = (0, 0)
@@ -55,6 +58,11 @@ class Ledger:
     def examples(self) -> int:
         """Examples processed."""
         return self.forwarded + round(self.worked)
+
+    def count_steps(self, steps: int, flops: float) -> None:
+        """Count steps of a simulated world, known when its episodes have ended, and the arithmetic that they took."""
+        self.steps += steps
+        self.flops += flops
 
     def evaluations_of(self, passes: float) -> int:
         """Evaluations that so many passes more of a learner's own work count, whole ones, while their parts add up."""
@@ -85,12 +93,13 @@ class Ledger:
     def save(self) -> dict[str, Any]:
         """All that a resumed run needs, as plain numbers."""
         saved: dict[str, Any] = {name: getattr(self, name) for name in self._SAVED}
-        return saved | {"seconds": self.seconds, "cpu_seconds": self.cpu_seconds}
+        return saved | {"steps": self.steps, "seconds": self.seconds, "cpu_seconds": self.cpu_seconds}
 
     def restore(self, saved: dict[str, Any]) -> None:
         """Go on from what `save` gave."""
         for name in self._SAVED:
             setattr(self, name, saved[name])
+        self.steps = saved.get("steps", 0)  # an older checkpoint has none
         self._before, self._cpu_before = saved["seconds"], saved["cpu_seconds"]
         self.restart_clock()
 

@@ -136,6 +136,11 @@ class Meter:
         return self._ledger.flops
 
     @property
+    def steps(self) -> int:
+        """Steps of a simulated world, over all candidates and episodes."""
+        return self._ledger.steps
+
+    @property
     def iterations(self) -> int:
         """The learner's own natural count."""
         return self._ledger.iterations

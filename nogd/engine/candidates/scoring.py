@@ -10,6 +10,7 @@ from nogd.engine.candidates.low_rank import LowRank, low_rank_losses
 from nogd.engine.candidates.perturbed import Perturbed, perturbed_losses
 from nogd.engine.candidates.sets import Candidates, Line, Population
 from nogd.engine.network import Network
+from nogd.engine.simulation import Simulation
 from nogd.engine.space import ParameterSpace
 from nogd.errors import InvalidSetting
 
@@ -60,7 +61,7 @@ def _like(theta: Tensor, space: ParameterSpace) -> bool:
     return (theta.dtype, theta.device) == (space.dtype, space.device)
 
 
-def score(scorer: Network | BlackBox, candidates: Described, rows: Tensor | None) -> Tensor:
+def score(scorer: Network | BlackBox | Simulation, candidates: Described, rows: Tensor | None) -> Tensor:
     """Losses `[P]` of the candidates; rows: numbers of the examples to use."""
     if isinstance(candidates, Population | Line):
         return scorer.losses(candidates.dense(), rows)
@@ -96,7 +97,7 @@ def _again_where_infinite(
 
 
 def _written_out(
-    scorer: Network | BlackBox, candidates: LowRank, numbers: Tensor, rows: Tensor | None
+    scorer: Network | BlackBox | Simulation, candidates: LowRank, numbers: Tensor, rows: Tensor | None
 ) -> Tensor:
     """Losses of candidates of these numbers, written out a few at a time."""
     parts = numbers.split(max(1, _DENSE_ELEMENTS // candidates.dimension))

@@ -22,12 +22,12 @@ class Functional:
         self._conduct, self._space = conduct, space
         self._places = _places(conduct.module, space)
 
-    def __call__(self, theta: Tensor, inputs: Tensor) -> Tensor:
+    def __call__(self, theta: Tensor, *inputs: Tensor) -> Tensor:
         named = self._space.split(theta)
         parameters = {place: named[name] for place, name in self._places.items()}
         module = self._conduct.module
         with self._conduct.calling():  # here, as vmap comes here once for each of its chunks
-            outputs = torch.func.functional_call(module, parameters, (inputs,), tie_weights=False)
+            outputs = torch.func.functional_call(module, parameters, inputs, tie_weights=False)
         return cast(Tensor, outputs)
 
 

@@ -1,0 +1,66 @@
+"""A network with many parameter vectors at once, which a simulator asks what each candidate does now."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map
+
+from nogd.engine.modules.conduct import Conduct, Habits
+from nogd.engine.modules.vmapped import Functional
+from nogd.engine.space import ParameterSpace
+from nogd.errors import NogdWarning, first_line
+
+
+class PolicyNetwork:
+    """A module in eval mode that answers for any parameters; by torch.func.vmap, or in a loop where that refuses it."""
+
+    def __init__(self, module: nn.Module, space: ParameterSpace) -> None:
+        self.space = space
+        self._functional = Functional(Conduct(module.eval(), "eval", Habits(), Habits()), space)
+        self._at_once = True
+
+    def __call__(self, thetas: Tensor, inputs: tuple[Tensor, ...]) -> Any:
+        """What thetas `[P, D]` give for inputs `[P, ...]`, a tensor or containers of them, P in front."""
+        if self._at_once:
+            try:
+                return torch.func.vmap(self._functional)(thetas, *inputs)
+            except (
+                Exception
+            ) as refusal:  # vmap refuses in many ways; if the module is at fault, the loop says so
+                found = self._one_by_one(thetas, inputs)
+                self._at_once = False
+                reason = first_line(refusal) or type(refusal).__name__
+                text = f"policies are asked one by one, which is slow, as torch.func.vmap refuses the module: {reason}"
+                warnings.warn(text, NogdWarning, stacklevel=3)
+                return found
+        return self._one_by_one(thetas, inputs)
+
+    def _one_by_one(self, thetas: Tensor, inputs: tuple[Tensor, ...]) -> Any:
+        found = [self._functional(theta, *given) for theta, *given in zip(thetas, *inputs, strict=True)]
+        return tree_map(lambda *parts: torch.stack(parts), *found)
+
+
+class Policies:
+    """P policies, which a simulator asks for actions: call it with observations `[P, E, ...]` of E episodes each.
+
+    count: P. dtype, device: of the parameters. steps: steps of the environment that were asked for so far.
+    """
+
+    def __init__(self, network: PolicyNetwork, thetas: Tensor) -> None:
+        self._network, self._thetas = network, thetas
+        self.count, self.dtype, self.device = len(thetas), thetas.dtype, thetas.device
+        self.steps = 0
+
+    def __call__(self, *observations: Tensor, running: Tensor | None = None) -> Any:
+        """What the module gives for observations `[P, E, ...]`, of each policy for its own: outputs `[P, E, ...]`.
+
+        It sees those of one policy, `[E, ...]`, as a batch; several arguments, such as a hidden state, are handed on,
+        and whatever it gives comes back with P in front. running: booleans `[P, E]`, the episodes that have not ended
+        yet; a step counts for each of them, or for all if not given.
+        """
+        self.steps += int(observations[0].shape[:2].numel() if running is None else running.sum())
+        return self._network(self._thetas, observations)

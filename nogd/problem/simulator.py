@@ -1,0 +1,108 @@
+"""Tasks in a simulated world: whoever does best there, not who predicts best."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from typing import ClassVar, final
+
+import torch
+from pydantic import Field
+from torch import Generator, Tensor, nn
+
+from nogd.engine.policies import Policies
+from nogd.engine.simulation import Simulator
+from nogd.engine.space import DEFAULT_BOX, Bounds
+from nogd.problem.metrics import Metric
+from nogd.problem.splits import Split
+from nogd.problem.task import Problem, Task, drawn_network, layers
+
+RETURN = Metric("return", lambda _outputs, _targets: math.nan, True, "mean return of an episode")
+"""What simulator tasks are judged by: it follows from episodes, not from outputs."""
+
+
+class SimulatorTask(Task):
+    """A policy for a simulated world: set `name`, and write `network` and `rollout`.
+
+    A candidate's loss is its mean return over `episodes` episodes with the sign turned, and counts one forward. All
+    candidates of a call see the same episodes. With `noisy` each call has episodes of its own, drawn from the run's
+    stream, so that one candidate scored twice differs; without, all calls have the same ones. Curves, scores and
+    targets come from `held_out` fixed episodes that no call sees, as many for training, validation and test.
+
+    constant: mean return of the best constant action, which is score 0; solved: the return that is score 1; say in the
+    docstring where both come from. A task without them cannot be frozen, and has no scores.
+    """
+
+    differentiable: ClassVar[bool] = False
+    bounds: ClassVar[Bounds] = DEFAULT_BOX
+    held_out: ClassVar[int] = 50
+    constant: ClassVar[float] = math.nan
+    solved: ClassVar[float] = math.nan
+
+    episodes: int = Field(16, ge=1, le=1 << 16, description="episodes of a scoring call")
+    noisy: bool = Field(True, description="whether each call has episodes of its own")
+
+    @abstractmethod
+    def network(self) -> nn.Module:
+        """A new policy, its parameters drawn from torch's global generator, as torch's own layers draw them."""
+
+    @abstractmethod
+    def rollout(self, policies: Policies, seeds: Tensor) -> Tensor:
+        """Returns `[P, E]` of P policies in E episodes, greater is better.
+
+        policies: asked with observations `[P, E, ...]` at each step, `policies(observations, running=running)`. seeds:
+        int64 `[E]`; an episode's start and its chance follow from its seed alone, see `uniform`.
+        """
+
+    @final
+    def problem(self, seed: int) -> Problem:
+        """The policy initialised from `seed`, with its world."""
+        nothing = Split(torch.zeros(1, 1), torch.zeros(1, 1))
+        return Problem(
+            module=drawn_network(self.network, seed),
+            loss="mse",
+            train=nothing,
+            metric=RETURN,
+            bounds=self.bounds,
+            differentiable=False,
+            constant=self.constant,
+            constant_loss=-self.constant,
+            simulator=Simulator(
+                name=self.name,
+                rollout=self.rollout,
+                episodes=self.episodes,
+                held_out=self.held_out,
+                noisy=self.noisy,
+            ),
+        )
+
+    @final
+    def describe(self) -> dict[str, object]:
+        """Policy and size of theta, episodes, the returns that are score 0 and 1, budget, and why the task is here."""
+        module = self.problem(seed=0).module
+        return {
+            "name": str(self),
+            "why": self.why,
+            "network": layers(module),
+            "parameters": sum(p.numel() for p in module.parameters() if p.requires_grad),
+            "episodes": self.episodes,
+            "episodes held out": self.held_out,
+            "noisy": self.noisy,
+            "metric": RETURN.name,
+            "best constant action": None if math.isnan(self.constant) else self.constant,
+            "solved at": None if math.isnan(self.solved) else self.solved,
+            "gradient": False,
+            "budget": self.budget,
+            "bounds": self.bounds,
+            "tags": sorted(self.tags),
+            "version": self.version,
+        }
+
+
+def uniform(seeds: Tensor, *shape: int) -> Tensor:
+    """Numbers from 0 to 1, float64 `[E, *shape]`: those of each episode follow from its seed `[E]` alone."""
+    rows = [
+        torch.rand(shape, generator=Generator().manual_seed(seed), dtype=torch.float64, device="cpu")
+        for seed in seeds.tolist()
+    ]
+    return torch.stack(rows).to(seeds.device)
