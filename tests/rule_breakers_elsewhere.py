@@ -14,7 +14,17 @@ from pandas import DataFrame
 from sklearn.metrics import r2_score
 from torch import Tensor, nn
 
-from nogd import Dataset, Metric, Problem, Split, SupervisedTask, Task
+from nogd import (
+    Dataset,
+    Metric,
+    Policies,
+    Problem,
+    SimulatorTask,
+    Split,
+    SupervisedTask,
+    Task,
+    uniform,
+)
 from nogd.bench.events import Executor, Finished, Pointed, Saved, Started
 from nogd.bench.perform import Listener, perform
 from nogd.report.drawing.canvas import new_canvas
@@ -274,9 +284,60 @@ class Seeding(GoodTask):
         return super().network()
 
 
+class Reach(SimulatorTask):
+    """Say where each episode began."""
+
+    name: ClassVar[str] = "reach"
+    why: ClassVar[str] = "An example."
+
+    def network(self) -> nn.Module:
+        return nn.Linear(2, 2)
+
+    def rollout(self, policies: Policies, seeds: Tensor) -> Tensor:
+        seen = uniform(seeds, 2).expand(policies.count, -1, -1).to(policies.dtype)
+        return -(policies(seen) - seen).square().sum(-1)
+
+
+class Windy(Reach):
+    """Draws a wind from torch's own generator."""
+
+    breaks: ClassVar[str] = "same-episodes-give-same-returns"
+
+    def rollout(self, policies: Policies, seeds: Tensor) -> Tensor:
+        return super().rollout(policies, seeds) + torch.randn(policies.count, len(seeds))
+
+
+class Crowded(Reach):
+    """Rewards who does better than the others that are scored with it."""
+
+    breaks: ClassVar[str] = "all-candidates-see-the-same-episodes"
+
+    def rollout(self, policies: Policies, seeds: Tensor) -> Tensor:
+        returns = super().rollout(policies, seeds)
+        return returns - returns.mean(0) if policies.count > 1 else returns
+
+
+class Crammed(Reach):
+    """Lets an episode's length depend on its place among the others."""
+
+    breaks: ClassVar[str] = "all-candidates-see-the-same-episodes"
+
+    def rollout(self, policies: Policies, seeds: Tensor) -> Tensor:
+        return super().rollout(policies, seeds) * (1 + torch.arange(len(seeds)))
+
+
+class Calm(Reach):
+    """Says that it is noisy, and begins each episode alike."""
+
+    breaks: ClassVar[str] = "noise-is-declared"
+
+    def rollout(self, policies: Policies, seeds: Tensor) -> Tensor:
+        return super().rollout(policies, torch.ones_like(seeds))
+
+
 TASKS = (
     Drifting, Reseeding, Sharing, Overlapping, Leaking, Squeezing, Slicing, Backwards, Blind, Overwriting,
-    Fragile, Flat, Modest, Crooked, Unexplained, Untold, Refitting, Listed,
+    Fragile, Flat, Modest, Crooked, Unexplained, Untold, Refitting, Windy, Crowded, Crammed, Calm, Listed,
     Renamed, Seeding,
 )  # fmt: skip
 

@@ -7,7 +7,17 @@ import rule_breakers
 import torch
 from matplotlib import pyplot as plt
 from rule_breakers import BREAKERS, Good
-from rule_breakers_elsewhere import EXECUTORS, FIGURES, GOOD_FIGURE, TASKS, Filled, GoodTask, Plain, Wrapped
+from rule_breakers_elsewhere import (
+    EXECUTORS,
+    FIGURES,
+    GOOD_FIGURE,
+    TASKS,
+    Filled,
+    GoodTask,
+    Plain,
+    Reach,
+    Wrapped,
+)
 
 from nogd.plugins.manager import PluginSettings, configured
 from nogd.testing import CheckFailed, NotApplicable, checks_for, parametrize_with_checks
@@ -20,6 +30,7 @@ ALSO = {
     "Pausing": {"every-ledger-ends-the-run"},  # a clock that goes back never ends
     "InPlace": {"improves-on-the-start"},
     "Choosy": {"budget-is-never-exceeded"},
+    "Windy": {"all-candidates-see-the-same-episodes"},
     "Overwriting": {"metric-is-sane"},  # what it compares with is another thing each time
     "Drifting": {
         "data-do-not-depend-on-the-seed",
@@ -81,7 +92,7 @@ def test_and_of_no_other(learner):
     assert told - {learner.breaks} <= ALSO.get(kind, set())
 
 
-@parametrize_with_checks([GoodTask, Filled, Wrapped])
+@parametrize_with_checks([GoodTask, Filled, Reach, Wrapped])
 def test_a_task_that_keeps_all_rules_passes(task, check):
     check(task)
 

@@ -127,7 +127,7 @@ def test_what_belongs_to_the_class_is_no_setting():
 
 def test_a_tag_chooses_all_tasks_that_have_it():
     chosen = [item.cell.task for item in planned("tag:no-gradient", "iris")]
-    assert chosen == ["breast-cancer-sign", "diabetes-ternary", "iris"]
+    assert chosen == ["breast-cancer-sign", "diabetes-ternary", "cart-pole", "iris"]
 
 
 # What a third party writes
@@ -181,8 +181,7 @@ def offered(monkeypatch):
             return [Curve(units=3)]
 
     loaded = Plugins.of(Plugin())
-    for module in ("task_names", "plan", "code"):
-        monkeypatch.setattr(f"nogd.bench.{module}.plugins", lambda: loaded)
+    monkeypatch.setattr("nogd.plugins.manager.plugins", lambda: loaded)
 
 
 def test_a_plugin_may_offer_an_object_whose_settings_are_kept(offered):
