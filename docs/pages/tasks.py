@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nogd.cli.description import describe
+from nogd.cli.description import Description, describe
 from nogd.plugins.manager import plugins
 from nogd.plugins.registry import Entry
 from pages.markdown import code, page, prose, table
@@ -19,7 +19,8 @@ def pages() -> dict[str, str]:
     return {
         "reference/tasks.md": page(
             "Tasks",
-            "Problems to train on. All data comes with scikit-learn or is generated: nothing is downloaded.",
+            "Problems to train on. All data comes with scikit-learn or is generated: nothing is downloaded. Settings "
+            "are written behind the name: `-t digits,width=128`.",
             table(["name", "what is learnt", "package"], rows),
             *map(_task, entries),
         )
@@ -29,7 +30,12 @@ def pages() -> dict[str, str]:
 def _task(entry: Entry) -> str:
     about = describe(entry)
     facts = [(name, _fact(value)) for name, value in about.facts.items() if value not in (None, [], "")]
-    return f"## {entry.name}\n\n{prose(about.text)}\n\n{table(['', ''], facts)}"
+    return f"## {entry.name}\n\n{prose(about.text)}\n\n{table(['', ''], facts)}\n\n{_settings(about)}"
+
+
+def _settings(about: Description) -> str:
+    rows = [(code(each.name), code(each.default), each.meaning) for each in about.settings or ()]
+    return table(["setting", "default", "meaning"], rows)
 
 
 def _fact(value: object) -> str:

@@ -102,6 +102,7 @@ def describe(entry: Entry) -> Description:
         settings = [each for each in settings_of(target) if each.name not in OF_THE_HARNESS]
     if entry.kind == "task":
         settings = settings_of(target if isinstance(target, type) else type(target))
+        settings.sort(key=lambda each: each.name in ("mode", "split"))  # those of every task come last
     return about(settings=settings, facts=_own_description(entry, target))
 
 

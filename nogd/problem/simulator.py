@@ -7,7 +7,7 @@ from abc import abstractmethod
 from typing import ClassVar, final
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Generator, Tensor, nn
 
 from nogd.engine.policies import Policies
@@ -41,6 +41,12 @@ class SimulatorTask(Task):
 
     episodes: int = Field(16, ge=1, le=1 << 16, description="episodes of a scoring call")
     noisy: bool = Field(True, description="whether each call has episodes of its own")
+
+    @model_validator(mode="after")
+    def _has_one_mode(self) -> SimulatorTask:
+        if self.scored_in != "eval":
+            raise ValueError("a policy acts as its user will have it, so there is no other mode than eval")
+        return self
 
     @abstractmethod
     def network(self) -> nn.Module:
