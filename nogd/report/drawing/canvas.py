@@ -87,7 +87,7 @@ def heading(axes: Axes, text: str) -> None:
     axes.annotate(
         text,
         (0.02, 1.0),
-        xycoords=("figure fraction", "axes fraction"),
+        xycoords=(axes.figure.transFigure, "axes fraction"),
         xytext=(0, 6),
         textcoords="offset points",
     )
