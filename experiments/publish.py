@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 import nogd
-from nogd.bench.schema import TEXT
+from nogd.bench.columns import TEXT
 from nogd.report.drawing.canvas import house_style
 from nogd.report.forms.page import write_report
 from nogd.report.results import load_results

@@ -15,8 +15,8 @@ import numpy as np
 import psutil
 from click.testing import CliRunner, Result
 
+from nogd.bench.columns import CURVE_COLUMNS
 from nogd.bench.events import Event
-from nogd.bench.record import CURVE_COLUMNS
 from nogd.bench.store import RUN_COLUMNS, Store
 from nogd.cli import main
 

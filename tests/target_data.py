@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from report_data import TASKS, Results, make_results
 
-from nogd.bench.record import CURVE_COLUMNS
+from nogd.bench.columns import CURVE_COLUMNS
 from nogd.bench.targets import reached_table
 
 

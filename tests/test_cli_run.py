@@ -13,7 +13,7 @@ from bench_help import WICKED, command, python, rows, statuses
 from click.testing import Result
 
 import nogd
-from nogd.bench.record import CURVE_COLUMNS
+from nogd.bench.columns import CURVE_COLUMNS
 from nogd.bench.store import RUN_COLUMNS
 from nogd.errors import StoreError, UserError
 

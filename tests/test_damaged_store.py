@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 from bench_help import Watcher, command
 
+from nogd.bench.columns import CURVE_COLUMNS
 from nogd.bench.database import FILE
 from nogd.bench.events import Event, Finished
 from nogd.bench.experiment import make_experiment
 from nogd.bench.inline import InlineExecutor
 from nogd.bench.packing import Damaged, loaded, packed, unpacked
-from nogd.bench.record import CURVE_COLUMNS
 from nogd.bench.run import Summary, execute
 from nogd.bench.sqlite_errors import sentence
 from nogd.bench.store import Store

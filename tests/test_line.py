@@ -20,13 +20,14 @@ import numpy as np
 import pytest
 from bench_help import environment, python
 
+from nogd.bench.columns import CURVE_COLUMNS, TRACE_COLUMNS
 from nogd.bench.experiment import make_experiment
 from nogd.bench.intake import checked, point_from, received, sent
 from nogd.bench.line import Ended, HarnessEnd, WorkerEnd
 from nogd.bench.local import _Slot
 from nogd.bench.perform import Job
 from nogd.bench.plan import plan
-from nogd.bench.record import CURVE_COLUMNS, TRACE_COLUMNS, Record, lost_record
+from nogd.bench.record import Record, lost_record
 from nogd.bench.wire import HEADER, LARGEST, Unusable, packed, room_for, unpacked
 from nogd.bench.wording import MOST, tidy
 

@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from torch import Generator, Tensor, nn
 
 import nogd
+from nogd.bench.columns import CURVE_COLUMNS
 from nogd.bench.experiment import make_experiment
 from nogd.bench.perform import Job, Listener, perform
 from nogd.bench.plan import plan
-from nogd.bench.record import CURVE_COLUMNS, Record
+from nogd.bench.record import Record
 from nogd.engine.accounts.meter import Limit
 from nogd.engine.space import ParameterSpace
 from nogd.engine.state import from_bytes, to_bytes

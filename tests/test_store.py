@@ -20,9 +20,10 @@ import psutil
 import pytest
 from bench_help import PATIENCE, environment, python, started
 
+from nogd.bench.columns import CURVE_COLUMNS, RUN_COLUMNS, TRACE_COLUMNS
 from nogd.bench.database import FILE
-from nogd.bench.record import CURVE_COLUMNS, TRACE_COLUMNS, Record
-from nogd.bench.schema import RUN_COLUMNS, VERSION
+from nogd.bench.record import Record
+from nogd.bench.schema import VERSION
 from nogd.bench.store import Store
 from nogd.bench.tables import load_traces
 from nogd.errors import StoreError
@@ -268,7 +269,8 @@ WRITER = """
 import sys
 from pathlib import Path
 import numpy as np
-from nogd.bench.record import CURVE_COLUMNS, Record
+from nogd.bench.columns import CURVE_COLUMNS
+from nogd.bench.record import Record
 from nogd.bench.store import Store
 store = Store(Path(sys.argv[1]), create=True)
 curve = np.random.default_rng(0).normal(size=(2, len(CURVE_COLUMNS)))

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 
-from nogd.bench.record import CURVE_COLUMNS, TRACE_COLUMNS
+from nogd.bench.columns import CurvePoint, RunRow, TracePoint, meanings
 from nogd.bench.schema import SCHEMA, VERSION
 from pages.markdown import code, page, table
 
@@ -37,12 +37,19 @@ def _tables() -> Iterator[tuple[str, str]]:
 
 def _table(connection: sqlite3.Connection, name: str, comment: str) -> str:
     columns = connection.execute("select name, type, pk from pragma_table_info(?)", (name,)).fetchall()
-    rows = [(code(column), kind, "yes" if key else "") for column, kind, key in columns]
-    return f"## {name}\n\n{comment}\n\n{table(['column', 'type', 'key'], rows)}"
+    told = meanings(RunRow) if name == "runs" else {}
+    head = ["column", "type", "key", *(["meaning"] if told else [])]
+    rows = [
+        (code(column), kind, "yes" if key else "", *([told.get(column, "see above")] if told else []))
+        for column, kind, key in columns
+    ]
+    return f"## {name}\n\n{comment}\n\n{table(head, rows)}"
 
 
 def _arrays() -> str:
-    return (
-        f"## Columns of a curve\n\n{', '.join(map(code, CURVE_COLUMNS))}.\n\n"
-        f"## Columns of a trace\n\n{', '.join(map(code, TRACE_COLUMNS))}."
-    )
+    parts = (("curve", CurvePoint), ("trace", TracePoint))
+    return "\n\n".join(f"## Columns of a {name}\n\n{_meanings(kind)}" for name, kind in parts)
+
+
+def _meanings(kind: type) -> str:
+    return table(["column", "meaning"], [(code(name), told) for name, told in meanings(kind).items()])

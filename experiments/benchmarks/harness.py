@@ -17,10 +17,11 @@ from common import REPETITIONS, Row, in_turns, minus, row, write
 from torch import Tensor, nn
 
 import nogd
+from nogd.bench.columns import CURVE_COLUMNS
 from nogd.bench.events import Event, Finished
 from nogd.bench.experiment import Experiment, make_experiment
 from nogd.bench.plan import plan
-from nogd.bench.record import CURVE_COLUMNS, Record, cell_columns
+from nogd.bench.record import Record, cell_columns
 from nogd.bench.run import execute
 from nogd.bench.store import Store
 from nogd.engine.accounts.meter import Limit

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 from common import Row, row, write
 
-from nogd.bench.record import CURVE_COLUMNS, Record
+from nogd.bench.columns import CURVE_COLUMNS
+from nogd.bench.record import Record
 from nogd.bench.store import Store
 from nogd.plugins.manager import PluginSettings, configure, plugins
 from nogd.report.figure import Comparison

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nogd.bench.schema import REAL, RUN_COLUMNS
+from nogd.bench.columns import REAL, RUN_COLUMNS
 from nogd.bench.store import Store, Stored
 from nogd.problem.reference import frozen_entry
 

@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 
 from nogd.bench.cell import Cell
-from nogd.bench.record import CURVE_COLUMNS, STATUSES, TRACE_COLUMNS, Arrays, Record, cell_columns
-from nogd.bench.schema import REAL, TEXT, WHOLE
+from nogd.bench.columns import COSTS, CURVE_COLUMNS, REAL, TEXT, TRACE_COLUMNS, WHOLE, run_row
+from nogd.bench.record import STATUSES, Arrays, Record, cell_columns
 from nogd.bench.wire import Unusable
 
 # Figures that every point has; the others are NaN where a task has no such thing.
-_COUNTS = CURVE_COLUMNS[:8]
 _LARGEST_WHOLE = 2**63 - 1  # SQLite's
 _PARTS = ("row", "curve", "trace", "theta", "pictures")
 
@@ -38,7 +37,7 @@ def checked(cell: Cell, record: Record) -> Record:
     row = {name: _plain(name, record.row.get(name)) for name in (*TEXT, *WHOLE, *REAL) if name in record.row}
     if row.get("status") not in STATUSES:
         raise Unusable(f"its status is {row.get('status')!r:.60}")
-    if not _is_table(record.curve, CURVE_COLUMNS) or not np.isfinite(record.curve[:, : len(_COUNTS)]).all():
+    if not _is_table(record.curve, CURVE_COLUMNS) or not np.isfinite(record.curve[:, : len(COSTS)]).all():
         raise Unusable("its curve is none")
     if not _is_table(record.trace, TRACE_COLUMNS):
         raise Unusable("its trace of losses is none")
@@ -46,7 +45,7 @@ def checked(cell: Cell, record: Record) -> Record:
         raise Unusable("its solution is no vector of numbers")
     if not _are_pictures(record.pictures):
         raise Unusable("what it drew is no arrays")
-    return replace(record, id=cell.id, row=row | cell_columns(cell))
+    return replace(record, id=cell.id, row=run_row(row | cell_columns(cell)))
 
 
 def point_from(sent: Any) -> dict[str, float]:
@@ -54,7 +53,7 @@ def point_from(sent: Any) -> dict[str, float]:
     if not isinstance(sent, dict) or not all(isinstance(value, float | int) for value in sent.values()):
         raise Unusable("it sent something else than a point of its curve")
     point = {str(name): float(value) for name, value in sent.items()}
-    if not all(math.isfinite(point.get(name, math.nan)) for name in _COUNTS):
+    if not all(math.isfinite(point.get(name, math.nan)) for name in COSTS):
         raise Unusable("a point of its curve lacks what it cost")
     return point
 

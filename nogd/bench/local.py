@@ -30,7 +30,7 @@ from nogd.bench.forking import ForkServer
 from nogd.bench.intake import point_from, received
 from nogd.bench.last_words import cause_of, end_of
 from nogd.bench.line import Ended, HarnessEnd
-from nogd.bench.memory import took_more
+from nogd.bench.memory import too_much
 from nogd.bench.perform import Job
 from nogd.bench.record import Record, lost_record
 from nogd.bench.system import kill_group, resident_bytes, takes_more
@@ -274,7 +274,7 @@ class _Slot:
         self.look_at = now + _WATCH_SECONDS
         memory = self.job.memory
         if memory is not None and takes_more(self.pid, memory * 1024**3):
-            return "killed", took_more(memory)
+            return "killed", too_much(memory)
         # It has died, and a process that it left behind holds its line open.
         if not resident_bytes(self.pid) and not self.channel.has_news:
             return "killed", ""

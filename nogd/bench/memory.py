@@ -16,7 +16,7 @@ def reset_peak() -> None:
         _CLEAR.write_text("5")
 
 
-def took_more(gibibytes: float) -> str:
+def too_much(gibibytes: float) -> str:
     """The reason of a run that ended for taking more memory than that."""
     return f"used more than {gibibytes:.3g} GiB of memory"
 

@@ -11,7 +11,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import pairwise
 
-from nogd.bench.schema import CELLS, FROZEN, PICTURES, REAL, SCHEMA, TEXT, VERSION, WHOLE
+from nogd.bench.columns import REAL, TEXT, WHOLE
+from nogd.bench.schema import CELLS, FROZEN, PICTURES, SCHEMA, VERSION
 
 # A session's start was written down without what is below a millisecond.
 _EARLY = 0.002

@@ -17,6 +17,7 @@ from torch import Generator, Tensor
 
 from nogd.bench.audit import Watched, overrun
 from nogd.bench.cell import Cell
+from nogd.bench.columns import run_row
 from nogd.bench.decision_grid import decision_grid
 from nogd.bench.loss_slice import LossSlice
 from nogd.bench.measure import Measure, measure_for
@@ -226,21 +227,21 @@ def _record(cell: Cell, context: _RunContext, outcome: Outcome) -> Record:
     }
     trace = objective.trace.table().numpy(force=True).copy()
     pictures = _pictures(context, outcome.theta)
-    return Record(
-        cell.id, row, curve_table(context.recorder.points), trace, _solution(outcome.theta), pictures
-    )
+    curve = curve_table(context.recorder.points)
+    return Record(cell.id, run_row(row), curve, trace, _solution(outcome.theta), pictures)
 
 
 def _audited(record: Record, cell: Cell, context: _RunContext, watched: Watched) -> Record:
     """The record, or that of an error that is worth no more than the start, where the run broke its budget."""
-    reading = {name: record.row[name] for name in context.objective.meter.reading()}
+    row: dict[str, Any] = {**record.row}
+    reading = {name: row[name] for name in context.objective.meter.reading()}
     counted = reading | {"iterations": float(context.objective.meter.iterations)}
     broken = overrun(counted, context.recorder.points, cell.budget, watched)
     if broken is None:
         return record
     reason = f"{cell.label} overran its budget: {broken}"
     lost = lost_record(cell, "error", reason, "", context.recorder.points[:1])
-    return replace(lost, row=lost.row | reading)
+    return replace(lost, row=run_row({**lost.row, **reading}))
 
 
 def _solution(theta: Tensor) -> np.ndarray[Any, np.dtype[Any]] | None:
@@ -268,7 +269,8 @@ def _sliced(cell: Cell, context: _RunContext, loss_slice: LossSlice) -> Record:
         thetas = torch.from_numpy(loss_slice.thetas).to(context.objective.device, context.objective.dtype)
         losses = _measured_losses(cell, context.objective, thetas).astype(np.float32)
         pictures["plane"] = {"grid": losses.reshape(len(loss_slice.y), len(loss_slice.x))}
-    return Record(cell.id, cell_columns(cell) | {"status": "ok"}, curve_table([]), pictures=pictures)
+    row = run_row(cell_columns(cell) | {"status": "ok"})
+    return Record(cell.id, row, curve_table([]), pictures=pictures)
 
 
 def _measured_losses(cell: Cell, objective: Objective, thetas: Tensor) -> np.ndarray[Any, Any]:
@@ -293,4 +295,4 @@ def _common(cell: Cell, context: _RunContext) -> dict[str, Any]:
 
 def _inapplicable(cell: Cell, context: _RunContext, reason: str) -> Record:
     row = _common(cell, context) | {"status": "not-applicable", "reason": reason}
-    return Record(cell.id, row, curve_table([]))
+    return Record(cell.id, run_row(row), curve_table([]))

@@ -11,18 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nogd.bench.columns import COSTS, CURVE_COLUMNS, TRACE_COLUMNS, WORTHS, RunRow, run_row
 from nogd.bench.wording import MOST, tidy
 
 if TYPE_CHECKING:
     from nogd.bench.cell import Cell
-
-CURVE_COLUMNS = (
-    "forwards", "evaluations", "gradients", "examples", "flops", "seconds", "iteration", "phase", "loss", "metric",
-    "validation_loss", "validation_metric", "test_loss", "test_metric",
-)  # fmt: skip
-WHOLE_CURVE = ("evaluations", "gradients", "examples", "iteration", "phase")
-"""Columns of a curve that count, and are known at every point."""
-TRACE_COLUMNS = ("evaluations", "forwards", "flops", "seconds", "loss")
 
 STATUSES: Mapping[str, str] = {  # how a run can end, and what that means
     "ok": "the learner says that it is finished",
@@ -55,7 +48,7 @@ class Record:
     """
 
     id: str
-    row: dict[str, Any]
+    row: RunRow
     curve: Table
     trace: Table = field(default_factory=lambda: np.empty((0, len(TRACE_COLUMNS))))
     theta: np.ndarray[Any, np.dtype[Any]] | None = None
@@ -63,9 +56,8 @@ class Record:
 
     def __post_init__(self) -> None:
         """Whatever a learner says of itself has an end."""
-        for name, most in MOST.items():
-            if isinstance(said := self.row.get(name), str):
-                self.row[name] = tidy(said, most)
+        told = {name: tidy(str(said), most) for name, most in MOST.items() if (said := self.row.get(name))}
+        self.row.update(run_row(told))
 
     @property
     def status(self) -> str:
@@ -99,8 +91,8 @@ def lost_record(
     last = dict(points[-1]) if points else {}
     finite = [point for point in points if math.isfinite(point.get("loss", math.nan))]
     reached = finite[-1] if finite else {}
-    row = cell_columns(cell) | {name: last.get(name) for name in CURVE_COLUMNS[:6]}
-    row |= {name: reached.get(name) for name in CURVE_COLUMNS[8:]}
+    row = cell_columns(cell) | {name: last.get(name) for name in COSTS[:6]}
+    row |= {name: reached.get(name) for name in WORTHS}
     row |= {
         "status": status,
         "reason": reason,
@@ -109,4 +101,4 @@ def lost_record(
         "best_loss": min((point["loss"] for point in finite), default=None),
         "host": socket.gethostname(),
     }
-    return Record(cell.id, row, curve_table(points))
+    return Record(cell.id, run_row(row), curve_table(points))

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from nogd.bench.columns import CURVE_COLUMNS
 from nogd.bench.events import Event, Finished
 from nogd.bench.experiment import make_experiment
 from nogd.bench.local import LocalExecutor
 from nogd.bench.perform import Job
 from nogd.bench.plan import Planned, plan
-from nogd.bench.record import CURVE_COLUMNS, FAILED, Record
+from nogd.bench.record import FAILED, Record
 from nogd.bench.store import Store
 from nogd.errors import InvalidSetting, UnknownName
 from nogd.plugins.manager import plugins

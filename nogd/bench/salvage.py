@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nogd.bench.columns import REAL, WHOLE
 from nogd.bench.packing import Array, Damaged, table
 from nogd.bench.record import STATUSES
-from nogd.bench.schema import REAL, WHOLE
 from nogd.bench.wording import MOST, tidy
 from nogd.errors import NogdWarning
 

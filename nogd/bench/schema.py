@@ -2,25 +2,9 @@
 
 from __future__ import annotations
 
-from nogd.bench.record import CURVE_COLUMNS, TRACE_COLUMNS
+from nogd.bench.columns import CURVE_COLUMNS, REAL, TEXT, TRACE_COLUMNS, WHOLE
 
 VERSION = 5
-
-TEXT = (
-    "learner", "learner_name", "package", "version", "hyper", "task", "task_package", "status", "reason", "traceback",
-    "metric_name", "device", "budget", "started", "finished", "host",
-    "access",
-)  # fmt: skip
-WHOLE = (
-    "task_version", "repetition", "evaluations", "gradients", "examples", "metric_greater", "has_split", "threads",
-    "session", "steps",
-)  # fmt: skip
-REAL = (
-    "loss", "best_loss", "metric", "validation_loss", "validation_metric", "test_loss", "test_metric", "constant",
-    "reference", "forwards", "flops", "seconds", "cpu_seconds", "overhead_seconds", "measure_seconds", "memory_mb",
-    "gradient_cost", "start_loss",
-)  # fmt: skip
-RUN_COLUMNS = ("id", *TEXT, *WHOLE, *REAL)
 
 # What only pictures need, and what each of them belongs to.
 OF_A_RUN, OF_A_TASK = ("portrait", "path"), ("points", "plane")

@@ -18,11 +18,12 @@ from typing import Any
 import numpy as np
 
 from nogd.bench import claims
+from nogd.bench.columns import CURVE_COLUMNS, RUN_COLUMNS, TRACE_COLUMNS, WHOLE_CURVE
 from nogd.bench.database import Database
 from nogd.bench.packing import MOST_OF_A_SOLUTION, Array, Damaged, loaded, packed, saved, unpacked
-from nogd.bench.record import CURVE_COLUMNS, TRACE_COLUMNS, WHOLE_CURVE, Arrays, Record
+from nogd.bench.record import Arrays, Record
 from nogd.bench.salvage import Damage, json_object, shown, sound_cell, sound_entry, sound_run, sound_table
-from nogd.bench.schema import OF_A_RUN, OF_A_TASK, RUN_COLUMNS
+from nogd.bench.schema import OF_A_RUN, OF_A_TASK
 from nogd.errors import StoreError
 
 

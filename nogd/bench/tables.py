@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nogd.bench.columns import CURVE_COLUMNS, TRACE_COLUMNS, WHOLE_CURVE
 from nogd.bench.current import (
     asking_sessions,
     current_runs,
@@ -19,7 +20,7 @@ from nogd.bench.current import (
     stored_runs,
     with_references,
 )
-from nogd.bench.record import CURVE_COLUMNS, TRACE_COLUMNS, WHOLE_CURVE, Arrays
+from nogd.bench.record import Arrays
 from nogd.bench.schema import SHOWN
 from nogd.bench.store import Store
 from nogd.bench.targets import REACHED_COLUMNS, reached_table

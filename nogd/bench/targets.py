@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nogd.bench.record import CURVE_COLUMNS, TRACE_COLUMNS, Table
+from nogd.bench.columns import CURVE_COLUMNS, TRACE_COLUMNS
+from nogd.bench.record import Table
 
 LEDGERS = ("forwards", "flops", "seconds")
 REACHED_COLUMNS = ("id", "learner", "task", "repetition", "target", "expected", *LEDGERS)

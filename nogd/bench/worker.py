@@ -14,7 +14,7 @@ from typing import Any
 
 from nogd.bench.intake import sent
 from nogd.bench.line import WorkerEnd
-from nogd.bench.memory import peak_megabytes, took_more
+from nogd.bench.memory import peak_megabytes, too_much
 from nogd.bench.perform import Job, Listener, perform
 from nogd.bench.record import Record
 from nogd.bench.system import has_children
@@ -86,9 +86,9 @@ def _run(line: WorkerEnd, number: int, payload: bytes, deadline: float) -> None:
 
 
 def _within_memory(job: Job, record: Record) -> Record:
-    """The record, or as killed where the hard limit below stopped what the harness had no time to look at."""
+    """The record; as killed, in the harness's words, where the hard limit came before the harness could look."""
     if job.memory is not None and record.status == "error" and peak_megabytes() > job.memory * 1024:
-        record.row.update(status="killed", reason=took_more(job.memory))
+        record.row.update({"status": "killed", "reason": too_much(job.memory)})
     return record
 
 

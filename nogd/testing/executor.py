@@ -12,12 +12,13 @@ from functools import lru_cache
 import numpy as np
 import psutil
 
+from nogd.bench.columns import CURVE_COLUMNS
 from nogd.bench.events import Event, Executor, Finished, Saved, Started
 from nogd.bench.executors import build_executor, sized
 from nogd.bench.experiment import make_experiment
 from nogd.bench.perform import Job, Listener, perform
 from nogd.bench.plan import plan
-from nogd.bench.record import CURVE_COLUMNS, Record
+from nogd.bench.record import Record
 from nogd.testing.cast import Fails, Quarters, Stepper
 from nogd.testing.check import broken, check
 from nogd.training.learner import Learner
