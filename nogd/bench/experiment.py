@@ -18,6 +18,7 @@ from nogd.bench.task_names import as_text
 from nogd.engine.accounts.meter import Budget
 from nogd.errors import InvalidSetting, did_you_mean
 from nogd.problem.task import Task
+from nogd.training.grammar import is_pattern
 from nogd.training.learner import Learner
 from nogd.training.names import build, first_complaint, written
 
@@ -205,8 +206,8 @@ def _use(entry: LearnerEntry) -> dict[str, Any]:
     Those that TOML has no type for, such as None, are written behind the name.
     """
     use = _toml_value("learners", entry.use)
-    if not entry.settings:
-        return {"use": use}
+    if not entry.settings or is_pattern(use):
+        return {"use": use} | {name: _toml_value(name, value) for name, value in entry.settings.items()}
     learner = build(entry.use, entry.settings)
     understood = {name: getattr(learner, name) for name in entry.settings}
     if all(type(value) in (bool, int, float, str) for value in understood.values()):

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from nogd.bench.cell import Cell, identity
 from nogd.bench.code import Code, CodeReader
 from nogd.bench.experiment import Experiment, LearnerEntry
+from nogd.bench.matching import chosen_learners
 from nogd.bench.task_names import NamedTask, all_tasks, tasks_of
 from nogd.engine.accounts.meter import Budget
 from nogd.engine.modules.mode import checked_mode
@@ -88,7 +89,9 @@ def _budget_of(task: _Placed) -> Budget:
 
 
 def _learners(experiment: Experiment, code: CodeReader) -> list[_Labelled]:
-    entries = experiment.learners or tuple(LearnerEntry(use=name) for name in usable(plugins().learners))
+    learners = plugins().learners
+    named = chosen_learners(experiment.learners, learners)
+    entries = named or [LearnerEntry(use=name) for name in usable(learners)]
     if not entries:
         raise InvalidSetting("there is no learner to run: none is registered; see 'nogd list plugins'.")
     found = [_labelled(entry, code) for entry in entries]

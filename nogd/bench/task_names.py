@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from inspect import isabstract
 from typing import Any
 
-from nogd.errors import InvalidSetting, PluginError, UnknownName, did_you_mean
+from nogd.bench.matching import chosen_tasks
+from nogd.errors import InvalidSetting, PluginError
 from nogd.plugins.registry import Entry, offered, usable
 from nogd.problem.task import SupervisedTask, Task
 from nogd.training.grammar import text_of
@@ -15,8 +16,6 @@ from nogd.training.names import made_of, name_and_settings, refuse_unknown
 
 Choice = str | Task | type[Task]
 """A task as users give it: "parity,bits=10", an object, or a class."""
-
-_TAG = "tag:"
 
 
 @dataclass(frozen=True)
@@ -55,8 +54,8 @@ def all_tasks(only_default: bool) -> list[NamedTask]:
 
 
 def tasks_of(chosen: Iterable[Choice]) -> list[NamedTask]:
-    """The tasks that these stand for; "tag:control" for all that have that tag. Raises what `build_task` raises."""
-    return [task for each in chosen for task in _meant(each)]
+    """The tasks that these stand for, patterns and "tag:control" too. Raises what `build_task` raises."""
+    return [build_task(each) for each in chosen_tasks(list(chosen), offered("task"))]
 
 
 def as_text(use: str, settings: Mapping[str, Any]) -> str:
@@ -69,21 +68,6 @@ def settings_known(kind: type[Task]) -> list[str]:
     common = {*Task.model_fields, *SupervisedTask.model_fields}
     fields = sorted(kind.model_fields.items(), key=lambda field: field[0] in common)
     return [info.alias or name for name, info in fields]
-
-
-def _meant(chosen: Choice) -> list[NamedTask]:
-    if isinstance(chosen, str) and chosen.startswith(_TAG):
-        return _tagged(chosen.removeprefix(_TAG))
-    return [build_task(chosen)]
-
-
-def _tagged(tag: str) -> list[NamedTask]:
-    every = all_tasks(only_default=False)
-    found = [each for each in every if tag in each.task.tags]
-    if not found:
-        known = sorted({tag for each in every for tag in each.task.tags})
-        raise UnknownName(f"no task has the tag {tag!r}{did_you_mean(tag, known)} Tags: {', '.join(known)}.")
-    return found
 
 
 def _by_name(text: str) -> NamedTask:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nogd.bench.experiment import Experiment, LearnerEntry, make_experiment
+from nogd.bench.matching import chosen_learners
 from nogd.errors import InvalidSetting, did_you_mean
 from nogd.plugins.manager import plugins
 from nogd.plugins.registry import usable
@@ -52,10 +53,12 @@ def select(
 
 def _with_settings(experiment: Experiment, sets: tuple[str, ...]) -> Experiment:
     """With hyper-parameters of learners that are selected, or of those within them where none is selected itself."""
-    entries = list(experiment.learners) or [LearnerEntry(use=name) for name in usable(plugins().learners)]
+    known = plugins().learners
+    named = chosen_learners(experiment.learners, known)
+    entries = named or [LearnerEntry(use=name) for name in usable(known)]
     for text in sets:
         name, setting = _parsed(text)
-        kind = class_of(name) if name in plugins().learners else None
+        kind = class_of(name) if name in known else None
         own = [_with_own(entry, kind, setting) for entry in entries]
         changed = (
             own if any(own) or kind is None else [_with_inner(entry, kind, setting) for entry in entries]

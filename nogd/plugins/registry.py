@@ -169,6 +169,11 @@ class Registry:
             case entries:
                 raise AmbiguousName(self._ambiguous(name, entries))
 
+    def offering(self, thing: object) -> Entry | None:
+        """The entry by which a plugin offers a class, or an object of it; None where nobody does."""
+        named = (entry for entry in self._entries if entry.name == getattr(thing, "name", None))
+        return next((entry for entry in named if thing in (loaded := entry.load(), type(loaded))), None)
+
     def names(self) -> list[str]:
         """Names that `find` takes: bare for built-ins and where one package claims it, else "package/name"."""
         return [self.shown_name(entry) for entry in self._entries]
@@ -216,16 +221,16 @@ def offered(kind: str) -> Registry:
 _PLUGINS = Lazy("plugins", "nogd.plugins.manager:plugins")
 
 
-def usable(registry: Registry) -> list[str]:
-    """The names of everything that can be loaded; a warning for the rest, which must not stop the others."""
+def usable(registry: Registry, entries: Iterable[Entry] | None = None) -> list[str]:
+    """The names of everything, or of some entries, that can be loaded; a warning for the rest, which stops no other."""
     names = []
-    for name in registry.names():
+    for entry in registry if entries is None else entries:
         try:
-            registry.find(name).load()
+            entry.load()
         except PluginError as error:
             warnings.warn(f"{error} It is left out.", NogdWarning, stacklevel=2)
         else:
-            names.append(name)
+            names.append(registry.shown_name(entry))
     return names
 
 

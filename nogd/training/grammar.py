@@ -20,6 +20,9 @@ _OPENING, _CLOSING, _QUOTES = "([{", ")]}", "'\""
 _NEXT_LEARNER = re.compile(r"\s*[A-Za-z(]")  # 1e+3 is a number, +adam a learner
 _NEXT_SETTING = re.compile(r"\s*[A-Za-z_][\w-]*=")  # betas=(0.9,0.99) keeps its comma
 _ANYTHING = re.compile("")
+_WILD = ("*", "?")
+TAG = "tag:"
+"""What stands before a tag, which chooses all that has it."""
 _NEEDS_QUOTES = re.compile(r"[()\[\]{};'\"\\]|[^ -~\w]|^\s|\s$")
 
 
@@ -48,6 +51,18 @@ def head_of(text: str) -> tuple[str, list[str] | None]:
     if max(levels) > _DEEPEST:
         raise ValueError(f"it is nested more than {_DEEPEST} deep")
     return name.strip(), [part.strip() for part in _cut(rest[:-1], ";", _ANYTHING)]
+
+
+def is_pattern(given: object) -> bool:
+    """Whether it stands for all names that fit: text with a wildcard in the name, or a tag: "es-*,sigma=0.3" say."""
+    if not isinstance(given, str):
+        return False
+    return given.lstrip().startswith(TAG) or any(sign in pattern_of(given) for sign in _WILD)
+
+
+def pattern_of(text: str) -> str:
+    """What stands before the settings."""
+    return text.partition(",")[0]
 
 
 def value_of(text: str) -> Any:

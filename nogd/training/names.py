@@ -125,8 +125,8 @@ def written(learner: Learner) -> str:
 
 def _shown_name(kind: type[Named]) -> str:
     registry = offered("learner")
-    named = (entry for entry in registry if entry.name == kind.name)
-    return next((registry.shown_name(entry) for entry in named if entry.load() is kind), kind.name)
+    entry = registry.offering(kind)
+    return kind.name if entry is None else registry.shown_name(entry)
 
 
 def inner_learners(learner: Learner) -> Iterator[Learner]:
