@@ -17,7 +17,14 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 600
-NAMES = {"learner": "coin-toss", "task": "x" * 30}
+NAMES = {
+    "learner": "coin-toss",
+    "task": "x" * 30,
+    "figure": "y" * 30,
+    "executor": "big-machine",
+    "command": "count-runs",
+}
+DRAWN = {"learner": "learning-curves.svg", "task": "learning-curves.svg", "figure": f"{NAMES['figure']}.svg"}
 
 
 @dataclass(frozen=True)
@@ -83,17 +90,30 @@ def test_its_style_is_right(made):
 
 
 def test_nogd_finds_it(made):
+    if made.kind == "command":
+        assert made.name in made.call("nogd", "--help")
+        return
     found = json.loads(made.call("nogd", "list", f"{made.kind}s", "--json"))
     (mine,) = [each for each in found if each["name"] == made.name]
     assert mine["package"] == f"nogd-{made.name}"
 
 
 def test_nogd_runs_it(made):
-    chosen = ["-l", made.name, "-t", "iris"] if made.kind == "learner" else ["-l", "adam", "-t", made.name]
-    output = made.call("nogd", "run", *chosen, "--forwards", "200", "--repetitions", "1")
-    assert (made.name if made.kind == "learner" else "adam") in output
+    learner = made.name if made.kind == "learner" else "adam"
+    task = made.name if made.kind == "task" else "iris"
+    how = ["--executor", made.name] if made.kind == "executor" else []
+    output = made.call(
+        "nogd", "run", "-l", learner, "-t", task, *how, "--forwards", "200", "--repetitions", "1"
+    )
+    assert learner in output
     (run,) = json.loads(made.call("nogd", "runs", "--json"))
-    assert (run[made.kind], run["status"]) == (made.name, "budget")
+    assert (run["learner"], run["task"], run["status"]) == (learner, task, "budget")
+    if made.kind == "figure":
+        assert f'id="figure-{made.name}"' in (made.folder / "nogd-runs" / "report.html").read_text(
+            encoding="utf-8"
+        )
+    if made.kind == "command":
+        assert made.call("nogd", made.name) == "adam: 1\n"
 
 
 def test_the_documented_tox_ini_tests_against_a_release_and_the_main_branch(
@@ -121,9 +141,13 @@ def _origin(folder: Path, environment: str) -> Any:
 
 
 def test_it_draws_its_picture(made):
-    placeholder = (made.folder / "learning-curves.svg").read_text()
+    if made.kind not in DRAWN:
+        assert not (made.folder / "make_report.py").exists()
+        return
+    picture = made.folder / DRAWN[made.kind]
+    placeholder = picture.read_text()
     made.call("python", "make_report.py")
-    drawn = (made.folder / "learning-curves.svg").read_text()
+    drawn = picture.read_text()
     assert "No picture yet" in placeholder
     assert "No picture yet" not in drawn
     assert "<svg" in drawn

@@ -7,18 +7,31 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nogd.cli.group import LazyGroup
+
 if TYPE_CHECKING:
+    from nogd.plugins.registry import Registry
     from nogd.scaffold.package import Kind
+
+_FIRST_USE = {
+    "learner": "nogd run -l {name} -l adam",
+    "task": "nogd run -t {name}",
+    "figure": "nogd run -l random-search -l adam -t iris",
+    "executor": "nogd run -l adam -t iris --executor {name}",
+    "command": "nogd {name} --help",
+}
+_DRAWN = ("learner", "task", "figure")
 
 EXAMPLES = """\b
 Examples:
   nogd new learner coin-toss
   nogd new task two-moons --dir ~/work --license Apache-2.0
+  nogd new executor big-machine
 """
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("kind", type=click.Choice(["learner", "task"]))
+@click.argument("kind", type=click.Choice(["learner", "task", "figure", "executor", "command"]))
 @click.argument("name")
 @click.option(
     "--dir",
@@ -50,8 +63,8 @@ def new(kind: Kind, name: str, parent: Path, licence: str, author: str | None) -
         f"cd {folder}",
         "pip install -e . pytest",
         "pytest                        # nogd's rules, and a test of its own",
-        f"nogd run -l {name} -l adam" if kind == "learner" else f"nogd run -t {name}",
-        "python make_report.py         # the README's picture",
+        _FIRST_USE[kind].format(name=name),
+        *(["python make_report.py         # the README's picture"] if kind in _DRAWN else []),
     ]
     click.echo(f"Made {folder}. Next:\n\n" + "\n".join(f"  {step}" for step in steps))
 
@@ -59,9 +72,18 @@ def new(kind: Kind, name: str, parent: Path, licence: str, author: str | None) -
 def _refuse_taken(kind: Kind, name: str) -> None:
     """A name that is in use here already would have to be written with its package for ever."""
     from nogd.errors import InvalidSetting
-    from nogd.plugins.manager import plugins
 
-    registry = plugins().registry(kind)
+    registry = _registry(kind)
     if name in registry:
         owner = registry.find(name).source.describe()
         raise InvalidSetting(f"There is a {kind} {name!r} already, in {owner}: choose another name.")
+
+
+def _registry(kind: Kind) -> Registry:
+    if kind == "command":
+        root = click.get_current_context().find_root()
+        assert isinstance(root.command, LazyGroup)
+        return root.command.registry(root)
+    from nogd.plugins.manager import plugins
+
+    return plugins().registry(kind)

@@ -1,4 +1,4 @@
-"""New packages from a template: `nogd new learner NAME` makes one that can be installed, tested and published.
+"""New packages from a template: `nogd new KIND NAME` makes one that can be installed, tested and published.
 
 From outside: `package.new_package`, by the command line.
 """

@@ -16,7 +16,7 @@ from nogd.version import __version__
 
 TEMPLATE = Path(__file__).with_name("template")
 LICENCES = ("MIT", "BSD-3-Clause", "Apache-2.0")
-Kind = Literal["learner", "task"]
+Kind = Literal["learner", "task", "figure", "executor", "command"]
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _LONGEST = 30
@@ -25,7 +25,7 @@ _LONGEST = 30
 def new_package(
     kind: Kind, name: str, parent: Path, *, licence: str = "MIT", author: str | None = None
 ) -> Path:
-    """Make the folder PARENT/nogd-NAME, a package with one small working learner or task, and return it.
+    """Make the folder PARENT/nogd-NAME, a package with one small working thing of that kind, and return it.
 
     author: for the licence; git's user.name if not given. Raises InvalidSetting where the name cannot be that of a
     package, UserError where copier is missing, the folder is there already or cannot be written.
