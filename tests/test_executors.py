@@ -105,13 +105,17 @@ def test_no_processes_beside_an_executor_of_others(plugin):
         executor_for("queueing", 0, 1)
 
 
-def test_the_command_line_runs_it_and_its_settings_arrive(tmp_path):
-    words = ["-l", "random-search", "-t", "iris", "--repetitions", 1, "--forwards", 5, "--out", tmp_path]
-    result = command("run", "--plugin", PLUGIN, "--executor", "queueing,queue=long", *words)
-    assert result.exit_code == 0, result.output
-    assert "queue long: random-search on iris, repetition 0" in result.stderr
+def test_it_runs_the_cells_and_its_settings_arrive(tmp_path, plugin, capsys):
+    made = make_experiment({**SMALL, "executor": "queueing,queue=long"})
+    execute(made, tmp_path, jobs=None, fresh=False, progress=Watcher())
+    assert "queue long: random-search on iris, repetition 0" in capsys.readouterr().err
     (row,) = rows(tmp_path)
     assert row["status"] == "budget"
+
+
+def test_the_command_line_chooses_it():
+    words = ["-l", "adam", "--plugin", PLUGIN, "--executor", "queueing,queue=long", "--print-experiment"]
+    assert 'executor = "queueing,queue=long"' in command("run", *words).stdout
 
 
 def test_the_command_line_says_what_is_wrong_before_anything_runs(tmp_path):

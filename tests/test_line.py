@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 from bench_help import environment, python
 
+from nogd.bench.cell_messages import CellMessages
 from nogd.bench.columns import CURVE_COLUMNS, TRACE_COLUMNS
 from nogd.bench.experiment import make_experiment
 from nogd.bench.intake import checked, point_from, received, sent
@@ -217,7 +218,8 @@ def test_a_forked_child_never_speaks_for_the_worker() -> None:
 
 def test_a_job_warns_so_often_and_no_more() -> None:
     [item] = plan(make_experiment(None, learners="adam", tasks="iris", repetitions=1))
-    slot, told = _Slot(Job(item.cell, item.learner, item.task, timeout=1), number=1), list[Any]()
+    job = Job(item.cell, item.learner, item.task, timeout=1)
+    slot, told = _Slot(job, number=1, messages=CellMessages(item.cell)), list[Any]()
     for number in range(1_000):
         slot._hear([1, "warning", f"beware of {number}"], told.append)
     slot._hear([2, "warning", "an earlier job's"], told.append)

@@ -186,8 +186,8 @@ class CodeReader:
 
 def offered(kind: type, registry: Registry) -> Source | None:
     """The source of the entry by which a plugin offers a class; None where nobody does."""
-    named = (entry for entry in registry if entry.name == getattr(kind, "name", None))
-    return next((entry.source for entry in named if entry.load() is kind), None)
+    entry = registry.offering(kind)
+    return None if entry is None else entry.source
 
 
 def _source_called(name: str, registries: Iterable[Registry]) -> Source | None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from nogd.bench.cell import Cell
 from nogd.bench.record import Record
 from nogd.errors import InvalidSetting
-from nogd.training.spelling import spelled_settings
+from nogd.training.spelling import Named, NameOf, spelled_settings
 
 if TYPE_CHECKING:
     from nogd.bench.perform import Job
@@ -77,16 +77,13 @@ OF_THE_HARNESS = frozenset({"workers", "threads"})
 _RESERVED = frozenset({"jobs", "name", "run", "use"})
 
 
-class Executor(BaseModel, ABC):
+class Executor(Named, ABC):
     """A way to run cells: its fields are its settings, validated and never changed, as those of a learner are.
 
     name: what users write, as in `nogd run --executor name,setting=value`. workers: cells to run at once; threads: of
     each; nogd fills in both. What changes while it runs goes into private attributes of pydantic's or stays in `run`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: ClassVar[str]
     workers: int = Field(1, ge=1, description="cells to run at once")
     threads: int = Field(1, ge=1, description="threads of each cell")
 
@@ -98,9 +95,9 @@ class Executor(BaseModel, ABC):
                 f"{cls.__qualname__} calls a setting {taken[0]!r}, a word that nogd itself uses; rename it."
             )
 
-    def __str__(self) -> str:
-        """The name with the settings that differ from their defaults: "ray,address=auto"."""
-        return self.name + spelled_settings(self, OF_THE_HARNESS)
+    def spelled(self, name_of: NameOf) -> str:
+        """The text that stands for this one, without what nogd fills in: "ray,address=auto"."""
+        return name_of(type(self)) + spelled_settings(self, OF_THE_HARNESS)
 
     def __enter__(self) -> Self:
         """Whoever calls `run` several times does so in a `with` statement: something may be kept between the calls."""

@@ -26,7 +26,7 @@ class Ended(Exception):
     """The other end is closed."""
 
 
-class _Outbox:
+class Outbox:
     """What is still to be sent, in order, without copies: a checkpoint may be large."""
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class HarnessEnd:
     def __init__(self, end: socket.socket) -> None:
         end.setblocking(False)
         self._socket = end
-        self._unsent, self._unread = _Outbox(), bytearray()
+        self._unsent, self._unread = Outbox(), bytearray()
 
     def fileno(self) -> int:
         """For selectors."""
@@ -122,7 +122,7 @@ class WorkerEnd:
         self._socket = socket.socket(fileno=fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, high))
         os.close(descriptor)
         self._owner, self._lock = os.getpid(), threading.RLock()
-        self._unsent = _Outbox()
+        self._unsent = Outbox()
         self._room = select.poll()
         self._room.register(self._socket, select.POLLOUT)
 

@@ -2,45 +2,39 @@
 
 from __future__ import annotations
 
-import pickle
 import selectors
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from traceback import format_exception
 from typing import IO, Any, ClassVar, Self, final
 
-import cloudpickle
 from pydantic import PrivateAttr
 
-from nogd.bench import worker
+from nogd.bench.cell_messages import CellMessages, Told
 from nogd.bench.events import (
     ASK_AGAIN_SECONDS,
     Event,
     Executor,
     Finished,
-    Pointed,
-    Saved,
     Started,
-    Warned,
 )
 from nogd.bench.fork_servers import ForkServers
 from nogd.bench.forking import ForkServer
-from nogd.bench.intake import point_from, received
+from nogd.bench.job_loop import run_all
 from nogd.bench.last_words import cause_of, end_of
 from nogd.bench.line import Ended, HarnessEnd
 from nogd.bench.memory import too_much
 from nogd.bench.perform import Job
-from nogd.bench.record import Record, lost_record
+from nogd.bench.recipe import recipe_here, settings_told
+from nogd.bench.record import lost_record
 from nogd.bench.system import kill_group, resident_bytes, takes_more
-from nogd.bench.wire import Unusable
-from nogd.bench.wording import MOST, tidy
+from nogd.bench.wire import Unusable, packed
 from nogd.plugins.manager import plugins
 
 # How often the memory of workers is looked at; reading it takes 0.1 ms.
 _WATCH_SECONDS = 0.1
-_MOST_WARNINGS = 20  # of a job
 _FORKS = 3  # tries to get a worker, while somebody kills where they come from
 
 
@@ -72,19 +66,8 @@ class LocalExecutor(Executor):
 
     def run(self, jobs: Iterator[Job | None], tell: Callable[[Event], None]) -> None:
         pool = _WorkerPool(self.workers, self._fork_servers, tell)
-        more = True
         try:
-            while more or pool.busy:
-                while more and pool.has_room:
-                    try:
-                        job = next(jobs)
-                    except StopIteration:
-                        more = False
-                        break
-                    if job is None:
-                        break
-                    pool.begin(job)
-                pool.attend()
+            run_all(pool, jobs)
         except BaseException:  # Ctrl-C: all at once
             self._fork_servers.close()
             raise
@@ -107,8 +90,11 @@ class _WorkerPool:
         return [slot for slot in self._slots if slot.job is not None]
 
     @property
-    def has_room(self) -> bool:
-        """Whether another job can begin."""
+    def are_busy(self) -> bool:
+        return bool(self.busy)
+
+    @property
+    def have_room(self) -> bool:
         return len(self.busy) < len(self._slots)
 
     def begin(self, job: Job) -> None:
@@ -163,9 +149,8 @@ class _Slot:
     served: str = ""
     deadline: float = 0.0
     look_at: float = 0.0  # when its memory is looked at next
-    points: list[dict[str, float]] = field(default_factory=list)
+    messages: CellMessages | None = None  # of the job
     log: IO[bytes] | None = None
-    warned: int = 0  # how often the job's code has warned
     last_words: str = ""  # of the worker that was here last
     verdict: tuple[str, str] | None = None  # status and reason of one that was ended and not told of yet
 
@@ -182,12 +167,12 @@ class _Slot:
 
     def begin(self, job: Job, served: str, fork_server: ForkServer, tell: Callable[[Event], None]) -> None:
         """Give a job to the worker that is here, to a new one where there is none; OSError if that cannot be made."""
-        self.job, self.points, self.warned, self.verdict = job, [], 0, None
+        self.job, self.messages, self.verdict = job, CellMessages(job.cell), None
         try:
-            payload = cloudpickle.dumps(job)
+            asked = packed([self.number + 1, settings_told(plugins().settings), recipe_here(job)])
         except Exception as error:
             reason = f"it cannot be sent to a worker process: {type(error).__name__}: {error}"
-            self._finish(tell, lost_record(job.cell, "error", reason, "".join(format_exception(error)), []))
+            self._finish(tell, self.messages.lost("error", reason, "".join(format_exception(error))))
             return
         if self.line is not None and self.fork_server is not fork_server:
             self._retire()
@@ -203,7 +188,7 @@ class _Slot:
         self.served, self.fork_server = served, fork_server
         self.deadline = time.monotonic() + job.timeout
         self.number += 1
-        self.line.post(pickle.dumps((self.number, plugins().settings, payload, self.deadline)))
+        self.line.post(b"".join(asked))
 
     def attend(self, tell: Callable[[Event], None]) -> None:
         """Pass on what has come, and end a worker that is dead, late, too large, or makes no sense."""
@@ -221,36 +206,22 @@ class _Slot:
 
     def _hear(self, message: Any, tell: Callable[[Event], None]) -> None:
         """Pass on one message. Raises Unusable for what a worker does not say."""
-        assert self.job is not None
-        cell = self.job.cell
+        assert self.messages is not None
         match message:
             case [int(number), _, _] if number != self.number:
-                pass
-            case [_, worker.POINT, sent]:
-                self.points.append(point_from(sent))
-                tell(Pointed(cell, self.points[-1]))
-            case [_, worker.CHECKPOINT, bytes(state)]:
-                tell(Saved(cell, state))
-            case [_, worker.WARNING, str(text)]:
-                self._warn(text, tell)
-            case [_, worker.RECORD, [parts, left_children]]:
-                self._finish(tell, received(cell, parts))
+                return
+            case [_, Told.RECORD, [parts, left_children]]:
+                self._finish(tell, self.messages.event(Told.RECORD, parts))
                 if left_children:
                     self._retire()
-            case [_, worker.FAILED, {"reason": str(reason), "traceback": str(traceback)}]:
-                self._finish(tell, lost_record(cell, "error", reason, traceback, self.points))
+            case [_, Told.FAILED as kind, value]:
+                self._finish(tell, self.messages.event(kind, value))
                 self._retire()
+            case [_, (Told.POINT | Told.CHECKPOINT | Told.WARNING) as kind, value]:
+                if (event := self.messages.event(kind, value)) is not None:
+                    tell(event)
             case _:
                 raise Unusable("it sent something else than nogd sends")
-
-    def _warn(self, text: str, tell: Callable[[Event], None]) -> None:
-        """Pass on a warning, unless there were too many of this job's."""
-        assert self.job is not None
-        self.warned += 1
-        if self.warned == _MOST_WARNINGS:
-            text = "its further warnings are not shown"
-        if self.warned <= _MOST_WARNINGS:
-            tell(Warned(self.job.cell, tidy(text, MOST["reason"])))
 
     def watch(self) -> None:
         """Kill a worker that is past its deadline or over its memory; `attend` tells of it later."""
@@ -293,16 +264,15 @@ class _Slot:
         self.line, self.log = None, None
 
     def _lost(self, tell: Callable[[Event], None], status: str, reason: str) -> None:
-        assert self.job is not None
+        assert self.messages is not None
         status, reason = self.verdict or (status, reason)
         code = self._retire()
-        record = lost_record(self.job.cell, status, reason or cause_of(code), self.last_words, self.points)
-        self._finish(tell, record)
+        self._finish(tell, self.messages.lost(status, reason or cause_of(code), self.last_words))
 
-    def _finish(self, tell: Callable[[Event], None], record: Record) -> None:
-        assert self.job is not None
-        job, self.job = self.job, None
-        tell(Finished(job.cell, record))
+    def _finish(self, tell: Callable[[Event], None], event: Event | None) -> None:
+        assert event is not None
+        self.job = None
+        tell(event)
 
     def _retire(self) -> int:
         assert self.line is not None

@@ -44,17 +44,29 @@ def packed(value: Any) -> list[bytes]:
 
 def _aside(blobs: list[bytes], value: Any) -> dict[str, Any]:
     """Put the bytes of what JSON does not know aside, and say in JSON where they are."""
-    if isinstance(value, np.generic):
-        value = np.asarray(value)
-    if isinstance(value, bytes):
-        kind, blob, shape = "bytes", value, None
-    elif isinstance(value, np.ndarray) and value.dtype.kind in "biufU":
-        kind, blob, shape = value.dtype.str, value.tobytes(), value.shape
-    else:
-        raise TypeError(f"a {type(value).__module__}.{type(value).__qualname__} is no plain data")
+    kind, blob, shape = as_bytes(value)
     start = sum(map(len, blobs))
     blobs.append(blob)
     return {"~": kind, "at": [start, start + len(blob)], "shape": shape}
+
+
+def as_bytes(value: Any) -> tuple[str, bytes, tuple[int, ...] | None]:
+    """What JSON does not know as its kind, bytes and shape. Raises TypeError for what is no plain data."""
+    if isinstance(value, np.generic):
+        value = np.asarray(value)
+    if isinstance(value, bytes):
+        return "bytes", value, None
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biufU":
+        return value.dtype.str, value.tobytes(), value.shape
+    raise TypeError(f"a {type(value).__module__}.{type(value).__qualname__} is no plain data")
+
+
+def of_bytes(kind: str, blob: bytes | memoryview, shape: Any) -> Any:
+    """The value of which `as_bytes` gave that. Raises ValueError or TypeError where they make none."""
+    if kind == "bytes":
+        return bytes(blob)
+    array = np.frombuffer(blob, dtype=np.dtype(kind)).reshape(shape).copy()
+    return array if array.ndim else array.item()
 
 
 def room_for(header: bytes) -> int:
@@ -67,7 +79,7 @@ def room_for(header: bytes) -> int:
     return int(body)
 
 
-def unpacked(header: bytes, body: bytes | bytearray) -> Any:
+def unpacked(header: bytes, body: bytes | bytearray | memoryview) -> Any:
     """The value of a message. Raises Unusable."""
     _, checked, length, _ = HEADER.unpack(header)
     if zlib.crc32(body) != checked:
@@ -85,10 +97,6 @@ def _hook(blobs: memoryview) -> Callable[[dict[str, Any]], Any]:
         if "~" not in found:
             return found
         start, stop = found["at"]
-        blob = blobs[start:stop]
-        if found["~"] == "bytes":
-            return bytes(blob)
-        array = np.frombuffer(blob, dtype=np.dtype(found["~"])).reshape(found["shape"]).copy()
-        return array if array.ndim else array.item()
+        return of_bytes(found["~"], blobs[start:stop], found["shape"])
 
     return whole

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import faulthandler
-import pickle
 import resource
 import sys
 import time
 import warnings
+from collections.abc import Mapping
 from contextlib import suppress
 from traceback import format_exception
 from typing import Any
 
+from nogd.bench.cell_messages import Told
 from nogd.bench.intake import sent
 from nogd.bench.line import WorkerEnd
 from nogd.bench.memory import peak_megabytes, too_much
 from nogd.bench.perform import Job, Listener, perform
+from nogd.bench.recipe import job_of, settings_heard
 from nogd.bench.record import Record
 from nogd.bench.system import has_children
+from nogd.bench.wire import HEADER, unpacked
 from nogd.bench.wording import MOST, tidy
 from nogd.errors import in_words
 from nogd.plugins.manager import PluginSettings, configure, plugins
-
-# What goes over the line to the harness: the number of the job, one of these, and a value.
-POINT, CHECKPOINT, WARNING, RECORD, FAILED = "point", "checkpoint", "warning", "record", "failed"
 
 _STDERR = 2
 _LAST_MOMENT = 0.1  # of the time limit
@@ -32,25 +32,27 @@ _LAST_MOMENT = 0.1  # of the time limit
 def serve(descriptor: int) -> None:
     """Run jobs until the line is closed.
 
-    One comes as its number, the plugins to load, the pickled Job, and when it will be killed by the system's monotonic
-    clock.
+    One comes as its number, the plugins to load, and its recipe.
     """
     faulthandler.enable(file=_STDERR)
     line = WorkerEnd(descriptor)
     configured: PluginSettings | None = None
     while True:
         try:
-            number, settings, payload, deadline = pickle.loads(line.receive())
+            asked = line.receive()
         except EOFError:
             return
+        begun = time.monotonic()
+        number, told, recipe = unpacked(asked[: HEADER.size], memoryview(asked)[HEADER.size :])
         try:
+            settings = settings_heard(told)
             if settings != configured:
                 _load_plugins(settings)
                 configured = settings
-            _run(line, number, payload, deadline)
+            _run(line, number, recipe, begun)
         except BaseException as error:  # no run gets here: its job cannot be read, or its record not be sent
             told = {"reason": in_words(error), "traceback": "".join(format_exception(error))}
-            line.send([number, FAILED, {name: tidy(text, MOST[name]) for name, text in told.items()}])
+            line.send([number, Told.FAILED, {name: tidy(text, MOST[name]) for name, text in told.items()}])
 
 
 def _load_plugins(settings: PluginSettings) -> None:
@@ -60,29 +62,29 @@ def _load_plugins(settings: PluginSettings) -> None:
             _ = plugins().manager
 
 
-def _run(line: WorkerEnd, number: int, payload: bytes, deadline: float) -> None:
+def _run(line: WorkerEnd, number: int, recipe: Mapping[str, Any], begun: float) -> None:
     def tell(kind: str, value: Any) -> None:
         line.send([number, kind, value])
 
     def warn(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
         text = f"{message}" if issubclass(category, UserWarning) else f"{category.__name__}: {message}"
-        tell(WARNING, tidy(text, MOST["reason"]))
+        tell(Told.WARNING, tidy(text, MOST["reason"]))
 
-    job: Job = pickle.loads(payload)
+    job = job_of(recipe)
     if job.memory is not None:
         _net_under(job.memory)
     # Into the log, by a thread that needs no interpreter: where a run stands that is about to be killed.
-    left = deadline - time.monotonic() - _LAST_MOMENT * job.timeout
+    left = begun + job.timeout - time.monotonic() - _LAST_MOMENT * job.timeout
     faulthandler.dump_traceback_later(max(left, 0.001), file=_STDERR)
     with warnings.catch_warnings():
         warnings.showwarning = warn
-        listener = Listener(lambda point: tell(POINT, point), lambda state: tell(CHECKPOINT, state))
+        listener = Listener(lambda point: tell(Told.POINT, point), lambda state: tell(Told.CHECKPOINT, state))
         record = _within_memory(job, perform(job, listener, interruptible=False))
     faulthandler.cancel_dump_traceback_later()
     with suppress(Exception):  # whatever the learner has made of it
         sys.stdout.flush()
     # Whoever leaves a child behind is not used again: the fork server clears up after it.
-    tell(RECORD, [sent(record), has_children()])
+    tell(Told.RECORD, [sent(record), has_children()])
 
 
 def _within_memory(job: Job, record: Record) -> Record:

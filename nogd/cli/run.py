@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nogd.cli import complete
+from nogd.cli.fork_servers import fork_server_for
 from nogd.cli.messages import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ Examples:
     "learners",
     multiple=True,
     shell_complete=complete.learners,
-    help="A learner, such as adam,lr=0.01; may be repeated.",
+    help="A learner, such as adam,lr=0.01, all like 'acme/*', or tag:TAG for all that have it; may be repeated.",
 )
 @click.option(
     "-t",
@@ -44,7 +45,8 @@ Examples:
     "tasks",
     multiple=True,
     shell_complete=complete.names_of("task"),
-    help="A task, with settings where wanted (parity,bits=10), or tag:TAG for all that have it; may be repeated.",
+    help="A task, with settings where wanted (parity,bits=10), all like 'breast-*', or tag:TAG for all that have it;"
+    " may be repeated.",
 )
 @click.option(
     "--repetitions", type=int, help="Starting points and random streams for each pair.  [default: 5]"
@@ -110,9 +112,8 @@ def run(
     finishes is kept at once; the same command goes on where it was stopped.
     """
     # Before anything heavy is imported here: both import side by side.
-    with _fork_server(
-        jobs, settings["threads"], idle=print_experiment or _is_elsewhere(settings["executor"])
-    ) as fork_server:
+    forked = 0 if print_experiment else jobs
+    with fork_server_for(settings["executor"], forked, settings["threads"]) as fork_server:
         with _importing():
             from nogd.cli.selection import select
 
@@ -139,23 +140,6 @@ def _importing() -> Iterator[None]:
     finally:
         if looking:
             gc.enable()
-
-
-def _is_elsewhere(executor: str | None) -> bool:
-    """Whether another executor than that of this machine's worker processes is asked for."""
-    return executor is not None and executor.partition(",")[0].strip() not in ("local", "nogd/local")
-
-
-@contextmanager
-def _fork_server(jobs: int | None, threads: int | None, *, idle: bool) -> Iterator[ForkServer | None]:
-    """Where worker processes come from; none where there will be none. Threads that a file asks for come too late."""
-    if idle or jobs == 0:
-        yield None
-        return
-    from nogd.bench.forking import ForkServer
-
-    with ForkServer(max(1, threads or 1)) as fork_server:
-        yield fork_server
 
 
 def _run(

@@ -27,11 +27,17 @@ def source_version(source: Source) -> str:
     says nothing: the eight digits are a check sum of the Python files, and of the data files that these name.
     """
     version = source.version or "0"
-    files, root = source_files(source)
+    files, root = all_files(source)
     if not files:
         return version
     joint = "." if "+" in version else "+"
-    return f"{version}{joint}src.{check_sum([*files, *_data_files(files, root)], root)}"
+    return f"{version}{joint}src.{check_sum(files, root)}"
+
+
+def all_files(source: Source) -> tuple[list[Path], Path]:
+    """The files of a plugin that its version is a check sum of, with the data files that they name, and the folder."""
+    files, root = source_files(source)
+    return [*files, *_data_files(files, root)], root
 
 
 def source_files(source: Source) -> tuple[list[Path], Path]:
