@@ -16,7 +16,7 @@ COMMANDS = {  # name -> (where it is, what it does)
     "rerun": ("nogd.cli.rerun:rerun", "Do a stored run again."),
     "targets": ("nogd.cli.targets:targets", "Freeze what scores and targets of a task are measured by."),
     "work": ("nogd.cli.work:work", "Run cells for a 'nogd run' elsewhere, over a pipe."),
-    "new": ("nogd.cli.new:new", "Make a plugin package to start from: a learner, a task, a figure, ..."),
+    "new": ("nogd.cli.new:new", "Make a plugin package to start from, such as a learner."),
     "check": ("nogd.cli.check:check", "Check that a learner, task, figure or executor keeps nogd's rules."),
     "list": ("nogd.cli.list:list_names", "List learners, tasks, data sets, plugins and more."),
     "show": ("nogd.cli.show:show", "Describe a learner, a task or anything else that has a name."),
