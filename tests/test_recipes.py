@@ -18,6 +18,7 @@ from hypothesis import given, settings
 
 import nogd
 from nogd.bench.code import CodeReader
+from nogd.bench.columns import CURVE_COLUMNS
 from nogd.bench.events import Finished, Held, Pointed, Saved, Warned
 from nogd.bench.experiment import make_experiment
 from nogd.bench.intake import sent
@@ -299,7 +300,7 @@ def test_each_line_is_an_event():
     sent_off = job("adam")
     record = perform(sent_off, DEAF)
     remote = RemoteCell(sent_off)
-    point = dict.fromkeys(nogd.bench.record.CURVE_COLUMNS, 1.0)
+    point = dict.fromkeys(CURVE_COLUMNS, 1.0)
     cell = sent_off.cell
     assert remote.hear(told(cell, "started", None)) is None
     assert remote.hear(told(cell, "held", "compiling")) == Held(cell, "compiling")
@@ -339,7 +340,7 @@ def test_whatever_is_wrong_with_a_line_costs_its_cell(line):
 
 def test_what_a_lost_cell_had_reached_is_kept():
     remote = RemoteCell(job("adam"))
-    point = dict.fromkeys(nogd.bench.record.CURVE_COLUMNS, 0.5)
+    point = dict.fromkeys(CURVE_COLUMNS, 0.5)
     remote.hear(told(remote.job.cell, "point", point))
     lost = remote.lost("killed", "the line broke").record
     expected = lost_record(remote.job.cell, "killed", "the line broke", "", [point])
