@@ -168,3 +168,8 @@ def test_rows_is_no_name_for_a_setting_of_an_ask_tell():
 
         class Named(Drift):
             rows: int = 3
+
+
+def test_the_type_of_a_state_is_for_type_checkers_alone():
+    assert nogd.Learner[nogd.State] is nogd.Learner
+    assert nogd.AskTell[nogd.State] is nogd.AskTell

@@ -16,7 +16,7 @@ from nogd.report.numbers.leaderboard import Board, other_boards
 from nogd.report.numbers.tables import ResultsLike
 from nogd.version import __version__
 
-_HEADER = ("#", "learner", "score", "interval", "rank", "failed", "n/a", "forwards", "seconds")
+_HEADER = ("#", "learner", "access", "score", "interval", "rank", "failed", "n/a", "forwards", "seconds")
 _SPECIAL = str.maketrans({sign: f"\\{sign}" for sign in "\\`*_{}[]<>#|!@~$"})
 
 
@@ -43,6 +43,7 @@ def _board(board: Board) -> list[str]:
         (
             str(place),
             code(row["learner"]),
+            row["access"] or "-",
             f"**{score_text(row['score'])}**",
             interval_text(row["score_low"], row["score_high"]),
             number(row["mean_rank"], ".2f"),
@@ -53,7 +54,7 @@ def _board(board: Board) -> list[str]:
         )
         for place, row in enumerate(board.table.to_dict("records"), start=1)
     ]
-    return table(_HEADER, rows, right=(0, 2, 4, 5, 6, 7, 8))
+    return table(_HEADER, rows, right=(0, 3, 5, 6, 7, 8, 9))
 
 
 def _table(title: str, drawn: Drawn | str | None) -> list[str]:

@@ -41,6 +41,7 @@ def _board(comparison: Comparison) -> DataFrame:
     rows = [
         {
             "learner": short_name(row["learner"]),
+            "access": row["access"] or "-",
             "score": score_text(row["score"]),
             "interval": interval_text(row["score_low"], row["score_high"]),
             "rank": number(row["mean_rank"], ".2f"),
