@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from nogd import (
     Dataset,
+    Lazy,
     Metric,
     Policies,
     Problem,
@@ -23,6 +24,7 @@ from nogd import (
     Split,
     SupervisedTask,
     Task,
+    hookimpl,
     uniform,
 )
 from nogd.bench.events import Executor, Finished, Pointed, Saved, Started
@@ -260,6 +262,19 @@ class Refitting(GoodTask):
     dataset: ClassVar[type[Dataset]] = Centring
 
 
+class Mistagged(GoodTask):
+    """Is listed with other tags than it has."""
+
+    breaks: ClassVar[str] = "lists-say-the-tags-of-the-class"
+    name: ClassVar[str] = "mistagged"
+    tags: ClassVar[frozenset[str]] = frozenset({"easy"})
+
+
+@hookimpl
+def nogd_tasks():
+    return [Lazy("mistagged", "rule_breakers_elsewhere:Mistagged", tags=("hard",))]
+
+
 class Listed(GoodTask):
     """Has a setting that no two equal tasks agree on."""
 
@@ -337,7 +352,7 @@ class Calm(Reach):
 
 TASKS = (
     Drifting, Reseeding, Sharing, Overlapping, Leaking, Squeezing, Slicing, Backwards, Blind, Overwriting,
-    Fragile, Flat, Modest, Crooked, Unexplained, Untold, Refitting, Windy, Crowded, Crammed, Calm, Listed,
+    Fragile, Flat, Modest, Crooked, Unexplained, Untold, Refitting, Windy, Crowded, Crammed, Calm, Mistagged, Listed,
     Renamed, Seeding,
 )  # fmt: skip
 

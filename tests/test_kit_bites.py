@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import rule_breakers
+import rule_breakers_elsewhere
 import torch
 from matplotlib import pyplot as plt
 from rule_breakers import BREAKERS, Good
@@ -43,8 +44,8 @@ EVERYWHERE = {"Doubling", "Empty", "Meddler", "Scribbler", "Forger", "Recounting
 
 @pytest.fixture(autouse=True)
 def offered():
-    """Two of the breakers are offered by a plugin, which says something else of them."""
-    with configured(PluginSettings(extra=(rule_breakers.__file__,))):
+    """Some of the breakers are offered by plugins, which say something else of them."""
+    with configured(PluginSettings(extra=(rule_breakers.__file__, rule_breakers_elsewhere.__file__))):
         yield
 
 

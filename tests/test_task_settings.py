@@ -134,6 +134,15 @@ def test_a_tag_chooses_all_tasks_that_have_it():
     assert chosen == ["breast-cancer-sign", "diabetes-ternary", "cart-pole", "iris"]
 
 
+def test_tags_are_listed_without_importing_a_task():
+    rows = {row["name"]: row for row in json.loads(command("list", "tasks", "--json", "--no-plugins").stdout)}
+    assert rows["cart-pole"]["tags"] == ["control", "no-gradient"]
+    assert all(row["tags"] for row in rows.values())
+    assert command("list", "tasks", "--no-plugins").stdout.splitlines()[0].split() == [
+        "NAME", "PACKAGE", "VERSION", "TAGS", "SUMMARY",
+    ]  # fmt: skip
+
+
 # What a third party writes
 
 

@@ -63,11 +63,14 @@ def list_names(kind: str, as_json: bool, verbose: bool) -> None:
     click.echo(json.dumps(rows, indent=2, ensure_ascii=False) if as_json else text)
 
 
+_MORE = {"learner": ("access", "tags"), "task": ("tags",)}
+
+
 def _entries(plugins: Plugins, kind: str) -> tuple[list[dict[str, Any]], str]:
     registry = plugins.registry(kind)
     entries = sorted(registry, key=lambda entry: (not entry.source.builtin, entry.name, entry.qualified_name))
     rows = [_as_row(entry, registry) for entry in entries]
-    columns = ["name", "package", "version", *(("access", "tags") if kind == "learner" else ()), "summary"]
+    columns = ["name", "package", "version", *_MORE.get(kind, ()), "summary"]
     shown = [[_in_a_cell(row[column]) for column in columns] for row in rows]
     return rows, table([column.upper() for column in columns], shown, terminal_width())
 
@@ -84,7 +87,7 @@ def _as_row(entry: Entry, registry: Registry) -> dict[str, Any]:
         "summary": entry.summary,
         "plugin": entry.source.plugin,
         "qualified_name": entry.qualified_name,
-        **({"access": entry.access, "tags": entry.tags} if entry.kind == "learner" else {}),
+        **{name: getattr(entry, name) for name in _MORE.get(entry.kind, ())},
     }
 
 

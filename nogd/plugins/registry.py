@@ -32,8 +32,8 @@ _NOT_IN_NAMES = re.compile(r"[\s,+=();'\"]")
 class Lazy:
     """Something that is imported when it is used: `Lazy("adam", "nogd.learners.adam:Adam", "Adam's rule")`.
 
-    name: what users write; target: "package.module:Attribute"; summary: one line for lists. tags, access: of a learner,
-    what its class says of them, so that lists need not import it (`access` is its `Learner.access`).
+    name: what users write; target: "package.module:Attribute"; summary: one line for lists. tags: of a learner or task,
+    access: of a learner, what the class says of them, so that lists need not import it (`access` is `Learner.access`).
     Raises ValueError for an access that there is not.
     """
 

@@ -37,34 +37,48 @@ _DATASETS = (
     ),
 )
 
-_TASKS = (
-    Lazy(
-        "original",
-        "nogd.tasks.regression:Original",
-        "the study nogd grew out of, as it was: raw data, no split",
-    ),
-    Lazy("diabetes", "nogd.tasks.regression:Diabetes", "regression, 10 inputs, 442 noisy examples"),
-    Lazy("breast-cancer", "nogd.tasks.classification:BreastCancer", "two classes, 30 inputs, easy"),
-    Lazy("wine", "nogd.tasks.classification:Wine", "three classes, 13 inputs, few examples"),
-    Lazy("iris", "nogd.tasks.classification:Iris", "three classes, 4 inputs, the smallest network"),
-    Lazy("digits", "nogd.tasks.classification:Digits", "ten classes, 64 inputs, the largest network"),
-    Lazy(
-        "two-spirals",
-        "nogd.tasks.classification:TwoSpirals",
-        "two classes in the plane, a boundary that is hard to bend",
-    ),
-    Lazy("parity", "nogd.tasks.classification:Parity", "eight bits, odd or even; no split"),
-    Lazy(
-        "breast-cancer-sign",
-        "nogd.tasks.classification:BreastCancerSign",
-        "step activations and the share of errors as loss; no gradient",
-    ),
-    Lazy(
-        "diabetes-ternary",
-        "nogd.tasks.regression:DiabetesTernary",
-        "weights rounded to -1, 0 or 1; no gradient",
-    ),
-    Lazy("cart-pole", "nogd.tasks.control:CartPole", "balance a pole on a cart; episodes in place of data"),
+_CLASSIFICATION, _REGRESSION = ("classification",), ("regression",)
+
+_TASKS = tuple(
+    Lazy(name, f"nogd.tasks.{target}", summary, tags=tags)
+    for name, target, tags, summary in (
+        (
+            "original",
+            "regression:Original",
+            _REGRESSION,
+            "the study nogd grew out of, as it was: raw data, no split",
+        ),
+        ("diabetes", "regression:Diabetes", _REGRESSION, "10 inputs, 442 noisy examples"),
+        ("breast-cancer", "classification:BreastCancer", _CLASSIFICATION, "two classes, 30 inputs, easy"),
+        ("wine", "classification:Wine", _CLASSIFICATION, "three classes, 13 inputs, few examples"),
+        ("iris", "classification:Iris", _CLASSIFICATION, "three classes, 4 inputs, the smallest network"),
+        ("digits", "classification:Digits", _CLASSIFICATION, "ten classes, 64 inputs, the largest network"),
+        (
+            "two-spirals",
+            "classification:TwoSpirals",
+            _CLASSIFICATION,
+            "two classes in the plane, a boundary that is hard to bend",
+        ),
+        ("parity", "classification:Parity", _CLASSIFICATION, "eight bits or more, odd or even; no split"),
+        (
+            "breast-cancer-sign",
+            "classification:BreastCancerSign",
+            ("classification", "no-gradient"),
+            "step activations and the share of errors as loss; no gradient",
+        ),
+        (
+            "diabetes-ternary",
+            "regression:DiabetesTernary",
+            ("regression", "no-gradient"),
+            "weights rounded to -1, 0 or 1; no gradient",
+        ),
+        (
+            "cart-pole",
+            "control:CartPole",
+            ("control", "no-gradient"),
+            "balance a pole on a cart; episodes in place of data",
+        ),
+    )
 )
 
 _METRICS = {

@@ -8,8 +8,9 @@ import cloudpickle
 
 from nogd.bench.task_names import as_text
 from nogd.errors import InvalidSetting
+from nogd.plugins.registry import Lazy, offered
 from nogd.problem.task import Task
-from nogd.testing.check import broken, check
+from nogd.testing.check import NotApplicable, broken, check
 from nogd.training.names import made_of, name_and_settings
 
 
@@ -32,4 +33,17 @@ def settings_are_read_back(task: Task | type[Task]) -> None:
         broken("it comes back from a worker process as another one.")
 
 
-CHECKS = (settings_are_read_back,)
+@check("Write the same `tags` into its Lazy as the class has: `nogd list tasks` shows the former.")
+def lists_say_the_tags_of_the_class(task: Task | type[Task]) -> None:
+    """Tags are listed without importing the task, and `-t tag:TAG` finds what is listed."""
+    kind = task if isinstance(task, type) else type(task)
+    lazy = [each.target for each in offered("task") if each.name == kind.name]
+    mine = [each for each in lazy if isinstance(each, Lazy) and each.load() is kind]
+    if not mine:
+        raise NotApplicable("no installed plugin offers it by a Lazy")
+    for each in mine:
+        if each.tags != kind.tags:
+            broken(f"its Lazy has the tags {sorted(each.tags)}, the class {sorted(kind.tags)}.")
+
+
+CHECKS = (settings_are_read_back, lists_say_the_tags_of_the_class)
