@@ -4,8 +4,16 @@ import errno
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
+
+with suppress(ImportError):  # some environments of tox do without it
+    from hypothesis import settings
+
+    # The same examples each time, however busy the machine is.
+    settings.register_profile("nogd", deadline=None, derandomize=True)
+    settings.load_profile("nogd")
 
 
 @pytest.fixture(autouse=True, scope="session")
