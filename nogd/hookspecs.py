@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from nogd.bench.cell import Cell
     from nogd.bench.events import Executor
     from nogd.bench.record import Record
+    from nogd.bench.session import Outcome, Session
     from nogd.engine.losses import Loss
     from nogd.plugins.registry import Lazy
     from nogd.problem.task import Dataset, Metric, Task
@@ -174,6 +175,46 @@ def nogd_figures() -> Sequence[Figure | Lazy]:
     >>> from nogd.plugins.manager import Plugins
     >>> Plugins.of(nogd_figures).figures.names()
     ['time-of-day']
+    """
+
+
+@hookspec
+def nogd_session_started(session: Session) -> None:
+    """Observe that a call of `nogd run` starts, before the first of its cells does, also where all are done already.
+
+    session: `number` in the store, `folder`, `executor`, and `cells`, of which `pending` are to run now.
+    Called in the process of `nogd run`, as all observers are, in order. An observer that raises is warned
+    about once and not called again.
+
+    >>> from nogd import hookimpl
+    >>> @hookimpl
+    ... def nogd_session_started(session):
+    ...     print(f"session {session.number}: {len(session.pending)} of {len(session.cells)} cells to run")
+
+    >>> from types import SimpleNamespace
+    >>> from nogd.plugins.manager import Plugins
+    >>> session = SimpleNamespace(number=3, cells=["a", "b"], pending=["b"])
+    >>> Plugins.of(nogd_session_started).notify("nogd_session_started", session=session)
+    session 3: 1 of 2 cells to run
+    """
+
+
+@hookspec
+def nogd_session_finished(session: Session, outcome: Outcome) -> None:
+    """Observe that a call of `nogd run` is over, after the last of its cells; see `nogd_session_started`.
+
+    outcome: `ran` cells, of which `failed`; `completed` is False where Ctrl-C or an error ended it.
+
+    >>> from nogd import hookimpl
+    >>> @hookimpl
+    ... def nogd_session_finished(session, outcome):
+    ...     print(f"session {session.number}: {outcome.ran} ran, {outcome.failed} failed")
+
+    >>> from types import SimpleNamespace
+    >>> from nogd.plugins.manager import Plugins
+    >>> session, outcome = SimpleNamespace(number=3), SimpleNamespace(ran=5, failed=1, completed=True)
+    >>> Plugins.of(nogd_session_finished).notify("nogd_session_finished", session=session, outcome=outcome)
+    session 3: 5 ran, 1 failed
     """
 
 

@@ -20,6 +20,7 @@ from nogd.bench.local import LocalExecutor
 from nogd.bench.perform import Job
 from nogd.bench.plan import Planned, plan
 from nogd.bench.record import TRIED_AGAIN, Record, lost_record
+from nogd.bench.session import Outcome, Session, observed
 from nogd.bench.slicing import slice_losses
 from nogd.bench.store import Store
 from nogd.bench.wire import Unusable
@@ -81,12 +82,14 @@ def execute(
         work = _Work(experiment, planned, store, session, progress, executor.workers, checkpoint_seconds)
         if fork_server is not None and isinstance(executor, LocalExecutor):
             executor.adopt(fork_server)
-        with executor:
+        cells = tuple(item.cell for item in planned)
+        pending = tuple(item.cell for item in work.pending)
+        with observed(Session(session, out, str(executor), cells, pending)) as work.outcome, executor:
             if work.pending:
                 work.run(executor)
             if experiment.keep_thetas:
                 slice_losses(store, planned, executor, experiment.timeout)
-        return Summary(tuple(ids), work.ran, work.failed)
+        return Summary(tuple(ids), work.outcome.ran, work.outcome.failed)
     finally:
         store.close()
 
@@ -129,7 +132,7 @@ class _Work:
     ) -> None:
         self._known, self._begun = store.endings(), store.begun()
         self.pending = [item for item in planned if self._is_pending(item)]
-        self.ran = self.failed = 0
+        self.outcome = Outcome()
         self._experiment, self._store, self._session, self._progress = experiment, store, session, progress
         self._done_before = len(planned) - len(self.pending)
         self._checkpoint_seconds = checkpoint_seconds
@@ -203,8 +206,8 @@ class _Work:
         record.row["session"] = self._session
         record.row["started"], record.row["finished"] = self._started.pop(event.cell.id), _now()
         self._store.add(record)
-        self.ran += 1
-        self.failed += record.status in TRIED_AGAIN
+        self.outcome.ran += 1
+        self.outcome.failed += record.status in TRIED_AGAIN
 
 
 def _sound(cell: Cell, record: Record) -> Record:
