@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import signal
+import sqlite3
+import warnings
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -41,6 +45,32 @@ def _one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+class _Told(sqlite3.Connection):
+    """Says that it was left open, as connections by themselves do from Python 3.13 on."""
+
+    is_open = False
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
+        self.is_open = True
+
+    def close(self) -> None:
+        super().close()
+        self.is_open = False
+
+    def __del__(self) -> None:
+        if self.is_open:
+            warnings.warn(f"{self!r} was left open", ResourceWarning, source=self, stacklevel=1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _connections_are_closed():
+    """What a test leaves open is a warning, and so an error, wherever the tests run."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sqlite3, "connect", functools.partial(sqlite3.connect, factory=_Told))
+        yield
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import os
 import signal
 import sqlite3
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -168,5 +169,5 @@ def test_ctrl_c_ends_the_page_and_the_run_goes_on_later(tmp_path):
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
     assert "Stopped: 0 of 1 run done, 1 missing" in (tmp_path / PAGE).read_text()
-    with sqlite3.connect(tmp_path / "runs.sqlite") as connection:
+    with closing(sqlite3.connect(tmp_path / "runs.sqlite")) as connection:
         assert connection.execute("select count(*) from claims").fetchone() == (0,)

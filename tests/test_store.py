@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import resource
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -47,26 +48,28 @@ def store(tmp_path: Path) -> Iterator[Store]:
     made.close()
 
 
-def reopened(store: Store) -> Store:
+@contextmanager
+def reopened(store: Store) -> Iterator[Store]:
     store.close()
-    return Store(store.folder)
+    with closing(Store(store.folder)) as again:
+        yield again
 
 
 def test_a_run_comes_back_as_it_was(store: Store) -> None:
     kept = record(reason="it was so", repetition=3, forwards=2.5)
     store.add(kept)
-    store = reopened(store)
-    columns, [row] = store.runs()
+    with reopened(store) as again:
+        columns, [row] = again.runs()
+        curves, traces, theta, none = again.curves(), again.traces(), again.theta("a"), again.theta("b")
     found = dict(zip(columns, row, strict=True))
     assert {name: found[name] for name in kept.row} == kept.row
     assert found["test_loss"] is None
-    np.testing.assert_array_equal(store.curves()["a"], kept.curve)
-    np.testing.assert_array_equal(store.traces()["a"], kept.trace)
-    theta = store.theta("a")
+    np.testing.assert_array_equal(curves["a"], kept.curve)
+    np.testing.assert_array_equal(traces["a"], kept.trace)
     assert theta is not None
     assert theta.dtype == np.float32
     np.testing.assert_array_equal(theta, kept.theta)
-    assert store.theta("b") is None
+    assert none is None
 
 
 def test_words_of_a_foreign_store_have_an_end_and_are_only_text(store: Store) -> None:
@@ -429,3 +432,34 @@ def test_hyper_parameters_are_json_in_the_database(store: Store) -> None:
     store.add(record(hyper=json.dumps({"lr": 0.1})))
     with closing(sqlite3.connect(store.path)) as connection:
         assert connection.execute("select json_extract(hyper, '$.lr') from runs").fetchone() == (0.1,)
+
+
+def test_the_copy_of_a_folder_that_cannot_be_written_to_goes_with_the_store(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.add(record())
+    monkeypatch.setattr("nogd.bench.database.os.access", lambda *_: False)  # root may write anywhere
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "copies"))
+    (tmp_path / "copies").mkdir()
+    with closing(Store(store.folder)) as read:
+        assert list((tmp_path / "copies").iterdir()) != []
+        assert len(read.runs()[1]) == 1
+    assert list((tmp_path / "copies").iterdir()) == []
+
+
+def test_an_error_on_the_way_leaves_nothing_open(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.add(record())
+
+    def fail(_connection: sqlite3.Connection) -> sqlite3.Connection:
+        raise sqlite3.OperationalError("mine")
+
+    monkeypatch.setattr("nogd.bench.database.os.access", lambda *_: False)
+    monkeypatch.setattr("nogd.bench.database._read_only", fail)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "copies"))
+    (tmp_path / "copies").mkdir()
+    with pytest.raises(sqlite3.OperationalError, match="mine"):
+        Store(store.folder)
+    assert list((tmp_path / "copies").iterdir()) == []
+    gc.collect()  # a connection that was left open would be told of here

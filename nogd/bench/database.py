@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from nogd.bench.migration import migrate
@@ -30,6 +30,7 @@ class Database:
         self.folder = folder
         self.path = folder / FILE
         self._file: tuple[int, int] | None = None
+        self._opened = ExitStack()  # the connection, and the copy that it may look at
         with self.reading():
             if create:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -37,8 +38,8 @@ class Database:
                 raise StoreError(
                     f"there are no runs in {str(folder)!r}; 'nogd run --out {folder}' makes some."
                 )
-            self.connection = self._open(create)
             try:
+                self.connection = self._open(create)
                 self._prepare(create)
                 self._file = self._present()
             except BaseException:
@@ -47,7 +48,7 @@ class Database:
 
     def close(self) -> None:
         """Give the file back."""
-        self.connection.close()
+        self._opened.close()
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -103,15 +104,24 @@ class Database:
 
     def _open(self, create: bool) -> sqlite3.Connection:
         if create or os.access(self.folder, os.W_OK):
-            return _connected(self.path)
+            return self._connected(self.path)
         log = self.path.with_name(f"{FILE}-wal")
         if not log.is_file() or log.stat().st_size == 0:
-            return _connected(f"{self.path.absolute().as_uri()}?immutable=1")
+            return self._connected(f"{self.path.absolute().as_uri()}?immutable=1")
         # What was written last is still in the log, which SQLite reads only where it may write beside it.
-        self._copy = tempfile.TemporaryDirectory()
+        copy = self._opened.enter_context(tempfile.TemporaryDirectory())
         for file in (self.path, log):
-            shutil.copy(file, self._copy.name)
-        return _read_only(_connected(Path(self._copy.name) / FILE))
+            shutil.copy(file, copy)
+        return _read_only(self._connected(Path(copy) / FILE))
+
+    def _connected(self, address: str | Path) -> sqlite3.Connection:
+        """A connection that is closed with this."""
+        connection = sqlite3.connect(
+            address, timeout=30, isolation_level=None, uri=str(address).startswith("file:")
+        )
+        self._opened.callback(connection.close)
+        connection.text_factory = _text
+        return connection
 
     def _prepare(self, create: bool) -> None:
         version = self.connection.execute("pragma user_version").fetchone()[0]
@@ -133,20 +143,12 @@ class Database:
         migrate(self.connection, self.connection.execute("pragma user_version").fetchone()[0])
 
     def _look_at_a_copy(self) -> None:
-        original, self.connection = self.connection, _connected("")
-        with closing(original):
+        with closing(self.connection) as original:
+            self.connection = self._connected("")
             original.backup(self.connection)
         with self._transaction():
             self._migrate()
         _read_only(self.connection)
-
-
-def _connected(address: str | Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        address, timeout=30, isolation_level=None, uri=str(address).startswith("file:")
-    )
-    connection.text_factory = _text
-    return connection
 
 
 def _text(data: bytes) -> str:
