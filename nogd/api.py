@@ -111,10 +111,12 @@ def fit(
 
     inputs `[N, ...]` and targets: tensors, arrays or DataFrames; or, for data that do not fit into memory, inputs
     alone: a torch Dataset or DataLoader, or anything that gives pairs of batches (inputs, targets) in the same order
-    each time it is iterated over. One pass scores all candidates of a call, each on all examples. learner: a name such
-    as "adam,lr=0.01" or "grid-search+adam", or a learner; hyper: further hyper-parameters of it. loss: a name (`nogd
-    list losses`) or any callable (outputs, targets) -> scalar. budget: a Budget or a number of forwards; 3,000 forwards
-    if not given. bounds: the box where searchers look, one pair or a mapping from patterns of parameter names to pairs.
+    each time it is iterated over. One pass scores all candidates of a call, each on all examples. For a module whose
+    forward takes several, inputs are a tuple (by place) or a dict (by name) of such, with as many rows each; whole
+    numbers and booleans stay what they are where the module takes them. learner: a name such as "adam,lr=0.01" or
+    "grid-search+adam", or a learner; hyper: further hyper-parameters of it. loss: a name (`nogd list losses`) or any
+    callable (outputs, targets) -> scalar. budget: a Budget or a number of forwards; 3,000 forwards if not given.
+    bounds: the box where searchers look, one pair or a mapping from patterns of parameter names to pairs.
     target: stop as soon as a scored candidate's training loss is no higher; a mini-batch's loss is not that.
     batch_size: rows of a query for learners that take mini-batches; with others it is a warning. mode: "eval" trains
     the network as it will be used, without Dropout and with the running statistics of BatchNorm, which are gathered

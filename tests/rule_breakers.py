@@ -617,6 +617,18 @@ class Grounded(Good):
         return torch.empty(count, len(state.theta)).normal_(generator=state.rng).to(state.theta.dtype)
 
 
+class Single(Good):
+    """Takes the data to be a single tensor (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "takes-several-inputs"
+    raises: ClassVar[bool] = True
+
+    def init(self, objective, theta, rng):
+        with objective.work(0.0, flops=100.0):
+            objective.inputs.mean(0)
+        return super().init(objective, theta, rng)
+
+
 class Slow(Good):
     """Takes its time (Matyas 1965)."""
 
@@ -654,6 +666,6 @@ ALONE = (
     Elsewhere, Undying, Forger, Widening, Recounting, Uncounted, Pausing, Hoarding, Secretive, Claiming,
     InPlace, Empty, Peeping, Copying, Exporting, Measuring, Undercharging, Thinking, Sneaking, Warming, Cloning,
     Cheating, Weighing, Dividing, Neighbourly, Scaling, Choosy, Everything, Thawing, Uphill, Doubling, Halving,
-    Grounded, Slow,
+    Grounded, Single, Slow,
 )  # fmt: skip
 BREAKERS = [*(kind() for kind in ALONE), *(Meddler(what=what) for what in MEDDLING)]

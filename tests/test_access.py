@@ -59,6 +59,7 @@ USES: dict[str, tuple[Callable[[Objective], Any], str]] = {
     "activations": (lambda made: made.activations(theta(made)), "layers"),
     "module": (lambda made: made.module, "layers"),
     "inputs": (lambda made: made.inputs, "closed-form"),
+    "batch": (lambda made: made.batch(torch.tensor([0])), "closed-form"),
     "targets": (lambda made: made.targets, "closed-form"),
     "exact minimum": (lambda made: made.walk(theta(made)).minimum(0, -1, 1), "closed-form"),
     "gradient": (lambda made: made.gradient(theta(made)), "gradient"),

@@ -32,6 +32,10 @@ ALSO = {
     "InPlace": {"improves-on-the-start"},
     "Choosy": {"budget-is-never-exceeded"},
     "Windy": {"all-candidates-see-the-same-episodes"},
+    **{
+        name: {"takes-several-inputs"}
+        for name in ("Peeping", "Copying", "Exporting", "Undercharging", "Thinking")
+    },
     "Overwriting": {"metric-is-sane"},  # what it compares with is another thing each time
     "Drifting": {
         "data-do-not-depend-on-the-seed",

@@ -25,7 +25,9 @@ def decision_grid(problem: Problem, network: Network | None, theta: Tensor) -> d
     output's sign), and box, left, right, low and high. points: inputs `[N, 2]`, classes `[N]` of training examples.
     """
     inputs, classes = problem.train.inputs, labels(problem.train.targets)
-    if network is None or classes is None or classes.ndim != 1 or inputs.shape[1:] != (2,):
+    if network is None or classes is None or classes.ndim != 1:
+        return {}
+    if not (isinstance(inputs, Tensor) and isinstance(network.inputs, Tensor)) or inputs.shape[1:] != (2,):
         return {}
     if not network.inputs.is_floating_point():  # between whole numbers there is nothing to show
         return {}

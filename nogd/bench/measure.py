@@ -12,6 +12,7 @@ from nogd.engine.black_box import BlackBox
 from nogd.engine.losses import Loss
 from nogd.engine.network import Network
 from nogd.engine.objective import Objective
+from nogd.engine.several import like
 from nogd.engine.simulation import Simulation
 from nogd.problem.task import Metric, Problem, Split
 
@@ -42,7 +43,10 @@ class SplitMeasure:
         return sum(len(split.inputs) for split in self._splits.values()) / self._network.examples
 
     def _fitted(self, split: Split) -> Split:
-        inputs, targets = split.inputs.to(self._network.inputs), split.targets.to(self._network.inputs.device)
+        inputs, targets = (
+            like(split.inputs, self._network.inputs),
+            split.targets.to(self._network.inputs.device),
+        )
         with torch.no_grad():
             outputs = self._network.conduct(inputs)
         return Split(inputs, self._loss.fit_targets(targets, outputs))

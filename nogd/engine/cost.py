@@ -13,6 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from nogd.engine.layers.stack import Stack
 from nogd.engine.losses import Loss
+from nogd.engine.several import Inputs
 
 # A deep network's backward pass costs two forwards; used where nothing in the module multiplies matrices.
 DEEP_NET_GRADIENT_COST = 3.0
@@ -48,9 +49,9 @@ def stack_cost(stack: Stack) -> Cost:
 
 
 def measured_cost(
-    module: Callable[[Tensor], Tensor],
+    module: Callable[[Inputs], Tensor],
     parameters: Sequence[Tensor],
-    inputs: Tensor,
+    inputs: Inputs,
     targets: Tensor,
     loss: Loss,
 ) -> Cost:
@@ -66,9 +67,9 @@ def measured_cost(
 
 
 def _counted_cost(
-    module: Callable[[Tensor], Tensor],
+    module: Callable[[Inputs], Tensor],
     parameters: Sequence[Tensor],
-    inputs: Tensor,
+    inputs: Inputs,
     targets: Tensor,
     loss: Loss,
 ) -> Cost:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from nogd.engine.cost import Products
 from nogd.engine.layers.chunks import chunk_elements
+from nogd.engine.several import Inputs, called
 
 # An element that is read and written takes as long as so many operations of a matrix product.
 _ELEMENT = 16
@@ -58,11 +59,11 @@ class Footprint:
         return -(-count // chunks)
 
 
-def footprint(module: nn.Module, inputs: Tensor, dimension: int) -> Footprint:
+def footprint(module: nn.Module, inputs: Inputs, dimension: int) -> Footprint:
     """Measured on all examples: a graph network takes no fewer, and attention among them is more work for more."""
     examples = len(inputs)
     with torch.no_grad(), _Calls() as seen:
-        module(inputs)
+        called(module, inputs)
     flops, work, widest = (
         value / examples for value in (seen.flops, seen.flops + _ELEMENT * seen.elements, seen.widest)
     )

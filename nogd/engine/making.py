@@ -13,6 +13,7 @@ from nogd.engine.modules.conduct import Conduct
 from nogd.engine.modules.mode import Mode
 from nogd.engine.network import Engine, Network
 from nogd.engine.own_loss import looked_at
+from nogd.engine.several import Inputs, like, parts_of
 from nogd.engine.space import ParameterSpace
 from nogd.engine.stream import Stream
 from nogd.engine.workable import with_copies
@@ -37,13 +38,13 @@ def make_stream(
 
 def make_network(
     working: nn.Module,
-    inputs: Tensor,
+    inputs: Inputs,
     targets: Tensor,
     loss: AnyLoss,
     space: ParameterSpace,
     engine: Engine | None = None,
     mode: Mode = "eval",
-    batches: Iterable[Tensor] | None = None,
+    batches: Iterable[Inputs] | None = None,
 ) -> Network:
     """A module that may be worked on, with data and loss; a DataError if they do not fit together.
 
@@ -53,9 +54,9 @@ def make_network(
     given, parameters = inputs.clone(), dict(working.named_parameters())
     try:
         conduct, outputs = Conduct.observe(working, given, mode)
-        if given._version:  # the module writes into its inputs, which the next candidate would get
-            working.register_forward_pre_hook(with_copies)
-        conduct.prepare([inputs] if batches is None else (batch.to(inputs) for batch in batches))
+        if any(part._version for part in parts_of(given).values()):  # which the next candidate would get
+            working.register_forward_pre_hook(with_copies, with_kwargs=True)
+        conduct.prepare([inputs] if batches is None else (like(batch, inputs) for batch in batches))
     except UserError:
         raise
     except Exception as error:  # whatever a forward may raise

@@ -27,6 +27,7 @@ from nogd.engine.modules.conduct import Conduct
 from nogd.engine.modules.forward_mode import agrees, tangents
 from nogd.engine.modules.mode import Mode
 from nogd.engine.modules.vmapped import Functional, Vmapped
+from nogd.engine.several import Inputs, arguments
 from nogd.engine.space import ParameterSpace
 from nogd.errors import InvalidSetting, NogdWarning, UserError, first_line, in_one_line
 
@@ -50,7 +51,7 @@ class Network:
         self,
         conduct: Conduct,
         space: ParameterSpace,
-        inputs: Tensor,
+        inputs: Inputs,
         targets: Tensor,
         loss: Loss,
         engine: Engine | None = None,
@@ -79,12 +80,13 @@ class Network:
         self.__dict__ |= state
         self._parameters = _point_at(self.module, self.space, self._flat)
 
-    def hold(self, inputs: Tensor, targets: Tensor) -> None:
+    def hold(self, inputs: Inputs, targets: Tensor) -> None:
         """Score on these data from now on; they must be of the same kind as those before."""
         self.inputs, self.targets = inputs, targets
-        chained = self._chain is not None
-        self.stack_inputs = inputs.movedim(0, -1).contiguous() if chained else inputs
-        self.stack_targets = targets.T.contiguous() if chained and targets.ndim == 2 else targets
+        self.stack_inputs = self.stack_targets = targets  # of a module that is no chain nobody asks for them
+        if self._chain is not None and isinstance(inputs, Tensor):
+            self.stack_inputs = inputs.movedim(0, -1).contiguous()
+            self.stack_targets = targets.T.contiguous() if targets.ndim == 2 else targets
         if self.compiled is not None:
             self.compiled.hold(self.stack_inputs, self.stack_targets)
 
@@ -153,6 +155,8 @@ class Network:
 
     def _understood(self) -> tuple[Chain, tuple[NamedLayer, ...]]:
         """The module as a chain that gives what the module gives, and its layers. Raises NotUnderstood."""
+        if not isinstance(self.inputs, Tensor):
+            raise NotUnderstood("it takes several inputs")
         chain, parts = read_chain(self.module, self.space, self.inputs)
         few = self.inputs[:FEW_EXAMPLES]
         with torch.no_grad():
@@ -208,13 +212,13 @@ class Network:
             return self.stack_inputs, self.stack_targets
         return self.stack_inputs[..., rows], self.stack_targets[..., rows]
 
-    def outputs(self, theta: Tensor, inputs: Tensor) -> Tensor:
+    def outputs(self, theta: Tensor, inputs: Inputs) -> Tensor:
         """What the module itself gives with theta `[D]` as its parameters."""
         self._set(theta)
         return cast(Tensor, self.conduct(inputs))
 
     @contextmanager
-    def used(self, theta: Tensor, batches: Iterable[Tensor] | None = None) -> Iterator[None]:
+    def used(self, theta: Tensor, batches: Iterable[Inputs] | None = None) -> Iterator[None]:
         """Within, `outputs` of theta `[D]` are what the module will give to its user.
 
         batches: inputs of all training data, in memory if not given.
@@ -246,7 +250,7 @@ class Network:
 
     def gradient(self, theta: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
         """Loss and gradient `[D]` at theta, by autograd through the module itself; zeros where it has none."""
-        inputs, targets = self._batch(rows)
+        inputs, targets = self.batch(rows)
         with self._lock, torch.inference_mode(False), torch.enable_grad():
             loss = self._loss(theta, inputs, targets)
             if not loss.requires_grad:
@@ -256,7 +260,7 @@ class Network:
 
     def predictions(self, thetas: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
         """Outputs `[P, N, ...]` and losses `[P]` of thetas `[P, D]`, by the module itself."""
-        inputs, targets = self._batch(rows)
+        inputs, targets = self.batch(rows)
         outputs: list[Tensor] = []
         with self._lock, torch.no_grad():
             losses = [self._loss(theta, inputs, targets, outputs) for theta in thetas]
@@ -264,28 +268,31 @@ class Network:
 
     def activations(self, theta: Tensor, rows: Tensor | None) -> tuple[list[Activation], Tensor]:
         """What goes into each of the layers and comes out of it at theta `[D]`, and the loss."""
-        inputs, targets = self._batch(rows)
+        inputs, targets = self.batch(rows)
         with self._lock, torch.no_grad():
             self._set(theta)
             with self.conduct.calling():
+                assert isinstance(inputs, Tensor)  # of several there are no layers to list
                 found = passed(self.layers, inputs.clone())
             return found, self.loss(found[-1].outputs.clone(), targets)
 
     def targets_of(self, rows: Tensor | None) -> Tensor:
         """The targets of these examples, as the loss compares them."""
-        return self._batch(rows)[1]
+        return self.batch(rows)[1]
 
     def directional(self, theta: Tensor, directions: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
         """Loss at theta `[D]` and its derivatives along directions `[K, D]`, `[K]`, in forward mode.
 
         By torch.func.jvp where the module is no stack; where that refuses it, from the gradient, which is as exact.
         """
-        inputs, targets = self._batch(rows)
+        inputs, targets = self.batch(rows)
         if self.stack is not None:
             return stack_tangents(self.stack, theta, directions, self.stack_data(rows)[0], targets, self.loss)
 
+        by_place, by_name = arguments(inputs)
+
         def loss_of(point: Tensor) -> Tensor:
-            return self.loss(self._functional(point, inputs), targets)
+            return self.loss(self._functional(point, *by_place, **by_name), targets)
 
         with self._lock:
             if not self._forward_mode:
@@ -297,7 +304,8 @@ class Network:
             chunk = chunk_size(max(inputs.numel(), len(theta)), theta.device)
             return tangents(loss_of, theta, directions, chunk)
 
-    def _batch(self, rows: Tensor | None) -> tuple[Tensor, Tensor]:
+    def batch(self, rows: Tensor | None) -> tuple[Inputs, Tensor]:
+        """Inputs and targets of these examples, or of all."""
         return (self.inputs, self.targets) if rows is None else (self.inputs[rows], self.targets[rows])
 
     def _chain_losses(self, chain: Chain, thetas: Tensor, rows: Tensor | None) -> Tensor:
@@ -305,7 +313,7 @@ class Network:
         if self.loss.batched is not None and len(chain.outputs) == 1:
             return chain.losses(thetas, inputs, targets, self.loss)
         outputs = (chain.forward(theta[None], inputs)[0].movedim(-1, 0).contiguous() for theta in thetas)
-        own_targets = self._batch(rows)[1]
+        own_targets = self.batch(rows)[1]
         losses = [self.loss(output, own_targets) for output in outputs]
         return torch.stack(losses) if losses else thetas.new_empty(0)
 
@@ -316,7 +324,7 @@ class Network:
         return self._loop_losses(thetas, rows)
 
     def _vmap_losses(self, vmapped: Vmapped, thetas: Tensor, rows: Tensor | None) -> Tensor:
-        inputs, targets = self._batch(rows)
+        inputs, targets = self.batch(rows)
         try:
             return vmapped.losses(thetas, inputs, targets, lambda few: self._loop_losses(few, rows))
         except Exception as refusal:  # vmap refuses in many ways; if the module is at fault, the loop says so
@@ -330,12 +338,12 @@ class Network:
             return losses
 
     def _loop_losses(self, thetas: Tensor, rows: Tensor | None) -> Tensor:
-        inputs, targets = self._batch(rows)
+        inputs, targets = self.batch(rows)
         losses = [self._loss(theta, inputs, targets) for theta in thetas]
         return torch.stack(losses) if losses else thetas.new_empty(0)
 
     def _loss(
-        self, theta: Tensor, inputs: Tensor, targets: Tensor, kept: list[Tensor] | None = None
+        self, theta: Tensor, inputs: Inputs, targets: Tensor, kept: list[Tensor] | None = None
     ) -> Tensor:
         """The loss of theta `[D]` by the module itself. Raises InvalidSetting for a mini-batch that it cannot take.
 

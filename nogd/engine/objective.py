@@ -26,6 +26,7 @@ from nogd.engine.inputs.shown import Shown
 from nogd.engine.losses import ranked
 from nogd.engine.network import Network
 from nogd.engine.outputs_and_layers import OutputsAndLayers, Scorer, seen_features
+from nogd.engine.several import Tree, plain
 from nogd.engine.simulation import Simulation
 from nogd.engine.space import ParameterSpace
 from nogd.engine.state import State
@@ -144,14 +145,30 @@ class Objective(OutputsAndLayers):
         return self._scorer.module
 
     @property
-    def inputs(self) -> Tensor:
-        """Training inputs `[N, ...]`, a copy for the learner; of streamed data and black boxes there are none."""
+    def inputs(self) -> Tree:
+        """Training inputs `[N, ...]`, a copy for the learner; of streamed data and black boxes there are none.
+
+        Of a module that takes several they are a tuple or a dict: `batch` gives rows of whatever they are.
+        """
         return self._data().inputs
 
     @property
     def targets(self) -> Tensor:
         """Training targets, as the loss compares them, a copy for the learner."""
         return self._data().targets
+
+    def batch(self, rows: Tensor | None = None) -> tuple[Tree, Tensor]:
+        """Training inputs and targets of these rows, a copy for the learner; what is computed with them `work` pays.
+
+        rows: numbers of the examples, `[B]`, all if not given. Inputs of a module that takes several are a tuple, for
+        `module(*inputs)`, or a dict, for `module(**inputs)`. Raises InvalidSetting where there are no data.
+        """
+        self._till.used("closed-form")
+        if isinstance(self._scorer, Stream):
+            inputs, targets = self._scorer.batch(rows)
+        else:
+            inputs, targets = self._network().batch(rows)
+        return (plain(inputs), targets) if rows is not None else (plain(inputs.clone()), targets.clone())
 
     # -- scoring
 

@@ -18,8 +18,9 @@ from nogd.engine.modules.conduct import Conduct
 from nogd.engine.modules.mode import Mode
 from nogd.engine.network import Network
 from nogd.engine.own_loss import say_if_no_mean
+from nogd.engine.several import Inputs
 from nogd.engine.space import ParameterSpace
-from nogd.errors import DataError, UserError, in_one_line
+from nogd.errors import DataError, InvalidSetting, UserError, in_one_line
 
 
 class Batches(Protocol):
@@ -27,13 +28,13 @@ class Batches(Protocol):
 
     examples: int
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def __iter__(self) -> Iterator[tuple[Inputs, Tensor]]:
         """One pass: inputs `[B, ...]` and targets of each batch."""
 
     def __len__(self) -> int:
         """Number of batches."""
 
-    def rows(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+    def rows(self, rows: Tensor) -> tuple[Inputs, Tensor]:
         """Inputs and targets of these examples; an InvalidSetting where the source has no numbers for them."""
 
 
@@ -131,7 +132,7 @@ class Stream:
             )
         return float(loss)
 
-    def outputs(self, theta: Tensor, inputs: Tensor) -> Tensor:
+    def outputs(self, theta: Tensor, inputs: Inputs) -> Tensor:
         """What the module itself gives with theta `[D]` as its parameters."""
         return self._network.outputs(theta, inputs)
 
@@ -184,6 +185,15 @@ class Stream:
         loss, derivatives = self._mean(lambda network: network.directional(theta, directions, None), rows)
         return loss, derivatives
 
+    def batch(self, rows: Tensor | None) -> tuple[Inputs, Tensor]:
+        """Inputs and targets of these examples. Raises InvalidSetting for all, and where examples have no numbers."""
+        if rows is None:
+            raise InvalidSetting(
+                "streamed data are not in memory, so a learner cannot have all of them; give rows."
+            )
+        inputs, targets = self._batches.rows(rows)
+        return inputs, self._fitted(targets)
+
     def _mean(
         self, quantities: Callable[[Network], tuple[Tensor, ...]], rows: Tensor | None
     ) -> tuple[Tensor, ...]:
@@ -207,11 +217,11 @@ class Stream:
                 total.add_(values, alpha=len(inputs))
         return tuple((total / self.examples).to(kind) for total, kind in zip(sums, types, strict=True))
 
-    def _inputs(self) -> Iterator[Tensor]:
+    def _inputs(self) -> Iterator[Inputs]:
         return (inputs for inputs, _ in self._batches)
 
     def _of_batch(
-        self, quantities: Callable[[Network], tuple[Tensor, ...]], inputs: Tensor, targets: Tensor
+        self, quantities: Callable[[Network], tuple[Tensor, ...]], inputs: Inputs, targets: Tensor
     ) -> tuple[Tensor, ...]:
         network = self._hold(inputs, targets)
         try:
@@ -225,10 +235,13 @@ class Stream:
                 " of one size."
             ) from error
 
-    def _hold(self, inputs: Tensor, targets: Tensor) -> Network:
+    def _hold(self, inputs: Inputs, targets: Tensor) -> Network:
         """The network with these data."""
-        if self._like is not None:
-            like = self._like.expand(len(inputs), *self._like.shape[1:])
-            targets = self._network.loss.fit_targets(targets, like)
-        self._network.hold(inputs, targets)
+        self._network.hold(inputs, self._fitted(targets))
         return self._network
+
+    def _fitted(self, targets: Tensor) -> Tensor:
+        if self._like is None:
+            return targets
+        like = self._like.expand(len(targets), *self._like.shape[1:])
+        return self._network.loss.fit_targets(targets, like)

@@ -62,6 +62,13 @@ def _check_memory(module: nn.Module) -> None:
             )
 
 
-def with_copies(_: nn.Module, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+def with_copies(
+    _: nn.Module, by_place: tuple[Any, ...], by_name: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """A hook before a forward that writes into its inputs."""
-    return tuple(each.clone() if isinstance(each, Tensor) else each for each in arguments)
+    copies = {name: _copy(each) for name, each in by_name.items()}
+    return tuple(_copy(each) for each in by_place), copies
+
+
+def _copy(value: Any) -> Any:
+    return value.clone() if isinstance(value, Tensor) else value

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nogd.engine.several import Several, Tree, gathered
 from nogd.plugins.registry import offered
 from nogd.problem.splits import Split, checked
 
@@ -21,12 +22,13 @@ class Dataset(ABC):
     name: ClassVar[str]
 
     @abstractmethod
-    def load(self) -> tuple[Tensor, Tensor]:
+    def load(self) -> tuple[Tree, Tensor]:
         """Inputs `[N, features]`, and targets float32 `[N, outputs]` or int64 `[N]`.
 
         Inputs are float32; whole numbers and booleans stay what they are for a network that takes them, such as one
         that looks up embeddings (of a task with an empty `standardise`), and become float32 for all others. Where
         `fit` is written they may be anything that has rows, NaN and words among them: a tensor, array or DataFrame.
+        For a network whose forward takes several they are a tuple (by place) or a dict (by name) of such.
         """
 
     def fit(self, train: Split) -> Callable[[Any], Any] | None:
@@ -75,7 +77,9 @@ def _raw_parts(whole: Split, rows: Sequence[Tensor]) -> list[Split]:
 
 
 def _rows_of(inputs: Any, rows: Tensor) -> Any:
-    """Rows of a tensor, an array or a DataFrame."""
+    """Rows of a tensor, an array or a DataFrame, or of each of several."""
+    if isinstance(inputs, Several):
+        return inputs.mapped(lambda part: _rows_of(part, rows))
     if isinstance(inputs, Tensor):
         return inputs[rows]
     return inputs.iloc[rows.numpy()] if hasattr(inputs, "iloc") else np.asarray(inputs)[rows.numpy()]
@@ -98,5 +102,5 @@ def _loaded(dataset: type[Dataset] | Dataset) -> Split:
     inputs, targets = made.load()
     if type(made).fit is Dataset.fit:
         return checked(made.name, inputs, targets)
-    numbers = torch.arange(len(inputs))[:, None]  # in place of inputs that are no numbers yet
-    return Split(inputs, checked(made.name, numbers, targets).targets)
+    numbers = torch.arange(len(gathered(inputs)))[:, None]  # in place of inputs that are no numbers yet
+    return Split(gathered(inputs), checked(made.name, numbers, targets).targets)

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 
 from nogd.engine.inputs.arrays import tensor_of
+from nogd.engine.inputs.tensors import inputs_of
+from nogd.engine.several import Inputs, Several, gathered, mapped, parts_of, shapes_of
 from nogd.errors import DataError
 
 
@@ -20,14 +22,18 @@ from nogd.errors import DataError
 class Split:
     """Examples that belong together: inputs `[N, ...]` and targets float32 `[N, out]` or int64 `[N]`.
 
-    inputs: float32, or whole numbers and booleans as the data set gave them.
+    inputs: float32, or whole numbers and booleans as the data set gave them; several, given as a tuple or a dict, are
+    held as Several.
     """
 
-    inputs: Tensor
+    inputs: Inputs
     targets: Tensor
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "inputs", gathered(self.inputs))
+
     def __len__(self) -> int:
-        return len(self.inputs)
+        return len(self.targets)
 
 
 def checked(name: str, inputs: Any, targets: Any) -> Split:
@@ -35,22 +41,25 @@ def checked(name: str, inputs: Any, targets: Any) -> Split:
 
     inputs, targets: tensors, or what people hold numbers in otherwise.
     """
-    inputs = tensor_of(inputs, f"inputs of the data set {name!r}")
     targets = tensor_of(targets, f"targets of the data set {name!r}")
-    inputs = inputs.float() if inputs.is_floating_point() else inputs
+    inputs = inputs_of(inputs, len(targets), f"inputs of the data set {name!r}")
+    inputs = mapped(inputs, lambda part: part.float() if part.is_floating_point() else part)
     targets = targets.float() if targets.is_floating_point() else targets.long()
-    if inputs.ndim < 2 or targets.ndim != (2 if targets.is_floating_point() else 1):
+    parts = parts_of(inputs)
+    alone_and_flat = isinstance(inputs, Tensor) and inputs.ndim < 2
+    if alone_and_flat or targets.ndim != (2 if targets.is_floating_point() else 1):
         raise DataError(
-            f"the data set {name!r} has inputs of shape {list(inputs.shape)} and targets of shape"
+            f"the data set {name!r} has inputs of shape {shapes_of(inputs)} and targets of shape"
             f" {list(targets.shape)} and type {targets.dtype}; give inputs [N, features], and targets"
             " float [N, outputs] or integer [N]."
         )
-    if len(inputs) != len(targets) or not len(inputs):
-        raise DataError(
-            f"the data set {name!r} has {len(inputs)} inputs and {len(targets)} targets;"
-            " give one of both for each example, and at least one example."
-        )
-    for what, values in (("inputs", inputs), ("targets", targets)):
+    for part in parts.values():
+        if len(part) != len(targets) or not len(part):
+            raise DataError(
+                f"the data set {name!r} has {len(part)} inputs and {len(targets)} targets;"
+                " give one of both for each example, and at least one example."
+            )
+    for what, values in (*(("inputs", part) for part in parts.values()), ("targets", targets)):
         if not values.isfinite().all():
             raise DataError(
                 f"the data set {name!r} has {what} that are NaN or infinite;"
@@ -98,17 +107,36 @@ def _parts(count: int, shares: Sequence[float]) -> Tensor:
 def standardised(parts: Sequence[Split], fields: Sequence[str]) -> Sequence[Split]:
     """The parts with `fields` ("inputs", "targets") at mean 0 and standard deviation 1 of the first part.
 
-    Columns that are constant there are only shifted. Raises DataError for class numbers.
+    Columns that are constant there are only shifted; of several inputs those of whole numbers stay as they are. Raises
+    DataError for class numbers.
     """
-    for field in fields:
-        if field == "inputs":
-            parts = [replace(part, inputs=part.inputs.float()) for part in parts]
-        fitted: Tensor = getattr(parts[0], field)
+    if "inputs" in fields:
+        parts = [replace(part, inputs=_as_floats(part.inputs)) for part in parts]
+        first = parts[0].inputs
+        parts = [replace(part, inputs=_scaled(part.inputs, first)) for part in parts]
+    if "targets" in fields:
+        fitted = parts[0].targets
         if not fitted.is_floating_point():
             raise DataError(
-                f"{field} that are class numbers cannot be standardised; take {field!r} out of standardise."
+                "targets that are class numbers cannot be standardised; take 'targets' out of standardise."
             )
-        mean, spread = fitted.mean(dim=0), fitted.std(dim=0, unbiased=False)
-        spread = torch.where(spread > 0, spread, 1.0)
-        parts = [replace(part, **{field: (getattr(part, field) - mean) / spread}) for part in parts]
+        parts = [replace(part, targets=_part_scaled(part.targets, fitted)) for part in parts]
     return parts
+
+
+def _as_floats(inputs: Inputs) -> Inputs:
+    return inputs.float() if isinstance(inputs, Tensor) else inputs
+
+
+def _scaled(values: Inputs, fitted: Inputs) -> Inputs:
+    if isinstance(values, Several):
+        of = parts_of(fitted)
+        return Several({key: _part_scaled(part, of[key]) for key, part in values.parts.items()})
+    return _part_scaled(values, parts_of(fitted)[None])
+
+
+def _part_scaled(values: Tensor, fitted: Tensor) -> Tensor:
+    if not fitted.is_floating_point():
+        return values
+    mean, spread = fitted.mean(dim=0), fitted.std(dim=0, unbiased=False)
+    return (values - mean) / torch.where(spread > 0, spread, 1.0)

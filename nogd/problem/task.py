@@ -6,7 +6,7 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, cast, final
 
 import torch
 from pydantic import Field, model_validator
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from nogd.engine.losses import Loss, LossFunction, find_loss
 from nogd.engine.modules.accepted import in_type_taken
 from nogd.engine.modules.mode import Mode
+from nogd.engine.several import like
 from nogd.engine.simulation import Simulator
 from nogd.engine.space import DEFAULT_BOX, Bounds
 from nogd.errors import DataError, PluginError, UserError, in_one_line
@@ -207,7 +208,7 @@ class SupervisedTask(Task):
             "why": self.why,
             "data": f"{data.name}: {(inspect.getdoc(data) or '').partition(chr(10))[0]}",
             "examples": {name: len(part) for name, part in parts.items() if part is not None},
-            "inputs": problem.train.inputs.shape[1:].numel(),
+            "inputs": problem.train.inputs.numel() // len(problem.train),
             "standardised": list(self.standardise),
             "network": layers(problem.module),
             "mode": self.scored_in,
@@ -262,7 +263,10 @@ class SupervisedTask(Task):
             return [torch.arange(len(targets))]
         number = (self.split_number,) if self.split_number else ()  # the first is as old as the task
         numbered = Split(torch.arange(len(targets)), targets)
-        rows = [part.inputs for part in split(numbered, self.split, derive("split", self.name, *number))]
+        rows = [
+            cast(Tensor, part.inputs)
+            for part in split(numbered, self.split, derive("split", self.name, *number))
+        ]
         if not all(map(len, rows)):
             raise DataError(
                 f"the task {self.name!r} cannot split {len(targets)} examples into training, validation and test;"
@@ -301,13 +305,11 @@ def _layer(leaf: nn.Module) -> str:
 def _as_taken(module: nn.Module, splits: Splits) -> Splits:
     """The splits with inputs in the type that the module takes; whole numbers are float32 to most."""
     train, *others = splits
-    kind = in_type_taken(module, train.inputs, torch.float32).dtype
-    validation, test = (None if part is None else _of_type(part, kind) for part in others)
-    return _of_type(train, kind), validation, test
-
-
-def _of_type(part: Split, kind: torch.dtype) -> Split:
-    return replace(part, inputs=part.inputs.to(kind))
+    taken = in_type_taken(module, train.inputs, torch.float32)
+    validation, test = (
+        None if part is None else replace(part, inputs=like(part.inputs, taken)) for part in others
+    )
+    return replace(train, inputs=taken), validation, test
 
 
 def _are_shares(shares: tuple[float, ...]) -> bool:

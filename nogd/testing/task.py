@@ -12,11 +12,13 @@ import torch
 from torch import Generator, Tensor, nn
 
 from nogd.bench.process_state import readings, restored, seed_generators
+from nogd.engine.inputs.tensors import named
 from nogd.engine.losses import find_loss
 from nogd.engine.making import make_network
 from nogd.engine.modules.copies import private_copy
 from nogd.engine.modules.mode import Mode, checked_mode
 from nogd.engine.network import Network
+from nogd.engine.several import called, mapped, parts_of
 from nogd.engine.space import ParameterSpace
 from nogd.problem.splits import Split
 from nogd.problem.task import Problem, Task
@@ -66,7 +68,7 @@ def each_run_gets_its_own_data(task: AnyTask) -> None:
     problem = _problem(task)
     before = _contents(problem)
     for split in _splits(problem).values():
-        split.inputs.zero_()
+        mapped(split.inputs, Tensor.zero_)
         split.targets.zero_()
     if (said := _first_difference(_contents(_problem(task)), before)) is not None:
         broken(f"what one run wrote into its data is found by the next one in {said}.")
@@ -89,8 +91,8 @@ def splits_are_disjoint(task: AnyTask) -> None:
 def nothing_leaks_between_splits(task: AnyTask) -> None:
     """What is known of validation and test data must not reach the training data, nor a learner by way of them."""
     splits = _several_splits(task)
-    for field in ("inputs", "targets"):
-        parts = {name: getattr(split, field) for name, split in splits.items()}
+    for field in _fields(next(iter(splits.values()))):
+        parts = {name: _fields(split)[field] for name, split in splits.items()}
         places = [part.untyped_storage().data_ptr() for part in parts.values()]
         if len(set(places)) < len(places):
             broken(f"{field} of two splits lie in the same memory.")
@@ -116,7 +118,7 @@ def metric_is_sane(task: AnyTask) -> str:
     problem = _supervised(task)
     metric, split = problem.metric, problem.test or problem.train
     with torch.no_grad():
-        outputs = private_copy(problem.module).eval()(split.inputs)
+        outputs = called(private_copy(problem.module).eval(), split.inputs)
     sign = 1 if metric.greater_is_better else -1
     candidates = list(_perfect(split.targets, outputs))
     if not candidates:
@@ -150,7 +152,7 @@ def metric_takes_any_outputs(task: AnyTask) -> None:
     problem = _supervised(task)
     split = problem.test or problem.train
     with torch.no_grad():
-        outputs = private_copy(problem.module).eval()(split.inputs)
+        outputs = called(private_copy(problem.module).eval(), split.inputs)
     if not isinstance(outputs, Tensor):
         raise NotApplicable("its outputs are no tensor")
     for value in (None, math.nan, math.inf):
@@ -241,7 +243,7 @@ def _several_splits(task: AnyTask) -> dict[str, Split]:
 def _contents(problem: Problem) -> dict[str, Tensor]:
     tensors = {f"network's {name}": value for name, value in problem.module.state_dict().items()}
     for name, split in _splits(problem).items():
-        tensors |= {f"{name} inputs": split.inputs, f"{name} targets": split.targets}
+        tensors |= {f"{name} {field}": part for field, part in _fields(split).items()}
     return {name: value.detach().clone() for name, value in tensors.items()}
 
 
@@ -252,8 +254,12 @@ def _first_difference(found: dict[str, Tensor], expected: dict[str, Tensor]) -> 
 
 
 def _rows(split: Split) -> set[bytes]:
-    inputs, targets = split.inputs.flatten(1), split.targets.reshape(len(split), -1)
-    return {row.numpy().tobytes() for row in torch.cat([inputs.double(), targets.double()], 1)}
+    columns = [part.reshape(len(split), -1).double() for part in _fields(split).values()]
+    return {row.numpy().tobytes() for row in torch.cat(columns, 1)}
+
+
+def _fields(split: Split) -> dict[str, Tensor]:
+    return {named(key): part for key, part in parts_of(split.inputs).items()} | {"targets": split.targets}
 
 
 def _can_be_scaled(parts: dict[str, Tensor]) -> bool:
@@ -310,7 +316,7 @@ def _network(problem: Problem, mode: Mode) -> Network:
     targets = problem.train.targets
     return make_network(
         module,
-        inputs.double() if inputs.is_floating_point() else inputs,
+        mapped(inputs, lambda part: part.double() if part.is_floating_point() else part),
         targets.double() if targets.is_floating_point() else targets,
         problem.loss,
         space,

@@ -11,6 +11,7 @@ from torch import Generator, Tensor, nn
 from nogd.engine.device import find_device
 from nogd.engine.making import AnyLoss, make_network
 from nogd.engine.objective import Objective
+from nogd.engine.several import Inputs, Several
 from nogd.engine.space import DEFAULT_BOX, Bounds, ParameterSpace
 from nogd.testing.check import NotApplicable
 from nogd.training.learner import Learner, refusal
@@ -51,7 +52,35 @@ class Toy:
         if targets.is_floating_point():
             targets = targets.to(dtype)
         space = ParameterSpace(module, self.bounds)
-        return kind(make_network(module, inputs.to(place, dtype), targets, self.loss, space))
+        given = self.given(inputs.to(place, dtype))
+        return kind(make_network(module, given, targets, self.loss, space))
+
+    def given(self, inputs: Tensor) -> Inputs:
+        """The inputs as the network takes them."""
+        return inputs
+
+
+class TwoInputs(Toy):
+    """Its network takes the columns by name, half of them each."""
+
+    def given(self, inputs: Tensor) -> Inputs:
+        first, second = inputs.chunk(2, dim=1)
+        return Several({"first": first, "second": second})
+
+
+class _Sum(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.other = nn.Linear(1, 1), nn.Linear(1, 1)
+
+    def forward(self, *, first: Tensor, second: Tensor) -> Tensor:
+        out: Tensor = self.one(first) + self.other(second)
+        return out
+
+
+def _sum() -> nn.Module:
+    with torch.random.fork_rng(devices=[]):  # what torch draws first is thrown away
+        return _Sum()
 
 
 def start_of(objective: Objective) -> Tensor:
@@ -100,6 +129,8 @@ CLASSES = Toy("three classes", _layers(_linear(2, 4), nn.ReLU, _linear(4, 3)), _
 PLANE = Toy("a plane", _layers(_linear(2, 1)), _plane)
 SIDES = Toy("two classes", _layers(_linear(2, 1)), _side, "binary-cross-entropy")
 SLOPE = Toy("a slope", _layers(_linear(1, 1, bias=False)), _plane, features=1)
+
+PAIR = TwoInputs("a plane of two inputs", _sum, _plane)
 
 ALL = (CURVE, CLASSES, PLANE, SIDES)
 # Each has one minimum that is no plateau, or all but one, and starts far from it.

@@ -15,6 +15,7 @@ from nogd.engine.black_box import BlackBox
 from nogd.engine.black_box_of_outputs import BlackBoxOfOutputs
 from nogd.engine.network import Network
 from nogd.engine.objective import Objective
+from nogd.engine.several import Inputs, parts_of
 from nogd.engine.simulation import Simulation
 from nogd.engine.space import ParameterSpace
 from nogd.engine.stream import Stream
@@ -38,7 +39,7 @@ def call_of(
     objective: Objective,
     budget: Budget,
     module: nn.Module,
-    held: Iterable[tuple[Tensor, Tensor]] | None,
+    held: Iterable[tuple[Inputs, Tensor]] | None,
     **settings: object,
 ) -> Call:
     """All that decides the run, by name; functions count by their names alone.
@@ -102,15 +103,21 @@ def _data(scorer: Network | Stream | BlackBoxOfOutputs) -> Iterator[object]:
     if isinstance(scorer, BlackBoxOfOutputs):
         yield scorer.targets_of(None)
     elif isinstance(scorer, Network):
-        yield from (scorer.inputs, scorer.targets)
+        yield from _batch(scorer.inputs, scorer.targets)
     else:
         yield scorer.examples
         yield from _first_of(scorer.batches)
 
 
-def _first_of(batches: Iterable[tuple[Tensor, Tensor]]) -> Iterator[Tensor]:
+def _batch(inputs: Inputs, targets: Tensor) -> Iterator[object]:
+    for key, part in parts_of(inputs).items():
+        yield from (key, part)
+    yield targets
+
+
+def _first_of(batches: Iterable[tuple[Inputs, Tensor]]) -> Iterator[object]:
     for batch in islice(batches, 1):
-        yield from batch
+        yield from _batch(*batch)
 
 
 def _fixed(module: nn.Module, space: ParameterSpace) -> Iterator[object]:

@@ -14,11 +14,12 @@ from nogd.engine.inputs.tensors import as_tensors
 from nogd.engine.modules.accepted import in_type_taken
 from nogd.engine.network import Network
 from nogd.engine.objective import Objective
+from nogd.engine.several import Inputs, shapes_of
 from nogd.engine.simulation import Simulation
 from nogd.engine.stream import Stream
 from nogd.errors import DataError
 
-Batch = tuple[Tensor, Tensor]
+Batch = tuple[Inputs, Tensor]
 
 
 def held_out(given: Any, objective: Objective) -> Iterable[Batch]:
@@ -37,7 +38,7 @@ def held_out(given: Any, objective: Objective) -> Iterable[Batch]:
         raise DataError(f"validation: {error}") from error.__cause__
     except Exception as error:  # whatever a forward may raise
         raise DataError(
-            f"validation: the module cannot process inputs of shape {list(first[0].shape)}: {error}."
+            f"validation: the module cannot process inputs of shape {shapes_of(first[0])}: {error}."
         ) from error
     return batches
 

@@ -20,8 +20,9 @@ from torch.utils.data import (
 )
 
 from nogd.engine.inputs.arrays import tensor_of
-from nogd.engine.inputs.tensors import as_tensors
+from nogd.engine.inputs.tensors import as_tensors, named
 from nogd.engine.modules.accepted import in_type_taken
+from nogd.engine.several import Inputs, Key, like, parts_of, shapes_of
 from nogd.engine.space import ParameterSpace
 from nogd.errors import DataError, InvalidSetting, first_line
 
@@ -57,15 +58,15 @@ class StreamedBatches:
 
     def __init__(self, source: Any, module: nn.Module, space: ParameterSpace) -> None:
         self._source, self._module, self._space = _loader(source), module, space
-        self._first: tuple[Tensor, Tensor] | None = None
-        self._type: torch.dtype | None = None  # of the inputs, as the module takes those of the first batch
+        self._first: tuple[Inputs, Tensor] | None = None
+        self._taken: Inputs | None = None  # the first batch's, empty, in the types that the module takes
         self._sizes = [len(inputs) for inputs, _ in self._pass()]
         if not self._sizes:
             raise DataError("the data are empty: there is no batch to learn from.")
         self.examples = sum(self._sizes)
 
     @property
-    def first(self) -> tuple[Tensor, Tensor]:
+    def first(self) -> tuple[Inputs, Tensor]:
         """The first batch."""
         assert self._first is not None
         return self._first
@@ -73,7 +74,7 @@ class StreamedBatches:
     def __len__(self) -> int:
         return len(self._sizes)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def __iter__(self) -> Iterator[tuple[Inputs, Tensor]]:
         count = 0
         for inputs, targets in self._pass():
             self._check_size(count, len(inputs))
@@ -85,7 +86,7 @@ class StreamedBatches:
                 f" must give the same data: {_CURE}."
             )
 
-    def rows(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+    def rows(self, rows: Tensor) -> tuple[Inputs, Tensor]:
         """Inputs and targets of these examples. Raises InvalidSetting where examples have no numbers."""
         source = self._source
         if not _has_rows(source):
@@ -95,46 +96,54 @@ class StreamedBatches:
             )
         return self._tensors("mini-batch", source.collate_fn([source.dataset[k] for k in rows.tolist()]))
 
-    def _pass(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def _pass(self) -> Iterator[tuple[Inputs, Tensor]]:
         for number, batch in enumerate(_iterated(self._source)):
             inputs, targets = self._tensors(f"batch {number}", batch)
             if number == 0:
                 self._check_first(inputs, targets)
-            elif inputs.shape[1:] != self.first[0].shape[1:]:
+            elif _forms(inputs) != _forms(self.first[0]):
                 raise DataError(
-                    f"batch {number} has inputs of shape {list(inputs.shape)}, but the first one"
-                    f" {list(self.first[0].shape)}; all examples must have the same shape."
+                    f"batch {number} has inputs of shape {shapes_of(inputs)}, but the first one"
+                    f" {shapes_of(self.first[0])}; all examples must have the same shape."
                 )
             yield inputs, targets
 
-    def _tensors(self, name: str, batch: Any) -> tuple[Tensor, Tensor]:
+    def _tensors(self, name: str, batch: Any) -> tuple[Inputs, Tensor]:
         if not (isinstance(batch, tuple | list) and len(batch) == 2):
             raise DataError(
                 f"without targets the data must come as pairs (inputs, targets), but {name} is a"
                 f" {type(batch).__name__}{_held(batch)}."
             )
+        inputs, targets = batch
+        if isinstance(inputs, list) and isinstance(self._source, DataLoader):
+            inputs = tuple(inputs)  # what torch makes of examples whose inputs are a tuple
         try:
-            inputs, targets = as_tensors(batch[0], batch[1], self._space)
+            inputs, targets = as_tensors(inputs, targets, self._space)
             return self._in_type(inputs), targets
         except DataError as error:
             raise DataError(f"{name}: {error}") from error.__cause__
 
-    def _in_type(self, inputs: Tensor) -> Tensor:
+    def _in_type(self, inputs: Inputs) -> Inputs:
         """The inputs in the type that the module takes: that of the first batch, the first time."""
-        if self._type is None:
+        if self._taken is None:
             inputs = in_type_taken(self._module, inputs, self._space.dtype)
-            self._type = inputs.dtype
-        if inputs.dtype != self._type and not self._type.is_floating_point:
-            raise DataError(
-                f"the inputs are of {inputs.dtype}, but those of the first batch of {self._type}, which the module"
-                " takes as they are; give all batches in one type."
-            )
-        return inputs.to(self._type)
+            self._taken = inputs[:0].clone()
+        taken = parts_of(self._taken)
+        if parts_of(inputs).keys() != taken.keys():
+            raise DataError("it has other inputs than the first batch; give all batches the same.")
+        for key, part in parts_of(inputs).items():
+            kind = taken[key].dtype
+            if part.dtype != kind and not kind.is_floating_point:
+                raise DataError(
+                    f"the {named(key)} are of {part.dtype}, but those of the first batch of {kind}, which the module"
+                    " takes as they are; give all batches in one type."
+                )
+        return like(inputs, self._taken)
 
-    def _check_first(self, inputs: Tensor, targets: Tensor) -> None:
+    def _check_first(self, inputs: Inputs, targets: Tensor) -> None:
         if self._first is None:
             self._first = inputs.clone(), targets.clone()  # the source may use its memory again
-        elif not all(torch.equal(a, b) for a, b in zip(self._first, (inputs, targets), strict=True)):
+        elif not (_equal(self._first[0], inputs) and torch.equal(self._first[1], targets)):
             raise DataError(
                 "the first batch is another one than in the first pass; every pass must give the same data in the"
                 " same order, so switch off shuffling and random changes of the examples."
@@ -149,13 +158,22 @@ class StreamedBatches:
             )
 
 
+def _forms(inputs: Inputs) -> dict[Key, torch.Size]:
+    return {key: part.shape[1:] for key, part in parts_of(inputs).items()}
+
+
+def _equal(inputs: Inputs, others: Inputs) -> bool:
+    pairs = zip(parts_of(inputs).values(), parts_of(others).values(), strict=True)
+    return all(torch.equal(one, other) for one, other in pairs)
+
+
 def _held(batch: Any) -> str:
     """What a batch that is no pair is made of, with what would be right."""
     if isinstance(batch, Mapping):
         keys = ", ".join(f"{key!r:.30}" for key in list(batch)[:5])
         return f" that holds {keys}; choose two of them, such as (batch['x'], batch['y'])"
     if isinstance(batch, tuple | list):
-        return f" of {len(batch)}; join several inputs to one tensor"
+        return f" of {len(batch)}; several inputs are a tuple or a dict of their own: ((a, b), targets)"
     return "; data and targets in memory are given side by side: inputs, targets"
 
 
@@ -186,7 +204,10 @@ def _batched(dataset: Dataset[Any]) -> DataLoader[Any]:
         )
     example = next(iter(_iterated(DataLoader(dataset, 1, collate_fn=_collated))), None)
     inputs = example[0] if isinstance(example, tuple | list) and example else None
-    elements = inputs.numel() if isinstance(inputs, Tensor) else 1
+    parts = (
+        inputs.values() if isinstance(inputs, Mapping) else inputs if isinstance(inputs, list) else [inputs]
+    )
+    elements = sum(part.numel() for part in parts if isinstance(part, Tensor))
     return DataLoader(dataset, max(1, BATCH_ELEMENTS // max(1, elements)), collate_fn=_collated)
 
 
@@ -211,6 +232,8 @@ def _read(value: Any) -> Any:
     """An example with its arrays as tensors."""
     if isinstance(value, np.ndarray) and value.ndim:
         return tensor_of(value, "values of an example")
+    if type(value) is dict:
+        return {key: _read(each) for key, each in value.items()}
     return type(value)(map(_read, value)) if type(value) in (tuple, list) else value
 
 

@@ -3,77 +3,98 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 
 import torch
 from torch import Tensor, nn
 
 from nogd.engine.modules.copies import private_copy
+from nogd.engine.several import Inputs, Key, Several, arguments, called, parts_of, shapes_of, types_of
 from nogd.errors import DataError, in_one_line
 
+# Of so many inputs of whole numbers each may have a type of its own; of more, all have one.
+MOST_WHOLE = 4
 
-def in_type_taken(module: nn.Module, inputs: Tensor, dtype: torch.dtype) -> Tensor:
+
+def in_type_taken(module: nn.Module, inputs: Inputs, dtype: torch.dtype) -> Inputs:
     """Whole numbers and booleans `[N, ...]` as they are where the module takes them, such as what an embedding looks
-    up, else as numbers of `dtype`; floating-point inputs as they are.
+    up, else as numbers of `dtype`; floating-point inputs as they are. Of several each has a type of its own.
 
     Raises DataError where the module takes neither.
     """
-    if inputs.is_floating_point():
-        return inputs
-    numbers = inputs.to(dtype)
-    as_it_is = _refusal(module, inputs)
-    if as_it_is is None:
-        return inputs
-    as_numbers = _refusal(module, numbers)
-    if as_numbers is None:
-        return numbers
+    whole = [key for key, part in parts_of(inputs).items() if not part.is_floating_point()]
+    refusals: list[Exception] = []
+    for count in range(len(whole) + 1) if len(whole) <= MOST_WHOLE else (0, len(whole)):
+        for chosen in itertools.combinations(whole, count):
+            tried = _as_numbers(inputs, chosen, dtype)
+            refused = _refusal(module, tried) if whole else None
+            if refused is None:
+                return tried
+            refusals.append(refused)
+    as_it_is, as_numbers = refusals[0], refusals[-1]
     raise DataError(
-        _several_inputs(module, as_numbers)
-        or f"the module cannot process inputs of shape {list(inputs.shape)}, neither as {inputs.dtype}"
-        f" ({in_one_line(as_it_is)}) nor as {numbers.dtype} ({in_one_line(as_numbers)})."
+        _other_arguments(module, inputs, as_numbers)
+        or f"the module cannot process inputs of shape {shapes_of(inputs)}, neither as {types_of(inputs)}"
+        f" ({in_one_line(as_it_is)}) nor as {dtype} ({in_one_line(as_numbers)})."
     ) from as_it_is
 
 
-def not_processed(module: nn.Module, inputs: Tensor, error: Exception) -> DataError:
+def _as_numbers(inputs: Inputs, chosen: tuple[Key, ...], dtype: torch.dtype) -> Inputs:
+    if isinstance(inputs, Tensor):
+        return inputs.to(dtype) if chosen else inputs
+    return Several({key: part.to(dtype) if key in chosen else part for key, part in inputs.parts.items()})
+
+
+def not_processed(module: nn.Module, inputs: Inputs, error: Exception) -> DataError:
     """That the module cannot process these inputs, and why."""
     return DataError(
-        _several_inputs(module, error)
-        or f"the module cannot process inputs of shape {list(inputs.shape)} and type {inputs.dtype}:"
+        _other_arguments(module, inputs, error)
+        or f"the module cannot process inputs of shape {shapes_of(inputs)} and type {types_of(inputs)}:"
         f" {in_one_line(error)}."
     )
 
 
 @torch.no_grad()
-def _refusal(module: nn.Module, inputs: Tensor) -> Exception | None:
+def _refusal(module: nn.Module, inputs: Inputs) -> Exception | None:
     """What the module raises when it is given the inputs; a copy is tried, as a call that fails may leave traces."""
     trial = private_copy(module).eval()
     try:
         with torch.random.fork_rng(devices=[]):
-            trial(inputs.clone())
+            called(trial, inputs.clone())
     except Exception as error:  # whatever a forward may raise
         return error
     return None
 
 
-def _several_inputs(module: nn.Module, error: Exception) -> str | None:
-    """A sentence where the forward does not take one input; None where it does."""
+def _other_arguments(module: nn.Module, inputs: Inputs, error: Exception) -> str | None:
+    """A sentence where the forward takes other arguments than it is given; None where it takes these."""
     try:
-        parameters = list(inspect.signature(module.forward).parameters.values())
+        signature = inspect.signature(module.forward)
     except (TypeError, ValueError):  # it has none
         return None
-    required = [each for each in parameters if each.default is each.empty and each.kind not in _ANY_NUMBER]
-    by_place = [each for each in parameters if each.kind in _BY_PLACE]
-    if by_place and len(required) < 2 and not any(each.kind is each.KEYWORD_ONLY for each in required):
+    by_place, by_name = arguments(inputs)
+    try:
+        signature.bind(*by_place, **by_name)
+    except TypeError:
+        pass
+    else:
         return None
-    names = ", ".join(each.name for each in required or parameters) or "nothing"
+    required = [each for each in signature.parameters.values() if each.default is each.empty]
+    required = [each for each in required if each.kind not in _ANY_NUMBER]
+    names = ", ".join(each.name for each in required or signature.parameters.values())
+    cure = "give several inputs as a tuple by place or as a dict by name"
     return (
-        f"the module's forward takes {names}, but it is given one tensor; wrap it in a module whose forward takes one"
-        f" and makes of it what this one needs ({in_one_line(error)})."
+        f"the module's forward takes {names or 'nothing'}, but it is given {_what(inputs)};"
+        f" {cure if names else 'wrap it in a module whose forward takes them'} ({in_one_line(error)})."
     )
 
 
+def _what(inputs: Inputs) -> str:
+    if isinstance(inputs, Tensor):
+        return "one tensor"
+    names = [str(key) for key in inputs.parts]
+    tree = inputs.tree
+    return f"a tuple of {len(tree)}" if isinstance(tree, tuple) else f"a dict of {', '.join(names)}"
+
+
 _ANY_NUMBER = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-_BY_PLACE = (
-    inspect.Parameter.POSITIONAL_ONLY,
-    inspect.Parameter.POSITIONAL_OR_KEYWORD,
-    inspect.Parameter.VAR_POSITIONAL,
-)

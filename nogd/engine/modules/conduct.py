@@ -18,6 +18,7 @@ from nogd.engine.layers.parts import joined
 from nogd.engine.modules.generators import Dice, dice_of, dice_on, seeded, watched
 from nogd.engine.modules.mode import Mode
 from nogd.engine.modules.running_statistics import NAMES, fill, untracked
+from nogd.engine.several import Inputs, called
 from nogd.seeds import derive
 
 
@@ -36,7 +37,7 @@ class Conduct:
         self._statistics = [place for place in scored.places if place.is_buffer and place.key not in known]
 
     @classmethod
-    def observe(cls, module: nn.Module, inputs: Tensor, mode: Mode) -> tuple[Conduct, Any]:
+    def observe(cls, module: nn.Module, inputs: Inputs, mode: Mode) -> tuple[Conduct, Any]:
         """Call the module once in eval mode, and once in train mode if that is asked for, on these inputs.
 
         Whatever such a call changes in the module is put back before and after each later one, and generators that it
@@ -44,12 +45,12 @@ class Conduct:
         """
         module.eval()
         with torch.no_grad(), observing(module, inputs.device) as used:
-            outputs = module(inputs)
+            outputs = called(module, inputs)
         if mode == "eval":
             return cls(module, mode, used, used), outputs
         module.train()
         with torch.no_grad(), observing(module, inputs.device) as scored:
-            module(inputs)
+            called(module, inputs)
         return cls(module, mode, used, scored), outputs
 
     @property
@@ -62,10 +63,10 @@ class Conduct:
         """Whether the module draws random numbers even in eval mode."""
         return bool(self._used.dice)
 
-    def __call__(self, inputs: Tensor) -> Any:
+    def __call__(self, inputs: Inputs) -> Any:
         """What the module gives."""
         with self.calling():
-            return self.module(inputs)
+            return called(self.module, inputs)
 
     def calling(self) -> AbstractContextManager[None]:
         """What has to be around each call of the module, by whatever way it is called."""
@@ -76,7 +77,7 @@ class Conduct:
         self._turns[threading.get_ident()] = seed, call
 
     @torch.no_grad()
-    def prepare(self, batches: Iterable[Tensor]) -> None:
+    def prepare(self, batches: Iterable[Inputs]) -> None:
         """Fill statistics that hold nothing yet over the inputs of all batches.
 
         In train mode they are not used; but a batch of one row may have none, which is better known at once.
@@ -91,7 +92,7 @@ class Conduct:
                     self(inputs)
 
     @contextmanager
-    def used(self, batches: Iterable[Tensor]) -> Iterator[None]:
+    def used(self, batches: Iterable[Inputs]) -> Iterator[None]:
         """Within, the module is as its user will use it: in eval mode, its statistics those of its present parameters.
 
         batches: the inputs of all training data.

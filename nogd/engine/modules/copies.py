@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from nogd.engine.modules.conduct import observing
+from nogd.engine.several import Inputs, called
 from nogd.errors import InvalidSetting, in_one_line
 
 
@@ -29,14 +30,14 @@ def private_copy(module: nn.Module) -> nn.Module:
     return made
 
 
-def check_independent(working: nn.Module, module: nn.Module, inputs: Tensor) -> None:
+def check_independent(working: nn.Module, module: nn.Module, inputs: Inputs) -> None:
     """Refuse a module whose copy still uses the original's parameters: a function that was put on it, as its forward
     or as a hook, refers to the module itself, so that all candidates would be scored with the same weights.
     """
     if not any(_functions_of(part) for part in module.modules()):
         return
     with observing(working, inputs.device), torch.enable_grad():
-        outputs = working(inputs.clone())
+        outputs = called(working, inputs.clone())
     theirs = [p for p in module.parameters() if p.requires_grad]
     if isinstance(outputs, Tensor) and outputs.requires_grad:
         reached = torch.autograd.grad(outputs.sum(), theirs, allow_unused=True)

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from nogd.engine.several import Inputs
 from nogd.errors import InvalidSetting
 
 NAMES = ("running_mean", "running_var", "num_batches_tracked")
@@ -33,8 +34,8 @@ def _is_new(part: nn.Module) -> bool:
 def fill(
     module: nn.Module,
     parts: Sequence[nn.Module],
-    batches: Iterable[Tensor],
-    call: Callable[[Tensor], object],
+    batches: Iterable[Inputs],
+    call: Callable[[Inputs], object],
 ) -> None:
     """Let these parts gather their statistics anew over the inputs of all batches, everything else in eval mode.
 

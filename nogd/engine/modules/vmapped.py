@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from nogd.engine.footprint import FEWEST, Footprint
 from nogd.engine.losses import Loss
 from nogd.engine.modules.conduct import Conduct
+from nogd.engine.several import Inputs, arguments
 from nogd.engine.space import ParameterSpace
 
 
@@ -22,12 +23,12 @@ class Functional:
         self._conduct, self._space = conduct, space
         self._places = _places(conduct.module, space)
 
-    def __call__(self, theta: Tensor, *inputs: Tensor) -> Tensor:
+    def __call__(self, theta: Tensor, *by_place: Tensor, **by_name: Tensor) -> Tensor:
         named = self._space.split(theta)
         parameters = {place: named[name] for place, name in self._places.items()}
         module = self._conduct.module
         with self._conduct.calling():  # here, as vmap comes here once for each of its chunks
-            outputs = torch.func.functional_call(module, parameters, inputs, tie_weights=False)
+            outputs = torch.func.functional_call(module, parameters, by_place, by_name, tie_weights=False)
         return cast(Tensor, outputs)
 
 
@@ -43,14 +44,15 @@ class Vmapped:
         return count >= self._fewest and self._size.chunk(count, examples) >= self._fewest
 
     def losses(
-        self, thetas: Tensor, inputs: Tensor, targets: Tensor, one_by_one: Callable[[Tensor], Tensor]
+        self, thetas: Tensor, inputs: Inputs, targets: Tensor, one_by_one: Callable[[Tensor], Tensor]
     ) -> Tensor:
         """Losses `[P]` of thetas `[P, D]`. one_by_one: the same by the module itself, with which the first losses are
         compared. Raises whatever vmap refuses the module with.
         """
+        by_place, by_name = arguments(inputs)
 
         def loss_of(theta: Tensor) -> Tensor:
-            return self._loss(self._functional(theta, inputs), targets)
+            return self._loss(self._functional(theta, *by_place, **by_name), targets)
 
         chunk = self._size.chunk(len(thetas), len(inputs))
         losses = torch.func.vmap(loss_of, chunk_size=chunk, randomness="same")(thetas)

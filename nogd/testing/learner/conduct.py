@@ -11,7 +11,7 @@ import torch
 from nogd.bench.process_state import readings
 from nogd.engine.state import State
 from nogd.testing.check import NotApplicable, broken, check
-from nogd.testing.toys import EASY, first_fit, start_of
+from nogd.testing.toys import EASY, PAIR, first_fit, start_of
 from nogd.testing.trial import Trial, difference, enough
 from nogd.training.learner import Learner, refusal
 
@@ -73,6 +73,15 @@ def works_on_the_gpu(learner: Learner) -> None:
 
 
 @check(
+    "Take the data by `objective.batch(rows)`, and call the module with them as they are: `module(inputs)`,"
+    " `module(*inputs)` for a tuple, `module(**inputs)` for a dict."
+)
+def takes_several_inputs(learner: Learner) -> None:
+    """A network may take several inputs, so that the data are a tuple or a dict of tensors and no single one."""
+    Trial(learner, first_fit(learner, [PAIR]), recorded=False).run()
+
+
+@check(
     "Look at a profile of `step`: what it does beside asking the objective should be some operations on whole tensors."
 )
 def overhead_is_small(learner: Learner) -> str:
@@ -116,5 +125,6 @@ CHECKS = (
     works_in_float32,
     works_in_float64,
     works_on_the_gpu,
+    takes_several_inputs,
     overhead_is_small,
 )

@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from nogd.engine.objective import Objective
+from nogd.engine.several import parts_of
 from nogd.testing.check import broken, check
 from nogd.testing.measuring import as_the_bench, hidden_split
 from nogd.testing.spy import Spy
@@ -17,7 +18,7 @@ from nogd.training.recorder import Measure
 
 _PAID = ("losses", "walk", "gradient", "directional", "curvature", "_score_line", "_line_minimum")
 # What these give is still an example's each: products with it are a learner's own work.
-_GIVING_DATA = ("outputs", "activations")
+_GIVING_DATA = ("batch", "outputs", "activations")
 # What is declared may be this much less than what was seen: nobody counts to the last product.
 TOLERANCE = 0.95
 
@@ -32,12 +33,14 @@ class Spied(Objective):
         self._rows = 0
         network = self._network()
         network.compiled = None  # whoever scores with it by himself does so in torch, where the spy sees it
-        self.spy.watch([network.inputs, network.targets, network.stack_inputs, network.stack_targets])
+        self.spy.watch(
+            [*parts_of(network.inputs).values(), network.targets, network.stack_inputs, network.stack_targets]
+        )
         for name in _PAID:
             setattr(self, name, self.spy.paid(getattr(self, name)))
         for name in _GIVING_DATA:
             setattr(self, name, self.spy.paid(getattr(self, name), gives_data=True))
-        network.module.register_forward_pre_hook(self._called)
+        network.module.register_forward_pre_hook(self._called, with_kwargs=True)
 
     def measure(self, theta: Tensor) -> dict[str, float]:
         """As the objective's own, which counts nothing as it is for the record alone."""
@@ -47,7 +50,7 @@ class Spied(Objective):
     def for_the_record(self) -> Measure:
         """What the recorder measures with: the training loss, and that of test data that nobody else may see."""
         test = hidden_split(self)
-        self.spy.hide([test.inputs, test.targets])
+        self.spy.hide([*parts_of(test.inputs).values(), test.targets])
         measure: Measure = self.spy.paid(as_the_bench)(self, test)
         return self.spy.measuring(measure)
 
@@ -62,7 +65,8 @@ class Spied(Objective):
             self.refused.append(what)
         super()._refuse_learners(what)
 
-    def _called(self, _module: nn.Module, inputs: tuple[Any, ...]) -> None:
+    def _called(self, _module: nn.Module, by_place: tuple[Any, ...], by_name: dict[str, Any]) -> None:
+        inputs = [*by_place, *by_name.values()]
         if not self.spy.is_inside and inputs and isinstance(inputs[0], Tensor):
             self._rows += len(inputs[0])
 

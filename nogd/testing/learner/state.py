@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from nogd.engine.accounts.meter import Limit
+from nogd.engine.inputs.tensors import named
 from nogd.engine.objective import Objective
+from nogd.engine.several import gathered, parts_of
 from nogd.engine.state import State, from_bytes, to_bytes
 from nogd.errors import InvalidSetting, LearnerError
 from nogd.testing.check import NotApplicable, broken, check
@@ -121,7 +123,10 @@ def recorder_changes_nothing(learner: Learner) -> None:
 
 def _surroundings(objective: Objective) -> dict[str, Tensor | bool]:
     box = {"the box": torch.stack([objective.space.low, objective.space.high])}
-    data = {"the inputs": objective.inputs.clone(), "the targets": objective.targets.clone()}
+    parts = parts_of(gathered(objective.inputs))
+    data = {f"the {named(key)}": part.clone() for key, part in parts.items()} | {
+        "the targets": objective.targets.clone()
+    }
     buffers = {f"the buffer {name}": value.clone() for name, value in objective.module.named_buffers()}
     return {**box, **data, **buffers, "the mode (train or eval)": objective.module.training}
 
