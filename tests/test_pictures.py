@@ -22,8 +22,7 @@ from nogd.bench.record import Record
 from nogd.bench.run import execute
 from nogd.bench.schema import VERSION
 from nogd.bench.store import Store
-from nogd.bench.trajectory import LONGEST, MOST_NUMBERS
-from nogd.bench.trajectory import Path as Walked
+from nogd.bench.trajectory import LONGEST, MOST_NUMBERS, Trajectory
 from nogd.problem.task import Dataset, SupervisedTask
 from nogd.report.results import load_results
 from nogd.tasks.networks import stack
@@ -114,14 +113,14 @@ def test_a_path_begins_at_the_start_and_ends_at_the_solution(tmp_path: Path) -> 
 
 def test_a_long_path_is_thinned_and_keeps_both_ends_and_what_stands_still_is_told_once() -> None:
     cost = iter(range(10_000))
-    path = Walked(lambda theta: {"loss": float(theta)}, lambda: float(next(cost)))
+    path = Trajectory(lambda theta: {"loss": float(theta)}, lambda: float(next(cost)))
     for place in range(1_000):
         path(torch.tensor(float(place)))
     path(torch.tensor(999.0))
     arrays = path.arrays()
     assert arrays["losses"].shape == (LONGEST,)
     assert (arrays["losses"][0], arrays["losses"][-1]) == (0, 999)
-    again = Walked(lambda theta: {"loss": float(theta)}, lambda: 0.0)
+    again = Trajectory(lambda theta: {"loss": float(theta)}, lambda: 0.0)
     again.restore(path.save())
     for name, array in again.arrays().items():
         np.testing.assert_array_equal(array, arrays[name])
