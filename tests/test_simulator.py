@@ -306,6 +306,8 @@ def test_cart_pole_describes_itself():
     facts = CartPole().describe()
     json.dumps(facts, allow_nan=False)
     assert (facts["episodes"], facts["solved at"], facts["best constant action"]) == (16, 475.0, 9.3)
+    assert CartPole.reference["test_metric"] == 475.0
+    assert CartPole(noisy=False).reference is None
 
 
 def test_policies_say_how_many_they_are():

@@ -42,12 +42,12 @@ def page_of(folder: Path) -> str:
 
 
 def shown(text: str) -> list[tuple[str, str]]:
-    """Learners in order with their scores, as the terminal, a PDF's first page and a notebook's text have them."""
-    return re.findall(r"^ *\d+[* ] ([\w-]+) +(-?\d+\.\d\d) ", text, re.MULTILINE)
+    """Learners in order with their scores (access between), as terminal, PDF's first page and notebook have them."""
+    return re.findall(r"^ *\d+[* ] ([\w-]+) +[\w-]+ +(-?\d+\.\d\d) ", text, re.MULTILINE)
 
 
 def in_markdown(text: str) -> list[tuple[str, str]]:
-    return re.findall(r"^\| \d+ \| `([\w-]+)` \| \*\*(-?\d+\.\d\d)\*\* ", text, re.MULTILINE)
+    return re.findall(r"^\| \d+ \| `([\w-]+)` \| [\w-]+ \| \*\*(-?\d+\.\d\d)\*\* ", text, re.MULTILINE)
 
 
 def expected(results: Results) -> list[tuple[str, str]]:
