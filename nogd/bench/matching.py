@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Protocol, Self, TypeVar
 
@@ -84,17 +84,10 @@ def _like(pattern: str, registry: Registry) -> Iterator[Entry]:
 
 def _tagged(pattern: str, registry: Registry) -> Iterator[Entry]:
     tag = pattern.removeprefix(TAG).strip()
-    tags = {entry: _tags(entry, registry) for entry in registry}
-    if not any(tag in each for each in tags.values()):
-        known = sorted({one for each in tags.values() for one in each})
+    fitting = [entry for entry in registry if tag in entry.tags]
+    if not fitting:
+        known = sorted({one for entry in registry for one in entry.tags})
         raise UnknownName(
             f"no {registry.kind} has the tag {tag!r}{did_you_mean(tag, known)} Tags: {', '.join(known)}."
         )
-    yield from (entry for entry, own in tags.items() if tag in own)
-
-
-def _tags(entry: Entry, registry: Registry) -> Collection[str]:
-    """A learner's as lists show them; those of other things are known to their class alone."""
-    if entry.kind == "learner":
-        return entry.tags
-    return getattr(entry.load(), "tags", ()) if usable(registry, [entry]) else ()
+    yield from fitting
