@@ -30,6 +30,7 @@ class BlackBox:
     why = "each candidate is one call of the score"
     stack = None
     examples = 1
+    noisy = False
 
     def __init__(self, module: nn.Module, space: ParameterSpace, score: Score) -> None:
         self.module, self.space, self.score = module, space, score
@@ -58,6 +59,18 @@ class BlackBox:
     def recall(self, theta: Tensor) -> float | None:
         """The score last given for theta `[D]`; None where there is none, or very many others came since."""
         return self._known.get(_key(theta.to(self.space.device, self.space.dtype)))
+
+    def measured(self, theta: Tensor) -> float:
+        """The score last given for theta `[D]`, as nothing is called that is not paid for; NaN where there is none."""
+        known = self.recall(theta)
+        return math.nan if known is None else known
+
+    def statistics(self, theta: Tensor) -> dict[str, Tensor]:
+        """The user's own module has the statistics that its score gives it."""
+        return {}
+
+    def turn(self, seed: int, call: float) -> None:
+        """A score has no masks or episodes of nogd's."""
 
     def save(self) -> dict[bytes, float]:
         """What `restore` takes."""

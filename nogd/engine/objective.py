@@ -72,7 +72,7 @@ class Objective(OutputsAndLayers):
         self._gradient_seen = False
         self.warming = Stopwatch()
         """What took longer the first time in a run, off the clock."""
-        if not isinstance(scorer, BlackBox) and scorer.noisy:
+        if scorer.noisy:
             self._till.mask = scorer.turn
         if isinstance(scorer, Simulation):
             scorer.count = ledger.count_steps
@@ -295,9 +295,6 @@ class Objective(OutputsAndLayers):
         learner is at work.
         """
         self._refuse_learners("measure")
-        if isinstance(self._scorer, BlackBox):
-            known = self._scorer.recall(theta)
-            return {"loss": math.nan if known is None else known}
         return {"loss": self._scorer.measured(theta)}
 
     def write(self, theta: Tensor, module: nn.Module) -> None:
@@ -307,8 +304,6 @@ class Objective(OutputsAndLayers):
         """
         self._refuse_learners("write")
         self.space.write(theta, module)
-        if isinstance(self._scorer, BlackBox):
-            return
         buffers = dict(module.named_buffers(remove_duplicate=False))
         for name, values in self._scorer.statistics(theta).items():
             buffers[name].copy_(values)
@@ -439,10 +434,7 @@ class Objective(OutputsAndLayers):
 
     def _loss_where_it_stands(self, theta: Tensor) -> Tensor:
         """The loss `[1]` of a theta that was paid before; a black box is not called again."""
-        if isinstance(self._scorer, BlackBox):
-            known = self._scorer.recall(theta)
-            return theta.new_tensor([math.nan if known is None else known])
-        if isinstance(self._scorer, Simulation):
+        if isinstance(self._scorer, BlackBox | Simulation):
             return theta.new_tensor([self._scorer.measured(theta)])
         return self._scorer.losses(theta[None])
 
