@@ -400,3 +400,13 @@ def test_the_ledgers_are_the_same_whatever_the_engine(kind):
         readings.append(reading)
     for reading in readings[1:]:
         assert reading == pytest.approx(readings[0], rel=1e-12)
+
+
+def test_a_run_that_is_over_costs_nothing_more():
+    net = nn.Linear(1, 1)
+    x = torch.linspace(-1, 1, 9)[:, None]
+    run = nogd.fit(net, x, 2 * x, learner="adam", budget=20)
+    spent = run.meter.seconds, run.meter.cpu_seconds
+    sum(range(300_000))
+    assert (run.meter.seconds, run.meter.cpu_seconds) == spent
+    assert run.meter.seconds >= run.curve["seconds"].iloc[-1]

@@ -66,7 +66,9 @@ def train(
     _check_data(learner, objective)
     till.conclude()
     with till.ledger.clock, recorder.watch:
-        return _outcome(objective, till, recorder, status, reason)
+        outcome = _outcome(objective, till, recorder, status, reason)
+    till.ledger.end()
+    return outcome
 
 
 def snapshot(objective: Objective, recorder: Recorder, state: State) -> dict[str, Any]:

@@ -18,7 +18,8 @@ class Ledger:
     """
 
     __slots__ = (
-        "_before", "_cpu_before", "_cpu_started", "_seen", "_started", "backwarded", "clock", "evaluations",
+        "_before", "_cpu_before", "_cpu_ended", "_cpu_started", "_seen", "_started", "backwarded", "clock",
+        "evaluations",
         "examples_in_set", "flops", "forwarded", "gradient_cost", "gradients", "inside", "iterations", "off",
         "paid_at", "passes", "priced", "steps", "worked",
     )  # fmt: skip
@@ -36,7 +37,6 @@ class Ledger:
         self.worked = self.passes = self.priced = self.flops = self.inside = 0.0
         self.paid_at = self._before = self._cpu_before = 0.0
         self._seen = (0, 0)
-        self.clock = Clock(self)
         self.restart_clock()
 
     @property
@@ -82,13 +82,20 @@ class Ledger:
     @property
     def cpu_seconds(self) -> float:
         """Processor seconds of the whole process, measuring included."""
-        return self._cpu_before + time.process_time() - self._cpu_started
+        now = time.process_time() if self._cpu_ended is None else self._cpu_ended
+        return self._cpu_before + now - self._cpu_started
 
     def restart_clock(self) -> None:
         """Let the clock run from now, on top of what was saved."""
-        self.off, self.clock.stopped = 0.0, None
+        self.off, self.clock = 0.0, Clock(self)
+        self._cpu_ended: float | None = None
         self._started = time.perf_counter()
         self._cpu_started = time.process_time()
+
+    def end(self) -> None:
+        """The run is over: both clocks stand still from now on, until `restart_clock`."""
+        self.clock.__enter__()
+        self._cpu_ended = time.process_time()
 
     def save(self) -> dict[str, Any]:
         """All that a resumed run needs, as plain numbers."""
