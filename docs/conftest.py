@@ -1,6 +1,6 @@
 """Every block of code of the hand-written pages is run: page by page, from top to bottom, in a folder of its own.
 
-Python runs in one namespace a page, shell commands where the ones before them left off, with an environment of the
+Python runs in one namespace per page, shell commands where the ones before them left off, with an environment of the
 page's own in which `pip install` does no harm. A block that begins with a comment that is a file's name becomes that
 file. What cannot run here is left out by `% skip: next`, with a reason.
 """

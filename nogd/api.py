@@ -75,7 +75,7 @@ class Run:
 
     @property
     def curve(self) -> pd.DataFrame:
-        """One row a point: the start, then the end of each iteration (thinned beyond 1,000), then the end."""
+        """One row per point: the start, then the end of each iteration (thinned beyond 1,000), then the end."""
         import pandas as pd  # here: a run that nobody plots need not wait for it
 
         curve = pd.DataFrame(self.points)

@@ -30,7 +30,7 @@ class Oja(Learner):
             state.finished = "the error is not finite"
             return
         theta = state.theta.clone()
-        with objective.work(1):  # one product a layer, as a forward pass has
+        with objective.work(1):  # one product per layer, as a forward pass has
             for layer, (x, y) in hidden:
                 if layer.weight:
                     weight = theta[layer.weight].view(layer.module.weight.shape)

@@ -37,7 +37,7 @@ class Good(Learner):
     )  # as those of its kin that look at the data do
     raises: ClassVar[bool] = False
     sigma: float = Field(0.1, gt=0, description="standard deviation of a step")
-    population: int = Field(8, ge=1, description="candidates a step")
+    population: int = Field(8, ge=1, description="candidates per step")
 
     def init(self, objective: Objective, theta: Tensor, rng: Generator) -> State:
         return GoodState(theta=theta, rng=rng, loss=float(objective.losses(Population(theta[None]))[0]))

@@ -369,7 +369,9 @@ def draw(comparison) -> Drawn | None:
     return Drawn(canvas, data, "The mean loss of every learner.")
 
 
-GOOD_FIGURE = Figure("bars", "Bars", ("Longer is worse.", "One bar a learner."), draw, summary="mean losses")
+GOOD_FIGURE = Figure(
+    "bars", "Bars", ("Longer is worse.", "One bar per learner."), draw, summary="mean losses"
+)
 
 
 def _in_place(comparison):

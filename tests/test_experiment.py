@@ -321,7 +321,7 @@ WRONG: dict[str, list[object]] = {
     "budget.seconds = nan is not right": ["--all", "--seconds", "nan"],
     "a limit must be finite; leave it out": ["--all", "--forwards", "inf"],
     "'x' is not a valid integer": ["--all", "--repetitions", "x"],
-    "device 'nowhere' is not to be had here": ["-l", "adam", "--device", "nowhere"],
+    "device 'nowhere' is not available on this machine": ["-l", "adam", "--device", "nowhere"],
     "there is no experiment file 'missing.toml'": ["missing.toml"],
     "No command is named 'rum'; did you mean 'run'?": ["!rum"],
 }

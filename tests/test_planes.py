@@ -174,7 +174,7 @@ def test_a_plane_without_its_loss_says_so(folder: Path) -> None:
     results = load_results(folder)
     bare = {name: array for name, array in results.pictures["plane"]["iris"].items() if name != "grid"}
     [drawn] = paths.draw(Comparison.of(replace(results, pictures={"plane": {"iris": bare}})))
-    assert "Nobody has looked at the loss" in drawn.alt
+    assert "The loss on the plane was not computed" in drawn.alt
     assert "(plane)" not in set(drawn.data["learner"])
 
 

@@ -1,4 +1,4 @@
-"""A job travels as plain data: names, settings, plugins with check sums; what has no name as the code that it is."""
+"""A job travels as plain data: names, settings, plugins with checksums; what has no name as the code that it is."""
 
 from __future__ import annotations
 

@@ -49,14 +49,14 @@ def test_of_thirty_learners_a_caption_names_a_few(figure):
     assert "more" in told
 
 
-def test_a_curve_leads_clearly_not_clearly_or_nobody_knows():
+def test_a_curve_leads_clearly_not_clearly_or_with_unknown_uncertainty():
     apart = make_results(["adam", "random-search"], ["iris"], 5)
     assert "adam leads with" in caption(learning_curves, apart)
     assert "its band clear of all others." in caption(learning_curves, apart)
     close = make_results(["twin-a", "twin-b"], ["iris"], 5)
     assert "not clearly: its band overlaps that of 1 other." in caption(learning_curves, close)
     once = make_results(["adam", "random-search"], ["iris"], 1)
-    assert "nobody knows how surely, after a single run." in caption(learning_curves, once)
+    assert "uncertainty unknown: one run only." in caption(learning_curves, once)
     alone = caption(learning_curves, make_results(["adam"], ["iris"], 5))
     assert "1 learner on iris" in alone
     assert "leads" not in alone
@@ -88,7 +88,7 @@ def test_where_no_target_was_reached_nobody_is_the_fastest():
     made = make_measured(["adam", "sgd"], ["iris"], 2)
     ledgers = ["forwards", "seconds", "flops"]
     never = replace(made, reached=made.reached.assign(**dict.fromkeys(ledgers, np.nan)))
-    assert caption(performance_profile, never) == "Nobody reached any of 4 pairs of task and target."
+    assert caption(performance_profile, never) == "No learner reached any of 4 pairs of task and target."
 
 
 def test_failed_runs_in_a_mean_are_told():
@@ -99,7 +99,9 @@ def test_failed_runs_in_a_mean_are_told():
 def test_the_end_of_one_path_is_no_verdict(monkeypatch):
     side = np.array([-1.0, 1.0])
     walks = [
-        paths.Walk(name, name, 1.0, np.array([[0.0, 0.0], [0.5, end]]), np.arange(2.0), np.array([9.0, end]))
+        paths.LearnerPath(
+            name, name, 1.0, np.array([[0.0, 0.0], [0.5, end]]), np.arange(2.0), np.array([9.0, end])
+        )
         for name, end in (("adam", 0.25), ("sgd", 0.5))
     ]
     monkeypatch.setattr(paths, "charts", lambda _: [paths.Chart("iris", 0, 1.0, walks, side, side, None)])

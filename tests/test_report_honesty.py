@@ -49,5 +49,9 @@ def test_a_top_score_from_outside_of_the_objective_is_marked(overhead, named):
     made = comparison("ok", overhead)
     assert made.board.top_outside == ((named,) if named else ())
     told = outside_told(made.board)
-    assert told.startswith(f"Look twice: {named} spent nearly all seconds outside") if named else told == ""
+    assert (
+        told.startswith(f"Check this: {named} scored best, but spent nearly all of the time outside")
+        if named
+        else told == ""
+    )
     assert (told in verdict.warnings(made)) == bool(named)

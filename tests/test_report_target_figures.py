@@ -84,7 +84,7 @@ def test_the_curve_ends_at_the_leaderboards_share(comparison):
         ends = drawn[ledger].data.groupby("learner")["share_reached"].max()
         assert ends.to_dict() == pytest.approx(board.to_dict())
     unsolved = int((pairs_of(comparison, *_common(comparison)).times == np.inf).all(axis=1).sum())
-    assert ("reached by nobody" in drawn["forwards"].alt) == (unsolved > 0)
+    assert ("reached by no learner" in drawn["forwards"].alt) == (unsolved > 0)
 
 
 def _common(comparison):
@@ -211,7 +211,7 @@ def test_the_gap_is_training_minus_test_in_the_direction_of_the_metric():
     table = train_test.gaps(Comparison.of(Results(errors, made.curves, made.meta)))
     assert table["gap"].to_numpy() == pytest.approx(-0.25)
     (drawn,) = train_test.draw(Comparison.of(Results(errors, made.curves, made.meta)))
-    assert drawn.alt.endswith("Nobody does better on training data than on test data.")
+    assert drawn.alt.endswith("No learner does better on training data than on test data.")
 
 
 def test_a_learner_far_below_the_constant_predictor_does_not_flatten_the_others():

@@ -52,7 +52,7 @@ def test_the_end_is_expected_from_what_finished_here():
     assert "about 5 min left, so it should end around 23:55 UTC" in outlook(run_progress())
     assert "03 January at 00:05" in outlook(run_progress(spent=300))
     assert run_progress(done=2).left is None
-    assert "cannot be told" in outlook(run_progress(done=2))
+    assert "cannot be estimated" in outlook(run_progress(done=2))
 
 
 def test_a_run_that_is_over_says_how():

@@ -24,7 +24,7 @@ class SpenderState(nogd.State):
 
 
 class Spender(nogd.Learner):
-    """Scores `cost` candidates a step, which is an iteration, and `entry` to begin; stops after `steps`."""
+    """Scores `cost` candidates per step, which is an iteration, and `entry` to begin; stops after `steps`."""
 
     name: ClassVar[str] = "test-spender"
     cost: int = 1

@@ -125,7 +125,7 @@ FIGURE = """
 
 
     FIGURE = Figure(
-        "acme-figure", "How often, says Acme", ("One row a learner.", "More is more."), draw, "how often"
+        "acme-figure", "How often, says Acme", ("One row per learner.", "More is more."), draw, "how often"
     )
 """
 COMMAND = '''

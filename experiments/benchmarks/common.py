@@ -31,7 +31,7 @@ class Row:
 
 
 def row(what: str, values: Sequence[float], unit: str, goal: str = "", against: str = "") -> Row:
-    """A Row of one value a repetition, in four significant digits."""
+    """A Row of one value per repetition, in four significant digits."""
     figures = (statistics.median(values), min(values), max(values))
     return Row(what, *(float(f"{figure:.4g}") for figure in figures), unit, goal, against)
 

@@ -68,7 +68,7 @@ def _engine(row: Row) -> str:
 
 
 def _peers(rows: list[Row], work: str) -> Iterable[str]:
-    yield f"| {work}, 2 threads | 100 candidates a call | 1,000 candidates a call | nogd is faster by |"
+    yield f"| {work}, 2 threads | 100 candidates per call | 1,000 candidates per call | nogd is faster by |"
     yield "| --- | ---: | ---: | ---: |"
     start = f"{work}, 2 threads, P "
     named = (row["what"].rpartition(": ")[2] for row in rows if row["what"].startswith(start))

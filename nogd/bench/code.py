@@ -17,7 +17,7 @@ from nogd.plugins.discovery import normalised
 from nogd.plugins.manager import plugins
 from nogd.plugins.parsing import parsed
 from nogd.plugins.registry import Registry, Source
-from nogd.plugins.sources import RESULTS_VERSION, check_sum, editable_folder, source_files, source_version
+from nogd.plugins.sources import RESULTS_VERSION, checksum, editable_folder, source_files, source_version
 from nogd.problem.task import SupervisedTask, Task
 from nogd.training.learner import Learner
 from nogd.training.names import inner_learners
@@ -65,7 +65,7 @@ class CodeReader:
         return self._of(things, [offered(type(task), self._plugins.tasks), *sources])
 
     def provenance(self, kind: type, registry: Registry) -> tuple[str, str]:
-        """What tables show of a class: package and version of its plugin, else its module and a check sum."""
+        """What tables show of a class: package and version of its plugin, else its module and a checksum."""
         source = offered(kind, registry)
         if source is not None:
             return source.package, self._version(source)
@@ -214,4 +214,4 @@ def _loose(found: Fingerprint) -> Iterator[str]:
         yield f"__main__ code.{found.digest}"
         here = Path.cwd()
         if data := list(named_files(found.texts, [here])):
-            yield f"__main__ data.{check_sum(data, here)}"
+            yield f"__main__ data.{checksum(data, here)}"

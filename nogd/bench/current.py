@@ -20,12 +20,12 @@ Frozen = Mapping[tuple[str, int], Mapping[str, Any] | None]
 
 
 def stored_runs(stored: Stored) -> pd.DataFrame:
-    """One row a run, also of those that no longer count; what should be numbers is, also where all are unknown."""
+    """One row per run, also of those that no longer count; what should be numbers is, also where all are unknown."""
     return pd.DataFrame(stored.rows, columns=list(RUN_COLUMNS)).astype(dict.fromkeys(REAL, "float64"))
 
 
 def planned_cells(store: Store) -> pd.DataFrame:
-    """One row a cell that was ever asked for; session: the one that last did so."""
+    """One row per cell that was ever asked for; session: the one that last did so."""
     return pd.DataFrame(store.planned(), columns=["id", *_KEYS, "session"])
 
 

@@ -1,4 +1,4 @@
-"""A check sum of code that lies in no file of its own: what is defined in a notebook, at a prompt or in a script.
+"""A checksum of code that lies in no file of its own: what is defined in a notebook, at a prompt or in a script.
 
 Compiled code is looked at rather than its text: it is there where no text is (a prompt, `exec`), it is what really
 runs, and a comment changes nothing. It is another for another Python, under which such a cell runs again.

@@ -1,4 +1,4 @@
-"""Run cells in this process: for debugging, and where processes are not to be had."""
+"""Run cells in this process: for debugging, and where no processes can be had."""
 
 from __future__ import annotations
 

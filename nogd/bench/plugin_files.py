@@ -1,4 +1,4 @@
-"""Plugins given by path, packed to travel with jobs: where they lie, a check sum, and the files themselves."""
+"""Plugins given by path, packed to travel with jobs: where they lie, a checksum, and the files themselves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do one stored run again and compare."""
+"""Repeat a stored run and compare."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ _RUNS = ", ".join(
     + [f"{name} real" for name in REAL]
 )
 SCHEMA = f"""
--- One row a run; id is the hash of everything that decides the result. hyper, budget: JSON. host: the machine that it
+-- One row per run; id is the hash of everything that decides the result. hyper, budget: JSON. host: the machine that it
 -- ran on, or that lost it.
 -- NULL: not known, or not finite.
 -- curve, trace, theta: zlib-compressed .npy; curve has the columns {", ".join(CURVE_COLUMNS)};
@@ -42,8 +42,8 @@ create table runs (id text primary key, {_RUNS}, curve blob, trace blob, theta b
 create table checkpoints (id text primary key, state blob, saved text) without rowid;
 -- Cells that a process is at work on.
 create table claims (id text primary key, host text, pid integer, born real, until real) without rowid;
--- One row a call of nogd run, also of one that found all done; the higher its number, the later. environment, settings:
--- JSON.
+-- One row per call of nogd run, also of one that found all done; the higher its number, the later.
+-- environment, settings: JSON.
 create table sessions (id integer primary key, started text, environment text, settings text);
 {PICTURES};
 """

@@ -1,4 +1,4 @@
-"""The store: one SQLite file a folder, one row a run, durable as soon as a run has finished.
+"""The store: one SQLite file per folder, one row per run, durable as soon as a run has finished.
 
 The schema is documented in SCHEMA; `pandas.read_sql("select * from runs", sqlite3.connect("nogd-runs/runs.sqlite"))`
 reads it. Nothing here runs a plugin's code or imports torch.

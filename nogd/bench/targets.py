@@ -51,7 +51,7 @@ def freeze_targets(
 ) -> list[dict[str, Any]]:
     """The targets that the reference's runs set, with what one success is expected to cost it in forwards.
 
-    descents: one table a run; starts: their losses at the start; spent, budget: in forwards. A target that every run
+    descents: one table per run; starts: their losses at the start; spent, budget: in forwards. A target that every run
     meets where it starts is none, and left out, as is one at which half of the runs had no finite loss yet. A run that
     starts at none has no way to go, and takes no part.
     """
@@ -94,7 +94,7 @@ def reached_table(
     traces: Mapping[str, Table],
     frozen: Mapping[tuple[str, int], Mapping[str, Any] | None],
 ) -> pd.DataFrame:
-    """One row an applicable run and target: what the run paid until it reached it, NaN where it never did.
+    """One row per applicable run and target: what the run paid until it reached it, NaN where it never did.
 
     frozen: the frozen entries by task and version. `expected` is what one success costs the reference, in forwards. A
     target that a start meets already is left out for that repetition, for all learners alike, since they share the

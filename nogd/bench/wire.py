@@ -1,6 +1,6 @@
 """What goes over a worker's line: messages of plain data, marked and of bounded size, that nothing has to trust.
 
-A message is a mark, a check sum, two lengths, a JSON text, and the bytes that the text points to. Reading one runs no
+A message is a mark, a checksum, two lengths, a JSON text, and the bytes that the text points to. Reading one runs no
 code of whoever sent it: no pickle, no class, no handle of anything outside the message.
 """
 

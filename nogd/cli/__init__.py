@@ -1,4 +1,4 @@
-"""The command line: a thin face, one command a file, each imported when it is called.
+"""The command line: a thin face, one command per file, each imported when it is called.
 
 Nothing is used from outside but `main` and `COMMANDS`.
 """
@@ -13,7 +13,7 @@ COMMANDS = {  # name -> (where it is, what it does)
     "runs": ("nogd.cli.runs:runs", "List, filter or delete stored runs."),
     "report": ("nogd.cli.report:report", "Write the stored comparison as one HTML page."),
     "export": ("nogd.cli.export:export", "Write stored runs and curves as CSV or Parquet."),
-    "rerun": ("nogd.cli.rerun:rerun", "Do a stored run again."),
+    "rerun": ("nogd.cli.rerun:rerun", "Repeat a stored run and compare."),
     "targets": ("nogd.cli.targets:targets", "Freeze what scores and targets of a task are measured by."),
     "work": ("nogd.cli.work:work", "Run cells for a 'nogd run' elsewhere, over a pipe."),
     "new": ("nogd.cli.new:new", "Make a plugin package to start from, such as a learner."),

@@ -79,7 +79,7 @@ def _run(subject: Subject, only: tuple[str, ...], expected: dict[str, str], quie
 
 
 def _as_text(verdict: Verdict, width: int) -> str:
-    """One line a check; of a failed one also what was seen, what the check guards, and what to do."""
+    """One line per check; of a failed one also what was seen, what the check guards, and what to do."""
     colours = {"ok": "green", "failed": "red", "skipped": "yellow", "expected": "yellow"}
     mark = click.style(f"{verdict.status:8}", fg=colours[verdict.status])
     line = f"  {mark}  {verdict.check.name}"

@@ -23,7 +23,7 @@ Examples:
     "--all", "everything", is_flag=True, help="Also runs that count no more, of other budgets and versions."
 )
 def export(out: Path, kind: str, everything: bool) -> None:
-    """Write one row a run and one row a point of its curve to DIR/export, and print the two paths.
+    """Write one row per run and one row per point of its curve to DIR/export, and print the two paths.
 
     The runs are those of the report: of each learner, task and repetition the one last asked for.
     """

@@ -1,4 +1,4 @@
-"""`nogd rerun`: do one stored run again, and see whether it repeats."""
+"""`nogd rerun`: repeat a stored run and compare."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Example:
     "--out", type=click.Path(path_type=Path), default=Path("nogd-runs"), show_default=True, help="Folder."
 )
 @click.option(
-    "--timeout", type=float, default=300.0, show_default=True, help="Seconds after which it is killed."
+    "--timeout", type=float, default=300.0, show_default=True, help="Seconds after which the run is killed."
 )
 def rerun(id_: str, out: Path, timeout: float) -> None:
-    """Do the stored run ID again with all its settings, and say whether its curve came out the same.
+    """Repeat the stored run ID with all its settings, and say whether its curve comes out the same.
 
     The store is left as it is. Exits with 1 if the curve differs or the run fails.
     """

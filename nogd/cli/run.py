@@ -56,7 +56,7 @@ Examples:
 @click.option("--seconds", type=float, help="Budget in seconds.")
 @click.option("--iterations", type=int, help="Budget in the learner's own iterations.")
 @click.option(
-    "--jobs", type=int, help="Cells at once; 0 for this process.  [default: one a core that it may use]"
+    "--jobs", type=int, help="Parallel runs; 0 = in this process.  [default: one per core that it may use]"
 )
 @click.option(
     "--executor",

@@ -47,7 +47,7 @@ _SHOWN = ["id", "learner", "task", "repetition", "status", "loss", "test_metric"
 @click.option("--delete", is_flag=True, help="Delete the runs that are listed.")
 @click.option("--yes", is_flag=True, help="Delete without asking.")
 @click.option(
-    "--json", "as_json", is_flag=True, help="One array, one object a run, with everything that is known."
+    "--json", "as_json", is_flag=True, help="One array, one object per run, with everything that is known."
 )
 def runs(
     out: Path,

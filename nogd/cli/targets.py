@@ -48,7 +48,7 @@ def targets() -> None:
     "--again", is_flag=True, help="Freeze anew what is frozen already: it moves all old scores and targets."
 )
 @click.option(
-    "--jobs", type=int, help="Cells at once; 0 for this process.  [default: one a core that it may use]"
+    "--jobs", type=int, help="Parallel runs; 0 = in this process.  [default: one per core that it may use]"
 )
 @click.option(
     "--out",

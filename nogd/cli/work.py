@@ -27,7 +27,7 @@ Example:
 
 @click.command(epilog=EPILOG)
 @click.option(
-    "--jobs", type=int, help="Cells at once; 0 for this process.  [default: one a core that it may use]"
+    "--jobs", type=int, help="Parallel runs; 0 = in this process.  [default: one per core that it may use]"
 )
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads of each cell.")
 @click.option(

@@ -17,7 +17,7 @@ _ELEMENT = 16
 # A call costs some 5 microseconds before it does anything, which vmap pays once for many candidates; in return its
 # batched calls are slower at the work itself. Measured on a CPU (experiments/benchmarks/population.py), vmap is ahead
 # below this much work a call. On a GPU a call costs more, while the work goes a thousand times faster: there it was 7
-# to 340 times as fast as the loop on all modules tried, with up to 100,000,000 operations a call.
+# to 340 times as fast as the loop on all modules tried, with up to 100,000,000 operations per call.
 _WORTH = {"cpu": 100_000, "cuda": 1_000_000_000}
 # A convolution by itself takes long to start: with one among them, vmap is ahead up to here.
 _WORTH_OF_CONVOLUTIONS = 1_500_000

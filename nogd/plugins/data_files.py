@@ -1,4 +1,4 @@
-"""Data files that code names: which they are, and check sums of them that cost little for large ones."""
+"""Data files that code names: which they are, and checksums of them that cost little for large ones."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _is_data(path: Path) -> bool:
 
 
 def digests(files: Sequence[Path]) -> list[str]:
-    """A check sum of each file's contents."""
+    """A checksum of each file's contents."""
     if sum(file.stat().st_size for file in files) <= LARGE:
         return [_digest(file) for file in files]
     kept = _cache_folder() / f"{hashlib.sha256(repr(files).encode()).hexdigest()[:16]}.json"

@@ -1,4 +1,4 @@
-"""The version of a plugin as it decides results: with a check sum where its files may change under it."""
+"""The version of a plugin as it decides results: with a checksum where its files may change under it."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ def source_version(source: Source) -> str:
     """A version that changes when the code may have: "1.2.0", or "1.2.0+src.1a2b3c4d".
 
     The second form is for files and folders given by path and for editable installs, where the version number alone
-    says nothing: the eight digits are a check sum of the Python files, and of the data files that these name.
+    says nothing: the eight digits are a checksum of the Python files, and of the data files that these name.
     """
     version = source.version or "0"
     files, root = all_files(source)
     if not files:
         return version
     joint = "." if "+" in version else "+"
-    return f"{version}{joint}src.{check_sum(files, root)}"
+    return f"{version}{joint}src.{checksum(files, root)}"
 
 
 def all_files(source: Source) -> tuple[list[Path], Path]:
-    """The files of a plugin that its version is a check sum of, with the data files that they name, and the folder."""
+    """The files of a plugin that its version is a checksum of, with the data files that they name, and the folder."""
     files, root = source_files(source)
     return [*files, *_data_files(files, root)], root
 
@@ -65,7 +65,7 @@ def editable_folder(distribution: str | None) -> str | None:
         return None
 
 
-def check_sum(files: Sequence[Path], root: Path) -> str:
+def checksum(files: Sequence[Path], root: Path) -> str:
     """Eight hex digits of all contents and of the names below `root`, wherever that lies."""
     files = sorted({file for file in files if file.is_file()})
     named = (f"{_name(file, root)} {digest}" for file, digest in zip(files, digests(files), strict=True))

@@ -1,7 +1,7 @@
 """The report: runs in, tables, figures and one HTML page out; from the store alone, without torch.
 
-`numbers/` computes, `drawing/` is what pictures share, `figures/` has one figure a file, `forms/` writes. From outside:
-`results`, which shows itself, and `figure`, for authors of figures.
+`numbers/` computes, `drawing/` is what pictures share, `figures/` has one figure per file, `forms/` writes. For use
+from outside: `results`, which shows itself, and `figure`, for authors of figures.
 """
 
 from __future__ import annotations

@@ -49,10 +49,11 @@ class Drawn:
 class Figure:
     """A figure or table of the report, as `nogd_figures` offers it.
 
-    `draw` gets the Comparison and gives one drawing, several (small multiples, one a task), a sentence why there is
+    `draw` gets the Comparison and gives one drawing, several (small multiples, one per task), a sentence why there is
     none, or None where there is nothing to say either; `draw_on` raises UserError with that sentence. `reading` says in
-    two lines how to read it. Lower `order` comes first on the page, which has chapters: to 0 the first screen, to 14
-    results by task, to 39 quality against cost, to 51 who beats whom, to 79 a closer look, then what failed.
+    two lines how to read it. Lower `order` comes first on the page, which has chapters: up to 0 the first screen, up to
+    14 results by task, up to 39 quality against cost, up to 51 ranks and pairwise comparisons, up to 79 a closer look,
+    then what failed.
     """
 
     name: str

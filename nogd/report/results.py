@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 class Results(RunTables):
     """Runs of a comparison.
 
-    runs: one row a run. curves: one row a point. meta: sessions, settings of the last one (reference, baselines, ...),
-    `missing`, the number of cells that were last asked for and have no run yet, `asked_by`, the sessions that last
-    asked for these runs, and `damaged`, why which runs could not be read. The columns are those of the store and of
-    `export`.
-    pictures: what pictures alone need, named arrays by kind and owner; see nogd.bench.schema. reached: one row a run
+    runs: one row per run. curves: one row per point. The columns are those of the store and of `export`.
+    meta: sessions, settings of the last one (reference, baselines, ...), `missing`, the number of cells that were last
+    asked for and have no run yet, `asked_by`, the sessions that last asked for these runs, and `damaged`, which runs
+    could not be read, and why.
+    pictures: what pictures alone need, named arrays by kind and owner; see nogd.bench.schema. reached: one row per run
     and frozen target, with what the run paid until it reached it; see nogd.bench.targets.
     """
 
     @property
     def leaderboard(self) -> pd.DataFrame:
-        """One row a learner, best first."""
+        """One row per learner, best first."""
         from nogd.report.numbers.leaderboard import leaderboard
 
         return leaderboard(self.runs, self.curves, self.meta, self.reached)

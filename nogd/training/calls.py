@@ -24,7 +24,7 @@ from nogd.training.learner import Learner
 from nogd.training.names import written
 
 Call = Mapping[str, str]
-# What is only known by its check sum, and what is said where that differs.
+# What is only known by its checksum, and what is said where that differs.
 SUMS = {
     "data": "the data are others",
     "validation": "the validation data are others",
@@ -56,10 +56,10 @@ def call_of(
         "budget": ", ".join(f"{most:g} {name}" for name, most in budget.model_dump().items() if most),
         "dtype": space.dtype,
         "device": space.device,
-        "data": None if data is None else check_sum(_data(data)),
-        "validation": None if held is None else check_sum(_first_of(held)),
-        "bounds": check_sum((each.name, each.low, each.high) for each in space),
-        "module": check_sum(_fixed(module, space)),
+        "data": None if data is None else checksum(_data(data)),
+        "validation": None if held is None else checksum(_first_of(held)),
+        "bounds": checksum((each.name, each.low, each.high) for each in space),
+        "module": checksum(_fixed(module, space)),
         "start": start_of(module, space),
         "mode": None if isinstance(scorer, BlackBox) else scorer.mode,
         "batch_size": objective.batch_size,
@@ -75,13 +75,13 @@ def differences(call: Call, saved: Call) -> list[str]:
 
 
 def start_of(module: nn.Module, space: ParameterSpace) -> str:
-    """The check sum of the searched parameters."""
+    """The checksum of the searched parameters."""
     parameters = dict(module.named_parameters())
-    return check_sum(parameters[each.name] for each in space)
+    return checksum(parameters[each.name] for each in space)
 
 
-def check_sum(values: Iterable[object]) -> str:
-    """The check sum of tensors, by type, shape and bits, and of whatever else there is, as it is written."""
+def checksum(values: Iterable[object]) -> str:
+    """The checksum of tensors, by type, shape and bits, and of whatever else there is, as it is written."""
     total = hashlib.blake2b(digest_size=16)
     for value in values:
         if isinstance(value, Tensor):

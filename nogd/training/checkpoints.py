@@ -63,7 +63,7 @@ class Checkpoint:
         self._write(content, left="")
 
     def left_in_module(self, start: str) -> None:
-        """The module of this call now holds what was found, by the check sum of its parameters.
+        """The module of this call now holds what was found, by the checksum of its parameters.
 
         So who calls again with the same module, in a notebook say, goes on or gets what there is.
         """

@@ -296,7 +296,7 @@ class Loop(Learner[LoopState]):
     """Base of learners whose library owns the loop (scipy and its like): write `drive`.
 
     A step reruns the library on the logged answers and goes on for 64, 128, 256, ... new evaluations, so that it can
-    be checkpointed like any other. A check sum of each asked point catches a library that does not repeat itself.
+    be checkpointed like any other. A checksum of each asked point catches a library that does not repeat itself.
     """
 
     FIRST_STEP: ClassVar[int] = 64

@@ -142,7 +142,7 @@ def label_width(labels: Sequence[str]) -> float:
 
 
 def name_rows(axes: Axes, labels: Sequence[str]) -> None:
-    """One row a name, the first on top, the names at the left."""
+    """One row per name, the first on top, the names at the left."""
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.set_yticks(range(len(labels)), labels, color=INK)
     axes.grid(visible=False, axis="y")
@@ -190,7 +190,7 @@ def handle(look: Look) -> Line2D:
 
 
 def handles(looks: Sequence[Look]) -> list[Line2D]:
-    """One entry a learner in colour; several in grey share one, since a name on hover tells them apart."""
+    """One entry per learner in colour; several in grey share one, since a name on hover tells them apart."""
     loud = [handle(look) for look in looks if not look.quiet]
     return [*loud, *in_grey([look.label for look in looks if look.quiet])]
 

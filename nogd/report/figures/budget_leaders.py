@@ -34,7 +34,7 @@ _HALF = 0.36  # of a row, above and below its middle
 _SPLIT = 0.08  # where two share a strip: below the middle
 _ROOM = 0.12
 _NAME = 20
-NO_RIVALS = "No task here has curves of two learners, so there is nobody to lead."
+NO_RIVALS = "No task here has curves of two learners, so there is no lead to show."
 _VIEWS = {"metric": "by the metric that counts", "loss": "by training loss"}
 
 
@@ -191,12 +191,12 @@ FIGURE = Figure(
             "the task has no split) and by training loss. A thin grey line: a tie."
         ),
         (
-            "The whole height in one colour: the leader's interval overlaps nobody else's. Two colours: it does, so "
-            "the lead may be chance; the lower one is the runner-up. Intervals are those of the learning curves."
+            "One colour over the whole height: the leader's interval overlaps no other. Two colours: it does overlap, "
+            "so the lead may be chance; the lower colour is the runner-up. Intervals are those of the learning curves."
         ),
     ),
     draw=draw,
-    summary="who leads a task at which budget, and whether clearly",
+    summary="the best learner of each task at each budget, and whether its lead is clear",
     order=22,
     draw_on=draw_on,
 )

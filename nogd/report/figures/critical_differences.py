@@ -1,4 +1,4 @@
-"""Mean ranks over tasks, and which of them are too close to be told apart: a critical-difference diagram."""
+"""Critical-difference diagram: mean ranks over tasks, and which of them do not differ significantly."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ALPHA = 0.05
 
 @dataclass(frozen=True)
 class Diagram:
-    """Learners by mean rank, first and last place of those not told apart, Friedman's test and the difference."""
+    """Learners by mean rank, groups without significant differences, Friedman's test, critical difference."""
 
     learners: tuple[str, ...]
     ranks: FloatArray
@@ -51,7 +51,7 @@ class Diagram:
 
     @property
     def bars(self) -> list[tuple[int, int]]:
-        """Groups that are not told apart; all together where Friedman's test finds nothing."""
+        """First and last place of each group without significant differences; all where Friedman's test finds none."""
         return (
             not_told_apart(list(self.ranks), self.difference)
             if self.differ
@@ -85,7 +85,7 @@ def draw_on(axes: Axes, comparison: Comparison) -> None:
 def diagram_of(comparison: Comparison) -> Diagram | str:
     """What is drawn; a sentence where there are too few tasks or learners, or budgets differ."""
     if unequal_budgets(comparison.runs, comparison.settings):
-        return "Budgets differ, so nobody is ranked, and there are no rank differences to test."
+        return "Budgets differ, so there are no ranks, and no rank differences to test."
     group = common_group(comparison)
     tasks = 0 if group is None else len(group.tasks)
     if group is None or tasks < LEAST_TASKS:
@@ -128,12 +128,14 @@ def _plot(axes: Axes, diagram: Diagram, look: Mapping[str, Look]) -> None:
     axes.set_xlim(1 - margin, len(diagram.learners) + margin)
     _bars(axes, diagram)
     test = diagram.test
-    differ = f"critical difference {diagram.difference:.2f}" if diagram.differ else "no difference shown"
+    differ = (
+        f"critical difference {diagram.difference:.2f}" if diagram.differ else "no significant difference"
+    )
     heading(axes, f"{diagram.tasks} tasks: Friedman p {p_text(test.p)}, F p {p_text(test.f_p)}; {differ}")
 
 
 def _bars(axes: Axes, diagram: Diagram) -> None:
-    """Vertical bars right of the numbers, each from the first to the last learner that it cannot tell apart."""
+    """Vertical bars right of the numbers, one per group of learners that do not differ significantly."""
     width = float(axes.get_window_extent().width / axes.figure.dpi)
     for lane, (first, last) in enumerate(diagram.bars):
         x = 1 + (0.42 + LANE * lane) / width
@@ -162,7 +164,7 @@ def _data(diagram: Diagram) -> DataFrame:
         {
             "learner": diagram.learners,
             "mean_rank": diagram.ranks,
-            "not_told_apart_in_group": together,
+            "not_significantly_different_group": together,
             "tasks": diagram.tasks,
             "friedman_p": diagram.test.p,
             "iman_davenport_f": diagram.test.f,
@@ -185,23 +187,23 @@ def _finding(diagram: Diagram) -> str:
     close = listed([short_name(learner) for learner in diagram.learners[1 : first[1] + 1]])
     best = short_name(diagram.learners[0])
     return (
-        f"{said}{best} has the lowest mean rank, {diagram.ranks[0]:.2f}; not told apart from it: {close or 'nobody'} "
-        f"(critical difference {diagram.difference:.2f})."
+        f"{said}{best} has the lowest mean rank, {diagram.ranks[0]:.2f}; not significantly different from it: "
+        f"{close or 'none'} (critical difference {diagram.difference:.2f})."
     )
 
 
 FIGURE = Figure(
     name="critical-differences",
-    title="Which ranks differ",
+    title="Critical-difference diagram: which ranks differ",
     reading=(
         (
-            "A point is a learner's mean rank, each task counting once (1 would be first on every task). Learners that "
-            "a bar spans are not told apart: their ranks lie within the critical difference (Nemenyi's test, 5 %)."
+            "A point is a learner's mean rank, each task counting once (1 = first on every task). Learners joined by a "
+            "bar are not significantly different: their ranks lie within the critical difference (Nemenyi's test, 5 %)."
         ),
         (
-            "The bars mean something only where Friedman's p is below 0.05; otherwise one bar spans all. F is Iman and "
-            "Davenport's form of the same test, which is less cautious with few tasks. With few tasks only large "
-            "differences can be shown: no difference shown is not the same as no difference."
+            "The bars mean something only where Friedman's p is below 0.05; otherwise one bar joins all. F is Iman and "
+            "Davenport's form of the same test, which is less conservative with few tasks. With few tasks only large "
+            "differences can be detected: no significant difference does not mean that there is none."
         ),
     ),
     draw=draw,

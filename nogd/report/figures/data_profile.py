@@ -43,7 +43,7 @@ class ProfilePanel:
 
 
 def draw(comparison: Comparison) -> list[Drawn] | str:
-    """One drawing a ledger for the tasks that all can do, and one in forwards for each further group of tasks."""
+    """One drawing per ledger for the tasks that all can do, and one in forwards for each further group of tasks."""
     panels = [_panel(comparison, group, ledger) for group, ledger in _wanted(comparison)]
     look = looks_of(comparison)
     return [_drawn(panel, look) for panel in panels if panel is not None] or NO_TARGETS
@@ -145,7 +145,7 @@ def _finding(panel: ProfilePanel) -> str:
     ends = {learner: panel.reached[learner] / panel.asked[learner] for learner in panel.shares}
     order = sorted(ends, key=lambda learner: (-ends[learner], learner))
     shares = listed([f"{short_name(learner)} {ends[learner]:.0%}" for learner in order])
-    never = f" {panel.never} of {panel.pairs} reached by nobody." if panel.never else ""
+    never = f" {panel.never} of {panel.pairs} reached by no learner." if panel.never else ""
     most = float(panel.grid[-1])
     within = f"{plain(most) if most < 1e6 else short_number(most)} {panel.ledger}"
     pairs = counted(panel.pairs, "pair")
@@ -154,15 +154,17 @@ def _finding(panel: ProfilePanel) -> str:
 
 FIGURE = Figure(
     name="data-profile",
-    title="Targets reached against cost",
+    title="Run-time ECDF: targets reached against cost",
     reading=(
         (
-            "A line is the share of all frozen targets, over tasks and repetitions, whose training loss a learner had "
-            "reached by that cost; further left and higher is better, and what nobody reached still counts below."
+            "An empirical cumulative distribution: the share of all frozen targets, over tasks and repetitions, that a "
+            "learner had reached by that cost. Further left and higher is better; targets that no learner reached "
+            "count."
         ),
         (
-            "Targets are training losses that the frozen reference reached with 0.1 to 100 % of the budget, and parts "
-            "of the way to its last one. Seconds depend on the machine and how busy it was; forwards and flops do not."
+            "Targets are the training losses that the frozen reference reached with 0.1 to 100 % of the budget, and "
+            "fractions of the way to its last one. Seconds depend on the machine and its load; forwards and flops do "
+            "not."
         ),
     ),
     draw=draw,

@@ -204,7 +204,7 @@ def _class_handles(classes: NDArray[Any]) -> Iterator[Line2D]:
 
 
 def _data(task: str, panels: Sequence[DecisionPanel]) -> DataFrame:
-    """One row a line of a picture, from the top: the share of each class in percent, place by place."""
+    """One row per line of a picture, from the top: the share of each class in percent, place by place."""
     return DataFrame([row for panel in panels for row in _lines(task, panel)])
 
 
@@ -247,8 +247,8 @@ FIGURE = Figure(
     title="Decision boundaries",
     reading=(
         (
-            "Colour is the class that the network of a learner's median run gives to each place, the fuller the surer; "
-            "points are training data: one on the other colour is a mistake."
+            "Colour is the class that the network of a learner's median run predicts at each point, stronger where it "
+            "is more certain. Dots are training data: one on another colour is a mistake."
         ),
         (
             "Above each: the metric of that run and, in brackets, of the worst and the best repetition (of an even "
@@ -257,7 +257,7 @@ FIGURE = Figure(
         ),
     ),
     draw=draw,
-    summary="what each learner's network says of every place, on tasks with two inputs",
+    summary="what each learner's network predicts at every point, on tasks with two inputs",
     order=60,
     draw_on=draw_on,
 )

@@ -44,12 +44,12 @@ FIGURE = Figure(
     title="Failures and not applicable",
     reading=(
         (
-            "A failed run (error, timeout, killed, diverged) takes the last place in its rank and counts in every mean "
-            "with the last finite value it left."
+            "A failed run (error, timeout, killed, diverged) takes the last place in its ranks and counts in every "
+            "mean with its last finite value."
         ),
         (
-            "Not applicable is no failure: the learner needs something that the task lacks, says why, and is left out "
-            "of ranks on that task."
+            "Not applicable is not a failure: the learner needs something that the task lacks, says what, and is left "
+            "out of ranks on that task."
         ),
     ),
     draw=draw,

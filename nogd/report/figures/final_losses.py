@@ -1,4 +1,4 @@
-"""Bar chart of the training loss that every learner ended with, one drawing a task."""
+"""Bar chart of the training loss that every learner ended with, one drawing per task."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ NO_LOSS = "No run here has left a training loss that is a number."
 
 
 def draw(comparison: Comparison) -> list[Drawn] | str:
-    """One drawing a task, the lowest loss on top, or why there is none."""
+    """One drawing per task, the lowest loss on top, or why there is none."""
     look = looks_of(comparison)
     return [_drawn(task, table, look) for task, table in _tables(comparison).items()] or NO_LOSS
 
@@ -55,7 +55,7 @@ def _tables(comparison: Comparison) -> dict[str, DataFrame]:
 
 
 def summary(task: str, finals: DataFrame) -> DataFrame:
-    """Interquartile mean of the final training loss with its band, one row a learner, the lowest first."""
+    """Interquartile mean of the final training loss with its band, one row per learner, the lowest first."""
     rows = []
     for learner, part in finals.groupby("learner"):
         values = part["loss"].to_numpy(dtype=float)
@@ -153,16 +153,16 @@ FIGURE = Figure(
     title="Final training losses",
     reading=(
         (
-            "A bar (or a point, where losses lie decades apart) is the interquartile mean over repetitions of the "
-            "training loss that a learner's recommendation ended with; the number stands at the right."
+            "A bar (or a point, where losses span decades) is the interquartile mean over repetitions of the training "
+            "loss of a learner's final recommendation; its value is on the right."
         ),
         (
-            "The thin line is the smallest and the largest run below 10 repetitions, a 95 % bootstrap interval from 10 "
-            "on. A low training loss is not yet a good score on test data: compare with the tables above."
+            "The thin line runs from the lowest to the highest run (from 10 repetitions on: a 95 % bootstrap "
+            "interval). A low training loss does not imply a good score on test data: compare with the tables above."
         ),
     ),
     draw=draw,
-    summary="training loss that every learner ended with",
+    summary="final training loss of every learner",
     order=56,
     draw_on=draw_on,
 )

@@ -1,4 +1,4 @@
-"""Histories: training loss after each of a learner's own iterations, one drawing a learner and task."""
+"""Histories: training loss after each of a learner's own iterations, one drawing per learner and task."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class History:
 
 
 def draw(comparison: Comparison) -> list[Drawn] | str:
-    """One drawing a learner and task with a budget of iterations, a task's with one loss axis; or why there is none."""
+    """One drawing per learner and task with a budget of iterations, or why there is none. A task has one loss axis."""
     look = looks_of(comparison)
     found = histories(comparison)
     limits = {task: _limits([each for each in found if each.task == task]) for task in comparison.tasks}
@@ -201,15 +201,15 @@ def _of_most(history: History) -> str:
 
 FIGURE = Figure(
     name="histories",
-    title="Histories",
+    title="Histories: training loss per iteration",
     reading=(
         (
-            "Training loss after each of a learner's own iterations (a sweep, an epoch): a thin line a run, a thick "
-            "one for their interquartile mean. A dashed line stands where one learner hands over to the next."
+            "Training loss after each of a learner's own iterations (a sweep, an epoch): a thin line per run, a thick "
+            "one for their interquartile mean. A dashed line marks where one learner hands over to the next."
         ),
         (
-            "An iteration costs each learner something else, so read each picture by itself and never one against "
-            "another: what was spent is in the leaderboard and under the learning curves."
+            "An iteration costs every learner a different amount, so do not compare one picture with another: what was "
+            "spent is in the leaderboard and under the learning curves."
         ),
     ),
     draw=draw,

@@ -64,7 +64,7 @@ def draw_on(axes: Axes, comparison: Comparison) -> None:
 def improvement_table(comparison: Comparison) -> DataFrame | str:
     """Both directions of each pair: probability, interval, p, and p by Holm's rule; a sentence if none compare."""
     if unequal_budgets(comparison.runs, comparison.settings):
-        return "Budgets differ, so that a better run need not be a better learner: no pairs are compared."
+        return "Budgets differ, so a better run need not mean a better learner: no pairs are compared."
     group = common_group(comparison)
     if group is None or len(group.learners) < 2:
         return "There are no two learners with runs on a common set of tasks to compare pair by pair."
@@ -89,7 +89,7 @@ def _interval(ours: str, theirs: str, losses: Mapping[str, Sequence[FloatArray]]
 
 
 def _losses(comparison: Comparison, group: Group) -> dict[str, list[FloatArray]]:
-    """Final losses of each learner's runs, one array a task, infinite for a failure."""
+    """Final losses of each learner's runs, one array per task, infinite for a failure."""
     finals = comparison.finals
     rows = finals[finals["task"].isin(group.tasks)].drop_duplicates(
         ["learner", "task", "repetition"], keep="last"
@@ -102,7 +102,7 @@ def _losses(comparison: Comparison, group: Group) -> dict[str, list[FloatArray]]
 
 
 def _columns(rows: Sequence[str], look: Mapping[str, Look]) -> list[str]:
-    """Whom to compare with: everybody, or of many those in colour."""
+    """The learners to compare with: all, or of many those in colour."""
     return (
         list(rows) if len(rows) <= _MOST_COLUMNS else [learner for learner in rows if not look[learner].quiet]
     )
@@ -150,13 +150,14 @@ FIGURE = Figure(
     title="Probability of improvement",
     reading=(
         (
-            "A number says how often a run of the learner at the left ends better than one of the learner above, on "
-            "test data (training data where a task has no split), averaged over tasks; blue wins, orange loses, a "
-            "failed run loses to any other."
+            "A number says how often a run of the learner on the left ends better than one of the learner above, on "
+            "test data (training data where a task has no split), averaged over tasks. Blue: more often better; "
+            "orange: more often worse. A failed run loses to any other."
         ),
         (
-            "* marks pairs that differ beyond chance: Mann-Whitney's test over the runs of all tasks, corrected for "
-            "the number of pairs by Holm's rule, 5 %. It says how often, not how much, and speaks of these tasks only."
+            "* marks pairs that are significantly different: Mann-Whitney's test over the runs of all tasks, corrected "
+            "for the number of pairs by Holm's method, 5 %. It says how often, not by how much, and for these tasks "
+            "only."
         ),
     ),
     draw=draw,

@@ -70,7 +70,7 @@ def _highest(curve: Curve) -> float:
 
 
 def draw(comparison: Comparison) -> list[Drawn] | str:
-    """One drawing a task, or why there is none."""
+    """One drawing per task, or why there is none."""
     look = looks_of(comparison)
     return [_drawn(panel, look) for panel in panels_of(comparison) if panel.loss] or NO_CURVES
 
@@ -294,7 +294,7 @@ def _ahead(panel: CurvePanel, curves: Mapping[str, Curve]) -> str:
         return f"the best are tied at {plain(lead.value)}"
     sure = "its band clear of all others"
     if min(curve.runs for curve in curves.values()) == 1:
-        sure = "and nobody knows how surely, after a single run"
+        sure = "uncertainty unknown: one run only"
     elif not lead.clear:
         sure = f"not clearly: its band overlaps that of {counted(lead.rivals, 'other')}"
     return f"{short_name(lead.leader)} leads with {plain(lead.value)}, {sure}"
@@ -305,12 +305,12 @@ FIGURE = Figure(
     title="Learning curves",
     reading=(
         (
-            "A line is the interquartile mean over repetitions of what a learner would have given back had it been "
-            "stopped after so many forwards; the further left a good value, the cheaper."
+            "A line is the interquartile mean over repetitions of what a learner would have returned if stopped after "
+            "that many forwards; the further left a good value, the cheaper."
         ),
         (
-            "The band is the smallest and the largest run below 10 repetitions, a 95 % bootstrap interval from 10 on; "
-            "a run that ended early or failed keeps its last value. Early values may lie outside of the lower picture."
+            "The band runs from the lowest to the highest run (from 10 repetitions on: a 95 % bootstrap interval). "
+            "A run that ended early or failed keeps its last value. Early values may lie outside the lower picture."
         ),
     ),
     draw=draw,

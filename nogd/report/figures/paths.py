@@ -50,7 +50,7 @@ class LearnerPath:
 
 @dataclass(frozen=True)
 class Chart:
-    """One task's plane with all paths, x and y of its picture, and the loss there (None where nobody has looked)."""
+    """One task's plane with all paths, x and y of its picture, and the loss there (None where it was not computed)."""
 
     task: str
     repetition: int
@@ -80,7 +80,7 @@ class Chart:
 
 
 def draw(comparison: Comparison) -> list[Drawn] | str:
-    """One drawing a task whose runs kept their paths, or why there is none."""
+    """One drawing per task whose runs kept their paths, or why there is none."""
     look = looks_of(comparison, _NAME)
     return [_drawn(chart, look) for chart in charts(comparison)] or NO_PATHS
 
@@ -226,21 +226,21 @@ def _finding(chart: Chart) -> str:
         f"Where {counted(len(chart.walks), 'learner')} went on {short_name(chart.task)} in repetition "
         f"{chart.repetition}. {led}The plane holds {chart.explained:.0%} of the movement."
         + (f" Paths that go on beyond the picture: {listed(beyond)}." if beyond else "")
-        + ("" if chart.grid is not None else " Nobody has looked at the loss on the plane.")
+        + ("" if chart.grid is not None else " The loss on the plane was not computed.")
     )
 
 
 FIGURE = Figure(
     name="paths",
-    title="Where each learner went",
+    title="Optimisation paths: where each learner went",
     reading=(
         (
-            "All start at the ring; a line is the shadow of a learner's recommendations on the plane of the two "
-            "principal directions of all paths of a repetition, each path counting alike; its marker is the end, an "
-            "open one where it goes on beyond the picture. The more ink, the higher the training loss on the plane."
+            "All start at the ring. A line is the projection of a learner's recommendations onto the plane of the two "
+            "principal directions of all paths of a repetition, each path weighted equally. Its marker is the end, "
+            "open where the path leaves the picture. Darker means a higher training loss on the plane."
         ),
         (
-            "Percentages say how much of a path (of its squared distances from the start) lies in the plane: the rest "
+            "Percentages say how much of a path (of its squared distances from the start) lies in the plane. The rest "
             "leads away from it, so the shade under a line is not the loss that the learner had. Dotted: below 20 %."
         ),
     ),

@@ -24,11 +24,11 @@ from nogd.report.numbers.statistics import FloatArray
 FARTHEST = 100.0
 DASHED = (0, (4, 3))
 UNEQUAL = "Budgets differ: who failed on a target may only have had less to spend, so running times are not compared."
-ALONE = "No two learners have runs on the same task, so there is nobody to be faster than."
+ALONE = "No two learners have runs on the same task, so there are no running times to compare."
 
 
 def draw(comparison: Comparison) -> list[Drawn] | str:
-    """One drawing a group of tasks that the same learners can do."""
+    """One drawing per group of tasks that the same learners can do."""
     if unequal_budgets(comparison.runs, comparison.settings):
         return UNEQUAL
     compared = [group for group in groups(comparison.runs) if len(group.learners) > 1]
@@ -74,7 +74,7 @@ def _plot(axes: Axes, pairs: Pairs, ratios: FloatArray, look: Mapping[str, Look]
 
 
 def _data(pairs: Pairs, ratios: FloatArray) -> DataFrame:
-    """Expected running times in forwards and their ratios, one row a pair and learner; infinite: never reached."""
+    """Expected running times in forwards and their ratios, one row per pair and learner; infinite: never reached."""
     count = len(pairs.learners)
     return DataFrame(
         {
@@ -91,7 +91,7 @@ def _data(pairs: Pairs, ratios: FloatArray) -> DataFrame:
 def _finding(pairs: Pairs, ratios: FloatArray) -> str:
     over = f"{counted(len(pairs), 'pair')} of task and target"
     if not np.isfinite(ratios).any():
-        return f"Nobody reached any of {over}."
+        return f"No learner reached any of {over}."
     scores, fastest = profile_score(ratios), (ratios <= 1 + 1e-12).sum(axis=0)
     told = [
         f"{short_name(pairs.learners[place])} {scores[place]:.2f}"
@@ -111,11 +111,11 @@ FIGURE = Figure(
     reading=(
         (
             "A line at x is the share of targets on which a learner's expected running time (in forwards, failed runs "
-            "counted) is at most x times that of the fastest here; at the left edge: how often it is the fastest."
+            "counted) is at most x times that of the fastest here. At the left edge: how often it is the fastest."
         ),
         (
-            "A line that stays low never reaches the rest. The leaderboard's profile score is the mean height up to 4. "
-            "All of it depends on who takes part: another learner can push the others to the right."
+            "A line that stays low never reaches the other targets. The leaderboard's profile score is the mean height "
+            "up to 4. All of it depends on which learners take part: another learner can push the others to the right."
         ),
     ),
     draw=draw,

@@ -21,8 +21,8 @@ from nogd.report.numbers.ranking import task_ranks
 
 ROW, COLUMN = 0.23, 0.31
 _NAME = 20
-UNEQUAL = "Budgets differ, so nobody is ranked."
-ALONE = "No two learners have a repetition of one task in common, so nobody is ranked."
+UNEQUAL = "Budgets differ, so there are no ranks."
+ALONE = "No two learners have a repetition of one task in common, so there are no ranks."
 
 
 def draw(comparison: Comparison) -> Drawn | str:

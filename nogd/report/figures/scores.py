@@ -129,12 +129,12 @@ FIGURE = Figure(
     title="Normalised score",
     reading=(
         (
-            "A point is the interquartile mean, over tasks and repetitions, of how far a learner came from the best "
+            "A point is the interquartile mean, over tasks and repetitions, of how far a learner got from the best "
             "constant predictor (0) to the frozen reference (1)."
         ),
         (
             "The bar is its interval: where two bars overlap, the order of the two is not settled. It covers starts "
-            "and random streams, not other splits of the data. A point at the edge lies beyond it; its number is right."
+            "and random streams, not other splits of the data. A point at the edge lies beyond it; its number is exact."
         ),
     ),
     draw=draw,

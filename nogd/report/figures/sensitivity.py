@@ -58,7 +58,7 @@ class Sweep:
 
 
 def draw(comparison: Comparison) -> list[Drawn] | str:
-    """One drawing a learner and hyper-parameter that was varied, or why there is none."""
+    """One drawing per learner and hyper-parameter that was varied, or why there is none."""
     if unequal_budgets(comparison.runs, comparison.settings):
         return UNEQUAL
     return [_drawn(sweep) for sweep in sweeps(comparison)] or NOT_VARIED
@@ -204,7 +204,7 @@ def _data(sweep: Sweep) -> DataFrame:
 def _finding(sweep: Sweep) -> str:
     best, worst = int(np.argmax(sweep.score)), int(np.argmin(sweep.score))
     if np.isnan(sweep.low).any():
-        sure = "nobody knows how surely, after a single repetition"
+        sure = "uncertainty unknown: one run only"
     else:
         sure = f"their intervals {'overlap' if sweep.low[best] <= sweep.high[worst] else 'do not overlap'}"
     values: Sequence[str] = [short_number(value) for value in sweep.values]
@@ -224,8 +224,8 @@ FIGURE = Figure(
             "interval. A flat line: the setting matters little."
         ),
         (
-            "The best of several values is chosen by looking at test data, so its score is a little too good: it is no "
-            "fair entry in the leaderboard. A point at the edge lies beyond it."
+            "The best of several values is chosen by looking at test data, so its score is a little too good: it is "
+            "not a fair entry in the leaderboard. A point at the edge lies beyond it."
         ),
     ),
     draw=draw,

@@ -24,7 +24,7 @@ def draw(comparison: Comparison) -> Drawn | str:
 
 
 def summary(comparison: Comparison) -> DataFrame:
-    """One row a task and learner: metric, interquartile mean, low, high, runs, failures, best."""
+    """One row per task and learner: metric, interquartile mean, low, high, runs, failures, best."""
     names = dict(zip(comparison.runs["task"], comparison.runs["metric_name"], strict=True))
     rows = []
     for (task, learner), part in comparison.finals.groupby(["task", "learner"], sort=True):

@@ -62,10 +62,10 @@ def draw_on(axes: Axes, comparison: Comparison) -> None:
 
 
 def split(comparison: Comparison) -> DataFrame:
-    """Mean seconds a run of each part, one row a learner, the quickest first.
+    """Mean seconds per run of each part, one row per learner, the quickest first.
 
     Over the tasks that all compared learners can do, where there are such. `lost`: runs whose process is gone and
-    which are left out, since nobody knows how they spent their time.
+    which are left out, since how they spent their time is unknown.
     """
     runs = applicable(comparison.runs)
     if comparison.board.common:
@@ -87,7 +87,7 @@ def _panel(axes: Axes, table: DataFrame, look: Mapping[str, Look]) -> None:
     name_rows(axes, [look[learner].label for learner in table["learner"]])
     axes.set_xlim(0, float(table["total"].max()) * 1.02 or 1.0)
     linear_values(axes, "x")
-    heading(axes, "seconds a run (shorter is quicker)")
+    heading(axes, "seconds per run (shorter is quicker)")
     numbers_at_right(axes, _numbers(table))
 
 
@@ -151,16 +151,16 @@ FIGURE = Figure(
     title="Where the time goes",
     reading=(
         (
-            "A bar is the mean wall-clock time of a run: full colour is scoring candidates, pale is what the learner "
-            "itself computes; the outlined end is measuring by the harness, which no learner is charged for."
+            "A bar is the mean wall-clock time per run. Full colour: scoring candidates; pale: the learner's own "
+            "computation; outlined: measurements by the harness, which are not charged to the learner."
         ),
         (
-            "At the right all of it together, and the learner's own share of scoring and own work. Seconds depend on "
-            "the machine and on what else it did; budgets are counted in forwards."
+            "On the right: the total, and the learner's own share of scoring and own work. Seconds depend on the "
+            "machine and its load; budgets are counted in forwards."
         ),
     ),
     draw=draw,
-    summary="seconds of a run: scoring, the learner's own work, measuring",
+    summary="seconds per run: scoring, the learner's own work, measuring",
     order=70,
     draw_on=draw_on,
 )

@@ -36,7 +36,7 @@ NONE = "No task here has test data apart from the training data, so over-fitting
 
 
 def draw(comparison: Comparison) -> list[Drawn] | str:
-    """One drawing a task that has a split, the best on test data on top."""
+    """One drawing per task that has a split, the best on test data on top."""
     look = looks_of(comparison)
     table = gaps(comparison)
     return [
@@ -144,7 +144,7 @@ def _finding(task: str, table: DataFrame) -> str:
     else:
         said += f"{tied[0]} is best on test data, {plain(best['test'])}, with {plain(best['train'])} on training data."
     if widest["gap"] <= 0:
-        return f"{said} Nobody does better on training data than on test data."
+        return f"{said} No learner does better on training data than on test data."
     return f"{said} {short_name(widest['learner'])} has the widest gap, {plain(widest['gap'])} better on training data."
 
 
@@ -153,12 +153,12 @@ FIGURE = Figure(
     title="Train against test",
     reading=(
         (
-            "From the metric on training data (open) to the same on test data (full) at the end of the budget, "
-            "interquartile means over repetitions; at the right the test value, and how much better training was."
+            "From the metric on training data (open) to the same metric on test data (full) at the end of the budget, "
+            "interquartile means over repetitions. On the right: the test value, and how much better training was."
         ),
         (
-            "A long line is over-fitting: what was learnt does not hold elsewhere. A short one does not say who is "
-            "better: the full points do. A point at the edge lies beyond it; runs that failed are left out here."
+            "A long line is over-fitting: what was learnt does not generalise. A short one does not say which learner "
+            "is better: the full points do. A point at the edge lies beyond it; runs that failed are left out here."
         ),
     ),
     draw=draw,

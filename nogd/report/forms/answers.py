@@ -49,7 +49,7 @@ def _who(comparison: Comparison, board: Board) -> Answer | None:
     if first is None or len(board.table) < 2:
         return None
     name = first["learner"]
-    winner = "nobody, at unequal cost" if board.unequal else f"{called(name)}{_doubt(board)}"
+    winner = "no winner at unequal cost" if board.unequal else f"{called(name)}{_doubt(board)}"
     wins = f"{_wins(comparison, name)}{_other_by_rank(board, name)}"
     if pd.isna(first["score"]):
         return Answer("Who won", winner, f"Mean rank {number(first['mean_rank'], '.2f')}. {wins}")
@@ -60,7 +60,7 @@ def _who(comparison: Comparison, board: Board) -> Answer | None:
 
 
 def _first(board: Board) -> pd.Series | None:
-    """The leader: by score, or by mean rank where there are no scores; None where nobody leads."""
+    """The leader: by score, or by mean rank where there are no scores; None where there is none."""
     table = board.table
     if table["score"].notna().any():
         return table.iloc[0]
@@ -79,7 +79,7 @@ def _doubt(board: Board) -> str:
 
 
 def _other_by_rank(board: Board, first: str) -> str:
-    """Who has a better mean rank than the first by score; empty where nobody has."""
+    """Who has a better mean rank than the first by score; empty where none has."""
     ranks = board.table.dropna(subset=["mean_rank"]).sort_values(["mean_rank", "learner"])
     if ranks.empty or ranks["mean_rank"].iloc[0] >= ranks.loc[ranks["learner"] == first, "mean_rank"].min():
         return ""
@@ -105,7 +105,7 @@ def _scope(comparison: Comparison, board: Board) -> str:
     learners = counted(len(comparison.learners), "learner")
     tasks, all_tasks = len(board.tasks), len(comparison.tasks)
     if not board.common:
-        return f"{runs}: {learners}, {counted(all_tasks, 'task')}. No task can be done by all, so nobody is ranked."
+        return f"{runs}: {learners}, {counted(all_tasks, 'task')}. No task can be done by all, so there are no ranks."
     part = (
         ""
         if tasks == all_tasks
@@ -121,10 +121,8 @@ def _cost(comparison: Comparison, board: Board) -> Answer:
         return Answer("At what cost", budget, "The budget of each run.")
     who = "It" if len(board.table) < 2 else called(first["learner"])
     spent = f"{number(first['forwards'], ',.0f')} forwards and {number(first['seconds'], '.3g')} s"
-    outside = (
-        "" if pd.isna(first["overhead"]) else f", {first['overhead']:.0%} of the time outside of scoring"
-    )
-    told = f"The budget of each run. {who} spent {spent} a run{outside}.{_targets(first)}"
+    outside = "" if pd.isna(first["overhead"]) else f", {first['overhead']:.0%} of the time outside scoring"
+    told = f"The budget of each run. {who} spent {spent} per run{outside}.{_targets(first)}"
     return Answer("At what cost", budget, told)
 
 
@@ -141,24 +139,24 @@ def _sure(board: Board) -> Answer:
     if board.repetitions < 2:
         return Answer(
             "How sure",
-            "not known",
-            "One repetition gives no interval: 5 make a quick look, 10 a publication.",
+            "uncertainty unknown",
+            "One run only gives no interval: use 5 repetitions for a quick look, 10 for a publication.",
         )
     few = (
         ""
         if board.repetitions >= ENOUGH_FOR_BOOTSTRAP
-        else " 10 repetitions make a publication, 5 a quick look."
+        else " Use 5 repetitions for a quick look, 10 for a publication."
     )
-    kind = f"Interval: {board.interval}; it covers starts and random streams, not other splits.{few}"
+    kind = f"{board.interval}; it covers starts and random streams, not other splits.{few}"
     compared = board.table.dropna(subset=["score_low", "score_high"])
     if len(compared) < 2:
         return Answer("How sure", counted(board.repetitions, "repetition"), kind)
     rivals = _rivals(compared)
     if not rivals and board.repetitions < ENOUGH_FOR_A_LOOK:
-        said = "Nobody's interval reaches that of the first, which with so few is easily chance."
+        said = "No other interval overlaps that of the first, but with so few repetitions this may be chance."
         return Answer("How sure", f"only {counted(board.repetitions, 'repetition')}", f"{said} {kind}")
     if not rivals:
-        return Answer("How sure", "intervals apart", f"Nobody's interval reaches that of the first. {kind}")
+        return Answer("How sure", "intervals apart", f"No other interval overlaps that of the first. {kind}")
     named = ", ".join(map(called, rivals[:3])) + (f" and {len(rivals) - 3} more" if len(rivals) > 3 else "")
     return Answer("How sure", "intervals overlap", f"Intervals that overlap the first one's: {named}. {kind}")
 

@@ -127,11 +127,11 @@ def _cells(row: Mapping[str, Any]) -> dict[str, str]:
 
 
 def outside_told(board: Board) -> str:
-    """That a top score was made where nobody counts; empty where none was."""
+    """That a top score was made outside the objective, where cost is not counted; empty where none was."""
     names = ", ".join(short_names(list(map(clean, board.top_outside)), 40))
     return names and (
-        f"Look twice: {names} spent nearly all seconds outside of the objective, where nothing is counted, and scored"
-        " best."
+        f"Check this: {names} scored best, but spent nearly all of the time outside the objective, where nothing is"
+        " counted."
     )
 
 
@@ -141,12 +141,12 @@ def _notes(comparison: Comparison, board: Board) -> list[str]:
     named = ", ".join(map(clean, board.below_minimum))
     return [
         f"Score: 0 = best constant predictor, 1 = frozen reference; interquartile mean, {_scope(comparison, board)}.",
-        f"Interval: {board.interval}.",
+        f"{board.interval}.",
         _targets_told(board),
         without_scale(comparison, board),
-        "UNEQUAL COST: learners had different budgets, so nobody is ranked." if board.unequal else "",
+        "UNEQUAL COST: learners had different budgets, so there are no ranks." if board.unequal else "",
         f"Unfinished: {counted(missing, 'planned run')} still missing." if missing else "",
-        f"{failures} of {counted(len(comparison.runs), 'run')} failed; each takes the last place in its rank."
+        f"{failures} of {counted(len(comparison.runs), 'run')} failed; each takes the last place in its ranks."
         if failures
         else "",
         f"Not better than {board.minimum_baseline}: {named}." if named else "",

@@ -12,7 +12,7 @@ FAILURES = "what-failed"
 _CHAPTERS = (  # the last order of a chapter, its anchor, its heading
     (14, "results", "Results by task"),
     (39, "against-cost", "Quality against cost"),
-    (51, "who-beats-whom", "Who beats whom"),
+    (51, "ranks-and-pairs", "Ranks and pairwise comparisons"),
     (79, "closer-look", "A closer look"),
     (10**9, FAILURES, "What failed"),
 )

@@ -24,7 +24,7 @@ def is_fresh(path: Path, comparison: Comparison, entries: Iterable[Entry]) -> bo
 
 
 def made_from(comparison: Comparison, entries: Iterable[Entry]) -> str:
-    """A check sum of all that a page shows or is made by: runs, targets, settings, figures and nogd's version."""
+    """A checksum of all that a page shows or is made by: runs, targets, settings, figures and nogd's version."""
     tables: list[Any] = [comparison.runs, comparison.reached, *comparison.pictures.values()]
     texts = [table.to_csv() if isinstance(table, DataFrame) else str(sorted(table or ())) for table in tables]
     made_by = [(entry.qualified_name, source_version(entry.source)) for entry in entries]

@@ -19,7 +19,7 @@ def headline(comparison: Comparison) -> str:
     if runs.empty:
         return "No run is stored here yet."
     if nothing_succeeded(comparison):
-        return f"None of the {len(runs)} runs succeeded, so that nothing can be compared."
+        return f"None of the {len(runs)} runs succeeded, so nothing can be compared."
     if len(runs) == 1:
         return _one_run(comparison)
     table = comparison.board.table
@@ -55,7 +55,7 @@ def warnings(comparison: Comparison) -> list[str]:
             f"Unfinished: {counted(missing, 'planned run')} still missing; every number below may move."
         )
     if not comparison.runs.empty and comparison.board.unequal:
-        said.append("Unequal cost: learners had different budgets, so that nobody is ranked.")
+        said.append("Unequal cost: learners had different budgets, so there are no ranks.")
     if not comparison.runs.empty:
         said += filter(None, [outside_told(comparison.board)])
     return said
@@ -84,13 +84,13 @@ def _winner(board: Board) -> str:
     score, next_score = score_text(first["score"]), score_text(second["score"])
     told = f"both score {score}" if score == next_score else f"score {score} against {next_score}"
     if board.unequal:
-        return f"At unequal cost nobody is ranked; {name} and {other} have the highest scores ({told})."
+        return f"Unequal cost, so there are no ranks; {name} and {other} have the highest scores ({told})."
     if pd.isna(first["score_low"]) or pd.isna(second["score_low"]):
-        return f"{name} is ahead of {other} ({told}), but one repetition does not say how sure that is."
+        return f"{name} is ahead of {other} ({told}), but the uncertainty is unknown: one run only."
     apart = first["score_low"] > second["score_high"]
     if apart and board.repetitions < ENOUGH_FOR_A_LOOK:
         few = counted(board.repetitions, "repetition")
-        return f"{name} is ahead of {other} ({told}), but {few} are too few to be sure of it."
+        return f"{name} is ahead of {other} ({told}), but {few} are too few to be sure."
     if apart:
         return f"{name} leads, ahead of {other} ({told}; their intervals do not overlap)."
     return f"{name} leads {other}, but not clearly ({told}; their intervals overlap)."
@@ -112,4 +112,4 @@ def _minimum_baseline(board: Board) -> str:
 
 def _failures(comparison: Comparison) -> str:
     failed = int(comparison.runs["status"].isin(FAILED).sum())
-    return f"{counted(failed, 'run')} failed; failures take the last place in their rank." if failed else ""
+    return f"{counted(failed, 'run')} failed; failures take the last place in their ranks." if failed else ""

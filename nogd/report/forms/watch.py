@@ -69,7 +69,7 @@ def outlook(run_progress: RunProgress) -> str:
     if run_progress.ended:
         return f"It ran for {ran}."
     if run_progress.left is None:
-        return f"Running for {ran}; nothing has finished yet, so its end cannot be told."
+        return f"Running for {ran}; nothing has finished yet, so its end cannot be estimated."
     end = run_progress.written + timedelta(seconds=run_progress.left)
     day = "" if end.date() == run_progress.written.date() else f"{end:%d %B} at "
     left = duration(run_progress.left)

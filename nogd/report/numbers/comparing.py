@@ -94,7 +94,7 @@ def wins(ours: ArrayLike, theirs: ArrayLike) -> FloatArray:
 def probability_of_improvement(ours: Sequence[ArrayLike], theirs: Sequence[ArrayLike]) -> float:
     """P(a run of ours beats a run of theirs) on a task, averaged over tasks (Agarwal et al. 2021).
 
-    ours, theirs: losses of the runs, one array a task.
+    ours, theirs: losses of the runs, one array per task.
     """
     return float(np.mean([wins(mine, other).mean() for mine, other in zip(ours, theirs, strict=True)]))
 
@@ -126,7 +126,7 @@ def _counts(size: int, draws: int, rng: np.random.Generator) -> FloatArray:
 def improvement_p(ours: Sequence[ArrayLike], theirs: Sequence[ArrayLike]) -> FloatArray:
     """Two-sided p that on no task runs of ours and theirs differ: Mann-Whitney's test, summed over tasks.
 
-    One array a task, of shape (runs, ...), the other axes being tested each by itself. By normal approximation,
+    One array per task, of shape (runs, ...), the other axes being tested each by itself. By normal approximation,
     corrected for ties and continuity: for a single task it is `scipy.stats.mannwhitneyu(method="asymptotic")`.
     """
     excess, variance, step = np.zeros(1), np.zeros(1), np.inf

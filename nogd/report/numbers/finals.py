@@ -20,7 +20,7 @@ def applicable(runs: DataFrame) -> DataFrame:
 
 
 def final_values(runs: DataFrame, curves: DataFrame) -> DataFrame:
-    """One row an applicable run: learner, task, repetition, failed, value, loss, score and ranked.
+    """One row per applicable run: learner, task, repetition, failed, value, loss, score and ranked.
 
     `value` is the metric on test data (on training data where the task has no split), `loss` the training loss. A
     run that left neither counts with its last finite value on its curve, else with where it started, else with the

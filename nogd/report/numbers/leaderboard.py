@@ -1,4 +1,4 @@
-"""The leaderboard: one row a learner, best first, with how sure the order is."""
+"""The leaderboard: one row per learner, best first, with how sure the order is."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Board:
 
     @property
     def top_outside(self) -> tuple[str, ...]:
-        """Learners with a top score whose time went almost all past the objective, where nobody counts what they do."""
+        """Learners with a top score whose time went almost all past the objective, where cost is not counted."""
         outside = self.table["overhead"] >= NEARLY_ALL
         best = self.table.loc[~outside, "score"].max()
         top = self.table[outside & ~(self.table["score"] < best) & self.table["score"].notna()]
@@ -73,12 +73,12 @@ class Board:
 
     @property
     def interval(self) -> str:
-        """What the score's interval is, in words."""
+        """What the score's interval is, as a sentence without its full stop."""
         if self.repetitions < 2:
-            return "none, as there is one repetition only"
+            return "Uncertainty unknown: one run only"
         if self.repetitions >= ENOUGH_FOR_BOOTSTRAP:
-            return "95 % stratified bootstrap interval"
-        return "from the score of the worst repetition to that of the best"
+            return "Interval: 95 % stratified bootstrap interval"
+        return "Interval: from the score of the worst repetition to that of the best"
 
     @property
     def learners_told(self) -> str:
@@ -97,7 +97,7 @@ def leaderboard(
     meta: Mapping[str, Any] | None = None,
     reached: DataFrame | None = None,
 ) -> DataFrame:
-    """One row a learner, best first; see COLUMNS.
+    """One row per learner, best first; see COLUMNS.
 
     `score` (interquartile mean of the normalised final metric, pooled over tasks and repetitions) and `mean_rank` are
     taken over the tasks that all compared learners can do; failures, costs and the number of runs over all tasks.
@@ -116,7 +116,7 @@ def leaderboard(
 def main_board(comparison: Tables) -> Board:
     """The leaderboard over the tasks that all compared learners can do, and every learner has its row.
 
-    Where there is no such task, scores are over each learner's own tasks and nobody is ranked.
+    Where there is no such task, scores are over each learner's own tasks and there are no ranks.
     """
     everyone = tuple(compared_learners(comparison.runs))
     found = groups(comparison.runs)

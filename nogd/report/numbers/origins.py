@@ -15,7 +15,7 @@ _TITLES = {
     "scored": "scored on",
     "constant": "constant predictor",
     "reference": "reference",
-    "gradient_cost": "forwards a gradient",
+    "gradient_cost": "forwards per gradient",
     "budget": "budget",
     "threads": "threads",
     "device": "device",
@@ -30,7 +30,7 @@ _LEARNER_TITLES = {
 
 
 def task_facts(runs: DataFrame) -> DataFrame:
-    """One row a task: version, metric, data that it is scored on, levels, price of a gradient, budget."""
+    """One row per task: version, metric, data that it is scored on, levels, price of a gradient, budget."""
     first = runs.sort_values(["task", "task_version"], kind="stable").drop_duplicates("task")
     scored = first["has_split"].map(lambda split: "test data" if split else "training data (no split)")
     cost = runs.groupby("task")["gradient_cost"].max()
@@ -59,7 +59,7 @@ def sessions(meta: Mapping[str, Any], runs: DataFrame) -> list[list[tuple[str, s
 
 
 def learner_facts(runs: DataFrame) -> DataFrame:
-    """One row a learner and version: where it comes from, and the hyper-parameters that were set."""
+    """One row per learner and version: where it comes from, and the hyper-parameters that were set."""
     first = runs.sort_values(["learner", "version"], kind="stable").drop_duplicates(["learner", "version"])
     facts = first.assign(hyper=first["hyper"].map(_settings))
     return facts[list(_LEARNER_TITLES)].rename(columns=_LEARNER_TITLES)

@@ -21,11 +21,11 @@ class ResultsLike(Protocol):
 
     @property
     def runs(self) -> DataFrame:
-        """One row a run."""
+        """One row per run."""
 
     @property
     def curves(self) -> DataFrame:
-        """One row a point of a run's curve."""
+        """One row per point of a run's curve."""
 
     @property
     def meta(self) -> Mapping[str, Any]:
@@ -40,7 +40,7 @@ _IF_NOBODY_KNOWS = {"metric_name": "metric", "metric_greater": 1, "has_split": 0
 class Tables:
     """The tables that a report is made of; figures read them and change nothing in them.
 
-    reached: what each run paid until it reached each frozen target (`nogd.bench.targets`), None where nobody knows.
+    reached: what each run paid until it reached each frozen target (`nogd.bench.targets`), None where unknown.
     """
 
     runs: DataFrame

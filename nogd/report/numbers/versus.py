@@ -24,7 +24,13 @@ from nogd.report.numbers.statistics import FloatArray, interquartile_mean
 from nogd.report.numbers.tables import Tables
 
 LEVEL = 0.05
-SAME, BETTER, WORSE, OPEN, APART = "identical", "better", "worse", "no difference shown", "not comparable"
+SAME, BETTER, WORSE, OPEN, APART = (
+    "identical",
+    "better",
+    "worse",
+    "no significant difference",
+    "not comparable",
+)
 VERDICTS = (BETTER, WORSE, OPEN, APART, SAME)
 """In the order in which a reader wants to know."""
 _CELLS = ["learner", "task", "metric", "first", "second", "runs", "wins", "p", "p_holm", "verdict", "why"]
@@ -49,7 +55,7 @@ class Versus:
     def headline(self) -> str:
         """What changed, in a sentence."""
         if self.cells.empty:
-            return "The two have no learner and task in common, so that nothing can be compared."
+            return "The two have no learner and task in common, so nothing can be compared."
         found = self.cells["verdict"].value_counts()
         told = [f"{found[verdict]} {verdict}" for verdict in VERDICTS if verdict in found]
         pairs = counted(len(self.cells), "pair")
@@ -68,7 +74,7 @@ class Versus:
         if changed:
             return f"The second is {' and '.join(changed)}"
         same = set(by_verdict.index) == {SAME}
-        return "The two are identical" if same else "No learner is shown to have changed over all its tasks"
+        return "The two are identical" if same else "No learner changed significantly over all its tasks"
 
 
 def _named(learners: list[str]) -> str:
@@ -198,7 +204,7 @@ def _differences(first: Tables, second: Tables) -> Iterator[str]:
     machines = [_machine(each) for each in (first, second)]
     if machines[0] != machines[1]:
         told = " / ".join(machines)
-        yield f"Made on different machines or versions, so that seconds cannot be compared: {told}."
+        yield f"Made on different machines or versions, so seconds cannot be compared: {told}."
 
 
 def _unlike(first: Tables, second: Tables, columns: tuple[str, str], what: str) -> Iterator[str]:

@@ -1,1 +1,1 @@
-"""What every learner must do, one theme a file."""
+"""What every learner must do, one theme per file."""

@@ -103,7 +103,7 @@ def overhead_is_small(learner: Learner) -> str:
     typical = statistics.median(own)
     if typical > SLOWEST:
         broken(f"a step takes {typical:.2g} s beside the objective, with {trial.objective.D} parameters.")
-    return f"{typical * 1e6:.0f} microseconds a step with {trial.objective.D} parameters"
+    return f"{typical * 1e6:.0f} microseconds per step with {trial.objective.D} parameters"
 
 
 def _works(learner: Learner, dtype: torch.dtype, device: str) -> None:

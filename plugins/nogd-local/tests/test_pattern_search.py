@@ -27,8 +27,8 @@ def test_finds_the_floor(landscape, start, forwards, floor):
     assert run.theta.tolist() == pytest.approx(floor, abs=1e-2)
 
 
-def test_the_leap_follows_a_valley_faster_than_sweeps_alone():
-    """Along a diagonal valley, leaps of growing length go where sweeps would crawl."""
+def test_the_pattern_move_follows_a_valley_faster_than_sweeps_alone():
+    """Along a diagonal valley, pattern moves of growing length go where sweeps would crawl."""
 
     def diagonal(theta):
         return (theta[0] - theta[1]) ** 2 + 1e-3 * (theta.sum() - 1000) ** 2
@@ -37,14 +37,14 @@ def test_the_leap_follows_a_valley_faster_than_sweeps_alone():
     assert fit("pattern-search,sigma=1", diagonal, START, 400).loss < 1.0
 
 
-def test_a_sweep_costs_two_forwards_a_coordinate_and_a_leap_one():
+def test_a_sweep_costs_two_forwards_per_coordinate_and_a_pattern_move_one():
     learner = PatternSearch(sigma=1.0)
     the_objective, state = begin(learner, ellipsoid, 0.0, 0.0, 0.0)
     assert the_objective.meter.forwards == 1
     sweep(learner, the_objective, state)
     assert the_objective.meter.forwards == 1 + 2 * 3
     learner.step(the_objective, state)
-    assert (state.leapt, the_objective.meter.forwards) == (True, 1 + 2 * 3 + 1)
+    assert (state.moved, the_objective.meter.forwards) == (True, 1 + 2 * 3 + 1)
 
 
 def test_both_signs_are_tried_and_the_better_one_is_taken():
@@ -70,19 +70,19 @@ def test_the_step_is_halved_after_a_sweep_that_helps_nowhere():
     assert (state.sigma, state.theta.tolist()) == (1.0, [0.0, 0.0])
 
 
-def test_a_leap_to_a_worse_point_is_explored_before_it_is_judged():
+def test_a_pattern_move_to_a_worse_point_is_explored_before_it_is_judged():
     learner = PatternSearch(sigma=1.0)
     bend = {(0, 0): 10, (1, 0): 9, (1, 1): 8, (2, 2): 50, (3, 2): 7}
     the_objective, state = begin(learner, table(bend), *START)
     sweep(learner, the_objective, state)
     learner.step(the_objective, state)
     assert (state.trial.tolist(), state.trial_loss) == ([2.0, 2.0], 50.0)
-    assert state.theta.tolist() == [1.0, 1.0]  # the recommendation does not leap along
+    assert state.theta.tolist() == [1.0, 1.0]  # the recommendation does not move along
     sweep(learner, the_objective, state)
     assert state.theta.tolist() == [3.0, 2.0]
 
 
-def test_a_leap_that_does_not_help_is_taken_back_and_the_step_kept():
+def test_a_pattern_move_that_does_not_help_is_undone_and_the_step_kept():
     learner = PatternSearch(sigma=1.0)
     wall = {(0, 0): 10, (1, 0): 9, (1, 1): 8, (2, 2): 50, (3, 2): 40, (1, 2): 7.5}
     the_objective, state = begin(learner, table(wall), *START)
@@ -106,16 +106,16 @@ def test_a_leap_that_does_not_help_is_taken_back_and_the_step_kept():
     assert state.sigma == 0.5
 
 
-def test_after_a_leap_is_taken_back_the_next_one_starts_from_the_same_base():
+def test_after_a_pattern_move_is_undone_the_next_one_starts_from_the_same_base():
     learner = PatternSearch(sigma=1.0)
     the_objective, state = begin(learner, table({(0, 0): 10, (1, 0): 9, (1, 1): 8, (0, 1): 7}), *START)
-    for _ in range(3):  # to (1, 1), a leap that fails, back and to (0, 1)
+    for _ in range(3):  # to (1, 1), a pattern move that fails, back and to (0, 1)
         sweep(learner, the_objective, state)
     learner.step(the_objective, state)
     assert (state.base.tolist(), state.trial.tolist()) == ([0.0, 1.0], [-1.0, 1.0])
 
 
-def test_a_second_leap_goes_on_from_the_first():
+def test_a_second_pattern_move_goes_on_from_the_first():
     learner = PatternSearch(sigma=1.0)
     the_objective, state = begin(learner, table({(n, 0): 10 - n for n in range(6)}), *START)
     places = []
@@ -123,7 +123,7 @@ def test_a_second_leap_goes_on_from_the_first():
         sweep(learner, the_objective, state)
         places.append(state.theta[0].item())
         learner.step(the_objective, state)
-    # 0 -> 1, leap to 2, sweep to 3, leap by 2 to 5
+    # 0 -> 1, pattern move to 2, sweep to 3, pattern move by 2 to 5
     assert [*places, state.theta[0].item()] == [1.0, 3.0, 5.0]
 
 

@@ -36,7 +36,7 @@ def test_trials_that_failed_before_a_success_are_tried_again_after_it():
     assert state.sigma == 0.5
 
 
-def test_there_is_no_leap_a_step_changes_one_weight_by_the_step_size_or_nothing():
+def test_there_is_no_pattern_move_a_step_changes_one_weight_by_the_step_size_or_nothing():
     learner = ShuffledPatternSearch()
     the_objective, state = begin(learner, ellipsoid, 0.0, 0.0, 0.0)
     for _ in range(200):

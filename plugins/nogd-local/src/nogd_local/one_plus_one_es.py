@@ -1,4 +1,4 @@
-"""The (1+1)-ES: one child a step, and a step size that one success in five keeps as it is."""
+"""The (1+1)-ES: one child per step, and a step size that one success in five keeps as it is."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class EvolutionState(State):
 
 
 class OnePlusOne(Learner[EvolutionState]):
-    """One normally distributed child a step, which replaces its parent unless it is worse (the (1+1)-ES).
+    """One normally distributed child per step, which replaces its parent unless it is worse (the (1+1)-ES).
 
     The step size grows by exp(1/3) with a child that is no worse and shrinks by exp(-1/12) with one that is, so that
     it stays where one child in five succeeds. A step, which is an iteration, costs 1 forward. Source: Rechenberg 1973;

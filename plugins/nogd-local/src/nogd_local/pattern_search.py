@@ -1,4 +1,4 @@
-"""Pattern search: try each weight a step up and down, then leap on in the direction that paid off."""
+"""Pattern search: try a step up and down in each weight, then a pattern move in the direction that helped."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class PatternState(State):
     trial_loss: float
     sigma: float
     coordinate: int = 0
-    leapt: bool = False
+    moved: bool = False
 
 
 class PatternSearch(Learner[PatternState]):
-    """Try a step up and down in each weight, then leap on in the direction that paid off.
+    """Try a step up and down in each weight, then repeat in one move the steps that helped.
 
-    A sweep tries every coordinate with both signs and keeps what lowers the loss. After a sweep that helped, the
-    next one starts as far again in the same direction; if that does not help, the leap is taken back. Only when a
-    sweep without a leap helps nowhere does the step shrink. A step costs 2 forwards (one coordinate, both signs), a
-    leap and its return 1 each. Source: Hooke and Jeeves, Journal of the ACM 8(2), 1961, doi 10.1145/321062.321069;
-    there the second sign is tried only if the first fails.
+    A sweep tries every coordinate with both signs and keeps what lowers the loss. After a sweep that helped comes a
+    pattern move: the next sweep starts as far again in the same direction. If that does not help, the move is undone.
+    The step shrinks only when a sweep without a pattern move helps nowhere. A step costs 2 forwards (one coordinate,
+    both signs), a pattern move and its undoing 1 each. Source: Hooke and Jeeves, Journal of the ACM 8(2), 1961, doi
+    10.1145/321062.321069; there the second sign is tried only if the first fails.
     """
 
     name: ClassVar[str] = "pattern-search"
@@ -80,9 +80,9 @@ class PatternSearch(Learner[PatternState]):
 
     def _start_sweep(self, objective: Objective, state: PatternState) -> None:
         if state.trial_loss < state.base_loss:
-            _leap(objective, state)
-        elif state.leapt:
-            state.trial, state.trial_loss, state.leapt = state.base.clone(), state.base_loss, False
+            _pattern_move(objective, state)
+        elif state.moved:
+            state.trial, state.trial_loss, state.moved = state.base.clone(), state.base_loss, False
         else:
             # Where no loss is finite there is nothing to refine: the way out lies further away.
             state.sigma *= self.shrink if math.isfinite(state.trial_loss) else 1 / self.shrink
@@ -91,12 +91,12 @@ class PatternSearch(Learner[PatternState]):
         state.coordinate = 0
 
 
-def _leap(objective: Objective, state: PatternState) -> None:
+def _pattern_move(objective: Objective, state: PatternState) -> None:
     """Go from base through trial as far again; what was trial becomes the base to return to."""
     walk = objective.walk(2 * state.trial - state.base)
     state.base, state.base_loss = state.trial, state.trial_loss
     state.trial, state.trial_loss = walk.theta, walk.loss
-    state.leapt = True
+    state.moved = True
     _recommend(state)
 
 

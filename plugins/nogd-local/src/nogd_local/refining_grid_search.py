@@ -29,7 +29,7 @@ class RefiningGridSearch(Learner[RefiningState]):
     so each weight's grid moves to where it is needed and becomes finer there, and no sweep makes the loss worse. Within
     a few thousand forwards many coarse sweeps do better than few fine ones, so a grid has 2 points by default. A step
     is one parameter and costs `points` forwards; an iteration is one sweep. Source: nogd's `grid-search` with the rules
-    of a generating set search (Kolda, Lewis and Torczon 2003, doi 10.1137/S003614450242889), one step a coordinate.
+    of a generating set search (Kolda, Lewis and Torczon 2003, doi 10.1137/S003614450242889), one step per coordinate.
     """
 
     name: ClassVar[str] = "refining-grid-search"

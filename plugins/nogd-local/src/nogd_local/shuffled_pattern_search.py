@@ -1,4 +1,4 @@
-"""Pattern search in shuffled order, without leaps: take the first single step that helps, and shuffle anew."""
+"""Pattern search in shuffled order, without pattern moves: take the first single step that helps, and shuffle anew."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class ShuffledState(State):
 class ShuffledPatternSearch(Learner[ShuffledState]):
     """Try steps up and down in single weights in random order, and take the first that lowers the loss.
 
-    After each success all 2 D trials are shuffled anew; only when all of them have failed in one place the step is
-    halved. Unlike in Hooke and Jeeves' `pattern-search` there are no leaps. A step is one trial and costs 1 forward; an
-    iteration is one list of trials, ended by a success or by its last failure. Source: Chiang et al., "Loss landscapes
-    are all you need", ICLR 2023 (openreview QC10RmRbZy9); there the first step is 1, which suits the weights that
-    PyTorch starts with less.
+    After each success all 2 D trials are shuffled anew; the step is halved only when all of them have failed from one
+    point. Unlike Hooke and Jeeves' `pattern-search` it makes no pattern moves. A step is one trial and costs 1 forward;
+    an iteration is one list of trials, ended by a success or by its last failure. Source: Chiang et al., "Loss
+    landscapes are all you need", ICLR 2023 (openreview QC10RmRbZy9); there the first step is 1, which suits PyTorch's
+    initial weights less.
     """
 
     name: ClassVar[str] = "shuffled-pattern-search"
