@@ -30,7 +30,8 @@ from nogd.report.drawing.svg import inline_svg
 from nogd.report.figure import Comparison, Drawn, Figure
 from nogd.report.forms.answers import answers
 from nogd.report.forms.files import save
-from nogd.report.forms.page import drawings, write_report
+from nogd.report.forms.page import write_report
+from nogd.report.forms.sections import draw_canvases
 from nogd.report.forms.verdict import headline
 from nogd.report.numbers.leaderboard import task_board
 
@@ -107,7 +108,7 @@ def full(tmp_path_factory):
 def test_the_page_is_whole_and_needs_nothing_else(full):
     outline = Outline(full)
     assert outline.open == []
-    assert outline.names.count("svg") == len(drawings(make_results(), built_in()))
+    assert outline.names.count("svg") == len(draw_canvases(Comparison.of(make_results()), built_in().figures))
     assert outline.names.count("svg") > 2 * len(TASKS)
     assert all(link.startswith(("data:text/csv", "#")) for link in outline.links)
     assert "://" not in re.sub(r'xmlns="[^"]*"', "", full)
@@ -423,11 +424,11 @@ def test_a_lost_run_takes_its_tasks_facts_from_the_others(tmp_path):
 
 def test_pictures_and_tables_as_files(tmp_path):
     results = make_results(["adam", "sgd"], ["iris"], 2)
-    names = list(drawings(results, built_in()))
+    names = list(draw_canvases(Comparison.of(results), built_in().figures))
     assert {"scores", "learning-curves-iris", "final-losses-iris"} <= set(names)
     names = {path.name for path in save(results, tmp_path / "new", built_in()).iterdir()}
     assert {"runs.csv", "curves.csv", "leaderboard.csv", "scores.svg", "learning-curves-iris.png"} <= names
-    assert drawings(make_results(repetitions=0), built_in()) == {}
+    assert draw_canvases(Comparison.of(make_results(repetitions=0)), built_in().figures) == {}
 
 
 def diverging(repetitions: int = 2) -> Results:
@@ -440,7 +441,11 @@ def diverging(repetitions: int = 2) -> Results:
 
 def test_a_run_that_diverged_does_not_flatten_the_others(tmp_path):
     results = diverging()
-    top = drawings(results, built_in())["learning-curves-iris"].axes[0].get_ylim()[1]
+    top = (
+        draw_canvases(Comparison.of(results), built_in().figures)["learning-curves-iris"]
+        .axes[0]
+        .get_ylim()[1]
+    )
     sound = results.curves[(results.curves["task"] == "iris") & (results.curves["loss"] < 1e18)]["loss"]
     assert sound.max() < top < 3 * sound.max()
     page = page_of(tmp_path, results)
@@ -452,7 +457,12 @@ def test_where_all_runs_diverged_nothing_is_cut(tmp_path):
     made = diverging()
     alone = made.runs["learner"] == "sgd"
     results = Results(made.runs[alone], made.curves[made.curves["learner"] == "sgd"], made.meta)
-    assert drawings(results, built_in())["learning-curves-iris"].axes[0].get_ylim()[1] >= 1e18
+    assert (
+        draw_canvases(Comparison.of(results), built_in().figures)["learning-curves-iris"]
+        .axes[0]
+        .get_ylim()[1]
+        >= 1e18
+    )
     assert "is cut at" not in page_of(tmp_path, results)
 
 
