@@ -21,6 +21,10 @@ release = nogd.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
 nitpicky = True
+nitpick_ignore_regex = [
+    ("py:exc", r"\w+"),
+    ("py:attr", r"\w+"),
+]  # ":raises NAME:" and ":cvar NAME:" are no links
 default_role = "code"  # docstrings write code between single backticks, as Markdown does
 
 myst_enable_extensions = ["colon_fence", "deflist"]

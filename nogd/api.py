@@ -55,12 +55,17 @@ AnyBudget = Budget | float | Mapping[str, float]
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What one run left behind.
+    """The result of one run.
 
-    theta: the solution, `[D]`. loss: its training loss. best_loss: the lowest training loss scored anywhere in the
-    run. status: "ok" (the learner was finished), "target", "budget", "stopped" (by the callback) or "diverged", with
-    the reason. meter: what it cost. points: the curve as rows; `curve` is the same as a DataFrame. validation_loss: the
-    solution's on the validation data, NaN if there are none.
+    :param learner: the learner, with its hyper-parameters.
+    :param theta: the solution, `[D]`.
+    :param loss: the solution's training loss.
+    :param best_loss: the lowest training loss that was scored anywhere in the run.
+    :param status: "ok" (the learner was finished), "target", "budget", "stopped" (by the callback) or "diverged".
+    :param reason: why the run ended, in words.
+    :param meter: what it cost.
+    :param points: the curve as rows; `curve` is the same as a DataFrame.
+    :param validation_loss: the solution's loss on the validation data, NaN without any.
     """
 
     learner: Learner
@@ -107,34 +112,45 @@ def fit(
     checkpoint: str | os.PathLike[str] | None = None,
     **hyper: Any,
 ) -> Run:
-    """Train a module on data from its present parameters, and leave the solution in it.
+    """Train a module on data, starting from its present parameters, and leave the solution in it.
 
-    inputs `[N, ...]` and targets: tensors, arrays or DataFrames; or, for data that do not fit into memory, inputs
-    alone: a torch Dataset or DataLoader, or anything that gives pairs of batches (inputs, targets) in the same order
-    each time it is iterated over. One pass scores all candidates of a call, each on all examples. For a module whose
-    forward takes several, inputs are a tuple (by place) or a dict (by name) of such, with as many rows each; whole
-    numbers and booleans stay what they are where the module takes them. learner: a name such as "adam,lr=0.01" or
-    "grid-search+adam", or a learner; hyper: further hyper-parameters of it. loss: a name (`nogd list losses`) or any
-    callable (outputs, targets) -> scalar. budget: a Budget or a number of forwards; 3,000 forwards if not given.
-    bounds: the box where searchers look, one pair or a mapping from patterns of parameter names to pairs.
-    target: stop as soon as a scored candidate's training loss is no higher; a mini-batch's loss is not that.
-    batch_size: rows of a query for learners that take mini-batches; with others it is a warning. mode: "eval" trains
-    the network as it will be used, without Dropout and with the running statistics of BatchNorm, which are gathered
-    from the data at the start if they hold nothing yet; "train" scores candidates as gradient descent usually does,
-    with masks that all candidates of a call share and the statistics of the batch, while whatever is reported, and what
-    the target ends a run by, is still measured in eval mode. The module's own mode stays as it is. Only parameters with
-    `requires_grad` are searched. Raises UserError for whatever makes no sense.
-
-    validation: a pair (inputs, targets) that is not trained on, or a source of batches like inputs alone. Each row of
-    the curve then has a `validation_loss`; measuring it counts nothing and takes none of the run's seconds. callback:
-    called with each row of the curve, a dict, as it is recorded. It ends the run before the next step (status
-    "stopped") by returning True or raising StopIteration; any other error is raised here, with what was found so far in
-    the module. progress: whether to show on stderr how far the run is; left out, on a terminal and once it takes more
-    than two seconds. checkpoint: a file, written every five seconds and at the end. The same call again, after Ctrl-C
-    or a kill, goes on from there and ends to the bit as a run that was never stopped; a run that has ended is given
-    back at once. In both cases the callback is told the rows up to there first. The file of another call (other
-    learner, data, budget, first parameters, ...) is refused; of functions, such as a loss of your own, only the name is
-    compared.
+    :param module: only its parameters with `requires_grad` are searched. Its own mode (training or eval) stays as it
+        is.
+    :param inputs: `[N, ...]`: a tensor, array or DataFrame; for a module whose forward takes several inputs, a tuple
+        (by position) or a dict (by name) of these, with N rows each. Whole numbers and booleans stay what they are
+        where the module takes them. For data that do not fit into memory, a torch Dataset or DataLoader, or any
+        iterable that gives pairs of batches (inputs, targets) in the same order each time; one pass over it scores all
+        candidates of a call.
+    :param targets: `[N, ...]`, in the same forms as a single input; left out for a source of batches.
+    :param learner: a learner, or its name, such as "adam,lr=0.01" or "grid-search+adam".
+    :param loss: a name (see `nogd list losses`) or a callable (outputs, targets) -> scalar.
+    :param budget: a Budget, or a number of forwards; 3,000 forwards by default.
+    :param bounds: the search box: one pair (low, high), or a mapping from patterns of parameter names to pairs.
+    :param seed: of all random numbers of the run, a whole number of at most 63 bits.
+    :param target: end the run as soon as a scored candidate's training loss is no higher. The loss of a mini-batch does
+        not count.
+    :param device: where to compute, such as "cuda"; the module's own device by default.
+    :param dtype: floating-point type of parameters and data; the module's own by default.
+    :param batch_size: examples per query for learners that use mini-batches; with other learners it gives a warning.
+    :param mode: "eval" trains the network as it will be used: without Dropout, and with the running statistics of
+        BatchNorm, which are gathered from the data at the start if they are empty. "train" scores candidates as
+        gradient descent usually does: all candidates of a call share their masks, and BatchNorm uses the statistics of
+        the batch. Reported losses, and the one compared with `target`, are measured in eval mode either way.
+    :param validation: a pair (inputs, targets) or a source of batches that is not trained on. Each row of the curve
+        then has a `validation_loss`; measuring it costs no forwards and none of the run's seconds.
+    :param callback: called with each row of the curve, a dict, as it is recorded. It ends the run before the next step
+        (status "stopped") by returning True or raising StopIteration. Any other error is raised here, with what was
+        found so far in the module.
+    :param progress: whether to show on stderr how far the run is. By default on a terminal, once the run takes more
+        than two seconds.
+    :param checkpoint: a file, written every five seconds and at the end. The same call, repeated after Ctrl-C or a
+        kill, continues from it and ends bit for bit as if it had not been interrupted; a run that has ended is returned
+        at once. The callback is first called again with the rows up to there. A checkpoint of a different call (other
+        learner, data, budget, initial parameters, ...) is refused. Of functions, such as your own loss, only the name
+        is compared.
+    :param hyper: further hyper-parameters of the learner.
+    :returns: the run; the solution is also in the module.
+    :raises UserError: if an argument is invalid, or the learner cannot work on this problem.
     """
     trained = objective(
         module,
@@ -168,11 +184,31 @@ def minimize(
     checkpoint: str | os.PathLike[str] | None = None,
     **hyper: Any,
 ) -> Run:
-    """Train a module by any callable `score(module) -> float`, lower being better; see `fit` for the rest.
+    """Train a module by any callable that scores it; lower is better.
 
-    The score is called with the module itself, holding a candidate's parameters; no gradient is taken of it. With
-    targets `[N, ...]` it returns outputs `[N, ...]` in place of a number, as a device or a program of others' does, and
-    their loss is what is minimised: learners that look at outputs can then be used.
+    `learner`, `budget`, `bounds`, `seed`, `target`, `callback`, `progress`, `checkpoint` and `hyper` are those of
+    `fit`.
+
+    :param module: only its parameters with `requires_grad` are searched.
+    :param score: called with the module itself, holding a candidate's parameters; returns a number. No gradient is
+        taken. One call counts 1 forward.
+    :param learner: a learner, or its name, such as "random-search".
+    :param targets: `[N, ...]`: if given, `score` returns outputs `[N, ...]` in place of a number (as a device or an
+        external program does), and their loss is minimised. Learners that look at outputs can then be used.
+    :param loss: with `targets`: a name or a callable (outputs, targets) -> scalar.
+    :param budget: a Budget, or a number of forwards; 3,000 forwards by default.
+    :param bounds: the search box.
+    :param seed: of all random numbers of the run.
+    :param target: end the run as soon as a score is no higher.
+    :param callback: called with each row of the curve, a dict, as it is recorded. It ends the run before the next step
+        (status "stopped") by returning True or raising StopIteration. Any other error is raised here, with what was
+        found so far in the module.
+    :param progress: whether to show on stderr how far the run is. By default on a terminal, once the run takes more
+        than two seconds.
+    :param checkpoint: a file that an interrupted call continues from.
+    :param hyper: further hyper-parameters of the learner.
+    :returns: the run; the solution is also in the module.
+    :raises UserError: if an argument is invalid, or the learner cannot work on this problem.
     """
     if not callable(score):
         raise InvalidSetting(f"the score must be a callable of the module, not {score!r:.60}.")
@@ -205,14 +241,24 @@ def objective(
     engine: Engine | None = None,
     mode: Mode = "eval",
 ) -> Objective:
-    """What `fit` minimises, for people who score candidates themselves: `objective(...).losses(Population(thetas))`.
+    """The objective that `fit` minimises, to score candidates yourself: `objective(...).losses(Population(thetas))`.
 
-    It works on a copy of the module as it is now, hooks included, in the mode that is given; see `fit`. Tensors of data
-    are not copied: leave them as they are. Several threads may use it at once. `write` puts a solution into the module.
+    It works on a copy of the module as it is now, hooks included. Data in tensors are not copied: do not change them.
+    Several threads may use it at once. `write` puts a solution into the module.
 
-    engine: how to score candidates ("compiled", "stack", "chain", "vmap" or "loop"); left out, the fastest that is
-    right is chosen, which the objective's own `engine` tells with the reason. Raises InvalidSetting if that one cannot;
-    what vmap refuses shows at the first call, which then warns and goes on by the loop.
+    :param module: only its parameters with `requires_grad` are searched.
+    :param inputs: `[N, ...]`, or a source of batches; see `fit`.
+    :param targets: `[N, ...]`; left out for a source of batches.
+    :param loss: a name or a callable (outputs, targets) -> scalar.
+    :param bounds: the search box.
+    :param device: where to compute; the module's own device by default.
+    :param dtype: floating-point type of parameters and data; the module's own by default.
+    :param batch_size: examples per query for learners that use mini-batches.
+    :param engine: how to score candidates: "compiled", "stack", "chain", "vmap" or "loop". By default the fastest that
+        is right for the module; `objective(...).engine` says which and why. A module that vmap refuses shows this at
+        the first call, which warns and goes on with the loop.
+    :param mode: "eval" or "train"; see `fit`.
+    :raises InvalidSetting: if an argument is invalid, or this engine cannot score the module.
     """
     if batch_size is not None and not (_is_whole(batch_size) and batch_size >= 1):
         raise InvalidSetting(f"batch_size must be a whole number of at least 1, not {batch_size!r:.60}.")
@@ -248,14 +294,18 @@ def run(
     progress: bool = True,
     **changes: Any,
 ) -> Results:
-    """Run an experiment and return its results.
+    """Run an experiment, as `nogd run` does, and return its results.
 
-    experiment: a TOML file, a mapping or an Experiment; changes: settings of it (learners, tasks, repetitions, budget,
-    threads, device, timeout, memory, keep_thetas, executor, ...), so that
-    `run(learners=["adam", Mine()], tasks=["diabetes"])` needs no file. out: the folder of the store; cells that are
-    done there are not run again unless `fresh`, and then each keeps its old run until the new one is there. jobs: cells
-    at once, one a core that may be used if not given; 0 runs them in this process. Raises UserError for whatever makes
-    no sense.
+    :param experiment: a TOML file, a mapping or an Experiment; may be left out if `changes` say enough.
+    :param out: the folder of the store. Runs that it has already are not repeated.
+    :param jobs: number of parallel runs; 0 = in this process. By default one per core that it may use.
+    :param fresh: repeat the runs that `out` has already. Each old run stays until the new one has finished.
+    :param progress: whether to show progress on stderr.
+    :param changes: settings of the experiment (learners, tasks, repetitions, budget, threads, device, timeout in
+        seconds, memory in GiB, keep_thetas, executor, ...), so that `run(learners=["adam", Mine()],
+        tasks=["diabetes"])` needs no file.
+    :returns: the results of this experiment's runs.
+    :raises UserError: if a setting is invalid.
     """
     from nogd.bench.experiment import make_experiment
     from nogd.bench.progress import Silent, terminal
@@ -268,7 +318,11 @@ def run(
 
 
 def as_budget(budget: AnyBudget | None) -> Budget:
-    """A Budget from a number of forwards, a mapping or a Budget. Raises InvalidSetting naming what is wrong."""
+    """A Budget from a number of forwards, a mapping or a Budget.
+
+    :param budget: None for the default, 3,000 forwards.
+    :raises InvalidSetting: if it is not valid, naming what is wrong.
+    """
     from pydantic import ValidationError
 
     if budget is None:

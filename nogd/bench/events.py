@@ -20,14 +20,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Started:
-    """A cell began to run."""
+    """A cell has begun to run."""
 
     cell: Cell
 
 
 @dataclass(frozen=True)
 class Held:
-    """A cell that has started, and with it all that come after, waits for this; for nothing any more where it is ""."""
+    """A cell that has started waits, and all later ones with it.
+
+    :param cell: the cell.
+    :param by: what it waits for; "" once it no longer waits.
+    """
 
     cell: Cell
     by: str
@@ -35,7 +39,11 @@ class Held:
 
 @dataclass(frozen=True)
 class Pointed:
-    """A point was added to a cell's curve."""
+    """A point was added to a cell's curve.
+
+    :param cell: the cell.
+    :param point: the row of the curve: forwards, loss, ...
+    """
 
     cell: Cell
     point: dict[str, float]
@@ -43,7 +51,11 @@ class Pointed:
 
 @dataclass(frozen=True)
 class Saved:
-    """A cell can go on from here if it is interrupted."""
+    """A checkpoint, from which a cell can go on if it is interrupted.
+
+    :param cell: the cell.
+    :param state: the checkpoint, as a later Job gets it.
+    """
 
     cell: Cell
     state: bytes
@@ -51,7 +63,11 @@ class Saved:
 
 @dataclass(frozen=True)
 class Warned:
-    """A cell's learner or task warned of something."""
+    """A cell's learner or task gave a warning.
+
+    :param cell: the cell.
+    :param text: the warning.
+    """
 
     cell: Cell
     text: str
@@ -59,7 +75,11 @@ class Warned:
 
 @dataclass(frozen=True)
 class Finished:
-    """A cell has its record, whatever became of it."""
+    """A cell has ended, however it ended.
+
+    :param cell: the cell.
+    :param record: its result; `status` says how it ended.
+    """
 
     cell: Cell
     record: Record
@@ -78,10 +98,13 @@ _RESERVED = frozenset({"jobs", "name", "run", "use"})
 
 
 class Executor(Named, ABC):
-    """A way to run cells: its fields are its settings, validated and never changed, as those of a learner are.
+    """A way to run cells. Its fields are its settings, validated and never changed, like a learner's hyper-parameters.
 
-    name: what users write, as in `nogd run --executor name,setting=value`. workers: cells to run at once; threads: of
-    each; nogd fills in both. What changes while it runs goes into private attributes of pydantic's or stays in `run`.
+    What changes while it runs is kept in private attributes (pydantic's) or inside `run`.
+
+    :cvar name: what users write, as in `nogd run --executor name,setting=value`.
+    :param workers: number of cells to run in parallel; set by nogd, from `--jobs`.
+    :param threads: threads of each cell; set by nogd, from `--threads`.
     """
 
     workers: int = Field(1, ge=1, description="cells to run at once")
@@ -108,8 +131,11 @@ class Executor(Named, ABC):
 
     @abstractmethod
     def run(self, jobs: Iterator[Job | None], tell: Callable[[Event], None]) -> None:
-        """Run all jobs, taking one only when it can start, and tell in this process what happens, in order.
+        """Run all jobs, and report in this process what happens, in order.
 
-        None instead of a job means that none can start just now: ask again a little later.
-        Every job ends with Finished, whatever it does. Nothing of a job is alive when this returns or raises.
+        Every job ends with Finished, whatever it does. Nothing of a job may be alive when this returns or raises.
+
+        :param jobs: take the next one only when it can start. None in place of a job means that none can start just
+            now: ask again a little later.
+        :param tell: to be called with each event, in the thread that called `run`.
         """

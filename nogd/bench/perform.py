@@ -48,10 +48,17 @@ from nogd.training.recorder import Point, Recorder, budget_grid
 
 @dataclass(frozen=True)
 class Job:
-    """A cell with all that a process needs to run it. checkpoint: where an interrupted run goes on from.
+    """A cell with all that a process needs to run it.
 
-    keep_thetas: whether to keep where the run went, if its parameters are few; it changes nothing else. survey: in
-    place of a run, the task's loss is looked at there.
+    :param cell: what to run: learner, task, repetition, budget.
+    :param learner: the learner, with its hyper-parameters.
+    :param task: the task, with its settings.
+    :param timeout: seconds after which the run is killed.
+    :param memory: GiB that the run may use, None for no limit.
+    :param checkpoint: where an interrupted run goes on from.
+    :param checkpoint_seconds: seconds between checkpoints.
+    :param keep_thetas: whether to store the path of the run, if it has few parameters; it changes nothing else.
+    :param loss_slice: if given, the task's loss is computed on this plane, in place of a run.
     """
 
     cell: Cell
@@ -67,7 +74,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Listener:
-    """Who is told of a cell's progress: of each point of the curve, and of each checkpoint."""
+    """Where the progress of a cell is reported.
+
+    :param point: called with each point of the curve.
+    :param checkpoint: called with each checkpoint.
+    """
 
     point: Callable[[Point], None]
     checkpoint: Callable[[bytes], None]
@@ -87,9 +98,13 @@ class _RunContext:
 
 
 def perform(job: Job, listener: Listener, *, interruptible: bool = True) -> Record:
-    """The record of a cell; whatever its learner or task raises becomes its status and traceback.
+    """Run a cell in this process and return its record. Whatever its learner or task raises becomes its status and
+    traceback.
 
-    interruptible: whether KeyboardInterrupt passes through, being Ctrl-C; where no Ctrl-C arrives, a learner raised it.
+    :param job: the cell.
+    :param listener: is told of its progress.
+    :param interruptible: whether KeyboardInterrupt passes through, as it comes from Ctrl-C; if not, the learner raised
+        it.
     """
     reset_peak()
     context: _RunContext | None = None

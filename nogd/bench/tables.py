@@ -30,12 +30,14 @@ from nogd.bench.targets import REACHED_COLUMNS, reached_table
 class RunTables:
     """Runs of a comparison, and what they left.
 
-    runs: one row per run. curves: one row per point. The columns are those of the store and of `export`.
-    meta: sessions, settings of the last one (reference, baselines, ...), `missing`, the number of cells that were last
-    asked for and have no run yet, `asked_by`, the sessions that last asked for these runs, and `damaged`, which runs
-    could not be read, and why.
-    pictures: what pictures alone need, named arrays by kind and owner; see nogd.bench.schema. reached: one row per run
-    and frozen target, with what the run paid until it reached it; see nogd.bench.targets.
+    :param runs: one row per run, with the columns of the store and of `nogd export`.
+    :param curves: one row per point of a run's curve.
+    :param meta: sessions, settings of the last one (reference, baselines, ...), `missing` (number of runs that were
+        last asked for and do not exist yet), `asked_by` (the sessions that last asked for these runs) and `damaged`
+        (which runs could not be read, and why).
+    :param pictures: data that only pictures need: named arrays by kind and owner; see nogd.bench.schema.
+    :param reached: one row per run and frozen target, with what the run had spent when it reached it; see
+        nogd.bench.targets.
     """
 
     runs: pd.DataFrame
@@ -46,10 +48,14 @@ class RunTables:
 
 
 def load_tables(folder: str | Path, ids: Collection[str] | None = None, *, latest: bool = True) -> RunTables:
-    """The runs in a folder; ids: only these. latest: only those that count now, see `nogd.bench.current`.
+    """The runs stored in a folder.
 
-    A run that cannot be read is left out, named in a warning and, with the reason, in `meta["damaged"]`. Raises
-    StoreError if there is no store or it cannot be read at all.
+    A run that cannot be read is left out, named in a warning and, with the reason, in `meta["damaged"]`.
+
+    :param folder: where the store is, such as "nogd-runs".
+    :param ids: only these runs; all by default.
+    :param latest: only the runs that count now, those last asked for; see `nogd.bench.current`.
+    :raises StoreError: if there is no store, or it cannot be read at all.
     """
     store = Store(Path(folder))
     try:

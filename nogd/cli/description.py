@@ -176,9 +176,12 @@ def _call_describe(target: Any) -> dict[str, object]:
 
 
 def _docstring(target: object) -> str:
-    """A class's or function's own docstring; none for other objects, whose class would speak for all."""
+    """A class's or function's own docstring; none for other objects, whose class would speak for all.
+
+    Without its list of parameters: settings are shown as a table.
+    """
     speaks = isinstance(target, type) or inspect.isroutine(target)
-    return (inspect.getdoc(target) or "") if speaks else ""
+    return re.split(r"\n\s*\n(?=:\w)", inspect.getdoc(target) or "")[0] if speaks else ""
 
 
 def _where(entry: Entry, target: object) -> str:

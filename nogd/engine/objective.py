@@ -39,11 +39,10 @@ from nogd.errors import InvalidSetting, LearnerError, NogdWarning, NotDifferenti
 
 
 class Objective(OutputsAndLayers):
-    """What is minimised. Every call is charged before anything is computed; see PROTOCOL for what counts what.
+    """The function that is minimised. Every call is charged before anything is computed.
 
-    `space`: names and box of the searched parameters. `meter`: what was spent. `batch_size`: rows of a query for
-    learners that take mini-batches, None for all. `module`, `inputs`, `targets`: for learners that look inside; what
-    they compute with them is done in `work`.
+    :ivar space: names and search box of the searched parameters.
+    :ivar batch_size: examples per query for learners that use mini-batches; None for all.
     """
 
     _till_kind: ClassVar[type[Till]] = Till
@@ -91,7 +90,9 @@ class Objective(OutputsAndLayers):
 
     @property
     def features(self) -> frozenset[str]:
-        """What learners may need, of "outputs", "curvature", "directional", "layers" and "gradient" what there is."""
+        """Which of "outputs", "curvature", "directional", "layers" and "gradient" there are here; a learner's `needs`
+        asks for these.
+        """
         return self._features
 
     @property
@@ -111,7 +112,7 @@ class Objective(OutputsAndLayers):
 
     @property
     def noisy(self) -> bool:
-        """Whether one candidate scored in two calls may differ, as each call has masks or episodes of its own."""
+        """Whether one candidate may score differently in two calls, as each call has masks or episodes of its own."""
         return self._till.mask is not None
 
     @property
@@ -126,9 +127,8 @@ class Objective(OutputsAndLayers):
 
     @property
     def access(self) -> str:
-        """The strongest access that the present run has used so far.
-
-        One of losses, outputs, directional, layers (the module too), closed-form (the data too) and gradient.
+        """The strongest access that the run has used so far: losses, outputs, directional, layers (also: the module),
+        closed-form (also: the data) or gradient.
         """
         return self._till.access
 
@@ -146,9 +146,10 @@ class Objective(OutputsAndLayers):
 
     @property
     def inputs(self) -> Tree:
-        """Training inputs `[N, ...]`, a copy for the learner; of streamed data and black boxes there are none.
+        """Training inputs `[N, ...]`, a copy for the learner; a tuple or dict of tensors for a module that takes
+        several.
 
-        Of a module that takes several they are a tuple or a dict: `batch` gives rows of whatever they are.
+        :raises InvalidSetting: if there are none in memory: streamed data and black boxes.
         """
         return self._data().inputs
 
@@ -158,10 +159,13 @@ class Objective(OutputsAndLayers):
         return self._data().targets
 
     def batch(self, rows: Tensor | None = None) -> tuple[Tree, Tensor]:
-        """Training inputs and targets of these rows, a copy for the learner; what is computed with them `work` pays.
+        """Training inputs and targets of some rows, a copy for the learner. Pay for what you compute with them by
+        `work`.
 
-        rows: numbers of the examples, `[B]`, all if not given. Inputs of a module that takes several are a tuple, for
-        `module(*inputs)`, or a dict, for `module(**inputs)`. Raises InvalidSetting where there are no data.
+        :param rows: indices of the examples to use, `[B]`; all by default.
+        :returns: (inputs, targets). Inputs of a module that takes several are a tuple, for `module(*inputs)`, or a
+            dict, for `module(**inputs)`.
+        :raises InvalidSetting: if there are no data.
         """
         self._till.used("closed-form")
         if isinstance(self._scorer, Stream):
@@ -173,10 +177,14 @@ class Objective(OutputsAndLayers):
     # -- scoring
 
     def losses(self, candidates: Candidates, rows: Tensor | None = None) -> Tensor:
-        """Losses of P candidates, `[P]`; NaN and infinities come back as plus infinity, so that they rank last.
+        """Losses of P candidates; NaN and infinities become plus infinity, so that they rank last.
 
-        rows: numbers of the examples to use, `[B]`; all candidates of a call see the same. Counts P forwards (their
-        share for rows) and P evaluations. Raises BudgetSpent, before anything is computed, if that does not fit.
+        Counts P forwards (their share for rows) and P evaluations.
+
+        :param candidates: a Population, Line, Perturbed, LowRank or any other set of P candidates.
+        :param rows: indices of the examples to use, `[B]`, the same for all candidates of the call; all by default.
+        :returns: `[P]`.
+        :raises BudgetSpent: before anything is computed, if the call does not fit the budget.
         """
         known = described(candidates, self.space)
         count = len(known)
@@ -192,10 +200,14 @@ class Objective(OutputsAndLayers):
         return losses
 
     def walk(self, theta: Tensor) -> Walk:
-        """A walk along coordinates from theta `[D]`, which its moves change in place.
+        """A walk along coordinates, whose moves change theta in place.
 
-        Counts 1. Asked again for the theta that it already walks, it returns the live walk and counts nothing; for
-        another tensor of equal values too, so that a resumed run, whose tensors are all new, costs the same.
+        Counts 1 forward. Called again for the theta that it already walks, it returns the live walk and counts nothing;
+        the same holds for another tensor of equal values, so that a resumed run, whose tensors are all new, costs the
+        same.
+
+        :param theta: where it starts, `[D]`.
+        :raises BudgetSpent: before anything is computed, if the call does not fit the budget.
         """
         walk = self._walk
         if walk is not None and walk.is_live and walk.theta is theta:
@@ -218,9 +230,15 @@ class Objective(OutputsAndLayers):
         return self._walk
 
     def gradient(self, theta: Tensor, rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Loss and gradient `[D]` at theta `[D]`; counts `gradient_cost` forwards (their share for rows), 1 gradient.
+        """Loss and gradient at theta.
 
-        Raises NotDifferentiable where the task says that there is none.
+        Counts `gradient_cost` forwards (their share for rows) and 1 gradient.
+
+        :param theta: `[D]`.
+        :param rows: indices of the examples to use, `[B]`; all by default.
+        :returns: the loss, a scalar, and the gradient, `[D]`.
+        :raises NotDifferentiable: if the task has no gradient.
+        :raises BudgetSpent: before anything is computed, if the call does not fit the budget.
         """
         scorer = self._differentiable()
         check_theta(theta, self.D)
@@ -242,10 +260,17 @@ class Objective(OutputsAndLayers):
     def directional(
         self, theta: Tensor, directions: Tensor, rows: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Loss at theta `[D]` and its derivatives `[K]` along directions `[K, D]`, in forward mode.
+        """Loss at theta and its derivatives along K directions, in forward mode.
 
         Counts 1 + K (gradient_cost - 1) forwards, one pass and K tangents (their share for rows), and K evaluations, at
-        least 1. Raises NotDifferentiable where the task says that there is no gradient.
+        least 1.
+
+        :param theta: `[D]`.
+        :param directions: `[K, D]`.
+        :param rows: indices of the examples to use, `[B]`; all by default.
+        :returns: the loss, a scalar, and the derivatives, `[K]`.
+        :raises NotDifferentiable: if the task has no gradient.
+        :raises BudgetSpent: before anything is computed, if the call does not fit the budget.
         """
         scorer = self._differentiable()
         check_theta(theta, self.D)
@@ -266,11 +291,16 @@ class Objective(OutputsAndLayers):
 
     @contextmanager
     def work(self, forwards: float, rows: Tensor | None = None, flops: float | None = None) -> Iterator[None]:
-        """Pay for what a learner computes by itself with the module or the data, before the `with` is entered.
+        """Pay for what a learner itself computes with the module or the data; used as `with objective.work(...):`.
 
-        forwards: passes over the examples, whole or not. rows: numbers of the examples that are used, `[B]`, all if not
-        given. flops: the arithmetic, that of the passes if not given. Counts the passes (their share for rows) in
-        forwards, and as many evaluations, at least 1; what goes on within counts as scoring, not as overhead.
+        It is paid before the block is entered: the passes in forwards (their share for rows), and as many evaluations,
+        at least 1. Time in the block counts as scoring, not as overhead.
+
+        :param forwards: number of passes over the examples, whole or not.
+        :param rows: indices of the examples that are used, `[B]`; all by default.
+        :param flops: number of floating-point operations; that of the passes by default.
+        :raises BudgetSpent: before the block is entered, if it does not fit the budget.
+        :raises InvalidSetting: if a number is negative or not finite.
         """
         examples = count_rows(rows, self._examples)
         arithmetic = self._cost.flops * forwards * examples if flops is None else flops
@@ -289,18 +319,22 @@ class Objective(OutputsAndLayers):
             self._ledger.inside = inside + self._ledger.seconds - seconds
 
     def measure(self, theta: Tensor) -> dict[str, float]:
-        """The training loss of theta `[D]`, as its user will have it; counts nothing, as it is for the record alone.
+        """The training loss of theta as its user will have it; counts nothing, as it is for the record alone.
 
-        A black box is not called: it is the score last given, or NaN where there is none. Raises LearnerError while a
-        learner is at work.
+        A black box is not called: its loss is the last score, or NaN if there is none.
+
+        :param theta: `[D]`.
+        :raises LearnerError: while a learner is at work.
         """
         self._refuse_learners("measure")
         return {"loss": self._scorer.measured(theta)}
 
     def write(self, theta: Tensor, module: nn.Module) -> None:
-        """Put theta `[D]` into a module like the one given, with the running statistics that belong to it.
+        """Write theta into a module, with the running statistics that belong to it.
 
-        Raises LearnerError while a learner is at work.
+        :param theta: `[D]`.
+        :param module: one of the same structure as the module that is trained; changed in place.
+        :raises LearnerError: while a learner is at work.
         """
         self._refuse_learners("write")
         self.space.write(theta, module)
@@ -324,17 +358,25 @@ class Objective(OutputsAndLayers):
 
     @property
     def left(self) -> Limit:
-        """What the narrowest limit leaves of each ledger; infinity where there is none."""
+        """What the tightest limit leaves of each ledger (forwards, evaluations, seconds, iterations); infinite without
+        a limit.
+        """
         return self._till.left
 
     def room(self, rows: Tensor | None = None) -> int:
-        """How many candidates, scored on these rows, still fit the narrowest limit; at least 1, refused if need be."""
+        """How many candidates still fit the tightest limit; at least 1, even if that one will be refused.
+
+        :param rows: indices of the examples that they are to be scored on, `[B]`; all by default.
+        """
         return self._till.room(count_rows(rows, self._examples))
 
     def within(self, limit: Limit, state: State | None = None) -> AbstractContextManager[Limit]:
-        """Give a part of the budget to an inner learner, whose state counts meanwhile.
+        """Give part of the budget to an inner learner; used as `with objective.within(...):`.
 
-        Swallows only the end of this limit (then `limit.spent` is true); an outer end passes through.
+        Only the end of this limit is caught (`limit.spent` is then true); the end of an outer one passes through.
+
+        :param limit: absolute values of the meter at which the part ends.
+        :param state: the inner learner's, whose theta and iterations count meanwhile.
         """
         return self._till.within(limit, state)
 

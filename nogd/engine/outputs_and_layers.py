@@ -39,12 +39,17 @@ class OutputsAndLayers:
     _examples: int
 
     def outputs(self, candidates: Candidates, rows: Tensor | None = None) -> Tensor:
-        """Outputs of P candidates, `[P, N, out]`, as the network itself gives them.
+        """Outputs of P candidates, as the network itself gives them.
 
-        rows: numbers of the examples to use, `[B]`. Counts as `losses` does, P forwards (their share for rows) and P
-        evaluations; and what `losses` would say of the candidates is noted, as it follows from their outputs. Outputs
-        of streamed data are those of all batches together, `[P, N, out]` in memory. Raises InvalidSetting where there
-        are none: of a black box that returns scores, and of a network that gives more than one tensor.
+        Counts P forwards (their share for rows) and P evaluations, as `losses` does. The losses of the candidates,
+        which follow from their outputs, are noted as if scored.
+
+        :param candidates: P candidates.
+        :param rows: indices of the examples to use, `[B]`; all by default.
+        :returns: `[P, N, out]`; for streamed data those of all batches together, in memory.
+        :raises InvalidSetting: if there are none: a black box that returns scores, or a network that does not return
+            one tensor.
+        :raises BudgetSpent: before anything is computed, if the call does not fit the budget.
         """
         scorer = self._answering()
         known = described(candidates, self.space)
@@ -64,10 +69,14 @@ class OutputsAndLayers:
         return outputs
 
     def curvature(self, outputs: Tensor, rows: Tensor | None = None) -> Curvature:
-        """The loss as a formula of outputs `[..., N, out]`: its value, gradient and Gauss-Newton product there.
+        """The loss as a formula of outputs: its value, gradient and Gauss-Newton product there.
 
-        No network is called, so that it counts nothing: the outputs were paid when they were made. rows: numbers of the
-        examples that they are of, `[B]`. Raises NotDifferentiable for a loss without a gradient, such as zero-one.
+        Counts nothing, as no network is called: the outputs were paid for when they were computed.
+
+        :param outputs: `[..., N, out]`, each leading index a network of its own.
+        :param rows: indices of the examples that the outputs belong to, `[B]`; all by default.
+        :raises NotDifferentiable: for a loss without a gradient, such as zero-one.
+        :raises InvalidSetting: if there are no outputs here, or these have another shape.
         """
         scorer = self._answering()
         examples = count_rows(rows, self._examples)
@@ -86,19 +95,25 @@ class OutputsAndLayers:
 
     @property
     def layers(self) -> tuple[NamedLayer, ...]:
-        """The layers of a network that is a chain, in the order of its forward, activations and functions among them.
+        """The layers of a network that is a chain, in the order of its forward, including activations and functions.
 
-        Raises InvalidSetting where they cannot be listed.
+        :raises InvalidSetting: if they cannot be listed.
         """
         layers = self._listed().layers
         self._till.used("layers")
         return layers
 
     def activations(self, theta: Tensor, rows: Tensor | None = None) -> list[Activation]:
-        """What goes into each of `layers` and comes out of it, (inputs, outputs), `[N, ...]` each, at theta `[D]`.
+        """What goes into each of `layers` and what comes out of it.
 
-        rows: numbers of the examples to use, `[B]`. Counts 1 forward (its share for rows) and 1 evaluation, and is
-        noted as a scoring of theta is. What is computed of them is done in `work`.
+        Counts 1 forward (its share for rows) and 1 evaluation, and is noted as a scoring of theta. Pay for what you
+        compute from the activations by `work`.
+
+        :param theta: `[D]`.
+        :param rows: indices of the examples to use, `[B]`; all by default.
+        :returns: for each layer (inputs, outputs), `[N, ...]` each.
+        :raises InvalidSetting: if the layers cannot be listed.
+        :raises BudgetSpent: before anything is computed, if the call does not fit the budget.
         """
         network = self._listed()
         check_theta(theta, self.space.dimension)

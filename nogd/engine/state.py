@@ -20,11 +20,15 @@ _PLAIN = (type(None), bool, int, float, str, bytes)
 class State:
     """Base of all states; a subclass is a `@dataclass(kw_only=True)` that adds what its learner needs.
 
-    theta: the current recommendation, `[D]`. iteration: the learner's natural count. finished: the reason, once there
-    is nothing left to do. phase: number of the phase, for learners that have several. room: candidates that still fit
-    the budget, as an AskTell is told before each step; at least 1, which is refused if need be.
-    Fields hold tensors, generators, numbers, strings, other states, and lists, tuples and dicts of them. A generator
-    that several of them hold, such as a learner and one within it, is a single one again in what a checkpoint gives.
+    Fields hold tensors, generators, numbers, strings, other states, and lists, tuples and dicts of these. A generator
+    that several of them share, such as a learner and one inside it, is still shared after a checkpoint is loaded.
+
+    :param theta: the current recommendation, `[D]`.
+    :param iteration: the learner's natural count.
+    :param finished: None, or the reason once there is nothing left to do.
+    :param phase: number of the phase, for learners that have several.
+    :param room: candidates that still fit the budget, set before each step of an AskTell; at least 1, even if that one
+        will be refused.
     """
 
     kinds: ClassVar[dict[str, type[State]]] = {}

@@ -57,7 +57,7 @@ def nogd_learners() -> Sequence[Lazy]:
         Lazy(
             "restarts",
             "nogd.learners.restarts:Restarts",
-            "begin again elsewhere when a learner is finished, with a larger population",
+            "restart a learner elsewhere when it is finished, with a larger population",
             tags=("composite",),
             access="closed-form",
         ),

@@ -52,15 +52,19 @@ class RestartsState(State):
 
 
 class Restarts(Learner[RestartsState]):
-    """Let a learner begin again whenever it is finished, from a point drawn from the box; the best of all runs counts.
+    """Restart a learner whenever it is finished, from a point drawn from the box; the best of all its runs counts.
 
-    The learner within stands in parentheses: "restarts(cma-es,sigma=0.3),scheme=bipop". If it has a hyper-parameter
-    `population`, "ipop" multiplies that by `growth` at each restart. "bipop" does so in every large run and makes small
-    runs between them while these have taken fewer forwards in all: their population is drawn between the first and the
-    latest large one, their `sigma`, if there is one, is shortened to a hundredth at most, and they end at half of what
-    the latest large run took. The end of a run costs 1 forward, to score what it found, and so does a look at it every
-    50 forwards. Iterations are those of the learner within. Sources: Auger and Hansen 2005, doi
+    The inner learner is written in parentheses: "restarts(cma-es,sigma=0.3),scheme=bipop". If it has a hyper-parameter
+    `population`, "ipop" multiplies that by `growth` at each restart. "bipop" does so in every large run, and makes
+    small runs in between as long as these have taken fewer forwards in total: their population is drawn between the
+    first and the latest large one, their `sigma`, if there is one, is reduced to a hundredth at most, and they end at
+    half of what the latest large run took. The end of a run costs 1 forward, to score what it found, and so does
+    checking it every 50 forwards. Iterations are those of the inner learner. Sources: Auger and Hansen 2005, doi
     10.1109/CEC.2005.1554902 (IPOP); Hansen 2009, doi 10.1145/1570256.1570333 (BIPOP).
+
+    :param inner: the learner that is restarted.
+    :param scheme: "ipop": each restart has a larger population; "bipop": small ones come in between.
+    :param growth: factor of the population at a restart, at least 1.
     """
 
     name: ClassVar[str] = "restarts"

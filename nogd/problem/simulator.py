@@ -24,13 +24,16 @@ RETURN = Metric("return", lambda _outputs, _targets: math.nan, True, "mean retur
 class SimulatorTask(Task):
     """A policy for a simulated world: set `name`, and write `network` and `rollout`.
 
-    A candidate's loss is its mean return over `episodes` episodes with the sign turned, and counts one forward. All
-    candidates of a call see the same episodes. With `noisy` each call has episodes of its own, drawn from the run's
-    stream, so that one candidate scored twice differs; without, all calls have the same ones. Curves, scores and
-    targets come from `held_out` fixed episodes that no call sees, as many for training, validation and test.
+    A candidate's loss is its negative mean return over `episodes` episodes, and counts one forward. All candidates of a
+    call see the same episodes. Curves, scores and targets come from fixed episodes that no call sees.
 
-    constant: mean return of the best constant action, which is score 0; solved: the return that is score 1; say in the
-    docstring where both come from. A task without them cannot be frozen, and has no scores.
+    :cvar held_out: number of these fixed episodes, for training, validation and test each.
+    :cvar constant: mean return of the best constant action, which is score 0. A task without it and `solved` cannot be
+        frozen, and has no scores.
+    :cvar solved: the return that is score 1; say in the docstring where both come from.
+    :param episodes: per call.
+    :param noisy: whether each call draws its own episodes from the run's stream, so that a candidate scored twice
+        differs; if not, all calls have the same episodes.
     """
 
     differentiable: ClassVar[bool] = False
@@ -54,10 +57,12 @@ class SimulatorTask(Task):
 
     @abstractmethod
     def rollout(self, policies: Policies, seeds: Tensor) -> Tensor:
-        """Returns `[P, E]` of P policies in E episodes, greater is better.
+        """Returns of P policies in E episodes; greater is better.
 
-        policies: asked with observations `[P, E, ...]` at each step, `policies(observations, running=running)`. seeds:
-        int64 `[E]`; an episode's start and its chance follow from its seed alone, see `uniform`.
+        :param policies: called with observations `[P, E, ...]` at each step, `policies(observations, running=running)`.
+        :param seeds: int64 `[E]`; an episode's start and all of its randomness follow from its seed alone, see
+            `uniform`.
+        :returns: `[P, E]`.
         """
 
     @final
@@ -106,7 +111,12 @@ class SimulatorTask(Task):
 
 
 def uniform(seeds: Tensor, *shape: int) -> Tensor:
-    """Numbers from 0 to 1, float64 `[E, *shape]`: those of each episode follow from its seed `[E]` alone."""
+    """Random numbers between 0 and 1 for each episode, which follow from its seed alone.
+
+    :param seeds: int64 `[E]`.
+    :param shape: of the numbers of one episode.
+    :returns: float64 `[E, *shape]`.
+    """
     rows = [
         torch.rand(shape, generator=Generator().manual_seed(seed), dtype=torch.float64, device="cpu")
         for seed in seeds.tolist()

@@ -36,10 +36,19 @@ Splits = tuple[Split, Split | None, Split | None]
 class Problem:
     """A task made ready for one run: the network at its initial parameters, data, loss and metric.
 
-    bounds: the search box, for all parameters or by name pattern. constant, constant_loss: what the best
-    constant predictor, fitted on the training split, scores on the test split (on the training split if there
-    is no other). score: the objective of a black-box task, simulator: the world of a policy; their training split and
-    loss have no meaning.
+    :param module: the network.
+    :param loss: a name, or a function of outputs and targets. Without meaning where there is a `score` or `simulator`.
+    :param train: the training split; without meaning where there is a `score` or `simulator`.
+    :param metric: what runs are judged by.
+    :param validation: the validation split, if any.
+    :param test: the test split, if any.
+    :param bounds: the search box, for all parameters or by name pattern.
+    :param differentiable: whether there is a gradient.
+    :param constant: metric of the best constant predictor, fitted on the training split, on the test split (on the
+        training split if there is no other).
+    :param constant_loss: its loss on the same split.
+    :param score: the objective of a black-box task.
+    :param simulator: the world of a policy.
     """
 
     module: nn.Module
@@ -69,13 +78,20 @@ class Problem:
 class Task(Named, ABC):
     """A named problem. Subclass SupervisedTask for a network, a loss and data; Task itself for anything else.
 
-    Its fields are settings, validated and never changed, which users write behind the name: `-t parity,bits=10`. What
-    follows here belongs to the class. name: what it is called everywhere. why: one sentence, why the task is here.
-    version: raise it with every change that moves results. budget: forwards of a run unless told otherwise. mode:
-    "eval" scores the network as its user will use it; "train" with Dropout and batch statistics as in training, while
-    all figures are still measured in eval mode. default: whether it belongs to `--all`. tags: words that choose tasks,
-    `-t tag:classification`. reference: what its reference learner once scored with these settings, from
-    `reference.json` beside the task's file.
+    Its fields are settings, validated and never changed, which users write after the name: `-t parity,bits=10`. These
+    belong to the class:
+
+    :cvar name: what it is called everywhere.
+    :cvar why: one sentence that says why the task exists.
+    :cvar version: raise it with every change that affects results.
+    :cvar budget: forwards per run, by default.
+    :cvar mode: "eval" scores the network as it will be used; "train" with Dropout and batch statistics as in training,
+        while all figures are still measured in eval mode.
+    :cvar differentiable: whether there is a gradient.
+    :cvar default: whether it belongs to `--all`.
+    :cvar tags: words that select tasks, as in `-t tag:classification`.
+    :cvar reference: what its reference learner scored with these settings, from `reference.json` beside the task's
+        file.
     """
 
     why: ClassVar[str] = ""
@@ -113,10 +129,13 @@ class Task(Named, ABC):
 
     @abstractmethod
     def problem(self, seed: int) -> Problem:
-        """The problem with initial parameters drawn from `seed`; the data do not depend on it."""
+        """The problem of one run.
+
+        :param seed: of the initial parameters; the data do not depend on it.
+        """
 
     def describe(self) -> dict[str, object]:
-        """Facts for `nogd show`, in the order in which to print them; values are what JSON can write."""
+        """Facts for `nogd show`, in the order in which to print them; values must be valid JSON."""
         problem = self.problem(seed=0)
         return {
             "name": str(self),
@@ -144,11 +163,14 @@ _OF_THE_CLASS = frozenset(
 class SupervisedTask(Task):
     """A network trained on data: set `name`, `dataset`, `loss` and `metric`, and write `network`.
 
-    dataset: a registered name, or a Dataset class; write `data` where it follows from settings. loss, metric:
-    registered names, or one's own (a function of outputs and targets; a Metric). split: shares of training, validation
-    and test, or None to train and score on everything; it depends on the task's name only, and the setting `split=2`
-    gives another one of the same shares. standardise: which of "inputs" and "targets" to bring to mean 0 and standard
-    deviation 1, by the training split.
+    :cvar dataset: a registered name, or a Dataset class; write `data` where it depends on settings.
+    :cvar loss: a registered name, or your own: a function of outputs and targets.
+    :cvar metric: a registered name, or your own: a Metric.
+    :cvar bounds: the search box: one pair (low, high), or a mapping from patterns of parameter names to pairs.
+    :cvar split: shares of training, validation and test, or None to train and score on everything. The split depends on
+        the task's name only; the setting `split=2` gives another one of the same shares.
+    :cvar standardise: which of "inputs" and "targets" to bring to mean 0 and standard deviation 1, by the training
+        split.
     """
 
     dataset: ClassVar[str | type[Dataset]]
@@ -167,7 +189,7 @@ class SupervisedTask(Task):
         return self
 
     def data(self) -> str | type[Dataset] | Dataset:
-        """The data set for these settings: `dataset`, unless a task says otherwise."""
+        """The data set for these settings: `dataset`, unless a task overrides it."""
         return self.dataset
 
     @abstractmethod
@@ -178,7 +200,9 @@ class SupervisedTask(Task):
     def problem(self, seed: int) -> Problem:
         """The network initialised from `seed`, with the data.
 
-        Raises DataError where the data cannot be used, PluginError where the class is not complete.
+        :param seed: of the initial parameters.
+        :raises DataError: if the data cannot be used.
+        :raises PluginError: if the class is not complete.
         """
         self._check()
         module = drawn_network(self.network, seed)

@@ -18,14 +18,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Results(RunTables):
-    """Runs of a comparison.
+    """Runs of a comparison, with their leaderboard, figures and tables.
 
-    runs: one row per run. curves: one row per point. The columns are those of the store and of `export`.
-    meta: sessions, settings of the last one (reference, baselines, ...), `missing`, the number of cells that were last
-    asked for and have no run yet, `asked_by`, the sessions that last asked for these runs, and `damaged`, which runs
-    could not be read, and why.
-    pictures: what pictures alone need, named arrays by kind and owner; see nogd.bench.schema. reached: one row per run
-    and frozen target, with what the run paid until it reached it; see nogd.bench.targets.
+    :param runs: one row per run, with the columns of the store and of `nogd export`.
+    :param curves: one row per point of a run's curve.
+    :param meta: sessions, settings of the last one (reference, baselines, ...), `missing` (number of runs that were
+        last asked for and do not exist yet), `asked_by` (the sessions that last asked for these runs) and `damaged`
+        (which runs could not be read, and why).
+    :param pictures: data that only pictures need: named arrays by kind and owner; see nogd.bench.schema.
+    :param reached: one row per run and frozen target, with what the run had spent when it reached it; see
+        nogd.bench.targets.
     """
 
     @property
@@ -36,7 +38,7 @@ class Results(RunTables):
         return leaderboard(self.runs, self.curves, self.meta, self.reached)
 
     def figures(self) -> dict[str, MplFigure]:
-        """The figures of the report, by name; matplotlib's, to show or save."""
+        """The figures of the report by name, as matplotlib figures to show or save."""
         from nogd.report.figure import Comparison
         from nogd.report.forms.sections import draw_canvases, figure_entries
 
@@ -51,9 +53,11 @@ class Results(RunTables):
     def plot(self, name: str, *, ax: Axes | None = None, **options: Any) -> Axes:
         """Draw one figure of the report, such as `results.plot("learning-curves", task="diabetes")`.
 
-        ax: matplotlib's Axes to draw into, new ones if not given. Returns the Axes; lines have labels, so that
-        `ax.legend()` works. options: what the figure can be asked for, such as `task`. Raises UserError for a name or
-        option that does not exist, and for a table, which has no picture.
+        :param name: of the figure; see `nogd list figures`.
+        :param ax: matplotlib's Axes to draw into; new ones by default.
+        :param options: what the figure can be asked for, such as `task`.
+        :returns: the Axes. Lines have labels, so that `ax.legend()` works.
+        :raises UserError: for an unknown name or option, and for a table, which has no picture.
         """
         from nogd.report.forms.plotting import plot
 
@@ -62,7 +66,9 @@ class Results(RunTables):
     def save(self, folder: str | Path) -> Path:
         """Write runs, curves, leaderboard and the data of each figure as CSV, and the figures as SVG and PNG.
 
-        Returns the folder.
+        :param folder: made if it does not exist.
+        :returns: the folder.
+        :raises StoreError: if the files cannot be written.
         """
         from nogd.report.forms.files import save
 
@@ -80,10 +86,14 @@ class Results(RunTables):
 
 
 def load_results(folder: str | Path, ids: Collection[str] | None = None, *, latest: bool = True) -> Results:
-    """The runs in a folder; ids: only these. latest: only those that count now, see `nogd.bench.current`.
+    """The runs stored in a folder.
 
-    A run that cannot be read is left out, named in a warning and, with the reason, in `meta["damaged"]`. Raises
-    StoreError if there is no store or it cannot be read at all.
+    A run that cannot be read is left out, named in a warning and, with the reason, in `meta["damaged"]`.
+
+    :param folder: where the store is, such as "nogd-runs".
+    :param ids: only these runs; all by default.
+    :param latest: only the runs that count now, those last asked for; see `nogd.bench.current`.
+    :raises StoreError: if there is no store, or it cannot be read at all.
     """
     found = load_tables(folder, ids, latest=latest)
     return Results(found.runs, found.curves, found.meta, found.pictures, found.reached)

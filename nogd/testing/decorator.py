@@ -36,9 +36,11 @@ def parametrize_with_checks(
 ) -> pytest.MarkDecorator:
     """Run a test once for each subject and check, with arguments `learner` (or task, figure, executor) and `check`.
 
-    subjects: all of one kind: learners as objects, tasks as classes, executors as either, figures as registered.
-    expected_failures: check name -> reason, or a function from a subject to such a mapping; these are strict: one that
-    passes is an error. Raises UserError for anything that cannot be checked and for names that no check has.
+    :param subjects: all of one kind: learners as objects, tasks as classes, executors as either, figures as registered.
+    :param expected_failures: maps names of checks to reasons, or is a function from a subject to such a mapping. They
+        are strict: an expected failure that passes is an error.
+    :returns: a decorator for the test.
+    :raises UserError: for a subject that cannot be checked, and for the name of an unknown check.
     """
     import pytest
 

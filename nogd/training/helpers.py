@@ -13,12 +13,15 @@ from nogd.errors import InvalidSetting
 
 
 def rank_weights(losses: Tensor) -> Tensor:
-    """Weights `[P]` by rank alone, from 0.5 for the lowest of losses `[P]` down to -0.5 for the highest.
+    """Weights by rank alone, from 0.5 for the lowest loss down to -0.5 for the highest.
 
-    Equal losses share the mean of their ranks, NaN and infinities rank last together, and the weights add up to 0; one
-    loss alone, or losses that are all equal, weigh 0. As "centred ranks" in Salimans et al. 2017, arXiv:1703.03864.
+    Equal losses share the mean of their ranks, NaN and infinities rank last together, and the weights add up to 0; a
+    single loss, or losses that are all equal, get 0. These are the "centred ranks" of Salimans et al. 2017,
+    arXiv:1703.03864.
 
-    losses: those of one call, `[P]`; of mirrored pairs rank all together and subtract the weights of pairs afterwards.
+    :param losses: those of one call, `[P]`. Of mirrored pairs, rank all together and then subtract the weights in
+        pairs.
+    :returns: the weights, `[P]`.
     """
     _, places, counts = torch.unique(ranked(losses), return_inverse=True, return_counts=True)
     first = counts.cumsum(0) - counts
@@ -27,10 +30,12 @@ def rank_weights(losses: Tensor) -> Tensor:
 
 
 def default_population(D: int) -> int:
-    """Candidates of a generation for D parameters, `4 + floor(3 ln D)`: what evolution strategies take by default.
+    """Candidates per generation for D parameters, `4 + floor(3 ln D)`: the usual default of evolution strategies.
 
-    D: number of searched parameters, at least 1. Source: Hansen 2016, "The CMA Evolution Strategy: A Tutorial",
-    arXiv:1604.00772.
+    Source: Hansen 2016, "The CMA Evolution Strategy: A Tutorial", arXiv:1604.00772.
+
+    :param D: number of searched parameters, at least 1.
+    :raises InvalidSetting: if D is below 1.
     """
     if D < 1:
         raise InvalidSetting(f"D is the number of searched parameters, at least 1, not {D}.")
@@ -38,9 +43,12 @@ def default_population(D: int) -> int:
 
 
 def box_sigma(space: ParameterSpace, share: float) -> Tensor:
-    """A step size for each parameter, `[D]` in theta's units: that share of the width of its search box.
+    """A step size for each parameter: a fraction of the width of its search box.
 
-    space: the objective's. share: of `high - low`, positive and finite; 0.3 is what CMA-ES begins with (Hansen 2016).
+    :param space: the objective's.
+    :param share: the fraction of `high - low`, positive and finite; CMA-ES starts with 0.3 (Hansen 2016).
+    :returns: step sizes `[D]`, in theta's units.
+    :raises InvalidSetting: if `share` is not positive and finite.
     """
     if not 0 < share < math.inf:
         raise InvalidSetting(f"share is a positive number, the part of the box's width, not {share!r:.60}.")

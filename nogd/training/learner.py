@@ -43,11 +43,14 @@ class Learner(Named, ABC, Generic[S]):
     """Base of all learners: the fields are its hyper-parameters, validated and never changed.
 
     `Learner[MyState]` tells type checkers what its state is, so that `step` needs no cast; `Learner` alone takes any.
-    name: what it is called everywhere. needs: what it cannot do without, of "outputs", "curvature" (of the loss, with
-    respect to outputs), "directional", "layers" (of a chain) and "gradient"; nothing by default. batches: whether it
-    heeds the objective's `batch_size`; such a learner compares losses of one set of rows only, and keeps no best across
-    sets. uses: what it takes where it is offered, "closed-form" beside these. tags: families that it belongs to, as
-    "coordinate", "evolution", "direct-search", "local-rule".
+
+    :cvar name: what it is called everywhere.
+    :cvar needs: what it cannot do without, of "outputs", "curvature" (of the loss, with respect to outputs),
+        "directional", "layers" (of a chain) and "gradient"; nothing by default.
+    :cvar uses: what else it uses where it is offered: one of these, or "closed-form".
+    :cvar tags: families that it belongs to, such as "coordinate", "evolution", "direct-search", "local-rule".
+    :cvar batches: whether it uses the objective's `batch_size`. Such a learner compares losses of one set of rows only,
+        and keeps no best across sets.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
@@ -71,18 +74,32 @@ class Learner(Named, ABC, Generic[S]):
 
     @abstractmethod
     def init(self, objective: Objective, theta: Tensor, rng: Generator) -> S:
-        """The first state. theta `[D]` is the starting point, the learner's to keep; all randomness comes from rng."""
+        """The first state.
+
+        :param objective: scores candidates and counts what that costs.
+        :param theta: the starting point, `[D]`; the learner may keep and change it.
+        :param rng: the only source of random numbers, on theta's device; keep it in the state.
+        """
 
     @abstractmethod
     def step(self, objective: Objective, state: S) -> None:
         """Go on by the smallest unit after which the state is consistent.
 
-        Ask the objective first and change `state.theta` after: whenever the objective is called, `state.theta` is a
-        valid recommendation. Never catch BudgetSpent.
+        Call the objective first and change `state.theta` after: whenever the objective is called, `state.theta` must be
+        a valid recommendation. Never catch BudgetSpent. Set `state.finished` to a reason when there is nothing left to
+        do.
+
+        :param objective: scores candidates and counts what that costs.
+        :param state: what `init` returned; changed in place.
         """
 
     def supports(self, objective: Objective) -> str | None:
-        """Why this learner cannot work on this objective, or None if it can; a learner may say more than `needs`."""
+        """Why this learner cannot work on this objective, or None if it can; for conditions that `needs` does not
+        cover.
+
+        :param objective: may be looked at, not called.
+        :returns: a phrase that follows "not applicable: ", or None.
+        """
         return None
 
     def whole_only(self) -> tuple[str, ...]:
@@ -125,8 +142,8 @@ _NEEDS = {
 class AskTell(Learner[S]):
     """Base of black-box searchers: `ask` for candidates, `tell` their losses.
 
-    `state.room` is how many candidates still fit the budget, so that a last generation can shrink. One that sets
-    `batches` draws the rows of each step from `state.rng`, and must forget the losses of other rows.
+    `state.room` is the number of candidates that still fit the budget, so that a last generation can be smaller. A
+    learner that sets `batches` draws the rows of each step from `state.rng`, and must forget the losses of other rows.
     """
 
     @classmethod
@@ -139,16 +156,29 @@ class AskTell(Learner[S]):
 
     @abstractmethod
     def ask(self, state: S) -> Candidates:
-        """The candidates to score next; may change anything in the state but theta."""
+        """The candidates to score next.
+
+        :param state: anything in it may be changed but theta.
+        :returns: P candidates, such as `Population(thetas)` with thetas `[P, D]`.
+        """
 
     @abstractmethod
     def tell(self, state: S, candidates: Candidates, losses: Tensor) -> None:
-        """Learn from the losses `[P]` of the candidates; infinite where not finite."""
+        """Learn from the losses of the candidates.
+
+        :param state: changed in place.
+        :param candidates: what `ask` returned.
+        :param losses: `[P]`; infinite where a loss is NaN or infinite.
+        """
 
     def rows(self, objective: Objective, state: S) -> Tensor | None:
-        """Numbers of the examples of this step, `[B]`, the same for all its candidates; None for all of them.
+        """Indices of the examples of this step, the same for all its candidates.
 
         By default `objective.batch_size` different ones, drawn from `state.rng`, if `batches` is set.
+
+        :param objective: has N examples.
+        :param state: of a learner that sets `batches`, with a generator `rng`.
+        :returns: `[B]`, or None for all examples.
         """
         size = objective.batch_size
         if not self.batches or size is None or size >= objective.N:
@@ -181,10 +211,13 @@ class SequenceState(State):
 
 
 class Sequence(Learner[SequenceState]):
-    """One learner after the other, each starting from where the one before ended; written "a+b".
+    """One learner after another, each starting where the previous one ended; written "a+b".
 
     Phase k may spend `left * w_k / (w_k + ... + w_n)` of every limit, with `left` taken when the phase starts: what a
-    phase leaves goes to the next ones. shares: the weights w; equal ones if not given.
+    phase does not spend goes to the next ones.
+
+    :param parts: the learners, in order.
+    :param shares: their weights w, positive; equal if not given.
     """
 
     name: ClassVar[str] = "sequence"
@@ -293,10 +326,13 @@ class LoopState(State):
 
 
 class Loop(Learner[LoopState]):
-    """Base of learners whose library owns the loop (scipy and its like): write `drive`.
+    """Base of learners whose library owns the loop (scipy, for example): write `drive`.
 
-    A step reruns the library on the logged answers and goes on for 64, 128, 256, ... new evaluations, so that it can
-    be checkpointed like any other. A checksum of each asked point catches a library that does not repeat itself.
+    A step reruns the library on the logged answers and goes on for 64, 128, 256, ... new evaluations, so that it can be
+    checkpointed like any other. A checksum of each point detects a library that does not repeat itself.
+
+    :cvar FIRST_STEP: new evaluations of the first step.
+    :cvar WORST: what the library gets in place of an infinite loss, which many cannot handle.
     """
 
     FIRST_STEP: ClassVar[int] = 64
@@ -306,9 +342,12 @@ class Loop(Learner[LoopState]):
 
     @abstractmethod
     def drive(self, ask: Ask, theta: np.ndarray[Any, np.dtype[np.float64]], seed: int) -> str:
-        """Run the library from theta `[D]`, with `ask(x)` as its function; returns its reason to stop.
+        """Run the library from theta, with `ask` as its function.
 
-        `ask` gives the loss, or (loss, gradient `[D]`) if the learner needs gradients. Seed all randomness by `seed`.
+        :param ask: takes a point `[D]`; returns its loss, or (loss, gradient `[D]`) if the learner needs gradients.
+        :param theta: the starting point, `[D]`, float64.
+        :param seed: of all the library's randomness.
+        :returns: the library's reason to stop.
         """
 
     def init(self, objective: Objective, theta: Tensor, rng: Generator) -> LoopState:
