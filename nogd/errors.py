@@ -56,7 +56,7 @@ class PluginError(UserError):
 
 
 class LearnerError(UserError):
-    """A learner did what no learner may, so that its run says nothing."""
+    """A learner did what no learner may, so that its run is void."""
 
 
 class StoreError(UserError):

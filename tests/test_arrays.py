@@ -106,7 +106,7 @@ def structured() -> np.ndarray[Any, Any]:
     return TABLE.to_records(index=False)
 
 
-MASKED = r"the inputs are masked at \[2, 1\], and what is masked is no data; fill or drop them first"
+MASKED = r"the inputs are masked at \[2, 1\], and masked values are not data; fill or drop them first"
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "masked": (masked, MASKED),
     "masked whole numbers": (lambda: masked(VALUES.astype(int)), MASKED),

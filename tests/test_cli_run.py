@@ -276,7 +276,7 @@ def test_rerun_says_when_the_curve_is_another(tmp_path: Path) -> None:
     plugin.write_text(plugin.read_text() + "\n# changed\n")
     changed = python("-m", "nogd", "rerun", row["id"], *words)
     assert changed.returncode == 2
-    assert "cannot be repeated exactly: its code is not what it was" in changed.stderr
+    assert "cannot be repeated exactly: its code has changed" in changed.stderr
 
 
 # From Python

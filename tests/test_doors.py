@@ -459,7 +459,7 @@ MISUSES = {
     "sparse": (lambda: fit(x=X.to_sparse()), DataError, "in a dense tensor"),
     "target shape": (lambda: fit(y=torch.zeros(20, 2)), DataError, r"outputs of shape \[20, 1\].*\[20, 2\]"),
     "classes": (lambda: fit(loss="cross-entropy"), DataError, "integer class numbers"),
-    "several outputs": (lambda: fit(nn.LSTM(3, 2).double()), DataError, "the module gives a tuple"),
+    "several outputs": (lambda: fit(nn.LSTM(3, 2).double()), DataError, "the module returns a tuple"),
     "score": (
         lambda: nogd.minimize(network(), 5, learner="sgd"),
         InvalidSetting,

@@ -415,7 +415,7 @@ def test_the_checkpoint_of_another_call_is_refused_with_what_differs(said, tmp_p
     with pytest.raises(InvalidSetting) as refused:
         fit(**{"learner": "adam", "checkpoint": tmp_path / "c", **OTHERS[said]})
     assert f"c is the checkpoint of another call: {said}" in str(refused.value)
-    assert "give another path, or delete it to begin anew." in str(refused.value)
+    assert "give another path, or delete it to start again." in str(refused.value)
     assert (tmp_path / "c").read_bytes() == before
 
 

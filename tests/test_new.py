@@ -109,7 +109,7 @@ def test_it_says_what_to_do_next(tmp_path, kind, use):
         ("", "small letters"),
         ("../up", "such as 'up'"),
         ("a--b", "such as 'a-b'"),
-        (LONGEST + "x", "30 signs at most"),
+        (LONGEST + "x", "30 characters at most"),
         ("lambda", "a word of Python"),
         ("adam", "There is a learner 'adam' already, in nogd"),
     ],
@@ -163,7 +163,7 @@ def test_a_folder_that_is_there_is_left_alone(tmp_path):
     folder = tmp_path / "nogd-coin-toss"
     folder.mkdir()
     result = new("learner", "coin-toss", "--dir", str(tmp_path))
-    assert (result.exit_code, "is there already" in result.output) == (2, True)
+    assert (result.exit_code, "already exists" in result.output) == (2, True)
     assert not list(folder.iterdir())
 
 

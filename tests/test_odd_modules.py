@@ -331,7 +331,7 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], dict[str, Any], type[UserError
     "complex outputs": (
         lambda: own(lambda m, x: torch.fft.fft(m.first(x))), data(), DataError, "the module gives torch.complex128"),
     "two types": (Mixed, data(), InvalidSetting, "'first.weight' is of .*32 on cpu, but 'last.weight' of .*64"),
-    "one memory": (one_memory, data(), InvalidSetting, "'0.weight' and '1.weight' are two in the same memory"),
+    "one memory": (one_memory, data(), InvalidSetting, "'0.weight' and '1.weight' share memory"),
     "repeated memory": (repeated, data(), InvalidSetting, "'0.bias' repeats the same memory"),
     "wrapped": (lambda: wrapped(True), data(), InvalidSetting, "'0.weight' is a Wrapped, whose values cannot be set"),
     "no copy": (with_a_lock, data(), InvalidSetting, "cannot be copied to work on .*lock"),

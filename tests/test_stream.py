@@ -332,8 +332,8 @@ def score(source: Any, **settings: Any) -> None:
 
 X, Y = tensors()
 MISUSES = {
-    "generator": (lambda: score(part for part in split(9, 9)), "are a generator, which can be run through only once"),
-    "zip": (lambda: score(zip([X], [Y], strict=True)), "are a zip, which can be run through only once"),
+    "generator": (lambda: score(part for part in split(9, 9)), "are a generator, which can be iterated over only once"),
+    "zip": (lambda: score(zip([X], [Y], strict=True)), "are a zip, which can be iterated over only once"),
     "empty": (lambda: score([]), "the data are empty"),
     "empty data set": (lambda: score(ByNumber(X[:0], Y[:0])), "the data are empty"),
     "empty iterable": (lambda: score(InOrder(X[:0], Y[:0])), "the data are empty"),

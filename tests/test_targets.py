@@ -247,7 +247,7 @@ def test_what_cannot_be_written_is_said_before_anything_runs(tmp_path, monkeypat
     monkeypatch.setattr("nogd.bench.freeze.os.access", lambda *_: False)  # root may write anywhere
     refused = freeze(tmp_path)
     assert refused.exit_code == 2
-    assert "reference.json cannot be written; copy the task into a folder of yours." in refused.stderr
+    assert "reference.json cannot be written; copy the task into one of your own folders." in refused.stderr
     assert "cells done" not in refused.stderr
 
 

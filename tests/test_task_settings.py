@@ -101,11 +101,11 @@ def test_other_splits_are_other_draws_of_the_same_shares():
             r"parity has no setting 'bit'; did you mean 'bits'\? Its settings: bits, width, depth,",
         ),
         ("parity,bits=99", "parity: bits = '99' is not right: input should be less than or equal to 16"),
-        ("parity,split=1", "parity: it has no split, so that there is no other one either"),
+        ("parity,split=1", "parity: it has no split, so there is no other split either"),
         ("iris,mode=training", "iris: mode = 'training' is not right"),
         (
             "cart-pole,mode=train",
-            "cart-pole: a policy acts as its user will have it, so there is no other mode",
+            "cart-pole: a policy acts as it will be used, so its only mode is eval",
         ),
         ("iris+wine", "does not parse; write it as name,setting=value"),
         ("tag:clasification", r"no task has the tag 'clasification'; did you mean 'classification'\? Tags: "),

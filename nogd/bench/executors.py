@@ -26,7 +26,7 @@ def executor_for(chosen: Choice | None, jobs: int | None, threads: int) -> Execu
     made = build_executor(chosen if chosen is not None else "inline" if jobs == 0 else "local")
     if jobs == 0 and made.name != "inline":
         raise InvalidSetting(
-            f"jobs = 0 runs cells in this process, which is no matter of the executor {made.name!r}: leave one out."
+            f"jobs = 0 runs cells in this process, which does not go with the executor {made.name!r}: leave one out."
         )
     return sized(made, jobs or cores(), threads)
 
@@ -54,7 +54,7 @@ def executor_class(name: str) -> type[Executor]:
     kind = entry.load()
     if not (isinstance(kind, type) and issubclass(kind, Executor)):
         raise PluginError(
-            f"{entry.qualified_name} is registered as an executor, but is no subclass of Executor."
+            f"{entry.qualified_name} is registered as an executor, but is not a subclass of Executor."
         )
     return kind
 
@@ -76,6 +76,6 @@ def _made(kind: type[Executor], settings: Mapping[str, Any]) -> Executor:
         raise PluginError(f"the executor {kind.__qualname__} has no name; give the class one: name = 'mine'.")
     for each in OF_THE_HARNESS.intersection(settings):
         option = {"workers": "--jobs", "threads": "--threads"}[each]
-        raise InvalidSetting(f"{each} is no setting to be written behind {name!r}: {option} says how many.")
+        raise InvalidSetting(f"{each} is not a setting to write after {name!r}: {option} says how many.")
     refuse_unknown(name, settings, settings_known(kind))
     return made_of(kind, name, settings)

@@ -120,7 +120,9 @@ class Experiment(BaseModel):
         )
         text = everything + tomli_w.dumps(_plain(self))
         if not text.isascii() and text.encode("utf-8", "replace").decode() != text:
-            raise InvalidSetting("the experiment holds text that is no Unicode, which no file can hold.")
+            raise InvalidSetting(
+                "the experiment holds text that is not valid Unicode and cannot be written to a file."
+            )
         return text
 
 
@@ -143,7 +145,7 @@ def _read(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except RecursionError:
         raise InvalidSetting(
-            f"the experiment file {str(path)!r} is nested too deep to be an experiment."
+            f"the experiment file {str(path)!r} is nested too deeply to be an experiment."
         ) from None
     except FileNotFoundError:
         raise InvalidSetting(f"there is no experiment file {str(path)!r}.") from None

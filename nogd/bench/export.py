@@ -23,7 +23,7 @@ def write_tables(results: RunTables, folder: Path, kind: str) -> list[Path]:
         ]
     except ImportError:
         raise InvalidSetting(
-            "Parquet needs another package: pip install 'nogd[parquet]', or use csv."
+            "Parquet needs another package: run pip install 'nogd[parquet]', or use csv."
         ) from None
     except OSError as error:
         raise StoreError(f"{folder} cannot be written: {error.strerror or error}.") from None

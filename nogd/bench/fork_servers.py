@@ -46,7 +46,7 @@ class ForkServers:
         except ConnectionError as error:
             if not self._now.has_begun:
                 raise ProcessError(
-                    f"{error}, so that no cell can run in a process of its own; its last words, if any, are above."
+                    f"{error}, so no run can have a process of its own; its last output, if any, is above."
                     " '--jobs 0' runs cells without it."
                 ) from None
             return self.one_for(job, tell, meanwhile)  # a worker has killed it

@@ -68,7 +68,7 @@ def _refuse_without_scale(task: Task) -> None:
     if isinstance(task, SimulatorTask) and (math.isnan(task.constant) or math.isnan(task.solved)):
         raise InvalidSetting(
             f"the task {task.name!r} has no scale to freeze: set `constant`, the mean return of the best constant"
-            " action, and `solved`, a return written down with its source."
+            " action, and `solved`, a return stated with its source."
         )
 
 
@@ -80,10 +80,10 @@ def file_of(task: Task) -> Path:
     path = reference_file(type(task))
     if path is None:
         raise InvalidSetting(
-            f"the task {task.name!r} is defined in no file, so there is nothing to freeze beside it."
+            f"the task {task.name!r} is defined in no file, so there is no place to store its reference."
         )
     if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise StoreError(f"{path} cannot be written; copy the task into a folder of yours.")
+        raise StoreError(f"{path} cannot be written; copy the task into one of your own folders.")
     return path
 
 
@@ -96,7 +96,7 @@ def _entry(
         first = wrong.iloc[0]
         raise InvalidSetting(
             f"{first['learner']} on {name}, repetition {first['repetition']}, ended as {first['status']}: "
-            f"{first['reason']}; a reference must do all its runs."
+            f"{first['reason']}; all runs of a reference must succeed."
         )
     facts = runs.iloc[0]
     budget = json.loads(facts["budget"])

@@ -37,7 +37,7 @@ class PipedExecutor(Executor):
     def _made(self) -> list[WorkProcess]:
         commands = self.commands()
         if not commands:
-            raise InvalidSetting(f"the executor {str(self)!r} names no command to run cells by.")
+            raise InvalidSetting(f"the executor {str(self)!r} names no command that runs cells.")
         shares = [len(range(place, self.workers, len(commands))) for place in range(len(commands))]
         return [
             WorkProcess([*command, "--jobs", str(share), "--threads", str(self.threads)], share)

@@ -84,7 +84,7 @@ def _budget_of(task: _Placed) -> Budget:
         return Budget(forwards=task.task.budget)
     except ValidationError as error:
         raise PluginError(
-            f"the task {task.name!r} sets a budget that is none: {first_complaint(error)}"
+            f"the task {task.name!r} sets an invalid budget: {first_complaint(error)}"
         ) from None
 
 
@@ -115,12 +115,10 @@ def _refuse_twins(learners: list[_Labelled]) -> None:
         key = repr((learner.identity, learner.budget))
         if key in same:
             raise InvalidSetting(
-                f"{same[key]!r} and {learner.label!r} are one and the same learner; leave one of them out."
+                f"{same[key]!r} and {learner.label!r} are the same learner; leave one of them out."
             )
         if learner.label in labels:
-            raise InvalidSetting(
-                f"two learners are called {learner.label!r}; give one of them another label."
-            )
+            raise InvalidSetting(f"two learners are named {learner.label!r}; give one of them another label.")
         labels.add(learner.label)
         same[key] = learner.label
 

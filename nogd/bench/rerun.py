@@ -80,7 +80,7 @@ def _planned(row: dict[str, Any]) -> Planned:
             else "that of its task, data, loss or metric, or nogd's own"
         )
         raise InvalidSetting(
-            f"{item.cell.name} cannot be repeated exactly: its code is not what it was ({changed}); install that"
+            f"{item.cell.name} cannot be repeated exactly: its code has changed ({changed}); install that"
             " version, or run the experiment again."
         )
     return item

@@ -77,7 +77,9 @@ def _by_name(text: str) -> NamedTask:
     found = entry.load()
     kind = found if isinstance(found, type) else type(found)
     if not issubclass(kind, Task):
-        raise PluginError(f"{entry.qualified_name} is registered as a task, but is no subclass of nogd.Task.")
+        raise PluginError(
+            f"{entry.qualified_name} is registered as a task, but is not a subclass of nogd.Task."
+        )
     given = _given(found) if isinstance(found, Task) else {}
     task = _made(kind, given, settings)
     return NamedTask(task.spelled(lambda _: registry.shown_name(entry)), task, entry)

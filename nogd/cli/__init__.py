@@ -14,13 +14,16 @@ COMMANDS = {  # name -> (where it is, what it does)
     "report": ("nogd.cli.report:report", "Write the stored comparison as one HTML page."),
     "export": ("nogd.cli.export:export", "Write stored runs and curves as CSV or Parquet."),
     "rerun": ("nogd.cli.rerun:rerun", "Repeat a stored run and compare."),
-    "targets": ("nogd.cli.targets:targets", "Freeze what scores and targets of a task are measured by."),
-    "work": ("nogd.cli.work:work", "Run cells for a 'nogd run' elsewhere, over a pipe."),
+    "targets": (
+        "nogd.cli.targets:targets",
+        "Freeze the reference that a task's scores and targets are based on.",
+    ),
+    "work": ("nogd.cli.work:work", "Execute runs for a 'nogd run' elsewhere, over a pipe."),
     "new": ("nogd.cli.new:new", "Make a plugin package to start from, such as a learner."),
     "check": ("nogd.cli.check:check", "Check that a learner, task, figure or executor keeps nogd's rules."),
     "list": ("nogd.cli.list:list_names", "List learners, tasks, data sets, plugins and more."),
-    "show": ("nogd.cli.show:show", "Describe a learner, a task or anything else that has a name."),
-    "completion": ("nogd.cli.completion:completion", "Let the shell complete commands and names."),
+    "show": ("nogd.cli.show:show", "Describe a learner, a task or anything else with a name."),
+    "completion": ("nogd.cli.completion:completion", "Print the script for TAB completion in the shell."),
 }
 
 HELP = """Train neural networks without gradient descent, and see when that beats gradient descent.

@@ -31,18 +31,16 @@ _MARGIN = " " * 12
     metavar="NAME|PACKAGE|FILE",
     shell_complete=complete.names_of("learner", "task", "figure", "executor"),
 )
-@click.option(
-    "--only", multiple=True, metavar="CHECK", help="Run this check alone; may be given several times."
-)
+@click.option("--only", multiple=True, metavar="CHECK", help="Run only this check. May be repeated.")
 @click.option(
     "--expect", multiple=True, metavar="CHECK=REASON", help="A check that is known to fail, and why."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array: one object for each check.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array: one object per check.")
 def check(name: str, only: tuple[str, ...], expect: tuple[str, ...], as_json: bool) -> None:
     """Check that NAME keeps nogd's rules: a learner (with hyper-parameters if wanted), task, figure or executor.
 
-    Of a PACKAGE or plugin, a .py FILE or a folder all that it offers is checked. The same checks run under pytest by
-    nogd.testing.parametrize_with_checks. Exits with 1 if a check fails.
+    For a PACKAGE or plugin, a .py FILE or a folder, everything that it offers is checked. To run the same checks under
+    pytest, use nogd.testing.parametrize_with_checks. Exits with 1 if a check fails.
     """
     from nogd.testing.subjects import check_names, expectations, find_subjects
 

@@ -22,9 +22,9 @@ Put one line into the file that your shell reads when it starts:
 @click.command(epilog=EPILOG)
 @click.argument("shell", type=click.Choice(SHELLS), required=False)
 def completion(shell: str | None) -> None:
-    """Print the script that makes SHELL complete commands, options, learners and tasks, those of plugins included.
+    """Print the script that makes SHELL complete commands, options, learners and tasks, including those of plugins.
 
-    SHELL is the one that you work in if it is not given.
+    By default SHELL is the one that you are using.
     """
     from nogd.cli import main
 

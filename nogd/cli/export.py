@@ -20,7 +20,7 @@ Examples:
 )
 @click.option("--format", "kind", type=click.Choice(["csv", "parquet"]), default="csv", show_default=True)
 @click.option(
-    "--all", "everything", is_flag=True, help="Also runs that count no more, of other budgets and versions."
+    "--all", "everything", is_flag=True, help="Also runs that no longer count, of other budgets and versions."
 )
 def export(out: Path, kind: str, everything: bool) -> None:
     """Write one row per run and one row per point of its curve to DIR/export, and print the two paths.

@@ -53,7 +53,7 @@ def _begun(_context: click.Context, _parameter: click.Parameter, typed: str) -> 
     "--traceback",
     "verbose",
     is_flag=True,
-    help="Of plugins: say which hooks each one implements, and why one broke.",
+    help="For plugins: which hooks each one implements, and why a broken one failed.",
 )
 def list_names(kind: str, as_json: bool, verbose: bool) -> None:
     """List what there is of a KIND: learners, tasks, datasets, plugins, executors, figures, losses or metrics."""

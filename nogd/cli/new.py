@@ -48,9 +48,9 @@ Examples:
     show_default=True,
     help="The licence of the package.",
 )
-@click.option("--author", help="Who holds the copyright.  [default: git's user.name]")
+@click.option("--author", help="Copyright holder.  [default: git's user.name]")
 def new(kind: Kind, name: str, parent: Path, licence: str, author: str | None) -> None:
-    """Make a package with a small KIND called NAME that works: to be installed, changed, tested and published.
+    """Make a package with a small KIND called NAME that works as it is: install, change, test and publish it.
 
     It has an entry point, tests of nogd's rules, a README with a picture to draw, tox.ini, a file for continuous
     integration, and a licence. Needs the extra nogd[new].

@@ -105,7 +105,7 @@ GLOBAL_OPTIONS = (
         multiple=True,
         is_eager=True,
         metavar="PATH|MODULE",
-        help="Load this plugin too: a .py file, a folder or a module.",
+        help="Also load this plugin: a .py file, a folder or a module.",
     ),
     click.Option(
         ["--no-plugin"],
@@ -114,8 +114,8 @@ GLOBAL_OPTIONS = (
         metavar="NAME",
         help="Leave out a plugin or package (also: NOGD_BLOCK_PLUGINS=a,b).",
     ),
-    click.Option(["--no-plugins"], is_flag=True, is_eager=True, help="Load nothing but what is built in."),
-    click.Option(["--debug"], is_flag=True, is_eager=True, help="Show the traceback of an error."),
+    click.Option(["--no-plugins"], is_flag=True, is_eager=True, help="Load only what is built in."),
+    click.Option(["--debug"], is_flag=True, is_eager=True, help="Show the traceback if there is an error."),
     click.Option(
         ["--version"],
         is_flag=True,

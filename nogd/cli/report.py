@@ -26,10 +26,10 @@ Examples:
     help="A page, a PDF, Markdown for a pull request, or a folder of tables.",
 )
 def report(folder: Path, other: Path | None, kind: str) -> None:
-    """Write the comparison stored in DIR (nogd-runs if not given), and print the path of what was written.
+    """Write the comparison stored in DIR (nogd-runs if not given), and print the path of the result.
 
-    With two folders: what changed from the first to the second, and whether that is beyond chance; it is written into
-    the second.
+    With two folders: what changed from the first to the second, and whether the change is significant. This is written
+    into the second folder.
     """
     from nogd.report.forms.writing import write_form, write_versus  # heavy: only when the command runs
 

@@ -37,7 +37,8 @@ Examples:
     "learners",
     multiple=True,
     shell_complete=complete.learners,
-    help="A learner, such as adam,lr=0.01, all like 'acme/*', or tag:TAG for all that have it; may be repeated.",
+    help="A learner, such as adam,lr=0.01; a pattern, such as 'acme/*'; or tag:TAG for all with that tag."
+    " May be repeated.",
 )
 @click.option(
     "-t",
@@ -45,11 +46,13 @@ Examples:
     "tasks",
     multiple=True,
     shell_complete=complete.names_of("task"),
-    help="A task, with settings where wanted (parity,bits=10), all like 'breast-*', or tag:TAG for all that have it;"
-    " may be repeated.",
+    help="A task, with settings if wanted (parity,bits=10); a pattern, such as 'breast-*'; or tag:TAG for all"
+    " with that tag. May be repeated.",
 )
 @click.option(
-    "--repetitions", type=int, help="Starting points and random streams for each pair.  [default: 5]"
+    "--repetitions",
+    type=int,
+    help="Runs per learner and task, each with its own starting point and seed.  [default: 5]",
 )
 @click.option("--forwards", type=float, help="Budget in forwards; each task's own if no limit is given.")
 @click.option("--evaluations", type=int, help="Budget in loss and gradient queries.")
@@ -61,38 +64,40 @@ Examples:
 @click.option(
     "--executor",
     shell_complete=complete.names_of("executor"),
-    help="What runs cells, such as inline or ray,address=auto.  [default: local]",
+    help="Where runs are executed, such as inline or ray,address=auto.  [default: local]",
 )
-@click.option("--threads", type=int, help="Threads of each cell.  [default: 1]")
+@click.option("--threads", type=int, help="Threads per run.  [default: 1]")
 @click.option(
     "--set",
     "sets",
     multiple=True,
     metavar="LEARNER.PARAM=VALUE",
-    help="A hyper-parameter of a selected learner, or of one within a sequence; may be repeated.",
+    help="Set a hyper-parameter of a selected learner, or of one within a sequence. May be repeated.",
 )
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("nogd-runs"), show_default=True, help="Folder."
 )
 @click.option(
-    "--fresh", is_flag=True, help="Run again what is done; an old run stays until the new one is there."
+    "--fresh", is_flag=True, help="Repeat finished runs; each old run stays until the new one has finished."
 )
 @click.option("--device", help="Where to compute, such as cuda.  [default: cpu]")
-@click.option("--timeout", type=float, help="Seconds after which a cell is killed.  [default: 300]")
+@click.option("--timeout", type=float, help="Seconds after which a run is killed.  [default: 300]")
 @click.option(
-    "--memory", type=float, help="GiB that a cell may use.  [default: its share of 80 % of what nogd may use]"
+    "--memory", type=float, help="GiB that a run may use.  [default: its share of 80 % of what nogd may use]"
 )
 @click.option(
     "--keep-thetas/--no-keep-thetas",
     default=None,
-    help="Store where each run of at most 1,024 parameters went, for a picture.  [default: yes]",
+    help="Store the path of each run with at most 1,024 parameters, for a figure.  [default: yes]",
 )
 @click.option(
     "--watch",
     is_flag=True,
-    help="Keep DIR/watch.html up to date: how far the run is, and its results so far.",
+    help="Keep DIR/watch.html up to date, with the progress and the results so far.",
 )
-@click.option("--print-experiment", is_flag=True, help="Print the experiment as a file, and run nothing.")
+@click.option(
+    "--print-experiment", is_flag=True, help="Print the experiment as a TOML file, and run nothing."
+)
 def run(
     experiment: Path | None,
     everything: bool,
@@ -106,10 +111,10 @@ def run(
     print_experiment: bool,
     **settings: Any,
 ) -> None:
-    """Compare learners on tasks: run what is not done yet, print the leaderboard, and write the report.
+    """Compare learners on tasks: make the missing runs, print the leaderboard, and write the report.
 
-    With -l alone all default tasks are run, with -t alone all learners. Options overrule the file. Everything that
-    finishes is kept at once; the same command goes on where it was stopped.
+    With -l alone all default tasks are run, with -t alone all learners. Options override the file. Every finished run
+    is stored at once; after an interruption the same command continues.
     """
     # Before anything heavy is imported here: both import side by side.
     forked = 0 if print_experiment else jobs

@@ -43,11 +43,16 @@ _SHOWN = ["id", "learner", "task", "repetition", "status", "loss", "test_metric"
     help="Only this task; may be repeated.",
 )
 @click.option("--status", "statuses", multiple=True, help="Only this status; may be repeated.")
-@click.option("--id", "ids", multiple=True, help="Only the run of this id, or of this beginning of one.")
+@click.option(
+    "--id", "ids", multiple=True, help="Only the run with this id; its first characters are enough."
+)
 @click.option("--delete", is_flag=True, help="Delete the runs that are listed.")
 @click.option("--yes", is_flag=True, help="Delete without asking.")
 @click.option(
-    "--json", "as_json", is_flag=True, help="One array, one object per run, with everything that is known."
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print a JSON array: one object per run, with everything that is known.",
 )
 def runs(
     out: Path,
@@ -59,10 +64,10 @@ def runs(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """List stored runs, all of them or those that fit every option; or delete them.
+    """List stored runs, all of them or those that match every option; or delete them.
 
-    Where some count no more, as another run of their learner, task and repetition was asked for since, a column says
-    so.
+    If some no longer count, because another run of their learner, task and repetition was asked for later, a column
+    says so.
     """
     from nogd.bench.current import counting_ids
     from nogd.bench.store import Store

@@ -39,7 +39,7 @@ def select(
             "nothing is selected: give --all, a learner (-l), a task (-t) or an experiment file."
         )
     if everything and (learners and tasks):
-        raise InvalidSetting("--all beside both -l and -t says two things; leave one of them out.")
+        raise InvalidSetting("--all cannot be combined with both -l and -t; leave one of them out.")
     base = make_experiment(file)
     limits = {name: settings.pop(name) for name in _LIMITS}
     if everything:

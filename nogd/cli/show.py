@@ -27,13 +27,13 @@ Examples:
 @click.command(epilog=EXAMPLES)
 @click.argument("name", shell_complete=complete.names_of(*KINDS))
 @click.option(
-    "--json", "as_json", is_flag=True, help="Print a JSON array: one object for each kind that has NAME."
+    "--json", "as_json", is_flag=True, help="Print a JSON array: one object per kind that has NAME."
 )
 def show(name: str, as_json: bool) -> None:
     """Describe NAME: a learner, task, data set, figure, executor, loss or metric.
 
-    Of a learner: hyper-parameters (type, default, range, meaning), source, package. Of a task: data, sizes,
-    network, loss, metric, budget, and why it is here. Of an executor: its settings.
+    For a learner: hyper-parameters (type, default, range, meaning), source, package. For a task: data, sizes, network,
+    loss, metric, budget, and why it exists. For an executor: its settings.
     """
     from nogd.cli.description import describe
     from nogd.plugins.manager import plugins

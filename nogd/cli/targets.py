@@ -34,18 +34,20 @@ def targets() -> None:
     "tasks",
     multiple=True,
     shell_complete=complete.names_of("task"),
-    help="A task, with settings where wanted (parity,bits=10); may be repeated.",
+    help="A task, with settings if wanted (parity,bits=10). May be repeated.",
 )
 @click.option(
     "--reference",
     shell_complete=complete.learners,
-    help="Learner to measure by.  [default: that of the built-in tasks]",
+    help="The reference learner.  [default: that of the built-in tasks]",
 )
 @click.option(
-    "--repetitions", type=click.IntRange(min=5), default=15, show_default=True, help="Runs for each task."
+    "--repetitions", type=click.IntRange(min=5), default=15, show_default=True, help="Runs per task."
 )
 @click.option(
-    "--again", is_flag=True, help="Freeze anew what is frozen already: it moves all old scores and targets."
+    "--again",
+    is_flag=True,
+    help="Freeze again what is frozen already; this changes all old scores and targets.",
 )
 @click.option(
     "--jobs", type=int, help="Parallel runs; 0 = in this process.  [default: one per core that it may use]"
@@ -68,10 +70,10 @@ def freeze(
 ) -> None:
     """Run the reference learner on tasks, and freeze what it reaches.
 
-    Its test metric is the 1 of every score, and what it reaches after 0.1, 1, 10, 30 and 100 % of the task's budget are
-    the targets. They are written into reference.json beside the file that defines the task, whose path is printed, and
-    belong to the task's version: commit the file with the task. Every run is kept as it finishes, and the same command
-    goes on where it was stopped.
+    Its test metric becomes score 1, and the losses that it reaches after 0.1, 1, 10, 30 and 100 % of the task's budget
+    become the targets. They are written into reference.json beside the file that defines the task, whose path is
+    printed, and belong to the task's version: commit the file with the task. Every finished run is stored; after an
+    interruption the same command continues.
     """
     from nogd.bench.freeze import file_of, freeze
     from nogd.bench.progress import terminal

@@ -29,15 +29,17 @@ Example:
 @click.option(
     "--jobs", type=int, help="Parallel runs; 0 = in this process.  [default: one per core that it may use]"
 )
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads of each cell.")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads per run.")
 @click.option(
-    "--executor", shell_complete=complete.names_of("executor"), help="What runs cells.  [default: local]"
+    "--executor",
+    shell_complete=complete.names_of("executor"),
+    help="Where runs are executed.  [default: local]",
 )
 def work(jobs: int | None, threads: int, executor: str | None) -> None:
-    """Run cells for a 'nogd run' elsewhere: jobs come on stdin, events go to stdout, a line of JSON each.
+    """Execute runs for a 'nogd run' elsewhere: jobs on stdin, events on stdout, one line of JSON each.
 
-    People have no need of it: executors start it, in another environment, container or machine. It runs what it is
-    sent, code as well, so take jobs from nobody whom you would not let log in here. It ends when its input does.
+    You need not call it yourself: executors start it in another environment, container or machine. It runs what it is
+    sent, including code, so accept jobs only from people whom you would let log in here. It ends when its input ends.
     """
     try:
         _serve(jobs, threads, executor)

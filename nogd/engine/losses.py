@@ -208,5 +208,5 @@ def find_loss(loss: str | LossFunction | Loss) -> Loss:
     if isinstance(found, Loss):
         return found
     raise UnknownName(
-        f"{loss!r} is registered as a loss, but is no nogd.Loss; metrics are offered by the hook nogd_metrics."
+        f"{loss!r} is registered as a loss, but is not a nogd.Loss; metrics are offered by the hook nogd_metrics."
     )

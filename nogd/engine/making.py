@@ -64,8 +64,8 @@ def make_network(
     if found.targets != "as given" and (not isinstance(outputs, Tensor) or outputs.is_complex()):
         what = outputs.dtype if isinstance(outputs, Tensor) else f"a {type(outputs).__name__}"
         raise DataError(
-            f"the module gives {what}, but loss {found.name!r} needs one tensor of real outputs; wrap the module so"
-            " that it returns that, or give a loss of your own."
+            f"the module returns {what}, but loss {found.name!r} needs one tensor of real outputs; wrap the module so"
+            " that it returns that, or give your own loss."
         )
     replaced = [name for name, each in working.named_parameters() if each is not parameters.get(name)]
     if replaced:

@@ -464,8 +464,8 @@ class Objective(OutputsAndLayers):
     def _refuse_learners(self, what: str) -> None:
         if not self._till.is_measured:
             raise LearnerError(
-                f"{what if ' ' in what else f'objective.{what}'} is for the record alone, no learner may use it; ask"
-                " objective.losses, which counts."
+                f"{what if ' ' in what else f'objective.{what}'} is for the record alone, and no learner may use it;"
+                " call objective.losses, which counts."
             )
 
     def _data(self) -> Shown:

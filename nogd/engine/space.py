@@ -134,7 +134,7 @@ def _boxes(names: list[str], bounds: Bounds) -> list[Interval]:
             )
         if not any(fnmatchcase(name, pattern) for name in names):
             raise InvalidSetting(
-                f"bounds names {pattern!r}, but no searched parameter is called so{did_you_mean(pattern, names)}"
+                f"bounds names {pattern!r}, but no searched parameter has that name{did_you_mean(pattern, names)}"
                 f" Searched parameters: {', '.join(names)}."
             )
     matches = ([box for pattern, box in patterns.items() if fnmatchcase(name, pattern)] for name in names)

@@ -46,7 +46,7 @@ def _check_memory(module: nn.Module) -> None:
     for name, p in searched:
         if p.numel() * p.element_size() > p.untyped_storage().nbytes():
             raise InvalidSetting(
-                f"parameter {name!r} repeats the same memory; make it one of its own by clone()."
+                f"parameter {name!r} repeats the same memory; give it memory of its own by clone()."
             )
     # A part of a larger tensor, such as a column, lies between others without sharing anything.
     spans = sorted(
@@ -57,7 +57,7 @@ def _check_memory(module: nn.Module) -> None:
     for (device, _, end, one), (other_device, start, _, other) in itertools.pairwise(spans):
         if device == other_device and start < end:
             raise InvalidSetting(
-                f"parameters {one!r} and {other!r} are two in the same memory; make them one, which stands in both"
+                f"parameters {one!r} and {other!r} share memory; make them one parameter, which stands in both"
                 " places, or give each its own by clone()."
             )
 

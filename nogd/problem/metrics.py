@@ -157,7 +157,7 @@ def _registered(name: str) -> Metric:
         found = metrics.find(name).load()
         if isinstance(found, Metric):
             return found
-        raise PluginError(f"{name!r} is registered as a metric, but is no nogd.Metric.")
+        raise PluginError(f"{name!r} is registered as a metric, but is not a nogd.Metric.")
     if name in losses:
         return _of_loss(find_loss(name))
     known = list(dict.fromkeys([*metrics.names(), *losses.names()]))

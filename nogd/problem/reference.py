@@ -84,7 +84,7 @@ def _read(path: Path) -> Entries:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise StoreError(f"{path} cannot be read: {error.strerror or error}; mend that.") from None
+        raise StoreError(f"{path} cannot be read: {error.strerror or error}; repair or delete it.") from None
     except (ValueError, RecursionError) as error:
         raise _damaged(path, str(error)) from None
     if not isinstance(found, dict) or not all(isinstance(entry, dict) for entry in found.values()):

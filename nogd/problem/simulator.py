@@ -48,7 +48,7 @@ class SimulatorTask(Task):
     @model_validator(mode="after")
     def _has_one_mode(self) -> SimulatorTask:
         if self.scored_in != "eval":
-            raise ValueError("a policy acts as its user will have it, so there is no other mode than eval")
+            raise ValueError("a policy acts as it will be used, so its only mode is eval")
         return self
 
     @abstractmethod

@@ -185,7 +185,7 @@ class SupervisedTask(Task):
     @model_validator(mode="after")
     def _has_another_split(self) -> SupervisedTask:
         if self.split_number and self.split is None:
-            raise ValueError("it has no split, so that there is no other one either")
+            raise ValueError("it has no split, so there is no other split either")
         return self
 
     def data(self) -> str | type[Dataset] | Dataset:

@@ -44,7 +44,7 @@ def new_package(
         folder.mkdir(parents=True)
     except FileExistsError as error:
         raise UserError(
-            f"{str(folder)!r} is there already: choose another name, or another place with --dir."
+            f"{str(folder)!r} already exists: choose another name, or another place with --dir."
         ) from error
     except OSError as error:
         raise _unwritable(folder, error) from error
@@ -68,7 +68,9 @@ def _check(name: str) -> None:
             f"{name!r} cannot be the name of a package: small letters, digits and single hyphens, a letter first{hint}."
         )
     if len(name) > _LONGEST:
-        raise InvalidSetting(f"{name!r} is too long for a name that people write: {_LONGEST} signs at most.")
+        raise InvalidSetting(
+            f"{name!r} is too long for a name that people have to type: {_LONGEST} characters at most."
+        )
     if keyword.iskeyword(name):
         raise InvalidSetting(
             f"{name!r} is a word of Python and cannot be the name of a module: choose another."
@@ -79,7 +81,7 @@ def _copier() -> ModuleType:
     try:
         import copier
     except ImportError as error:
-        raise UserError("'nogd new' needs copier: pip install 'nogd[new]' brings it.") from error
+        raise UserError("'nogd new' needs copier: install it with pip install 'nogd[new]'.") from error
     return copier
 
 

@@ -89,7 +89,7 @@ class Checkpoint:
         if found := differences(self._call, call):
             raise InvalidSetting(
                 f"{self.path} is the checkpoint of another call: {'; '.join(found)}; give another path, or delete it to"
-                " begin anew."
+                " start again."
             )
         return content
 

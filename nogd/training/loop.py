@@ -100,7 +100,7 @@ def _steps(
             learner.step(objective, state)
             if ledger.ran_backwards() or state.iteration < ledger.iterations:
                 raise LearnerError(
-                    f"{learner} overran its budget: it turned the meter back, so that its run says nothing."
+                    f"{learner} overran its budget: it turned the meter back, so that its run is void."
                 )
             if state.theta.shape != theta.shape:
                 objective.follow(State(theta=recorder.solution))
@@ -125,7 +125,7 @@ def _steps(
 def _check_data(learner: Learner, objective: Objective) -> None:
     if (what := objective.written_into) is not None:
         raise LearnerError(
-            f"{learner} wrote into the training {what}, so that its run says nothing; a learner works on"
+            f"{learner} wrote into the training {what}, so that its run is void; a learner works on"
             " copies, such as objective.inputs.clone()."
         )
 

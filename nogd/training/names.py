@@ -173,7 +173,7 @@ def _from_text(text: str, settings: dict[str, Any]) -> Learner:
         return _single(parts[0], settings)
     if settings:
         raise InvalidSetting(
-            f"{next(iter(settings))!r} could belong to any learner of {text!r}; write it behind its learner's name."
+            f"{next(iter(settings))!r} could belong to any learner of {text!r}; write it after that learner's name."
         )
     return _grouped(parts[0]) if len(parts) == 1 else _sequence(text, parts)
 
@@ -263,6 +263,6 @@ def class_of(name: str) -> type[Learner]:
     kind = entry.load()
     if not (isinstance(kind, type) and issubclass(kind, Learner)):
         raise InvalidSetting(
-            f"{entry.qualified_name} is registered as a learner, but is no subclass of nogd.Learner."
+            f"{entry.qualified_name} is registered as a learner, but is not a subclass of nogd.Learner."
         )
     return kind

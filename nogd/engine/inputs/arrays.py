@@ -97,7 +97,7 @@ def _refuse_others(data: Any, name: str) -> None:
         )
     place = _masked_place(data)
     if place is not None:
-        raise DataError(f"the {name} are masked at {place}, and what is masked is no data; {_CURE}.")
+        raise DataError(f"the {name} are masked at {place}, and masked values are not data; {_CURE}.")
 
 
 def _masked_place(data: Any) -> list[int] | None:

@@ -145,7 +145,7 @@ class StreamedBatches:
             self._first = inputs.clone(), targets.clone()  # the source may use its memory again
         elif not (_equal(self._first[0], inputs) and torch.equal(self._first[1], targets)):
             raise DataError(
-                "the first batch is another one than in the first pass; every pass must give the same data in the"
+                "the first batch differs from that of the first pass; every pass must give the same data in the"
                 " same order, so switch off shuffling and random changes of the examples."
             )
 
@@ -190,8 +190,8 @@ def _loader(source: Any) -> Any:
         return _batched(source)
     if isinstance(source, Iterator):
         raise DataError(
-            f"the data are a {type(source).__name__}, which can be run through only once, but each call needs a pass of"
-            f" its own; {_CURE}."
+            f"the data are a {type(source).__name__}, which can be iterated over only once, but each call needs a pass"
+            f" of its own; {_CURE}."
         )
     return source
 

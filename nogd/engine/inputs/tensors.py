@@ -79,7 +79,7 @@ def _placed(data: Tensor, space: ParameterSpace) -> Tensor:
 def _check_part(part: Tensor, name: str, rows: int) -> None:
     if len(part) != rows:
         raise DataError(
-            f"there are {len(part)} rows of {name} but {rows} targets; one target for each row, please."
+            f"there are {len(part)} rows of {name} but {rows} targets; give one target for each row."
         )
     if rows == 0:
         raise DataError("the data are empty: there is no row to learn from.")

@@ -66,7 +66,7 @@ class Walk:
         index = self._checked(index)
         if not -math.inf < low <= high < math.inf:
             raise InvalidSetting(
-                f"a minimum is looked for between two finite values, the lower one first, not from {low} to {high}."
+                f"a minimum is sought between two finite values, the lower one first, not from {low} to {high}."
             )
         return self._line_minimum(self, self._cache, index, low, high)
 
@@ -102,7 +102,9 @@ class Walk:
         except TypeError:
             place = -1
         if not 0 <= place < self._dimension:
-            raise InvalidSetting(f"coordinate {index} is none of the {self._dimension}, which count from 0.")
+            raise InvalidSetting(
+                f"coordinate {index} is not one of the {self._dimension}, which count from 0."
+            )
         return place
 
 

@@ -84,7 +84,7 @@ def _figure(name: str, entries: Iterable[Entry]) -> Figure:
     by_name = {entry.name: entry for entry in entries}
     if name not in by_name:
         known = ", ".join(sorted(by_name))
-        raise UserError(f"no figure is called {name!r}{did_you_mean(name, by_name)} Figures: {known}.")
+        raise UserError(f"no figure is named {name!r}{did_you_mean(name, by_name)} Figures: {known}.")
     figure = loaded(by_name[name])
     if figure.draw_on is None:
         raise UserError(
