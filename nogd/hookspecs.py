@@ -17,12 +17,12 @@ What a hook offers has a `name`, which users write (no spaces, quotes, or any of
 * `Lazy("name", "package.module:Attribute", "summary")`, which stands for either and is imported when it
   is used: the best choice where the import takes more than a moment (torch takes two seconds).
 
-A hook's function may leave out arguments that it has no use for. New arguments may be added to a hook,
-never removed. Every plugin is called by itself: one that raises costs itself only, so wrappers
+A hook's function may omit arguments that it does not need. New arguments may be added to a hook, never
+removed. Every plugin is called separately: an exception affects only the plugin that raised it, so wrappers
 (`@hookimpl(wrapper=True)`) are refused. `nogd list plugins --traceback` shows what went wrong.
 
-A built-in keeps its bare name for ever; a plugin's thing of the same name is "package/name". Where two
-packages claim one name, "package/name" is the way to say which.
+A built-in always keeps its bare name; a plugin's object of the same name is "package/name". If two packages
+use one name, "package/name" says which is meant.
 
 Commands are plugged in without a hook, so that `nogd --help` can list them without importing anything:
 the entry-point group `nogd.commands` maps a name to a click command::

@@ -6,7 +6,7 @@ from nogd.testing.catalogue import KINDS, checks_of
 from pages.markdown import page, prose
 
 INTRO = """
-Rules that nogd runs on what a plugin offers. From the shell, with what to do where one is broken:
+Rules that nogd checks on what a plugin offers. From the shell, with advice if a rule is broken:
 
 ```sh
 nogd check grid-search
@@ -14,7 +14,7 @@ nogd check ./my_learner.py
 nogd check my-package --json
 ```
 
-Under pytest, the same: `nogd.testing.parametrize_with_checks`, as [a new package](../tutorials/publish.md) has it.
+The same under pytest: `nogd.testing.parametrize_with_checks`, as in [a new package](../tutorials/publish.md).
 """
 
 

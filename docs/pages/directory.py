@@ -10,7 +10,7 @@ from nogd.plugins.registry import KINDS
 from pages.markdown import block, code, page, table
 
 INTRO = """
-Packages beside the core, made and tested with it. Others are on the Python package index: search it for "nogd-". A
+Packages developed and tested together with the core. Others are on the Python package index: search it for "nogd-". A
 plugin is code that runs as you; read [trust](../trust.md) before you install one that you do not know.
 """
 MORE = """

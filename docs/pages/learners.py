@@ -39,7 +39,7 @@ def _overview(entries: list[Entry]) -> str:
     names = "\n".join(entry.name for entry in entries)
     return page(
         "Learners",
-        "Ways to train a network. `nogd list learners` shows those that you have.",
+        "Ways to train a network. `nogd list learners` shows those that are installed.",
         table(["name", "what it does", "access", "tags", "package"], rows),
         f"```{{toctree}}\n:hidden:\n\n{names}\n```",
     )
@@ -92,7 +92,7 @@ def _curve(name: str, results: Results) -> str:
     )
     told = (
         f"On `{TASK}`, {FORWARDS:,} forwards, {REPETITIONS} repetitions; the line is the mean of the middle half, the "
-        "band reaches from the lowest to the highest. Drawn by nogd as this page was built."
+        "band reaches from the lowest to the highest. Drawn by nogd when this page was built."
     )
     return f"{curves(chosen, TASK, name)}\n\n{told}"
 

@@ -12,11 +12,11 @@ from nogd.bench.schema import SCHEMA, VERSION
 from pages.markdown import code, page, table
 
 INTRO = f"""
-Everything that runs leave behind is in one file, `nogd-runs/runs.sqlite`: an ordinary SQLite database, schema version
-{VERSION}. Older ones are read as they are. Reading it runs no code of a plugin: rows are numbers and text, arrays are
+Everything that runs store is in one file, `nogd-runs/runs.sqlite`: an ordinary SQLite database, schema version
+{VERSION}. Older stores can be read. Reading it runs no plugin code: rows are numbers and text, arrays are
 plain NumPy bytes, and nothing in it is pickled.
 
-Three ways in, from the easiest to the barest: `nogd runs --json`; `nogd export` for CSV and Parquet files; SQL.
+There are three ways to read it, from the easiest to the most basic: `nogd runs --json`; `nogd export` for CSV and Parquet files; SQL.
 """
 
 

@@ -19,7 +19,7 @@ def pages() -> dict[str, str]:
     return {
         "reference/tasks.md": page(
             "Tasks",
-            "Problems to train on. All data comes with scikit-learn or is generated: nothing is downloaded. Settings "
+            "Problems to train on. All data come with scikit-learn or are generated: nothing is downloaded. Settings "
             "are written behind the name: `-t digits,width=128`.",
             table(["name", "what is learnt", "package"], rows),
             *map(_task, entries),

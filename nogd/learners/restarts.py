@@ -1,4 +1,4 @@
-"""Begin again when a learner is finished, elsewhere and with a larger population: IPOP and BIPOP."""
+"""Restart a learner elsewhere when it is finished, with a larger population: IPOP and BIPOP."""
 
 from __future__ import annotations
 
@@ -70,10 +70,10 @@ class Restarts(Learner[RestartsState]):
     name: ClassVar[str] = "restarts"
     tags: ClassVar[frozenset[str]] = frozenset({"composite"})
     inner: InnerLearner = Field(
-        default_factory=lambda: build("exact-line"), description="the learner that begins again"
+        default_factory=lambda: build("exact-line"), description="the learner that is restarted"
     )
     scheme: Literal["ipop", "bipop"] = Field(
-        "ipop", description="whether all restarts have a larger population, or small ones come between them"
+        "ipop", description="ipop: each restart has a larger population; bipop: small ones come in between"
     )
     growth: float = Field(2.0, ge=1, allow_inf_nan=False, description="factor of the population at a restart")
 

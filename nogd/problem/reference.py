@@ -88,7 +88,7 @@ def _read(path: Path) -> Entries:
     except (ValueError, RecursionError) as error:
         raise _damaged(path, str(error)) from None
     if not isinstance(found, dict) or not all(isinstance(entry, dict) for entry in found.values()):
-        raise _damaged(path, "it must be an object of objects, one a task")
+        raise _damaged(path, "it must be an object of objects, one per task")
     return found
 
 

@@ -133,11 +133,11 @@ def _text(share: float, adjusted: float) -> str:
 
 def _finding(table: DataFrame, rows: Sequence[str]) -> str:
     sure = table[(table["p_holm"] < ALPHA) & (table["probability"] > 0.5)]
-    said = f"{len(sure)} of {counted(len(table) // 2, 'pair')} are significantly different (Holm-corrected p below 0.05)."
+    said = f"{len(sure)} of {counted(len(table) // 2, 'pair')} differ significantly (Holm-corrected p below 0.05)."
     if len(rows) < 2:
         return said
     row = table[(table["learner"] == rows[0]) & (table["against"] == rows[1])].iloc[0]
-    how = "significantly" if row["p_holm"] < ALPHA else "not significantly"
+    how = "a significant difference" if row["p_holm"] < ALPHA else "no significant difference"
     interval = "" if math.isnan(row["low"]) else f" (95 % interval {row['low']:.0%} to {row['high']:.0%})"
     return (
         f"A run of {short_name(rows[0])} beats one of {short_name(rows[1])} with probability {row['probability']:.0%}"
