@@ -356,7 +356,7 @@ def test_a_data_set_is_read_in_the_same_way(held, sentence):
 
     def task(inputs: Any) -> SupervisedTask:
         network = {"network": lambda self: nn.Linear(3, 1), "dataset": data_set(inputs), "split": None}
-        return type("Held", (Spelling,), network)()
+        return type("Held", (Spelling,), {"__module__": __name__, **network})()
 
     with pytest.raises(DataError, match=sentence):
         task(held).problem(1)

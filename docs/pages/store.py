@@ -16,7 +16,8 @@ Everything that runs store is in one file, `nogd-runs/runs.sqlite`: an ordinary 
 {VERSION}. Older stores can be read. Reading it runs no plugin code: rows are numbers and text, arrays are
 plain NumPy bytes, and nothing in it is pickled.
 
-There are three ways to read it, from the easiest to the most basic: `nogd runs --json`; `nogd export` for CSV and Parquet files; SQL.
+There are three ways to read it, from the easiest to the most basic: `nogd runs --json`; `nogd export` for CSV and
+Parquet files; SQL.
 """
 
 

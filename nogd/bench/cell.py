@@ -14,10 +14,19 @@ from nogd.training.learner import Learner
 
 @dataclass(frozen=True)
 class Cell:
-    """Everything that decides a run's result. label: what tables call the learner; it decides nothing.
+    """One learner on one task with one repetition: everything that decides a run's result.
 
-    learner: the learner's identity, see `identity`. mode: how the task's network is scored. budget: the limits, None
-    where there is none.
+    :param label: what tables call the learner; it does not affect the result.
+    :param learner: the learner's identity, see `identity`.
+    :param task: the task's name, with settings.
+    :param task_package: the package that the task is from.
+    :param code: the versions of the code.
+    :param task_version: the task's `version`.
+    :param repetition: counts from 0; it decides the starting point and the seed.
+    :param mode: how the task's network is scored, "eval" or "train".
+    :param budget: the limits, None for those that are not set.
+    :param threads: of the run.
+    :param device: such as "cpu".
     """
 
     label: str

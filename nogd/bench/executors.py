@@ -19,7 +19,7 @@ Choice = str | Executor | type[Executor]
 def executor_for(chosen: Choice | None, jobs: int | None, threads: int) -> Executor:
     """What runs so many cells at once, each with so many threads: by default worker processes of this machine.
 
-    jobs: parallel runs; 0 = in this process; one per core that may be used if not given. Raises UserError for what makes no sense.
+    jobs: parallel runs; 0 = in this process; by default one per core. Raises UserError for what makes no sense.
     """
     if jobs is not None and jobs < 0:
         raise InvalidSetting(f"jobs must be 0 (in this process) or more, not {jobs}.")

@@ -16,13 +16,13 @@ from nogd.errors import InvalidSetting
 
 
 class PipedExecutor(Executor):
-    """Base of executors that are made of commands, each of which starts `nogd work` somewhere: write `commands`."""
+    """Base of executors that consist of commands, each of which starts `nogd work` somewhere: write `commands`."""
 
     @abstractmethod
     def commands(self) -> Sequence[Sequence[str]]:
-        """One or more commands, each as a list of words, such as `["ssh", "big-machine", "nogd", "work"]`.
+        """The commands, each as a list of words, such as `["ssh", "big-machine", "nogd", "work"]`.
 
-        `--jobs` and `--threads` are put behind each, so that all together run `workers` cells at once.
+        `--jobs` and `--threads` are appended to each, so that all together run `workers` cells in parallel.
         """
 
     @final

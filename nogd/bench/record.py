@@ -42,9 +42,14 @@ def curve_table(points: Sequence[Mapping[str, float]]) -> Table:
 
 @dataclass(frozen=True)
 class Record:
-    """A finished cell. row: the columns of the store's table `runs`; curve, trace: tables; theta: the solution.
+    """The result of a cell.
 
-    pictures: what only pictures need, named arrays by kind; see nogd.bench.schema.
+    :param id: the cell's.
+    :param row: the columns of the store's table `runs`.
+    :param curve: the points, one row each.
+    :param trace: improvements of the best loss, one row each.
+    :param theta: the solution, `[D]`, or None.
+    :param pictures: data that only pictures need: named arrays by kind; see nogd.bench.schema.
     """
 
     id: str

@@ -20,9 +20,12 @@ _ID = re.compile(rb'\{"id": "([0-9a-f]{1,64})"')
 
 @final
 class RemoteCell:
-    """One job on its way: send `line` to `nogd work`, and tell the events that `hear` makes of what comes back.
+    """One job that runs elsewhere: send `line` to a `nogd work`, and report the events that `hear` makes of what comes
+    back.
 
-    Whatever is wrong with a line costs this cell. Raises whatever it is that keeps the job from being written down.
+    An invalid line fails this cell only. Raises whatever prevents the job from being written as a line.
+
+    :param job: the cell.
     """
 
     def __init__(self, job: Job) -> None:
@@ -31,7 +34,10 @@ class RemoteCell:
         self.line = line_of(recipe_of(job) | {"plugins": packed_plugins(plugins().settings)})
 
     def hear(self, line: bytes) -> Event | None:
-        """The event of a line that `nogd work` wrote of this cell; None where there is none to pass on."""
+        """The event of a line that `nogd work` wrote about this cell, or None if there is none to pass on.
+
+        :param line: without its end.
+        """
         try:
             match value_of(line):
                 case {"id": str(id_), "event": event, "value": value} if id_ == self.job.cell.id:
@@ -41,7 +47,11 @@ class RemoteCell:
             return self.lost("error", f"what its process told cannot be used: {error}")
 
     def lost(self, status: str, reason: str) -> Finished:
-        """The end of a cell that nothing more will be heard of. status: "killed" or "error"."""
+        """The end of a cell from which nothing more will come.
+
+        :param status: "killed" or "error".
+        :param reason: why, in words.
+        """
         return self._messages.lost(status, reason)
 
 

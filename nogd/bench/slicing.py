@@ -1,4 +1,4 @@
-"""Planes for pictures of where learners went: made when an experiment's runs are done, one per task, off every clock."""
+"""Planes for pictures of optimisation paths: made when an experiment's runs are done, one per task, off every clock."""
 
 from __future__ import annotations
 

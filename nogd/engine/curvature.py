@@ -21,10 +21,11 @@ Formula = Callable[[Tensor, Tensor, int], tuple[Tensor, Product]]
 
 @dataclass(frozen=True, eq=False)
 class Curvature:
-    """What a loss is near outputs `[..., N, out]`, each leading index a network of its own.
+    """The loss near given outputs `[..., N, out]`, each leading index a network of its own.
 
-    loss: the losses, `[...]`. gradient: their gradients with respect to the outputs, like these; of one network it is
-    the error at the outputs. `product` gives what the Hessian of the loss, `[N, out, N, out]`, makes of tangents.
+    :param loss: the losses, `[...]`.
+    :param gradient: their gradients with respect to the outputs, in the outputs' shape; for one network it is the error
+        at the outputs.
     """
 
     loss: Tensor
@@ -32,11 +33,14 @@ class Curvature:
     _product: Product
 
     def product(self, tangents: Tensor) -> Tensor:
-        """What H, the loss's Hessian, makes of tangents of the outputs, `[..., N, out]`: Gauss-Newton is J^T H J.
+        """The product of H, the Hessian of the loss with respect to outputs, with tangents; Gauss-Newton is J^T H J.
 
-        tangents: like the outputs, or with further leading axes, such as K directions of one network. Zeros under a
-        loss that is piecewise linear. Raises InvalidSetting for another shape, NotDifferentiable where a loss of one's
-        own has no second derivative.
+        Zeros for a loss that is piecewise linear.
+
+        :param tangents: `[..., N, out]`, like the outputs, or with further leading axes, such as K directions of one
+            network.
+        :raises InvalidSetting: for another shape.
+        :raises NotDifferentiable: if your own loss has no second derivative.
         """
         shape = self.gradient.shape
         if tangents.ndim < len(shape) or tangents.shape[tangents.ndim - len(shape) :] != shape:

@@ -21,9 +21,14 @@ LossFunction = Callable[[Tensor, Tensor], Tensor]
 class Loss:
     """A mean loss over examples.
 
-    plain: outputs `[N, ...]` and targets to a scalar; the definition.
-    batched: outputs of P networks, features first, `[P, outputs, N]` (may be overwritten), and targets
-    `[outputs, N]` or class numbers `[N]`, to losses `[P]`; equal to `plain` one by one. None: no such form.
+    :param name: what users write.
+    :param plain: from outputs `[N, ...]` and targets to a scalar; the definition.
+    :param batched: from outputs of P networks, features first, `[P, outputs, N]` (may be overwritten), and targets
+        `[outputs, N]` or class numbers `[N]`, to losses `[P]`; equal to `plain` for each network. None: there is no
+        such form.
+    :param differentiable: whether it has a gradient.
+    :param targets: the kind of targets that it takes.
+    :param summary: one line for lists.
     """
 
     name: str

@@ -45,9 +45,12 @@ class PolicyNetwork:
 
 
 class Policies:
-    """P policies, which a simulator asks for actions: call it with observations `[P, E, ...]` of E episodes each.
+    """P policies that a simulator calls with observations `[P, E, ...]` of E episodes each.
 
-    count: P. dtype, device: of the parameters. steps: steps of the environment that were asked for so far.
+    :ivar count: P.
+    :ivar dtype: of the parameters.
+    :ivar device: of the parameters.
+    :ivar steps: environment steps so far.
     """
 
     def __init__(self, network: PolicyNetwork, thetas: Tensor) -> None:
@@ -56,11 +59,15 @@ class Policies:
         self.steps = 0
 
     def __call__(self, *observations: Tensor, running: Tensor | None = None) -> Any:
-        """What the module gives for observations `[P, E, ...]`, of each policy for its own: outputs `[P, E, ...]`.
+        """What the module returns for observations, each policy for its own.
 
-        It sees those of one policy, `[E, ...]`, as a batch; several arguments, such as a hidden state, are handed on,
-        and whatever it gives comes back with P in front. running: booleans `[P, E]`, the episodes that have not ended
-        yet; a step counts for each of them, or for all if not given.
+        The module gets those of one policy, `[E, ...]`, as a batch. Several arguments, such as a hidden state, are
+        passed on, and whatever the module returns comes back with P in front.
+
+        :param observations: `[P, E, ...]` each.
+        :param running: booleans `[P, E]`, the episodes that have not ended yet. A step counts for each of these; for
+            all by default.
+        :returns: outputs `[P, E, ...]`.
         """
         self.steps += int(observations[0].shape[:2].numel() if running is None else running.sum())
         return self._network(self._thetas, observations)

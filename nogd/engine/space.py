@@ -21,7 +21,15 @@ DEFAULT_BOX: Interval = (-5.0, 5.0)
 
 @dataclass(frozen=True)
 class Tensors:
-    """One named tensor's place in theta: `theta[start:stop]`, row by row, in `shape`."""
+    """The position of one named tensor in theta: `theta[start:stop]`, row by row.
+
+    :param name: of the parameter.
+    :param shape: of the parameter.
+    :param start: its first coordinate.
+    :param stop: the coordinate after its last one.
+    :param low: lower end of its search box.
+    :param high: upper end of its search box.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -39,9 +47,10 @@ class Tensors:
 class ParameterSpace:
     """The searched parameters of a module, in the order of `named_parameters()`, each row by row.
 
-    Only parameters with `requires_grad` belong to it. bounds: one (low, high) for all, or patterns of parameter
-    names (`"*.bias"`) to pairs, the first that matches counting, (-5, 5) for the rest.
-    Raises InvalidSetting for bounds that make no sense and for a module without anything to search.
+    :param module: only its parameters with `requires_grad` are searched.
+    :param bounds: one pair (low, high) for all, or a mapping from patterns of parameter names (`"*.bias"`) to pairs.
+        The first pattern that matches counts; (-5, 5) for the rest.
+    :raises InvalidSetting: for invalid bounds, and for a module without anything to search.
     """
 
     def __init__(self, module: nn.Module, bounds: Bounds = DEFAULT_BOX) -> None:
@@ -87,7 +96,7 @@ class ParameterSpace:
         return self.tensors[bisect_right(self._stops, index)]
 
     def read(self, module: nn.Module) -> Tensor:
-        """The module's present parameters as theta, `[D]`."""
+        """The module's current parameters as theta, `[D]`."""
         parameters = dict(module.named_parameters())
         flat = [parameters[t.name].detach().reshape(-1).to(self.device, self.dtype) for t in self.tensors]
         return torch.cat(flat)

@@ -32,9 +32,12 @@ _NOT_IN_NAMES = re.compile(r"[\s,+=();'\"]")
 class Lazy:
     """Something that is imported when it is used: `Lazy("adam", "nogd.learners.adam:Adam", "Adam's rule")`.
 
-    name: what users write; target: "package.module:Attribute"; summary: one line for lists. tags: of a learner or task,
-    access: of a learner, what the class says of them, so that lists need not import it (`access` is `Learner.access`).
-    Raises ValueError for an access that there is not.
+    :param name: what users write.
+    :param target: "package.module:Attribute".
+    :param summary: one line for lists.
+    :param tags: for a learner or task, the tags of the class, so that lists need not import it.
+    :param access: for a learner, its `Learner.access`, for the same reason.
+    :raises ValueError: for an unknown access.
     """
 
     name: str

@@ -23,19 +23,24 @@ class Dataset(ABC):
 
     @abstractmethod
     def load(self) -> tuple[Tree, Tensor]:
-        """Inputs `[N, features]`, and targets float32 `[N, outputs]` or int64 `[N]`.
+        """The examples, the same ones at each call.
 
-        Inputs are float32; whole numbers and booleans stay what they are for a network that takes them, such as one
-        that looks up embeddings (of a task with an empty `standardise`), and become float32 for all others. Where
-        `fit` is written they may be anything that has rows, NaN and words among them: a tensor, array or DataFrame.
-        For a network whose forward takes several they are a tuple (by place) or a dict (by name) of such.
+        Inputs are float32. Integers and booleans keep their type for a network that takes them, as with embeddings (if
+        the task's `standardise` is empty), and become float32 for all others. If `fit` is overridden, inputs may be
+        anything that has rows, including NaN and words: a tensor, array or DataFrame. For a network whose forward takes
+        several inputs they are a tuple (by position) or a dict (by name) of these.
+
+        :returns: inputs `[N, features]`, and targets, float32 `[N, outputs]` or int64 `[N]`.
         """
 
     def fit(self, train: Split) -> Callable[[Any], Any] | None:
-        """Learn from the training split alone what all inputs are brought to numbers by, row by row.
+        """Learn from the training split alone how to turn all inputs into numbers, row by row.
 
-        train: inputs as `load` gives them. Returns the transform, such as that of a pipeline of scikit-learn: from
-        inputs of any split to finite numbers `[N, features]`. By default there is nothing to learn.
+        By default there is nothing to learn.
+
+        :param train: the training split, with inputs as `load` gives them.
+        :returns: the transform, such as that of a scikit-learn pipeline: from inputs of any split to finite numbers
+            `[N, features]`; or None.
         """
         return None
 

@@ -20,10 +20,13 @@ from nogd.errors import PluginError, UnknownName, did_you_mean
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure of merit of outputs `[N, out]` against targets `[N, out]` or int64 `[N]`.
+    """A quality measure of outputs `[N, out]` against targets `[N, out]` or int64 `[N]`.
 
-    function: outputs and targets to one number, NaN where there is none; outputs that are NaN or infinite must not make
-    it raise, for runs that diverge are measured too. greater_is_better: its direction.
+    :param name: what users write.
+    :param function: from outputs and targets to a number, NaN if there is none. It must not raise for outputs that are
+        NaN or infinite, as diverged runs are measured too.
+    :param greater_is_better: its direction.
+    :param summary: one line for lists.
     """
 
     name: str

@@ -20,10 +20,11 @@ from nogd.errors import DataError
 
 @dataclass(frozen=True)
 class Split:
-    """Examples that belong together: inputs `[N, ...]` and targets float32 `[N, out]` or int64 `[N]`.
+    """Examples that belong together.
 
-    inputs: float32, or whole numbers and booleans as the data set gave them; several, given as a tuple or a dict, are
-    held as Several.
+    :param inputs: `[N, ...]`, float32, or integers and booleans as the data set gave them; several inputs, given as a
+        tuple or dict, are held as Several.
+    :param targets: float32 `[N, out]` or int64 `[N]`.
     """
 
     inputs: Inputs

@@ -31,11 +31,13 @@ class Comparison(Tables):
 
 @dataclass(frozen=True)
 class Drawn:
-    """One drawing, or one table where `figure` is None.
+    """One drawing, or one table if `figure` is None.
 
-    `data` is what can be downloaded as CSV, `alt` the finding in words for who cannot see the picture, `title`
-    tells several drawings of one figure apart (a task's name), `table` is what is shown where there is no picture
-    (`data` if not given).
+    :param figure: matplotlib's figure, or None.
+    :param data: what can be downloaded as CSV.
+    :param alt: the finding in words, for readers who cannot see the picture.
+    :param title: distinguishes several drawings of one figure (a task's name).
+    :param table: what is shown if there is no picture; `data` by default.
     """
 
     figure: MplFigure | None
@@ -49,11 +51,16 @@ class Drawn:
 class Figure:
     """A figure or table of the report, as `nogd_figures` offers it.
 
-    `draw` gets the Comparison and gives one drawing, several (small multiples, one per task), a sentence why there is
-    none, or None where there is nothing to say either; `draw_on` raises UserError with that sentence. `reading` says in
-    two lines how to read it. Lower `order` comes first on the page, which has chapters: up to 0 the first screen, up to
-    14 results by task, up to 39 quality against cost, up to 51 ranks and pairwise comparisons, up to 79 a closer look,
-    then what failed.
+    :param name: what users write.
+    :param title: its heading.
+    :param reading: two lines that say how to read it.
+    :param draw: takes the Comparison; returns one drawing, several (small multiples, one per task), a sentence that
+        says why there is none, or None if there is nothing to say.
+    :param summary: one line for lists.
+    :param order: lower comes first on the page, which has chapters: up to 0 the first screen, up to 14 results by task,
+        up to 39 quality against cost, up to 51 ranks and pairwise comparisons, up to 79 a closer look, then what
+        failed.
+    :param draw_on: draws on given axes; raises UserError, with the sentence, if there is nothing to draw.
     """
 
     name: str

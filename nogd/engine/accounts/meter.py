@@ -70,7 +70,14 @@ class Budget(BaseModel):
 
 @dataclass(slots=True)
 class Limit:
-    """Absolute ceilings on the meter; `spent` says that a call was refused because of this one."""
+    """Absolute limits on the meter.
+
+    :param forwards: infinity for no limit, as in all of these.
+    :param evaluations: loss and gradient queries.
+    :param seconds: of the run.
+    :param iterations: the learner's own.
+    :param spent: whether a call was refused because of this limit.
+    """
 
     forwards: float = math.inf
     evaluations: float = math.inf

@@ -24,11 +24,16 @@ _VECTORS, _MATRICES = 2, 3  # axes of a factor
 
 @dataclass(frozen=True, eq=False)
 class LowRank:
-    """theta `[D]` plus, in each tensor of the parameter space, `scale * left @ right.T`.
+    """theta plus, in each tensor of the parameter space, `scale * left @ right.T`.
 
-    left, right: one entry for each tensor, in the space's order. A matrix `[out, in]` (a convolution's weight counts
-    as `[out, everything else]`) takes left `[P, out, r]` and right `[P, in, r]`; a vector, such as a bias, takes left
-    `[P, n]` and right None, and moves by `scale * left`. Source: Sarkar et al., arXiv:2511.16652.
+    A matrix `[out, in]` (a convolution's weight counts as `[out, everything else]`) takes left `[P, out, r]` and right
+    `[P, in, r]`. A vector, such as a bias, takes left `[P, n]` and right None, and moves by `scale * left`. Source:
+    Sarkar et al., arXiv:2511.16652.
+
+    :param theta: `[D]`.
+    :param left: one factor per tensor, in the space's order.
+    :param right: one factor per tensor, or None.
+    :param scale: factor of all moves.
     """
 
     theta: Tensor
@@ -59,7 +64,15 @@ class LowRank:
     def draw(
         cls, space: ParameterSpace, theta: Tensor, count: int, sigma: float, rng: Generator, rank: int = 1
     ) -> LowRank:
-        """`count` candidates whose factors are standard normal; each parameter then moves by a deviation of `sigma`."""
+        """Candidates whose factors are standard normal; each parameter then moves with a standard deviation of `sigma`.
+
+        :param space: the objective's.
+        :param theta: the common point, `[D]`.
+        :param count: number of candidates.
+        :param sigma: standard deviation of a move, in theta's units.
+        :param rng: the run's generator.
+        :param rank: of each matrix's move, at least 1.
+        """
         if rank < 1:
             raise InvalidSetting(f"a rank is a whole number of at least 1, not {rank!r:.60}.")
         left: list[Tensor] = []
@@ -108,9 +121,12 @@ class LowRank:
 
     @torch.no_grad()
     def combine(self, weights: Tensor, out: Tensor) -> None:
-        """Add the weighted sum of the candidates' moves (without `scale`) to `out` `[D]`, in place. weights: `[P]`.
+        """Add the weighted sum of the candidates' moves (without `scale`) to `out`, in place.
 
-        One product for each tensor; never a `[P, D]` tensor.
+        Takes one product per tensor; never a `[P, D]` tensor.
+
+        :param weights: `[P]`.
+        :param out: `[D]`, like theta.
         """
         weights = weights_of(weights, len(self), self.theta, out).to(self.theta)
         start = 0

@@ -25,11 +25,16 @@ _BESIDES = 8
 
 @dataclass(frozen=True, eq=False)
 class Perturbed:
-    """theta `[D]` plus sigma times the standard normal noise of each seed.
+    """theta plus sigma times the standard normal noise of each seed.
 
-    seeds: whole numbers, K of them. antithetic: each noise is also subtracted; the candidates are then first all sums,
-    then all differences, 2 K in all. theta is only read. Source of the memory-free form: Malladi et al.,
-    arXiv:2305.17333; of the mirrored pairs: Salimans et al., arXiv:1703.03864.
+    Source of the memory-free form: Malladi et al., arXiv:2305.17333; of the mirrored pairs: Salimans et al.,
+    arXiv:1703.03864.
+
+    :param theta: `[D]`; only read.
+    :param seeds: K integers.
+    :param sigma: standard deviation of the noise.
+    :param antithetic: whether each noise is also subtracted. The candidates are then first all sums, then all
+        differences, 2 K in all.
     """
 
     theta: Tensor
@@ -86,9 +91,12 @@ class Perturbed:
 
     @torch.no_grad()
     def combine(self, weights: Tensor, out: Tensor) -> None:
-        """Add the weighted sum of the candidates' noises to `out` `[D]`, in place; of a difference's noise, minus.
+        """Add the weighted sum of the candidates' noises to `out`, in place (of a difference's noise, minus).
 
-        weights: `[P]`. Needs the memory of one block of noise.
+        Needs the memory of one block of noise.
+
+        :param weights: `[P]`.
+        :param out: `[D]`, like theta.
         """
         factors = weights_of(weights, len(self), self.theta, out).tolist()
         if self.antithetic:

@@ -65,7 +65,12 @@ class Population:
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """One coordinate takes G values. theta: `[D]`; index: the coordinate; values: `[G]`; tensors or arrays."""
+    """One coordinate takes G values.
+
+    :param theta: `[D]`, a tensor or array.
+    :param index: the coordinate.
+    :param values: `[G]`, a tensor or array.
+    """
 
     theta: Tensor
     index: int

@@ -14,11 +14,13 @@ from nogd.engine.space import ParameterSpace
 
 @dataclass(frozen=True)
 class NamedLayer:
-    """One layer of a chain, in the order of its forward.
+    """One layer of a chain.
 
-    name: that of the module, "0" or "encoder.2", or of the function, "tanh()". module: the layer itself, of the
-    objective's private copy, or a function that the network's forward calls. weight, bias: where they lie in theta,
-    `theta[layer.weight].view(layer.module.weight.shape)`; None where there are none, or where they are not searched.
+    :param name: of the module, "0" or "encoder.2", or of the function, "tanh()".
+    :param module: the layer itself, of the objective's private copy, or a function that the network's forward calls.
+    :param weight: where it lies in theta, `theta[layer.weight].view(layer.module.weight.shape)`; None if there is none,
+        or if it is not searched.
+    :param bias: the same for the bias.
     """
 
     name: str

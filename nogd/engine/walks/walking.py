@@ -18,9 +18,11 @@ _OF_NUMPY = (torch.float32, torch.float64)
 
 
 class Walk:
-    """A walk along coordinates: `losses(index, values)` tries, `move(index, value)` goes; from `Objective.walk`.
+    """A walk along coordinates, from `Objective.walk`: `losses(index, values)` tries values, `move(index, value)` sets
+    one.
 
-    theta: where it stands, `[D]`. loss: the loss of the theta that it began with.
+    :ivar theta: the current point, `[D]`.
+    :ivar loss: the loss of the theta that it began with.
     """
 
     def __init__(
