@@ -39,8 +39,8 @@ def test_results_go_to_stdout_progress_to_stderr(done: tuple[Path, Result]) -> N
     assert (folder / "report.html").stat().st_size > 10_000
     assert "adam" in result.stdout
     assert "random-search" in result.stdout
-    assert "cells done" not in result.stdout
-    assert "4/4 cells done" in result.stderr
+    assert "runs done" not in result.stdout
+    assert "4/4 runs done" in result.stderr
 
 
 def test_every_cell_has_a_row(done: tuple[Path, Result]) -> None:
@@ -62,7 +62,7 @@ def test_a_second_run_skips_what_is_done(done: tuple[Path, Result]) -> None:
     again = run(folder, "-l", "adam", "-l", "random-search", "-t", "iris", "-t", "diabetes-ternary")
     assert again.exit_code == 0
     assert again.stdout == first.stdout
-    assert "cells done" not in again.stderr
+    assert "runs done" not in again.stderr
     assert (folder / "report.html").stat().st_mtime_ns == before
 
 

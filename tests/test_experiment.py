@@ -308,7 +308,7 @@ WRONG: dict[str, list[object]] = {
     "gives a share": ["-l", "adam,share=0.5"],
     "the shares in": ["-l", "adam,share=0+sgd"],
     "nothing is selected": [],
-    "--all beside both -l and -t": ["--all", "-l", "adam", "-t", "iris"],
+    "--all cannot be combined with both -l and -t": ["--all", "-l", "adam", "-t", "iris"],
     "are the same learner": ["-l", "adam,lr=0.5", "-l", "adam,lr=0.50", "-t", "iris"],
     "task 'iris' is given twice": ["-l", "adam", "-t", "iris", "-t", "iris"],
     "jobs must be 0 (in this process) or more, not -1": ["-l", "adam", "--jobs", -1],

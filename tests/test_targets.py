@@ -248,7 +248,7 @@ def test_what_cannot_be_written_is_said_before_anything_runs(tmp_path, monkeypat
     refused = freeze(tmp_path)
     assert refused.exit_code == 2
     assert "reference.json cannot be written; copy the task into one of your own folders." in refused.stderr
-    assert "cells done" not in refused.stderr
+    assert "runs done" not in refused.stderr
 
 
 def test_a_task_of_another_version_is_not_measured_by_old_targets(mine, tmp_path):

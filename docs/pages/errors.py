@@ -30,7 +30,7 @@ def pages() -> dict[str, str]:
     intro = (
         "An error that you can put right is one sentence: what was wrong, and what would be right. The command line "
         "prints it and exits with 2; Python raises one of these classes of `nogd.errors`. Search this page for the "
-        f"words that you saw; {GAP} stands for what differs."
+        f"words that you saw; {GAP} stands for the parts that vary."
     )
     return {"reference/errors.md": page("Errors and warnings", intro, *parts)}
 

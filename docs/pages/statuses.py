@@ -15,7 +15,7 @@ def pages() -> dict[str, str]:
     return {
         "reference/statuses.md": page(
             "Statuses",
-            "Every run ends in one of these, and each is a row of the store: a failure is a result, never a gap.",
+            "Every run ends with one of these, and each is a row of the store: a failure is a result, never a gap.",
             table(["status", "meaning", "counts as failed", "tried again by the next run"], rows),
             "`nogd runs --status error` lists the runs that ended so; the report has their reasons and tracebacks.",
         )

@@ -49,7 +49,7 @@ def complaint(event: Event, told: set[str]) -> str | None:
 
 
 def _elsewhere(cells: int) -> str:
-    return f"waiting for {cells} cells that another nogd run is at work on"
+    return f"waiting for {cells} runs that another 'nogd run' is working on"
 
 
 @final
@@ -144,5 +144,5 @@ class Lines:
         )
         failed = f", {self._failed} failed" if self._failed else ""
         print(
-            f"{self._done}/{self._total} cells done{failed}, {spent:.0f} s{left}", file=sys.stderr, flush=True
+            f"{self._done}/{self._total} runs done{failed}, {spent:.0f} s{left}", file=sys.stderr, flush=True
         )

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from nogd.bench.cell import Cell
 
 STATUSES: Mapping[str, str] = {  # how a run can end, and what that means
-    "ok": "the learner says that it is finished",
-    "target": "a candidate reached the training loss that was asked for",
-    "budget": "the budget is spent: how most runs end",
+    "ok": "the learner has finished",
+    "target": "a candidate reached the target training loss",
+    "budget": "the budget is spent, as in most runs",
     "diverged": "the loss of the recommendation is NaN or infinite at the end",
     "error": "the learner or the task raised an exception; the traceback is kept",
-    "timeout": "the run was killed as it took longer than its time limit",
-    "killed": "the run's process ended by itself, or was killed, as for memory",
-    "not-applicable": "the learner cannot work on this task, and says why",
+    "timeout": "the run was killed because it exceeded its time limit",
+    "killed": "the run's process ended unexpectedly, or was killed, for example for its memory use",
+    "not-applicable": "the learner cannot work on this task; the reason is stored",
 }
 FAILED = ("diverged", "error", "timeout", "killed")
 TRIED_AGAIN = ("error", "timeout", "killed")

@@ -47,7 +47,7 @@ class PolicyNetwork:
 class Policies:
     """P policies that a simulator calls with observations `[P, E, ...]` of E episodes each.
 
-    :ivar count: P.
+    :ivar count: their number, P.
     :ivar dtype: of the parameters.
     :ivar device: of the parameters.
     :ivar steps: environment steps so far.

@@ -1,4 +1,4 @@
-"""The built-in learners, one a file, registered like anybody's; reached by name only."""
+"""The built-in learners, one per file, registered like those of any plugin; reached by name only."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def nogd_learners() -> Sequence[Lazy]:
         Lazy(
             "hybrid",
             "nogd.learners.hybrid:Hybrid",
-            "one learner finds the region, a second refines",
+            "one learner finds a good region, a second one refines",
             tags=("composite",),
             access="gradient",
         ),
         Lazy(
             "random-search",
             "nogd.learners.random_search:RandomSearch",
-            "draw from the box and keep the best",
+            "draw at random from the search box and keep the best",
             tags=("random",),
             access="losses",
         ),

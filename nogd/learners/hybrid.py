@@ -14,7 +14,7 @@ from nogd.training.names import InnerLearner, build
 
 
 class Hybrid(Learner[SequenceState]):
-    """One learner, then a second from where the first ended; grid search and Adam unless told otherwise.
+    """One learner, then a second from where the first ended; grid search and Adam by default.
 
     The same as the sequence "grid-search+adam", with half the budget for each; others in parentheses, as in
     "hybrid(random-search; adam,lr=0.01)". Source: the research repository "Neural

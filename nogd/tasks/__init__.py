@@ -21,7 +21,7 @@ _DATASETS = (
     Lazy(
         "wine",
         "nogd.tasks.datasets:Wine",
-        "178 wines of three growers, told apart by 13 chemical measurements",
+        "178 wines of three growers, with 13 chemical measurements",
     ),
     Lazy("iris", "nogd.tasks.datasets:Iris", "150 irises of three species, four lengths each"),
     Lazy("digits", "nogd.tasks.datasets:Digits", "1,797 handwritten digits, 8 x 8 pixels"),
@@ -46,7 +46,7 @@ _TASKS = tuple(
             "original",
             "regression:Original",
             _REGRESSION,
-            "the study nogd grew out of, as it was: raw data, no split",
+            "the study that nogd grew out of, unchanged: raw data, no split",
         ),
         ("diabetes", "regression:Diabetes", _REGRESSION, "10 inputs, 442 noisy examples"),
         ("breast-cancer", "classification:BreastCancer", _CLASSIFICATION, "two classes, 30 inputs, easy"),
@@ -57,7 +57,7 @@ _TASKS = tuple(
             "two-spirals",
             "classification:TwoSpirals",
             _CLASSIFICATION,
-            "two classes in the plane, a boundary that is hard to bend",
+            "two classes in the plane, a boundary that is hard to fit",
         ),
         ("parity", "classification:Parity", _CLASSIFICATION, "eight bits or more, odd or even; no split"),
         (
@@ -84,7 +84,7 @@ _TASKS = tuple(
 _METRICS = {
     "accuracy": "share of right predictions",
     "error-rate": "share of wrong predictions",
-    "balanced-accuracy": "mean over the classes of the share that is recognised",
+    "balanced-accuracy": "mean recall over the classes",
     "f1": "harmonic mean of precision and recall; of several classes the mean",
     "auc": "area under the ROC curve; of several classes the mean, each against the rest",
     "r2": "share of the targets' variance that is explained",

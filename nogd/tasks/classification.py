@@ -120,7 +120,7 @@ class TwoSpirals(_Hidden, _TwoClasses):
 
 
 class Parity(_TwoClasses):
-    """Whether an odd number of bits is set, of eight unless told otherwise; all rows, and no split."""
+    """Whether an odd number of bits is set, of eight by default; all rows, and no split."""
 
     name: ClassVar[str] = "parity"
     why: ClassVar[str] = (

@@ -27,7 +27,9 @@ class CartPole(SimulatorTask):
     """
 
     name: ClassVar[str] = "cart-pole"
-    why: ClassVar[str] = "The smallest world in which nobody says what is right, only how long it went well."
+    why: ClassVar[str] = (
+        "The smallest world without right answers, where only a return says how well an episode went."
+    )
     budget: ClassVar[float] = 1_000
     default: ClassVar[bool] = False
     bounds: ClassVar[Bounds] = UNIT_BOX

@@ -35,7 +35,7 @@ class BreastCancer(Dataset):
 
 
 class Wine(Dataset):
-    """178 wines of three growers, told apart by 13 chemical measurements (Aeberhard and Forina, 1991)."""
+    """178 wines of three growers, with 13 chemical measurements (Aeberhard and Forina, 1991)."""
 
     name: ClassVar[str] = "wine"
 
