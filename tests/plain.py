@@ -14,6 +14,11 @@ from torch import Generator, Tensor, nn
 
 M = TypeVar("M", bound=nn.Module)
 
+# Losses for the tests of engines, losses and curvature, by the targets that they are for.
+OF_NUMBERS = ["mse", "mae", "huber"]
+OF_BITS = ["binary-cross-entropy", "hinge", "zero-one"]
+OF_CLASSES = ["cross-entropy", "hinge", "zero-one"]
+# What those mean that are compiled.
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "mse": F.mse_loss,
     "mae": F.l1_loss,

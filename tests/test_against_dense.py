@@ -27,10 +27,8 @@ from nogd.engine.space import ParameterSpace
 D = torch.float64
 ENGINES = ["compiled", "stack", "chain", "vmap", "loop"]
 KINDS = ["population", "line", "walk", "perturbed", "mirrored", "low rank"]
-LOSSES = plain.LOSSES | {
-    name: BUILT_IN[name].plain for name in ("hinge", "zero-one")
-}  # test_losses has these
-OF_NUMBERS, OF_BITS = ["mse", "mae", "huber"], ["binary-cross-entropy", "hinge", "zero-one"]
+LOSSES = {name: loss.plain for name, loss in BUILT_IN.items()} | plain.LOSSES  # test_losses has the rest
+OF_NUMBERS, OF_BITS = plain.OF_NUMBERS, plain.OF_BITS
 
 
 @dataclass
@@ -73,7 +71,7 @@ def problems(draw: st.DrawFn, engine: str) -> Problem:
     dtype = draw(st.sampled_from([D, D, torch.float32]))
     x = plain.data(rows, math.prod(shape), dtype=dtype)[0].view(rows, *shape)
     outputs = module(x.double()).shape[1]
-    compiled = [*OF_NUMBERS, "binary-cross-entropy"]
+    compiled = [name for name in OF_NUMBERS + OF_BITS if name in plain.LOSSES]
     known = compiled if engine == "compiled" else OF_NUMBERS + OF_BITS
     loss = draw(st.sampled_from(known + ["cross-entropy"] * (outputs > 1)))
     y = (

@@ -22,6 +22,7 @@ import nogd
 from nogd.engine.compiled import layout as plan
 from nogd.engine.compiled import scorer as compiled
 from nogd.engine.layers.parts import NotUnderstood
+from nogd.engine.losses import BUILT_IN
 from nogd.engine.objective import Objective
 from nogd.errors import InvalidSetting
 from nogd.learners.grid_search import GridSearch
@@ -47,6 +48,10 @@ ANY = {
     "bias": st.booleans(),
     "seed": st.integers(0, 10**6),
 }
+
+
+def test_the_losses_tested_here_are_those_that_are_compiled():
+    assert set(plain.LOSSES) == {name for name, loss in BUILT_IN.items() if id(loss) in plan.LOSSES}
 
 
 def stack(widths: list[int], activation, bias: bool, seed: int) -> nn.Sequential:

@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 from torch.autograd.functional import hessian, jacobian
 
 import nogd
-from nogd.engine.curvature import Curvature, curvature_at
+from nogd.engine.curvature import _FORMULAS, Curvature, curvature_at
 from nogd.engine.losses import BUILT_IN, Loss, find_loss
 from nogd.errors import InvalidSetting, NotDifferentiable
 
@@ -34,6 +34,12 @@ def case(name: str, rows: int, out: int, seed: int) -> tuple[Loss, Tensor, Tenso
     y = normal(rows, out, seed=seed + 1)
     y = y.sigmoid() if name == "binary-cross-entropy" else (y > 0).double() if name == "hinge" else y
     return BUILT_IN[name], z, y
+
+
+def test_every_built_in_loss_with_a_gradient_has_a_formula_and_its_test():
+    with_gradient = {name for name, loss in BUILT_IN.items() if loss.differentiable}
+    assert set(_FORMULAS) == with_gradient, "give it a formula in nogd/engine/curvature.py"
+    assert {name.partition(" ")[0] for name in SMOOTH + FLAT} == with_gradient
 
 
 @settings(max_examples=60, deadline=None)

@@ -472,7 +472,7 @@ def test_theta_and_the_data_are_not_changed_by_scoring():
     module, (x, y) = plain.network(3, 4, 2, activation=nn.ReLU), plain.data(9, 3, 2)
     candidates = plain.thetas(3, 26)
     kept = copy.deepcopy((x, y, candidates))
-    for loss in ("mse", "mae", "huber", "binary-cross-entropy", "hinge", "zero-one"):
+    for loss in plain.OF_NUMBERS + plain.OF_BITS:
         objective = nogd.objective(module, x, y.sigmoid() if loss == "binary-cross-entropy" else y, loss=loss)
         objective.losses(nogd.Population(candidates))
         objective.walk(candidates[0]).losses(3, torch.zeros(2, dtype=D))

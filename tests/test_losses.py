@@ -13,12 +13,20 @@ from hypothesis import strategies as st
 from torch import Generator, Tensor, nn
 
 import nogd
-from nogd.engine import nogd_losses
+from nogd.engine import losses, nogd_losses
 from nogd.engine.losses import BUILT_IN, Loss, find_loss
 from nogd.errors import DataError, InvalidSetting, UnknownName
 
-OF_NUMBERS = ["mse", "mae", "huber", "binary-cross-entropy", "hinge", "zero-one"]
-OF_CLASSES = ["cross-entropy", "hinge", "zero-one"]
+OF_NUMBERS, OF_CLASSES = plain.OF_NUMBERS + plain.OF_BITS, plain.OF_CLASSES
+MEANT_WITH_NUMBERS = {name: loss for name, loss in plain.LOSSES.items() if name in OF_NUMBERS} | {
+    "hinge": lambda z, y: (1 - (2 * y - 1) * z).clamp(min=0).mean(),
+    "zero-one": lambda z, y: ((z > 0).double() != y).double().mean(),
+}
+MEANT_WITH_CLASSES = {
+    "cross-entropy": plain.LOSSES["cross-entropy"],
+    "hinge": F.multi_margin_loss,
+    "zero-one": lambda z, y: (z.argmax(1) != y).double().mean(),
+}
 
 
 def outputs(networks: int, units: int, rows: int, seed: int, scale: float = 2.0) -> Tensor:
@@ -63,33 +71,16 @@ def test_batched_equals_plain_with_classes(name, networks, units, rows, seed, sc
     torch.testing.assert_close(BUILT_IN[name].batched(z.clone(), y), expected, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("name", "plain"),
-    [
-        ("mse", F.mse_loss),
-        ("mae", F.l1_loss),
-        ("huber", F.huber_loss),
-        ("binary-cross-entropy", F.binary_cross_entropy_with_logits),
-        ("hinge", lambda z, y: (1 - (2 * y - 1) * z).clamp(min=0).mean()),
-        ("zero-one", lambda z, y: ((z > 0).double() != y).double().mean()),
-    ],
-)
-def test_what_the_names_mean_with_numbers(name, plain):
+@pytest.mark.parametrize("name", OF_NUMBERS)
+def test_what_the_names_mean_with_numbers(name):
     z, y = outputs(1, 3, 20, 0)[0].T, bits(3, 20, 1)
-    assert BUILT_IN[name](z, y) == pytest.approx(plain(z, y).item())
+    assert BUILT_IN[name](z, y) == pytest.approx(MEANT_WITH_NUMBERS[name](z, y).item())
 
 
-@pytest.mark.parametrize(
-    ("name", "plain"),
-    [
-        ("cross-entropy", F.cross_entropy),
-        ("hinge", F.multi_margin_loss),
-        ("zero-one", lambda z, y: (z.argmax(1) != y).double().mean()),
-    ],
-)
-def test_what_the_names_mean_with_classes(name, plain):
+@pytest.mark.parametrize("name", OF_CLASSES)
+def test_what_the_names_mean_with_classes(name):
     z, y = outputs(1, 3, 20, 0)[0].T, torch.arange(20) % 3
-    assert BUILT_IN[name](z, y) == pytest.approx(plain(z, y).item())
+    assert BUILT_IN[name](z, y) == pytest.approx(MEANT_WITH_CLASSES[name](z, y).item())
 
 
 @pytest.mark.parametrize("classes", [False, True])
@@ -106,6 +97,12 @@ def test_all_names_are_offered_and_found():
         assert find_loss(lazy.name) is BUILT_IN[lazy.name]
         module, _, attribute = lazy.target.partition(":")
         assert getattr(__import__(module, fromlist=[attribute]), attribute) is BUILT_IN[lazy.name]
+
+
+def test_every_loss_that_is_defined_is_registered_and_tested():
+    defined = [each for each in vars(losses).values() if isinstance(each, Loss)]
+    assert defined == list(BUILT_IN.values()), "name it in _LOSSES of nogd/engine/__init__.py"
+    assert {*OF_NUMBERS, *OF_CLASSES} == set(BUILT_IN), "name it in tests/plain.py"
 
 
 def test_only_zero_one_has_no_gradient():

@@ -22,6 +22,7 @@ SHELL = [text.strip() for language, text in BLOCKS if language == "sh"]
 PYTHON = [text for language, text in BLOCKS if language == "python"]
 MAIN_JOB, TESTS, PLUGIN_RUN = SHELL
 EXAMPLE, PLUGIN = PYTHON
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 INLINE = sorted(set(re.findall(r"`nogd ([a-z]+)[^`]*`", README)))
 
 
@@ -119,3 +120,17 @@ def test_every_learner_that_it_spells_is_understood(tmp_path):
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#]+)\)", README))))
 def test_every_link_leads_somewhere(link):
     assert (ROOT / link).exists()
+
+
+@pytest.mark.parametrize(
+    "file", sorted(set(re.findall(r"\b(?:nogd|tests|docs)/[a-z_/-]+\.(?:py|md)", CONTRIBUTING)))
+)
+def test_every_file_that_a_contributor_is_sent_to_exists(file):
+    assert (ROOT / file).exists()
+
+
+def test_the_table_of_packages_is_the_list_of_packages():
+    packages = re.search(r"^\| package in `nogd/` (.*?)\n\n", CONTRIBUTING, flags=re.MULTILINE | re.DOTALL)
+    assert packages
+    folders = {file.parent.name for file in ROOT.glob("nogd/*/__init__.py")}
+    assert set(re.findall(r"`([a-z]+)/`", packages[1])) == folders

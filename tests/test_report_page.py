@@ -533,6 +533,12 @@ def test_the_report_never_imports_torch():
     assert run.stdout.split() == ["False", "True"]
 
 
+def test_lists_say_of_a_figure_what_it_says_of_itself():
+    for lazy in nogd_figures():
+        figure = lazy.load()
+        assert (figure.name, figure.summary) == (lazy.name, lazy.summary), "nogd/report/__init__.py"
+
+
 def test_listing_figures_imports_nothing_heavy():
     code = (
         "import sys\nfrom nogd.report import nogd_figures\nnogd_figures()\n"

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from nogd.hookspecs import hookimpl
 from nogd.plugins.registry import Lazy
 
-_LOSSES = {
+_LOSSES = {  # what `nogd.engine.losses` defines, by name with _ for -
     "mse": "mean squared error",
     "mae": "mean absolute error",
     "huber": "Huber loss, squared below 1 and absolute above",
@@ -25,7 +25,7 @@ _LOSSES = {
 
 @hookimpl
 def nogd_losses() -> Sequence[Lazy]:
-    """The built-in losses."""
+    """The built-in losses: named here alone, so that lists need not import them."""
     return [
         Lazy(name, f"nogd.engine.losses:{name.replace('-', '_')}", summary)
         for name, summary in _LOSSES.items()

@@ -1,4 +1,8 @@
-"""Losses by name: each with its plain definition, and with the form in which a whole population is reduced at once."""
+"""Losses by name: each with its plain definition, and with the form in which a whole population is reduced at once.
+
+What `nogd.engine` registers is built in. `curvature` has each one's derivatives, `compiled.layout` numbers those that
+`compiled.loops.losses` knows.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nogd.engine import nogd_losses
 from nogd.errors import DataError, InvalidSetting, UnknownName
 from nogd.plugins.registry import offered
 
@@ -158,9 +163,7 @@ binary_cross_entropy = Loss(
 hinge = Loss("hinge", _hinge, _hinge_batched, targets="either")
 zero_one = Loss("zero-one", _zero_one, _zero_one_batched, differentiable=False, targets="either")
 
-BUILT_IN = {
-    loss.name: loss for loss in (mse, mae, huber, cross_entropy, binary_cross_entropy, hinge, zero_one)
-}
+BUILT_IN: dict[str, Loss] = {lazy.name: globals()[lazy.target.partition(":")[2]] for lazy in nogd_losses()}
 
 
 def _scalar(name: str, function: Callable[[Tensor, Tensor], Any]) -> LossFunction:

@@ -21,7 +21,7 @@ def nogd_figures() -> Sequence[Lazy]:
         _lazy("data-profile", "share of frozen targets reached against forwards, seconds and flops"),
         _lazy("learning-curves", "loss and metric against forwards, per task"),
         _lazy("histories", "training loss after each iteration, where the budget counts iterations"),
-        _lazy("final-losses", "training loss that every learner ended with"),
+        _lazy("final-losses", "final training loss of every learner"),
         _lazy("performance-profile", "expected running times relative to the fastest learner"),
         _lazy("rank-heat-map", "mean rank of every learner on every task"),
         _lazy("critical-differences", "mean ranks with Friedman's test and critical differences"),
@@ -29,11 +29,14 @@ def nogd_figures() -> Sequence[Lazy]:
         _lazy("train-test", "metric on training data against test data, per task"),
         _lazy("sensitivity", "score against a hyper-parameter that was varied"),
         _lazy(
-            "decision-boundaries", "what each learner's network says of every place, on tasks with two inputs"
+            "decision-boundaries",
+            "what each learner's network predicts at every point, on tasks with two inputs",
         ),
-        _lazy("budget-leaders", "who leads a task at which budget, and whether clearly"),
+        _lazy(
+            "budget-leaders", "the best learner of each task at each budget, and whether its lead is clear"
+        ),
         _lazy("paths", "paths of all learners on a plane through the loss surface"),
-        _lazy("time-split", "seconds of a run: scoring, the learner's own work, measuring"),
+        _lazy("time-split", "seconds per run: scoring, the learner's own work, measuring"),
         _lazy("failures", "runs that failed or could not be asked for"),
     ]
 

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 
 from nogd.engine.layers.parts import NotUnderstood
 from nogd.engine.layers.stack import Layer, Stack
-from nogd.engine.losses import Loss, cross_entropy, huber, mae, mse
-from nogd.engine.losses import binary_cross_entropy as bce
+from nogd.engine.losses import Loss, binary_cross_entropy, cross_entropy, huber, mae, mse
 
 # Examples of a block are a multiple of so many, and a pass over a block costs what as many more examples would.
 GRAIN, PASS = 64, 128
@@ -35,11 +34,17 @@ NONE = 2**63  # no place in theta
 INPUTS, OUTPUTS, WEIGHT, BIAS, ACTIVATION, BEHIND = range(COLUMNS := 6)
 # Activations; up to CLAMP they are linear between kinks.
 NOTHING, RELU, LEAKY, CLAMP, TANH, SIGMOID = range(ACTIVATIONS := 6)
-# Losses.
-MSE, MAE, HUBER, BCE, CROSS_ENTROPY = range(5)
+# Losses, as `loops.losses` knows them; a network with another is scored by torch.
+MSE, MAE, HUBER, BINARY_CROSS_ENTROPY, CROSS_ENTROPY = range(5)
+LOSSES = {
+    id(mse): MSE,
+    id(mae): MAE,
+    id(huber): HUBER,
+    id(binary_cross_entropy): BINARY_CROSS_ENTROPY,
+    id(cross_entropy): CROSS_ENTROPY,
+}
 # What `sizes` says of the data, and the last five of a walk's memory.
 BLOCKS, EXAMPLES, FEATURES, TARGETS, Y, MASK, BLOCK, OTHERS, STAGE, SPARE, BUFFERS, SUMS = range(SIZES := 12)
-_LOSSES = {id(mse): MSE, id(mae): MAE, id(huber): HUBER, id(bce): BCE, id(cross_entropy): CROSS_ENTROPY}
 
 Whole = npt.NDArray[np.uintp]
 Real = npt.NDArray[np.float64]
@@ -60,16 +65,14 @@ def make_plan(stack: Stack, loss: Loss, theta: Tensor, examples: int) -> Plan:
     """The plan of a stack. Raises NotUnderstood with the reason where the kernels cannot score it, or are slower."""
     if theta.device.type != "cpu" or theta.dtype not in (torch.float32, torch.float64):
         raise NotUnderstood(f"its parameters are of {theta.dtype} on {theta.device}")
-    if id(loss) not in _LOSSES:
+    if id(loss) not in LOSSES:
         raise NotUnderstood(f"loss {loss.name!r} is not compiled")
     widest = max(max(layer.inputs, layer.outputs) for layer in stack.layers)
     if len(theta) > MOST_PARAMETERS or widest > MOST_UNITS or examples > MOST_EXAMPLES:
         raise NotUnderstood("it is too large to gain from compiled loops")
     known = [_activation(layer) for layer in stack.layers]
     slopes = np.array([pair for _, pair in known])
-    return Plan(
-        _layers(stack, known), slopes, _LOSSES[id(loss)], max(layer.outputs for layer in stack.layers)
-    )
+    return Plan(_layers(stack, known), slopes, LOSSES[id(loss)], max(layer.outputs for layer in stack.layers))
 
 
 def _layers(stack: Stack, known: list[tuple[int, tuple[float, float]]]) -> Whole:

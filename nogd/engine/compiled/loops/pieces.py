@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from nogd.engine.compiled.layout import MSE
 from nogd.engine.compiled.loops.cache import buffers_of, second_stage
 from nogd.engine.compiled.loops.code import (
     ACTIVATION,
@@ -15,7 +16,6 @@ from nogd.engine.compiled.loops.code import (
     BUFFERS,
     CLAMP,
     GRAIN,
-    MSE,
     NOTHING,
     OUTPUTS,
     SPARE,
