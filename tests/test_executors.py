@@ -101,7 +101,7 @@ def test_a_setting_may_not_be_called_as_what_nogd_says_itself():
 
 
 def test_no_processes_beside_an_executor_of_others(plugin):
-    with pytest.raises(InvalidSetting, match="no matter of the executor 'queueing'"):
+    with pytest.raises(InvalidSetting, match="does not go with the executor 'queueing'"):
         executor_for("queueing", 0, 1)
 
 

@@ -101,7 +101,7 @@ def test_settings_of_matplotlib_stay_as_they_were(results):
 @pytest.mark.parametrize(
     ("name", "options", "said"),
     [
-        ("score", {}, "no figure is called 'score'; did you mean 'scores'?"),
+        ("score", {}, "no figure is named 'score'; did you mean 'scores'?"),
         ("scores", {"taks": "iris"}, "the figure 'scores' has no option 'taks'. It takes none."),
         ("task-table", {}, "the figure 'task-table' cannot be drawn on axes"),
     ],

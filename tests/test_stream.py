@@ -343,7 +343,7 @@ MISUSES = {
     "more": (lambda: score(Changing(split(9, 9), split(9, 9, 9)[:3])), "first batch is another one|batch 2 has 9"),
     "other sizes": (lambda: score(Changing([(X[:9], Y[:9])] * 2, [(X[:9], Y[:9]), (X[:8], Y[:8])])), "batch 1 has 8"),
     "more batches": (lambda: score(Changing([(X, Y)], [(X, Y)] * 2)), "batch 1 has 23 rows, but had 0"),
-    "other values": (lambda: score(Changing([(X, Y)], [(X + 1, Y)])), "first batch is another one"),
+    "other values": (lambda: score(Changing([(X, Y)], [(X + 1, Y)])), "first batch differs"),
     "shuffled": (lambda: score(DataLoader(ByNumber(X, Y), batch_size=5, shuffle=True)), "shuffle=False"),
     "nan": (lambda: score([(X, Y), (X * torch.nan, Y)]), r"batch 1: the inputs hold nan at \[0, 0\]"),
     "infinite targets": (lambda: score([(X, Y * torch.inf)]), "batch 0: the targets hold -?inf"),
