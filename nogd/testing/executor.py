@@ -83,7 +83,7 @@ class Watched:
             raise KeyboardInterrupt
 
 
-@check("Tell Started, then whatever happens, then Finished, once for each job, however it ends.")
+@check("Report Started, then whatever happens, then Finished, once per job, however it ends.")
 def every_job_finishes_once(executor: Kind) -> None:
     """A cell that starts leaves a record, a failed one too: a row, never a gap."""
     watched = _usual(executor)
@@ -99,7 +99,7 @@ def every_job_finishes_once(executor: Kind) -> None:
 
 @check("Run each job by `nogd.bench.perform.perform`, with the job as it comes.")
 def results_are_those_of_this_process(executor: Kind) -> None:
-    """Wherever a cell runs, its result is the same to the last bit, seconds and memory aside."""
+    """Wherever a cell runs, its result is the same bit for bit, except seconds and memory."""
     watched = _usual(executor)
     for job in watched.jobs:
         if not isinstance(job.learner, Fails):
@@ -107,7 +107,7 @@ def results_are_those_of_this_process(executor: Kind) -> None:
 
 
 @check(
-    "Catch what a job's process does: its record has status 'error' and the traceback, and the others go on."
+    "Catch what a job's process raises: its record has status 'error' and the traceback, and the others continue."
 )
 def a_failing_cell_costs_itself_only(executor: Kind) -> None:
     """A learner that raises must not end the comparison."""
@@ -120,14 +120,14 @@ def a_failing_cell_costs_itself_only(executor: Kind) -> None:
             broken(f"the record of {job.cell.name} has no traceback.")
 
 
-@check("Where `jobs` gives None, wait a little (`nogd.bench.events.ASK_AGAIN_SECONDS`) and ask again.")
+@check("If `jobs` gives None, wait a little (`nogd.bench.events.ASK_AGAIN_SECONDS`) and ask again.")
 def waits_where_no_job_can_start(executor: Kind) -> None:
     """Another process may be at work on a cell, which then comes later or not at all."""
     if not _usual(executor).asked_to_the_end:
         broken("it took None for the end of the jobs.")
 
 
-@check("Take the next job only when there is a place for it: no list of all jobs at the beginning.")
+@check("Take the next job only when it can start: do not make a list of all jobs at the beginning.")
 def takes_a_job_when_it_can_start(executor: Kind) -> None:
     """A job that is taken is claimed, and what is claimed but not run is lost to other processes."""
     taken = _usual(executor).most_open
@@ -145,7 +145,7 @@ def tells_in_the_callers_thread(executor: Kind) -> None:
 
 @check("End everything in a `finally`: workers, their children and threads.")
 def nothing_is_alive_afterwards(executor: Kind) -> None:
-    """After Ctrl-C as after the last job, nothing goes on in the background."""
+    """After the last job, and after Ctrl-C, nothing keeps running in the background."""
     if left := _usual(executor).left:
         broken(f"{left} processes or threads are alive after the last job.")
     interrupted = Watched(executor, _jobs(Stepper()), stop_at=2)
@@ -159,9 +159,9 @@ def nothing_is_alive_afterwards(executor: Kind) -> None:
         broken(f"{interrupted.left} processes or threads are alive after Ctrl-C.")
 
 
-@check("Tell Saved for each checkpoint of a job, and hand a job's own checkpoint on to `perform`.")
+@check("Report Saved for each checkpoint of a job, and pass a job's own checkpoint on to `perform`.")
 def interrupted_cells_go_on(executor: Kind) -> None:
-    """A cell that was interrupted goes on from its checkpoint and ends as if it had never been stopped."""
+    """An interrupted cell continues from its checkpoint and ends as if it had never been stopped."""
     watched = _usual(executor)
     job = next(job for job in watched.jobs if not isinstance(job.learner, Fails))
     saved = [

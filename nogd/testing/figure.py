@@ -33,10 +33,10 @@ def figure_changes_nothing(figure: Figure) -> None:
 
 
 @check(
-    "Draw nothing at random (a bootstrap takes a seed), use no clock, and go through sets in sorted order."
+    "Draw nothing at random (a bootstrap takes a seed), use no clock, and iterate over sets in sorted order."
 )
 def figure_repeats_itself(figure: Figure) -> None:
-    """The same runs give the same bytes, so that a page can be compared with another one."""
+    """The same runs give the same bytes, so that pages can be compared."""
     _, comparison = next(_shown(figure))
     drawn = []
     for seed in (1, 2):
@@ -51,7 +51,7 @@ def figure_repeats_itself(figure: Figure) -> None:
     "Give None where there is nothing to show, expect NaN anywhere, and leave names as text (no mathematics, no HTML)."
 )
 def figure_survives_hard_results(figure: Figure) -> None:
-    """A comparison may be one run, failures alone, or have nothing that was applicable."""
+    """A comparison may consist of one run, of failures only, or of learners that were not applicable."""
     for case, comparison in all_cases():
         try:
             with house_style():
@@ -84,7 +84,7 @@ def figure_gives_drawings_with_their_numbers(figure: Figure) -> str:
 
 @check("Write `title`, `summary` and two lines of `reading`, and in `alt` the finding in words.")
 def figure_explains_itself(figure: Figure) -> None:
-    """Each figure says in two lines how to read it, and its finding to who cannot see it."""
+    """Each figure says in two lines how to read it, and tells its finding to readers who cannot see it."""
     texts = {"title": figure.title, "summary": figure.summary}
     empty = [name for name, text in texts.items() if not text.strip()]
     if empty:
@@ -100,7 +100,7 @@ def figure_explains_itself(figure: Figure) -> None:
     "Use `nogd.report.drawing.canvas.new_canvas` in place of pyplot, and `matplotlib.rc_context` for settings."
 )
 def figure_leaves_the_process_alone(figure: Figure) -> None:
-    """Drawing leaves no open figure of pyplot's, no setting and no random state changed."""
+    """Drawing leaves no open pyplot figure, and no setting or random state changed."""
     _, comparison = next(_shown(figure))
     with house_style():
         before, settings, opened = readings(), dict(mpl.rcParams), plt.get_fignums()

@@ -47,7 +47,7 @@ def problem_is_deterministic(task: AnyTask) -> None:
             broken(f"asked {name}, it gives other values in {said}.")
 
 
-@check("Make data and split depend on the task's name only: draw nothing of them from the seed.")
+@check("Make data and split depend on the task's name only, not on the seed.")
 def data_do_not_depend_on_the_seed(task: AnyTask) -> None:
     """Repetitions differ in their start and random stream, never in their data."""
     found = [
@@ -62,7 +62,7 @@ def data_do_not_depend_on_the_seed(task: AnyTask) -> None:
         broken(f"with another seed, it gives other values in {said}.")
 
 
-@check("Hand out copies (`tensor.clone()`) where you keep the data for the next call.")
+@check("Return copies (`tensor.clone()`) if you keep the data for the next call.")
 def each_run_gets_its_own_data(task: AnyTask) -> None:
     """A learner may write into its data, and no other run may notice."""
     problem = _problem(task)
@@ -74,9 +74,9 @@ def each_run_gets_its_own_data(task: AnyTask) -> None:
         broken(f"what one run wrote into its data is found by the next one in {said}.")
 
 
-@check("Split by the numbers of the examples, each of which goes to one split.")
+@check("Split by the indices of the examples, so that each goes to one split.")
 def splits_are_disjoint(task: AnyTask) -> None:
-    """An example that is learnt is no test of what was learnt."""
+    """An example that was used for training cannot be used for testing."""
     rows = {name: _rows(split) for name, split in _several_splits(task).items()}
     names = list(rows)
     for first, second in ((a, b) for place, a in enumerate(names) for b in names[place + 1 :]):
@@ -85,11 +85,9 @@ def splits_are_disjoint(task: AnyTask) -> None:
             broken(f"{shared} examples of {second} are examples of {first} too.")
 
 
-@check(
-    "Fit scaling to the training split alone (`standardise` does), and hand out each split in memory of its own."
-)
+@check("Fit scaling to the training split alone (`standardise` does), and give each split its own memory.")
 def nothing_leaks_between_splits(task: AnyTask) -> None:
-    """What is known of validation and test data must not reach the training data, nor a learner by way of them."""
+    """No information about validation and test data may reach the training data, and through them a learner."""
     splits = _several_splits(task)
     for field in _fields(next(iter(splits.values()))):
         parts = {name: _fields(split)[field] for name, split in splits.items()}
@@ -111,10 +109,10 @@ def nothing_leaks_between_splits(task: AnyTask) -> None:
 
 
 @check(
-    "Give the metric's direction in `greater_is_better`, and let it take outputs and targets of any split."
+    "Set the metric's direction in `greater_is_better`, and make it work on outputs and targets of any split."
 )
 def metric_is_sane(task: AnyTask) -> str:
-    """Perfect predictions score better than the best constant, and wrong ones no better than that."""
+    """Perfect predictions score better than the best constant predictor, and wrong ones do not."""
     problem = _supervised(task)
     metric, split = problem.metric, problem.test or problem.train
     with torch.no_grad():
@@ -145,10 +143,10 @@ def metric_is_sane(task: AnyTask) -> str:
 
 
 @check(
-    "Let the metric give NaN where outputs are not finite, or count them as wrong, and change nothing it is given."
+    "Let the metric return NaN if outputs are not finite, or count them as wrong; it must not change its arguments."
 )
 def metric_takes_any_outputs(task: AnyTask) -> None:
-    """Runs that diverge are measured too, and each metric sees the same outputs and targets as the loss."""
+    """Diverged runs are measured too, and each metric sees the same outputs and targets as the loss."""
     problem = _supervised(task)
     split = problem.test or problem.train
     with torch.no_grad():
@@ -163,7 +161,7 @@ def metric_takes_any_outputs(task: AnyTask) -> None:
             broken(f"{problem.metric.name} writes into what it is given.")
 
 
-@check("Set `differentiable` to whether each parameter has a gradient that tells how the loss changes.")
+@check("Set `differentiable` to whether every parameter has a gradient that says how the loss changes.")
 def says_truly_whether_it_has_a_gradient(task: AnyTask) -> None:
     """Learners that need a gradient are asked only where there is one."""
     problem = _supervised(task)
@@ -182,10 +180,10 @@ def says_truly_whether_it_has_a_gradient(task: AnyTask) -> None:
 
 
 @check(
-    "Give the class a docstring, `why`, a version and a budget, and let `describe` give what JSON can write."
+    "Give the class a docstring, `why`, a version and a budget, and let `describe` return valid JSON values."
 )
 def task_describes_itself(task: AnyTask) -> None:
-    """`nogd show NAME` and the report tell what a task is and why it is there."""
+    """`nogd show NAME` and the report say what a task is and why it exists."""
     made = _made(task)
     if not (inspect.getdoc(type(made)) or "").strip() or type(made).__doc__ is None:
         broken("the class has no docstring of its own.")

@@ -13,10 +13,10 @@ ROWS = 8
 
 
 @check(
-    "Learn in `Dataset.fit`, from the training split that it is given, and let the transform only apply that."
+    "Learn in `Dataset.fit`, from the training split that it is given, and let the transform only apply what was learnt."
 )
 def transform_learns_nothing(task: Task | type[Task]) -> None:
-    """What `fit` returns treats each example by itself: it may not look at the others of the same split."""
+    """What `fit` returns treats each example separately: it may not look at the others of the same split."""
     made = task() if isinstance(task, type) else task
     found = learnt(made.data(), made.rows_of_splits()) if isinstance(made, SupervisedTask) else None
     if found is None:

@@ -15,7 +15,7 @@ from nogd.training.names import made_of, name_and_settings
 
 
 @check(
-    "Give each setting a type, a range and a default that keeps to it; numbers, words, booleans and tuples of them."
+    "Give each setting a type, a range and a default within it; numbers, words, booleans and tuples of them."
 )
 def settings_are_read_back(task: Task | type[Task]) -> None:
     """A task is what its text says ("parity,bits=10"): in a table, in the store, and in another process."""

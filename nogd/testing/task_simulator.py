@@ -20,18 +20,18 @@ SEED = 1
 SEEDS = (3, 1_000_003, 77)
 
 
-@check("Let an episode's start and all of its chance follow from its seed alone (`nogd.uniform` does).")
+@check("Let an episode's start and all of its randomness follow from its seed alone (`nogd.uniform` does).")
 def same_episodes_give_same_returns(task: Task | type[Task]) -> None:
-    """Scored twice on the same episodes a candidate gets the same, or no two candidates can be compared."""
+    """Scored twice on the same episodes, a candidate gets the same return, or candidates could not be compared."""
     world = _World(task)
     first, again = world.returns(world.thetas), world.returns(world.thetas)
     if not torch.equal(first, again):
         broken(f"of {first.numel()} returns {int((first != again).sum())} are others the second time.")
 
 
-@check("Give each policy the same episodes in the same order, and let no episode know of the others.")
+@check("Give each policy the same episodes in the same order, and keep episodes independent of each other.")
 def all_candidates_see_the_same_episodes(task: Task | type[Task]) -> None:
-    """A candidate's return must not depend on who is scored beside it, nor on which episodes are."""
+    """A candidate's return must not depend on which other candidates or episodes are scored with it."""
     world = _World(task)
     together = world.returns(world.thetas)
     for what, apart in (
@@ -42,9 +42,9 @@ def all_candidates_see_the_same_episodes(task: Task | type[Task]) -> None:
             broken(f"{what} by themselves have other returns than together.")
 
 
-@check("Say truly in `noisy` whether one candidate scored twice differs; the objective draws the episodes.")
+@check("Set `noisy` to whether a candidate scored twice may differ; the objective draws the episodes.")
 def noise_is_declared(task: Task | type[Task]) -> None:
-    """A learner that keeps the best ever scored must be told where that is the luckiest."""
+    """A learner that keeps the best candidate ever scored must know whether that is only the luckiest."""
     world = _World(task)
     objective = Objective(world.simulation, differentiable=False)
     candidates = Population(world.thetas)

@@ -13,11 +13,11 @@ from nogd.training.names import build
 
 
 @check(
-    "Name in `needs` what it cannot do without, and in `uses` what else it takes where it is offered, such as"
+    "Declare in `needs` what it cannot do without, and in `uses` what else it uses where it is available, such as"
     ' `uses: ClassVar[frozenset[str]] = frozenset({"closed-form"})`.'
 )
 def access_is_declared(learner: Learner) -> str:
-    """Tables show how closely a learner looks, which decides what a fair rival is; nobody has to run it to know."""
+    """Tables show how closely a learner looks, which decides what it can fairly be compared with."""
     trial = Trial(learner, first_fit(learner))
     trial.run()
     used = trial.objective.access
@@ -30,7 +30,7 @@ def access_is_declared(learner: Learner) -> str:
     "Write the same `tags` and `access` into its Lazy as the class has: `nogd list learners` shows the former."
 )
 def lists_say_what_the_class_says(learner: Learner) -> None:
-    """Learners are chosen by their tags, and listed, without being imported."""
+    """Learners are listed, and selected by their tags, without being imported."""
     kind = type(learner)
     lazy = [
         each.target for each in plugins().learners if each.name == kind.name and isinstance(each.target, Lazy)

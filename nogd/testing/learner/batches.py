@@ -78,11 +78,11 @@ class Batching(Objective):
 
 
 @check(
-    "Set `batches: ClassVar[bool] = True` if it heeds `objective.batch_size`; then compare losses of one set of rows"
+    "Set `batches: ClassVar[bool] = True` if it uses `objective.batch_size`; then compare losses of one set of rows"
     " only, and score the best so far again on each new one."
 )
 def batches_are_taken_as_told(learner: Learner) -> None:
-    """A loss on some rows says nothing beside one on others: the luckiest rows, not the best weights, would win."""
+    """Losses on different rows cannot be compared: the luckiest rows, not the best weights, would win."""
     whole, plain = _run(learner, None), _run(learner, BATCH)
     if learner.whole_only() == (learner.name,):
         if plain.sets > whole.sets == 0:

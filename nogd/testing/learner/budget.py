@@ -108,7 +108,7 @@ def _spend(learner: Learner, limit: Limit) -> None:
 
 
 @check(
-    "Count `state.iteration` up, ask the objective in every step, and do what you compute yourself in"
+    "Increase `state.iteration`, call the objective in every step, and do what you compute yourself in"
     " `with objective.work(forwards):`."
 )
 def every_ledger_ends_the_run(learner: Learner) -> None:
@@ -134,7 +134,7 @@ def _end(learner: Learner, limit: Limit) -> None:
     train(learner, objective, theta, rng, limit=limit, recorder=recorder, between_steps=look)
 
 
-@check("Leave the meter and its clock alone: what a learner takes is measured for all alike.")
+@check("Leave the meter and its clock alone: the time is measured in the same way for all learners.")
 def clock_is_left_alone(learner: Learner) -> None:
     """Seconds are an axis of every report: those of the meter are those of the run, and it never runs backwards."""
     trial = Trial(learner, first_fit(learner))
@@ -218,7 +218,7 @@ class Stopping(Objective):
 
 
 @check(
-    "Ask the objective first and change `state.theta` after; put back what was moved for a trial before asking."
+    "Call the objective first and change `state.theta` after; undo what was moved for a trial before calling it."
 )
 def every_stop_leaves_a_valid_recommendation(learner: Learner) -> None:
     """A run may end at any call of the objective, and what `state.theta` holds then is its result."""

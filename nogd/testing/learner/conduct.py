@@ -33,10 +33,10 @@ def process_is_left_as_it_was(learner: Learner) -> None:
 
 
 @check(
-    "See that steps go downhill with `nogd.fit(torch.nn.Linear(2, 1), ...)`; give defaults that suit an easy problem."
+    "Check that steps lower the loss with `nogd.fit(torch.nn.Linear(2, 1), ...)`; give defaults that suit an easy problem."
 )
 def improves_on_the_start(learner: Learner) -> str:
-    """On three easy problems a learner ends below where it began."""
+    """On three easy problems a learner ends with a lower loss than it began with."""
     done = []
     first_fit(learner, EASY)
     for toy in EASY:
@@ -54,19 +54,19 @@ def improves_on_the_start(learner: Learner) -> str:
 
 @check("Make new tensors like theta (`torch.zeros_like(theta)`, `dtype=theta.dtype`), not of a fixed type.")
 def works_in_float32(learner: Learner) -> None:
-    """Networks are of float32 as a rule, and the recommendation is of theta's type."""
+    """Networks are usually float32, and the recommendation has theta's type."""
     _works(learner, torch.float32, "cpu")
 
 
 @check("Make new tensors like theta (`torch.zeros_like(theta)`, `dtype=theta.dtype`), not of a fixed type.")
 def works_in_float64(learner: Learner) -> None:
-    """Networks may be of float64, and the recommendation is of theta's type."""
+    """Networks may be float64, and the recommendation has theta's type."""
     _works(learner, torch.float64, "cpu")
 
 
-@check("Make new tensors where theta is (`torch.zeros_like(theta)`, `device=theta.device`).")
+@check("Make new tensors on theta's device (`torch.zeros_like(theta)`, `device=theta.device`).")
 def works_on_the_gpu(learner: Learner) -> None:
-    """Networks may be on a GPU, and the recommendation is where theta is."""
+    """Networks may be on a GPU, and the recommendation is on theta's device."""
     if not torch.cuda.is_available():
         raise NotApplicable("there is no GPU here")
     _works(learner, torch.float32, "cuda")
@@ -81,11 +81,9 @@ def takes_several_inputs(learner: Learner) -> None:
     Trial(learner, first_fit(learner, [PAIR]), recorded=False).run()
 
 
-@check(
-    "Look at a profile of `step`: what it does beside asking the objective should be some operations on whole tensors."
-)
+@check("Look at a profile of `step`: outside the objective it should do a few operations on whole tensors.")
 def overhead_is_small(learner: Learner) -> str:
-    """What a step takes beside the objective is shown in every report; it should not be what takes the time."""
+    """The time that a step takes outside the objective is shown in every report; it should be a small part."""
     trial = Trial(learner, first_fit(learner), recorded=False)
     moments: list[tuple[float, float]] = []
 

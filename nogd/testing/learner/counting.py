@@ -76,7 +76,7 @@ class Spied(Objective):
     " or data, `with objective.work(forwards):` around it."
 )
 def every_forward_is_counted(learner: Learner) -> None:
-    """Cost is what learners are compared on, so that all that looks at the data is paid."""
+    """Learners are compared at equal cost, so everything that looks at the data must be paid for."""
     seen = _spied(learner)
     if seen.refused:
         broken(f"it asked for what is for the record alone: {', '.join(sorted(set(seen.refused)))}.")
@@ -93,7 +93,7 @@ def every_forward_is_counted(learner: Learner) -> None:
 
 @check("Use what the objective offers, and nothing that belongs to the recorder, the task or the store.")
 def test_data_are_never_used(learner: Learner) -> None:
-    """The test split is read by who measures alone, or a test score would say nothing."""
+    """Only the harness reads the test split, or a test score would be meaningless."""
     if _spied(learner).spy.peeped:
         broken("it used the test data.")
 

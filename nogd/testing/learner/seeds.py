@@ -21,7 +21,7 @@ from nogd.training.learner import Learner
     " a library draws from the generator that `init` is given."
 )
 def same_seed_same_curve(learner: Learner) -> None:
-    """Two runs with one seed are equal to the last bit, so that a result can be had again."""
+    """Two runs with the same seed are equal bit for bit, so that a result can be reproduced."""
     toy, runs = first_fit(learner), []
     for _ in range(2):
         with _generators(1):
@@ -45,7 +45,7 @@ def global_seed_changes_nothing(learner: Learner) -> None:
     "Draw from the generator that `init` is given as it comes: seed neither it nor another one by a constant."
 )
 def different_seeds_differ(learner: Learner) -> None:
-    """A learner that draws from its generator gives other runs for other seeds, or repetitions would say nothing."""
+    """A learner that draws from its generator gives different runs for different seeds, or repetitions would be meaningless."""
     toy = first_fit(learner)
     drawn, runs = False, []
     for seed in (SEED, SEED + 1):

@@ -57,7 +57,7 @@ def hyper_parameters_are_validated(learner: Learner) -> None:
     "Use numbers, strings, booleans, None and tuples of them as hyper-parameters: no lists, arrays or functions."
 )
 def hyper_parameters_can_be_hashed_and_stored(learner: Learner) -> None:
-    """Equal learners are equal wherever they are, which is how a run is found again."""
+    """Equal learners are equal in every process, so that stored runs are found again."""
     twin = learner.model_copy()
     try:
         same = hash(learner) == hash(twin) and learner == twin

@@ -28,7 +28,7 @@ SPENT = 500.0
     "In `init`, work on copies (`theta.clone()`); the first recommendation is the starting point, or a better one."
 )
 def init_leaves_theta_alone(learner: Learner) -> None:
-    """The starting point is the same for every learner, and is not moved before anything was scored."""
+    """The starting point is the same for every learner, and must not change before anything was scored."""
     trial = Trial(learner, first_fit(learner))
     theta = trial.start.clone()
     trial.objective.begin(trial.start, Limit(), None, None)
@@ -70,9 +70,9 @@ def state_saves_and_loads(learner: Learner) -> None:
     Trial(learner, first_fit(learner), recorded=False, between=there_and_back).run()
 
 
-@check("Keep all that changes in the State, nothing on the learner, in its class or in its module.")
+@check("Keep everything that changes in the State, nothing on the learner, in its class or in its module.")
 def resumed_run_ends_the_same(learner: Learner) -> None:
-    """A run that goes on from any checkpoint ends exactly as one that was never stopped."""
+    """A run that continues from any checkpoint ends exactly like one that was never stopped."""
     toy = first_fit(learner)
     whole = Trial(learner, toy, keep=True)
     try:
@@ -110,9 +110,9 @@ def _nothing_left(outputs: Tensor, _targets: Tensor) -> Tensor:
     return outputs.mean() * 0
 
 
-@check("Keep theta in the State: the module's parameters are scratch paper that the recorder writes on too.")
+@check("Keep theta in the State: the module's parameters are scratch memory that the recorder uses too.")
 def recorder_changes_nothing(learner: Learner) -> None:
-    """A run is the same to the last bit whether its curve is written down or not."""
+    """A run is the same bit for bit whether its curve is recorded or not."""
     toy, runs = first_fit(learner), []
     for recorded in (False, True):
         trial = Trial(learner, toy, recorded=recorded, measured=as_the_bench)

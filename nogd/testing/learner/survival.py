@@ -45,9 +45,7 @@ def _with(loss: Loss) -> list[Toy]:
     return [replace(toy, loss=loss) for toy in (CURVE, PLANE)]
 
 
-@check(
-    "Rank by losses, which are infinite where they are not finite; take no mean, weight or difference of infinite ones."
-)
+@check("Use the ranks of losses, which may be infinite; take no mean, weight or difference of infinite ones.")
 def survives_losses_that_are_not_finite(learner: Learner) -> None:
     """Networks diverge: a loss that is NaN or infinite ranks last, and never becomes the solution."""
     for name, value in (("NaN", math.nan), ("infinity", math.inf)):
@@ -57,43 +55,41 @@ def survives_losses_that_are_not_finite(learner: Learner) -> None:
     _survive(learner, first_fit(learner, _with(_nowhere)), "where every loss is NaN")
 
 
-@check(
-    "Divide by no spread of losses without asking whether it is 0, and end or go on where nothing gets better."
-)
+@check("Do not divide by a spread of losses that may be 0, and end or continue if nothing gets better.")
 def survives_constant_losses(learner: Learner) -> None:
-    """A plateau is where many networks start, and gives no direction."""
+    """Many networks start on a plateau, which gives no direction."""
     outcome = _survive(learner, first_fit(learner, _with(_constant)), "where all losses are equal")
     if outcome.status == "diverged":
         broken("where all losses are equal, its recommendation is not finite.")
 
 
 @check(
-    "Let theta have a single number (no covariance of one column, no neighbours), or refuse it in `supports`."
+    "Allow theta to have a single element (no covariance of one column, no neighbours), or refuse it in `supports`."
 )
 def survives_one_parameter(learner: Learner) -> None:
     """The smallest network has one parameter."""
     _survive(learner, first_fit(learner, [SLOPE]), "with one parameter")
 
 
-@check("Divide by no width of the box, and draw from low to high with both ends allowed.")
+@check("Do not divide by the width of the box, and draw from low to high including both ends.")
 def survives_a_box_of_zero_width(learner: Learner) -> None:
-    """Where low is high a searcher has one place to look at."""
+    """If low equals high, there is only one value to try."""
     toys = [replace(toy, bounds=(0.5, 0.5)) for toy in ALL]
     _survive(learner, first_fit(learner, toys), "in a box of width 0")
 
 
-@check("Size the last call by `objective.room()`, and expect BudgetSpent from any call, the first one too.")
+@check("Size the last call by `objective.room()`, and expect BudgetSpent from any call, even the first one.")
 def survives_a_budget_below_one_step(learner: Learner) -> None:
-    """Any budget may be given, one forward and less than a population too."""
+    """Any budget may be given, even a single forward, or less than a population."""
     for forwards in (0.5, 1, 2, 3, 7):
         _survive(learner, first_fit(learner), f"with {forwards:g} forwards", forwards)
 
 
 @check(
-    "Take the number of parameters from theta or `objective.D`, and names and places from `objective.space`."
+    "Take the number of parameters from theta or `objective.D`, and names and positions from `objective.space`."
 )
 def survives_frozen_parameters(learner: Learner) -> None:
-    """Parameters without requires_grad are no part of theta and stay as they are."""
+    """Parameters without requires_grad are not part of theta and stay as they are."""
     toy = first_fit(learner, [_half_frozen(toy) for toy in ALL])
     trial = Trial(learner, toy)
     fixed = _fixed(trial.objective.module)
