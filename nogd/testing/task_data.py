@@ -13,7 +13,7 @@ ROWS = 8
 
 
 @check(
-    "Learn in `Dataset.fit`, from the training split that it is given, and let the transform only apply what was learnt."
+    "Learn in `Dataset.fit`, from the training split that it is given, and let the transform only apply it."
 )
 def transform_learns_nothing(task: Task | type[Task]) -> None:
     """What `fit` returns treats each example separately: it may not look at the others of the same split."""

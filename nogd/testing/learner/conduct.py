@@ -33,7 +33,7 @@ def process_is_left_as_it_was(learner: Learner) -> None:
 
 
 @check(
-    "Check that steps lower the loss with `nogd.fit(torch.nn.Linear(2, 1), ...)`; give defaults that suit an easy problem."
+    "Check that steps lower the loss of `nogd.fit(torch.nn.Linear(2, 1), ...)`; choose defaults for easy problems."
 )
 def improves_on_the_start(learner: Learner) -> str:
     """On three easy problems a learner ends with a lower loss than it began with."""

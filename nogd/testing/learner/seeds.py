@@ -45,7 +45,7 @@ def global_seed_changes_nothing(learner: Learner) -> None:
     "Draw from the generator that `init` is given as it comes: seed neither it nor another one by a constant."
 )
 def different_seeds_differ(learner: Learner) -> None:
-    """A learner that draws from its generator gives different runs for different seeds, or repetitions would be meaningless."""
+    """A random learner gives different runs for different seeds, or repetitions would be meaningless."""
     toy = first_fit(learner)
     drawn, runs = False, []
     for seed in (SEED, SEED + 1):
