@@ -48,7 +48,7 @@ def test_ctrl_c_is_heeded_before_the_first_cell(tmp_path: Path, moment: str) -> 
         assert any(line.startswith(moment) for line in process.stderr)
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE) == 130  # it would take an hour
-        assert "the same command goes on from here" in process.stderr.read()
+        assert "the same command continues from here" in process.stderr.read()
     _, alive = psutil.wait_procs(marked(MARK, mark), timeout=5)
     assert alive == []
     assert rows(out) == []

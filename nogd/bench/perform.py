@@ -55,7 +55,7 @@ class Job:
     :param task: the task, with its settings.
     :param timeout: seconds after which the run is killed.
     :param memory: GiB that the run may use, None for no limit.
-    :param checkpoint: where an interrupted run goes on from.
+    :param checkpoint: where an interrupted run continues.
     :param checkpoint_seconds: seconds between checkpoints.
     :param keep_thetas: whether to store the path of the run, if it has few parameters; it changes nothing else.
     :param loss_slice: if given, the task's loss is computed on this plane, in place of a run.

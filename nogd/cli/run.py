@@ -164,7 +164,7 @@ def _run(
     except KeyboardInterrupt:
         progress.stop()
         same = "the same command without --fresh" if fresh else "the same command"
-        told = f"\nInterrupted: what has finished is kept, and {same} goes on from here."
+        told = f"\nInterrupted: finished runs are kept, and {same} continues from here."
         click.echo(told, err=True)
         raise click.exceptions.Exit(INTERRUPTED) from None
 
