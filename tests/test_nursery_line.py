@@ -41,7 +41,7 @@ def test_one_that_is_stopped_is_woken_and_entries_of_the_path_that_no_import_loo
 @pytest.mark.parametrize(
     ("python", "said"),
     [
-        ("/bin/false", r"the process that starts workers has died \(exit code 1\), so that no cell can run"),
+        ("/bin/false", r"the process that starts workers has died \(exit code 1\), so no run can have"),
         ("/nowhere/python", r"Python, '/nowhere/python', cannot be started .*: No such file"),
         ("", r"Python, '', cannot be started"),
     ],

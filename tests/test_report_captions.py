@@ -119,4 +119,4 @@ def test_a_setting_that_may_matter_by_chance_alone_is_told_so():
 
     assert sensitivity._finding(sweep(0.2)).endswith("their intervals overlap.")
     assert sensitivity._finding(sweep(0.05)).endswith("their intervals do not overlap.")
-    assert sensitivity._finding(sweep(np.nan)).endswith("after a single repetition.")
+    assert sensitivity._finding(sweep(np.nan)).endswith("uncertainty unknown: one run only.")

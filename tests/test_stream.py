@@ -340,7 +340,7 @@ MISUSES = {
     "empty batch": (lambda: score([(X, Y), (X[:0], Y[:0])]), "batch 1: the data are empty"),
     "fewer": (lambda: score(Changing(split(9, 9), split(9, 9)[:1])), "gave 2 batches, but a later one 1"),
     "used up": (lambda: score(Changing(split(9, 9), [])), "gave 2 batches, but a later one 0"),
-    "more": (lambda: score(Changing(split(9, 9), split(9, 9, 9)[:3])), "first batch is another one|batch 2 has 9"),
+    "more": (lambda: score(Changing(split(9, 9), split(9, 9, 9)[:3])), "first batch differs|batch 2 has 9"),
     "other sizes": (lambda: score(Changing([(X[:9], Y[:9])] * 2, [(X[:9], Y[:9]), (X[:8], Y[:8])])), "batch 1 has 8"),
     "more batches": (lambda: score(Changing([(X, Y)], [(X, Y)] * 2)), "batch 1 has 23 rows, but had 0"),
     "other values": (lambda: score(Changing([(X, Y)], [(X + 1, Y)])), "first batch differs"),
