@@ -152,13 +152,13 @@ def nogd_tasks():
 """
 
 
-HARNESS_OF_A_SLOW_NURSERY = """
+HARNESS_OF_A_SLOW_FORK_SERVER = """
 import socket, subprocess, sys, time
 ours, theirs = socket.socketpair()
 slow = (
-    "import time, nogd.bench.fork_server as fork server;"
-    "fork server._import_what_all_need = lambda line: (print('importing', flush=True), time.sleep(600));"
-    f"fork server.main({theirs.fileno()})"
+    "import time, nogd.bench.fork_server as server;"
+    "server._import_what_all_need = lambda line: (print('importing', flush=True), time.sleep(600));"
+    f"server.main({theirs.fileno()})"
 )
 subprocess.Popen([sys.executable, "-c", slow], pass_fds=[theirs.fileno()])
 time.sleep(600)
@@ -166,9 +166,9 @@ time.sleep(600)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it ends when it has imported all")
-def test_a_nursery_that_still_imports_ends_with_a_harness_that_is_killed() -> None:
+def test_a_fork_server_that_still_imports_ends_with_a_harness_that_is_killed() -> None:
     mark = uuid.uuid4().hex
-    with started("-c", HARNESS_OF_A_SLOW_NURSERY, env=environment(**{MARK: mark})) as harness:
+    with started("-c", HARNESS_OF_A_SLOW_FORK_SERVER, env=environment(**{MARK: mark})) as harness:
         assert harness.stdout is not None
         assert harness.stdout.readline() == "importing\n"
         assert len(marked(MARK, mark)) == 2
