@@ -81,7 +81,7 @@ def test_the_loops_know_all_their_sources():
 
     names = {source.name for source in code._SOURCES}
     assert {
-        "plan.py",
+        "layout.py",
         "code.py",
         "layers.py",
         "elementwise.py",

@@ -137,7 +137,9 @@ def test_a_plane_is_made_anew_only_where_other_runs_count(folder: Path) -> None:
 
 def test_a_path_that_goes_on_beyond_the_picture_ends_at_its_edge() -> None:
     side = np.array([-1.0, 1.0])
-    walk = paths.Walk("a", "a", 1.0, np.array([[0, 0], [0.5, 0], [4.5, 2]]), np.arange(3.0), np.zeros(3))
+    walk = paths.LearnerPath(
+        "a", "a", 1.0, np.array([[0, 0], [0.5, 0], [4.5, 2]]), np.arange(3.0), np.zeros(3)
+    )
     chart = paths.Chart("iris", 0, 1.0, [walk], side, side, None)
     assert chart.leaves(walk)
     np.testing.assert_allclose(chart.end_of(walk), [1.0, 0.25])

@@ -110,7 +110,7 @@ def contrast(one, other):
 
 
 def test_every_colour_can_be_seen_on_its_page():
-    css = files("nogd.report").joinpath("templates/page.css").read_text(encoding="utf-8")
+    css = files("nogd.report.forms").joinpath("templates/page.css").read_text(encoding="utf-8")
     light, dark = re.findall(r"--paper: (#[0-9a-f]{6})", css)[:2]
     assert min(contrast(colour, light) for colour in (*LIGHT, GREY)) >= 3
     assert min(contrast(colour, dark) for colour in (*DARK, GREY)) >= 3
