@@ -135,8 +135,8 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
                              r"at \[0, 3\] \(column 't'\) there is Timestamp.*of type Timestamp"),
     "complex numbers as objects": (lambda: objects(1j), r"there is 1j of type complex"),
     "tensors with a history": (lambda: list(torch.ones(ROWS, 3, requires_grad=True)), "do not form an array"),
-    "a dict": (lambda: {"ids": VALUES, "mask": VALUES}, "it is given a dict of ids, mask; give several inputs as a tuple by place"),
-    "two arrays": (lambda: (VALUES, VALUES), "it is given a tuple of 2; give several inputs as a tuple by place"),
+    "a dict": (lambda: {"ids": VALUES, "mask": VALUES}, "it is given a dict of ids, mask; give several inputs as a"),
+    "two arrays": (lambda: (VALUES, VALUES), "it is given a tuple of 2; give several inputs as a tuple"),
     "two arrays of two widths": (lambda: [VALUES, TARGETS], "a list of arrays of 12 rows each, 2 in all"),
 }  # fmt: skip
 
