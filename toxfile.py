@@ -17,6 +17,7 @@ from tox.session.state import State
 
 ROOT = Path(__file__).parent
 ALL = "plugins"
+_SPREAD = ["-n", "auto", "--dist", "worksteal"]  # a plugin's slowest tests are one file: the kit's rules
 MATRIX = [f"py3{minor}-{ALL}" for minor in (11, 12, 13, 14)]
 
 # uv reads none of pip's settings, yet a user who keeps wheels at hand for pip wants uv to find them too.
@@ -62,7 +63,7 @@ def _alone(folder: Path, arguments: Sequence[str]) -> MemoryLoader:
         skip_install=True,
         change_dir=folder,
         commands_pre=[_install(ROOT, folder)],
-        commands=[Command(["pytest", *arguments])],
+        commands=[Command(["pytest", *_SPREAD, *arguments])],
     )
 
 
@@ -73,7 +74,8 @@ def _together(folders: Sequence[Path]) -> MemoryLoader:
         skip_install=True,
         commands_pre=[_install(ROOT, *folders)],
         commands=[
-            Command(["pytest", "-c", str(each / "pyproject.toml"), str(each / "tests")]) for each in folders
+            Command(["pytest", *_SPREAD, "-c", str(each / "pyproject.toml"), str(each / "tests")])
+            for each in folders
         ],
     )
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from nogd.plugins.manager import Plugins, PluginSettings
 from nogd.testing import parametrize_with_checks
 from nogd.training.names import build
+
+pytestmark = pytest.mark.any_version
 
 BUILT_IN = Plugins(PluginSettings(thirdparty=False))
 # Settings that take another way through a learner's code.

@@ -22,6 +22,8 @@ from nogd.bench.experiment import make_experiment
 from nogd.bench.run import Summary, execute
 from nogd.plugins.manager import PluginSettings, configured
 
+pytestmark = pytest.mark.any_version
+
 MARK = "NOGD_TEST_MARK"
 TIMEOUT = 6
 # learner: how it ends, the reason (a pattern), and what its traceback or last words hold.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from bench_help import HERE, python
 
+pytestmark = pytest.mark.any_version
+
 
 @pytest.mark.slow
 def test_a_kill_of_any_command_loses_nothing_and_leaves_no_half_file_and_no_process() -> None:

@@ -23,6 +23,8 @@ from rule_breakers_elsewhere import (
 from nogd.plugins.manager import PluginSettings, configured
 from nogd.testing import CheckFailed, NotApplicable, checks_for, parametrize_with_checks
 
+pytestmark = pytest.mark.any_version
+
 # Who draws from elsewhere cannot be repeated, resumed or left alone by others; a default type is what most checks use.
 ALSO = {
     "Unseeded": {"global-seed-changes-nothing", "resumed-run-ends-the-same", "recorder-changes-nothing"},

@@ -24,6 +24,8 @@ from nogd.bench.run import Summary, execute
 from nogd.bench.store import Store
 from nogd.plugins.manager import PluginSettings, configured
 
+pytestmark = pytest.mark.any_version
+
 # Arguments: plugin, experiment file, folder. Says what happens; begins when it is told to.
 HARNESS = """
 import sys

@@ -23,6 +23,8 @@ from nogd.bench.run import execute
 from nogd.bench.sharing import shared_imports
 from nogd.plugins.manager import PluginSettings, configured
 
+pytestmark = pytest.mark.any_version
+
 RUN = ("-m", "nogd", "run", "-l", "random-search", "-t", "iris", "-t", "parity", "--repetitions", 1)
 
 
