@@ -31,15 +31,15 @@ from nogd.engine.space import DEFAULT_BOX, Bounds, ParameterSpace
 from nogd.engine.stream import Stream
 from nogd.engine.workable import checked_module
 from nogd.errors import InvalidSetting, NogdWarning
-from nogd.training.attended import Wishes, attended
-from nogd.training.calls import call_of
+from nogd.training.call_identity import call_of
+from nogd.training.callbacks import Callback
 from nogd.training.checkpoints import Checkpoint
-from nogd.training.companions import Callback
 from nogd.training.held_out import Batch, HeldOutMeasure, held_out
 from nogd.training.learner import Learner, refusal
 from nogd.training.loop import Ending
 from nogd.training.names import build, first_complaint
 from nogd.training.recorder import Point
+from nogd.training.user_run import Wishes, attended
 
 if TYPE_CHECKING:
     import pandas as pd

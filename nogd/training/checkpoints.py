@@ -13,7 +13,7 @@ from typing import Any
 from nogd.atomic_write import atomic_write
 from nogd.engine.state import State, from_bytes, to_bytes
 from nogd.errors import InvalidSetting, NogdWarning, StoreError, UserError, in_one_line
-from nogd.training.calls import Call, differences
+from nogd.training.call_identity import Call, differences
 
 SECONDS = 5.0
 """How long a run goes on before it is saved, again and again."""

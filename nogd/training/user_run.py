@@ -13,9 +13,9 @@ from nogd.engine.accounts.meter import Limit
 from nogd.engine.objective import Objective
 from nogd.engine.state import State
 from nogd.training import checkpoints
-from nogd.training.calls import start_of
+from nogd.training.call_identity import start_of
+from nogd.training.callbacks import Callback, Companions
 from nogd.training.checkpoints import Checkpoint, saving, tried
-from nogd.training.companions import Callback, Companions
 from nogd.training.learner import Learner
 from nogd.training.loop import Ending, Outcome, snapshot, train
 from nogd.training.progress import Display, display
