@@ -98,9 +98,9 @@ def test_what_makes_no_sense_is_refused_and_not_counted(made, name):
 
 
 ON_A_WALK: dict[str, tuple[Callable[[Walk], Any], str]] = {
-    "an index in fractions": (lambda walk: walk.losses(3.0, VALUES), "coordinate 3.0 is none"),
-    "an index in words": (lambda walk: walk.lowest("first", VALUES), "coordinate first is none"),
-    "an index beyond": (lambda walk: walk.minimum(21, -1.0, 1.0), "coordinate 21 is none"),
+    "an index in fractions": (lambda walk: walk.losses(3.0, VALUES), "coordinate 3.0 is not one of the 21"),
+    "an index in words": (lambda walk: walk.lowest("first", VALUES), "coordinate first is not one of the 21"),
+    "an index beyond": (lambda walk: walk.minimum(21, -1.0, 1.0), "coordinate 21 is not one of the 21"),
     "a list of values": (lambda walk: walk.losses(3, [1.0, 2.0]), r"values are a tensor \[G\], not \[1.0"),
     "values in two dimensions": (lambda walk: walk.losses(3, VALUES.view(2, 2)), "values are a tensor"),
     "a single value": (lambda walk: walk.losses(3, VALUES[0]), "values are a tensor"),

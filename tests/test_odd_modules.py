@@ -329,7 +329,7 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], dict[str, Any], type[UserError
     "no parameters": (nn.ReLU, data(), InvalidSetting, "no parameter with requires_grad=True"),
     "complex parameter": (complex_parameter, data(), InvalidSetting, r"parameter 'shift' is of torch.complex128"),
     "complex outputs": (
-        lambda: own(lambda m, x: torch.fft.fft(m.first(x))), data(), DataError, "the module gives torch.complex128"),
+        lambda: own(lambda m, x: torch.fft.fft(m.first(x))), data(), DataError, "the module returns torch.complex128"),
     "two types": (Mixed, data(), InvalidSetting, "'first.weight' is of .*32 on cpu, but 'last.weight' of .*64"),
     "one memory": (one_memory, data(), InvalidSetting, "'0.weight' and '1.weight' share memory"),
     "repeated memory": (repeated, data(), InvalidSetting, "'0.bias' repeats the same memory"),

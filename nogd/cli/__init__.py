@@ -16,7 +16,7 @@ COMMANDS = {  # name -> (where it is, what it does)
     "rerun": ("nogd.cli.rerun:rerun", "Repeat a stored run and compare."),
     "targets": (
         "nogd.cli.targets:targets",
-        "Freeze the reference that a task's scores and targets are based on.",
+        "Freeze the reference of a task's scores and targets.",
     ),
     "work": ("nogd.cli.work:work", "Execute runs for a 'nogd run' elsewhere, over a pipe."),
     "new": ("nogd.cli.new:new", "Make a plugin package to start from, such as a learner."),
