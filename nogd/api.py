@@ -39,7 +39,7 @@ from nogd.training.learner import Learner, refusal
 from nogd.training.loop import Ending
 from nogd.training.names import build, first_complaint
 from nogd.training.recorder import Point
-from nogd.training.user_run import Wishes, attended
+from nogd.training.user_run import Request, run_for_user
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -365,16 +365,17 @@ def _run(plan: _Plan, trained: Objective, module: nn.Module, held: Iterable[Batc
     if plan.checkpoint is not None:
         call = call_of(learner, trained, plan.budget, module, held, seed=seed, target=target)
         file = Checkpoint(plan.checkpoint, call)
-    ended = attended(
-        learner,
-        trained,
-        module,
-        trained.measure if held is None else HeldOutMeasure(trained, held),
-        Wishes(plan.callback, plan.progress, file),
+    request = Request(
+        learner=learner,
+        measure=trained.measure if held is None else HeldOutMeasure(trained, held),
         limit=plan.budget.limit(),
         seed=int(seed),
         target=target,
+        callback=plan.callback,
+        progress=plan.progress,
+        checkpoint=file,
     )
+    ended = run_for_user(request, trained, module)
     return Run(learner=learner, meter=trained.meter, **vars(ended))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from traceback import format_exception
 from typing import Any
 
 from nogd.bench.cell import Cell
@@ -12,6 +13,7 @@ from nogd.bench.intake import point_from, received
 from nogd.bench.record import lost_record
 from nogd.bench.wire import Unusable
 from nogd.bench.wording import MOST, tidy
+from nogd.errors import in_words
 
 _MOST_WARNINGS = 20  # of a cell
 
@@ -26,6 +28,12 @@ class Told(StrEnum):
     WARNING = "warning"
     RECORD = "record"
     FAILED = "failed"
+
+
+def failure(error: BaseException) -> dict[str, str]:
+    """What is told with `Told.FAILED`: of an error that left no record."""
+    told = {"reason": in_words(error), "traceback": "".join(format_exception(error))}
+    return {name: tidy(text, MOST[name]) for name, text in told.items()}
 
 
 @dataclass

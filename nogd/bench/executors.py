@@ -10,7 +10,7 @@ from nogd.bench.allowance import cores
 from nogd.bench.events import OF_THE_HARNESS, Executor
 from nogd.errors import InvalidSetting, PluginError
 from nogd.plugins.manager import plugins
-from nogd.training.names import made_of, name_and_settings, refuse_unknown
+from nogd.training.names import made_of, name_and_settings, name_of_class, refuse_unknown
 
 Choice = str | Executor | type[Executor]
 """An executor as users give it: "ray,address=auto", an object, or a class."""
@@ -71,9 +71,7 @@ def settings_known(kind: type[Executor]) -> list[str]:
 
 
 def _made(kind: type[Executor], settings: Mapping[str, Any]) -> Executor:
-    name = getattr(kind, "name", None)
-    if not isinstance(name, str):
-        raise PluginError(f"the executor {kind.__qualname__} has no name; give the class one: name = 'mine'.")
+    name = name_of_class(kind, "executor")
     for each in OF_THE_HARNESS.intersection(settings):
         option = {"workers": "--jobs", "threads": "--threads"}[each]
         raise InvalidSetting(f"{each} is not a setting to write after {name!r}: {option} says how many.")

@@ -14,11 +14,10 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, InstanceOf, ValidationError, model_validator
 
 from nogd.bench.events import Executor
-from nogd.bench.task_names import as_text
 from nogd.engine.accounts.meter import Budget
 from nogd.errors import InvalidSetting, did_you_mean
 from nogd.problem.task import Task
-from nogd.training.grammar import is_pattern
+from nogd.training.grammar import is_pattern, settings_text
 from nogd.training.learner import Learner
 from nogd.training.names import build, first_complaint, written
 
@@ -55,7 +54,7 @@ def _task_as_text(entry: Mapping[str, Any]) -> str:
     use = settings.pop("use", None)
     if not isinstance(use, str):
         raise ValueError(f"the task {dict(entry)!r:.60} does not say what to use: use = 'parity'")
-    return as_text(use, settings)
+    return use + settings_text(settings)
 
 
 class Experiment(BaseModel):

@@ -28,17 +28,7 @@ from nogd.bench.targets import REACHED_COLUMNS, reached_table
 
 @dataclass(frozen=True, eq=False)
 class RunTables:
-    """Runs of a comparison, and what they left.
-
-    :param runs: one row per run, with the columns of the store and of `nogd export`.
-    :param curves: one row per point of a run's curve.
-    :param meta: sessions, settings of the last one (reference, baselines, ...), `missing` (number of runs that were
-        last asked for and do not exist yet), `asked_by` (the sessions that last asked for these runs) and `damaged`
-        (which runs could not be read, and why).
-    :param pictures: data that only pictures need: named arrays by kind and owner; see nogd.bench.schema.
-    :param reached: one row per run and frozen target, with what the run had spent when it reached it; see
-        nogd.bench.targets.
-    """
+    """Runs of a comparison, and what they left: the tables of `nogd.Results`, which says what is in each."""
 
     runs: pd.DataFrame
     curves: pd.DataFrame

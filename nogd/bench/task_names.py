@@ -11,8 +11,7 @@ from nogd.bench.matching import chosen_tasks
 from nogd.errors import InvalidSetting, PluginError
 from nogd.plugins.registry import Entry, offered, usable
 from nogd.problem.task import SupervisedTask, Task
-from nogd.training.grammar import text_of
-from nogd.training.names import made_of, name_and_settings, refuse_unknown
+from nogd.training.names import made_of, name_and_settings, name_of_class, refuse_unknown
 
 Choice = str | Task | type[Task]
 """A task as users give it: "parity,bits=10", an object, or a class."""
@@ -58,11 +57,6 @@ def tasks_of(chosen: Iterable[Choice]) -> list[NamedTask]:
     return [build_task(each) for each in chosen_tasks(list(chosen), offered("task"))]
 
 
-def as_text(use: str, settings: Mapping[str, Any]) -> str:
-    """A name with settings as the text that `build_task` reads."""
-    return use + "".join(f",{name}={text_of(value)}" for name, value in settings.items())
-
-
 def settings_known(kind: type[Task]) -> list[str]:
     """Names of a task's settings as users write them, those that every task has behind its own."""
     common = {*Task.model_fields, *SupervisedTask.model_fields}
@@ -91,8 +85,6 @@ def _given(task: Task) -> dict[str, Any]:
 
 
 def _made(kind: type[Task], given: Mapping[str, Any], settings: Mapping[str, Any]) -> Task:
-    name = getattr(kind, "name", None)
-    if not isinstance(name, str):
-        raise PluginError(f"the task {kind.__qualname__} has no name; give the class one: name = 'mine'.")
+    name = name_of_class(kind, "task")
     refuse_unknown(name, settings, settings_known(kind))
     return made_of(kind, name, {**given, **settings})

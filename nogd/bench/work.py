@@ -9,11 +9,10 @@ import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from traceback import format_exception
 from typing import IO, Any, final
 
 from nogd.bench.allowance import memory_of_a_cell
-from nogd.bench.cell_messages import Told
+from nogd.bench.cell_messages import Told, failure
 from nogd.bench.code import CodeReader
 from nogd.bench.events import Event, Executor, Finished, Held, Pointed, Saved, Started, Warned
 from nogd.bench.intake import sent
@@ -22,8 +21,7 @@ from nogd.bench.perform import Job
 from nogd.bench.plugin_files import unpacked_plugins
 from nogd.bench.recipe import job_of, refuse_other_code
 from nogd.bench.wire import Unusable
-from nogd.bench.wording import MOST, tidy
-from nogd.errors import InvalidSetting, in_words
+from nogd.errors import InvalidSetting
 from nogd.plugins.manager import configure, plugins
 from nogd.version import __version__
 
@@ -35,9 +33,9 @@ def work(descriptor: int, out: IO[bytes], executor: Executor, folder: Path) -> N
 
     descriptor: the file to read; folder: for files of plugins that come with jobs.
     """
-    desk = _Desk(_Inbox(descriptor), out, executor.workers, folder)
-    desk.say(None, "ready", {"nogd": __version__, "host": socket.gethostname()})
-    executor.run(desk.jobs(), desk.tell)
+    server = _JobServer(_Inbox(descriptor), out, executor.workers, folder)
+    server.say(None, "ready", {"nogd": __version__, "host": socket.gethostname()})
+    executor.run(server.jobs(), server.tell)
 
 
 @final
@@ -68,7 +66,7 @@ class _Inbox:
 
 
 @final
-class _Desk:
+class _JobServer:
     """Takes jobs in and passes on what happens to them."""
 
     def __init__(self, inbox: _Inbox, out: IO[bytes], workers: int, folder: Path) -> None:
@@ -142,5 +140,4 @@ class _Desk:
         return replace(job, memory=min(job.memory or math.inf, self._memory))
 
     def _say_failed(self, id_: str | None, error: BaseException) -> None:
-        told = {"reason": in_words(error), "traceback": "".join(format_exception(error))}
-        self.say(id_, Told.FAILED, {name: tidy(text, MOST[name]) for name, text in told.items()})
+        self.say(id_, Told.FAILED, failure(error))

@@ -56,7 +56,7 @@ class WorkProcess:
         tell(Started(job.cell))
         try:
             cell = RemoteCell(job)
-        except Exception as error:
+        except Exception as error:  # whatever pickling a learner or task of somebody may raise
             tell(unsent(job, error))
             return
         if self._process is None:

@@ -9,10 +9,9 @@ import time
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
-from traceback import format_exception
 from typing import Any
 
-from nogd.bench.cell_messages import Told
+from nogd.bench.cell_messages import Told, failure
 from nogd.bench.intake import sent
 from nogd.bench.line import WorkerEnd
 from nogd.bench.memory import peak_megabytes, too_much
@@ -22,7 +21,6 @@ from nogd.bench.record import Record
 from nogd.bench.system import has_children
 from nogd.bench.wire import HEADER, unpacked
 from nogd.bench.wording import MOST, tidy
-from nogd.errors import in_words
 from nogd.plugins.manager import PluginSettings, configure, plugins
 
 _STDERR = 2
@@ -51,8 +49,7 @@ def serve(descriptor: int) -> None:
                 configured = settings
             _run(line, number, recipe, begun)
         except BaseException as error:  # no run gets here: its job cannot be read, or its record not be sent
-            told = {"reason": in_words(error), "traceback": "".join(format_exception(error))}
-            line.send([number, Told.FAILED, {name: tidy(text, MOST[name]) for name, text in told.items()}])
+            line.send([number, Told.FAILED, failure(error)])
 
 
 def _load_plugins(settings: PluginSettings) -> None:

@@ -145,6 +145,11 @@ def _zero_one_batched(z: Tensor, y: Tensor) -> Tensor:
     return 1 - right.to(z.dtype).mean(1)
 
 
+def lowest_of(losses: Tensor, rows: Tensor | None) -> float:
+    """The lowest loss, infinity on some of the rows only; a GPU is waited for here, within the time of scoring."""
+    return float(losses.min()) if rows is None else math.inf
+
+
 def ranked(losses: Tensor) -> Tensor:
     """Whatever is not finite becomes plus infinity, so that it ranks last."""
     return torch.nan_to_num(losses, nan=math.inf, posinf=math.inf, neginf=math.inf)

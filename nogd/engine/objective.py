@@ -23,7 +23,7 @@ from nogd.engine.candidates.scoring import Described, described, score
 from nogd.engine.candidates.sets import Candidates, Population
 from nogd.engine.checks import check_directions, check_in_place, check_theta, count_rows
 from nogd.engine.inputs.shown import Shown
-from nogd.engine.losses import ranked
+from nogd.engine.losses import lowest_of, ranked
 from nogd.engine.network import Network
 from nogd.engine.outputs_and_layers import OutputsAndLayers, Scorer, seen_features
 from nogd.engine.several import Tree, plain
@@ -194,7 +194,7 @@ class Objective(OutputsAndLayers):
             return torch.empty(0, dtype=self.dtype, device=self.device)
         started = time.perf_counter()
         losses = ranked(self._score(known, rows))
-        lowest = _lowest(losses, rows)
+        lowest = lowest_of(losses, rows)
         self._ledger.inside += time.perf_counter() - started
         self._till.note(losses, known, lowest)
         return losses
@@ -249,7 +249,7 @@ class Objective(OutputsAndLayers):
         started = time.perf_counter()
         loss, gradient = scorer.gradient(theta, rows)
         losses = ranked(loss.reshape(1))
-        lowest = _lowest(losses, rows)
+        lowest = lowest_of(losses, rows)
         self._ledger.inside += time.perf_counter() - started
         if not self._gradient_seen:
             self._gradient_seen = True
@@ -283,10 +283,7 @@ class Objective(OutputsAndLayers):
         started = time.perf_counter()
         theta, directions = (each.detach().to(self.device, self.dtype) for each in (theta, directions))
         loss, derivatives = scorer.directional(theta, directions, rows)
-        losses = ranked(loss.reshape(1))
-        lowest = _lowest(losses, rows)
-        self._ledger.inside += time.perf_counter() - started
-        self._till.note(losses, Population(theta[None]), lowest)
+        self._note_at(theta, loss, rows, started)
         return loss, derivatives.to(self.dtype)  # an autocast gives others
 
     @contextmanager
@@ -495,11 +492,6 @@ class Objective(OutputsAndLayers):
             else "a black box has no data"
         )
         raise InvalidSetting(f"{held}, so a learner cannot look at them.")
-
-
-def _lowest(losses: Tensor, rows: Tensor | None) -> float:
-    """The lowest loss, infinity on some of the rows only; a GPU is waited for here, within the time of scoring."""
-    return float(losses.min()) if rows is None else math.inf
 
 
 def _features(scorer: Scorer, differentiable: bool) -> frozenset[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 
 import torch
@@ -18,7 +17,7 @@ from nogd.engine.checks import check_outputs, check_theta, count_rows
 from nogd.engine.cost import Cost
 from nogd.engine.curvature import Curvature, curvature_at
 from nogd.engine.layers.listing import Activation, NamedLayer
-from nogd.engine.losses import ranked
+from nogd.engine.losses import lowest_of, ranked
 from nogd.engine.network import Network
 from nogd.engine.simulation import Simulation
 from nogd.engine.space import ParameterSpace
@@ -63,7 +62,7 @@ class OutputsAndLayers:
         started = time.perf_counter()
         outputs, found = scorer.predictions(known.dense(), rows)
         losses = ranked(found)
-        lowest = float(losses.min()) if rows is None else math.inf
+        lowest = lowest_of(losses, rows)
         self._ledger.inside += time.perf_counter() - started
         self._till.note(losses, known, lowest)
         return outputs
@@ -122,11 +121,15 @@ class OutputsAndLayers:
         self._till.used("layers")
         started = time.perf_counter()
         found, loss = network.activations(theta, rows)
+        self._note_at(theta, loss, rows, started)
+        return found
+
+    def _note_at(self, theta: Tensor, loss: Tensor, rows: Tensor | None, started: float) -> None:
+        """Note the loss of theta, found by what was computed since `started`."""
         losses = ranked(loss.reshape(1))
-        lowest = float(losses[0]) if rows is None else math.inf
+        lowest = lowest_of(losses, rows)
         self._ledger.inside += time.perf_counter() - started
         self._till.note(losses, Population(theta[None]), lowest)
-        return found
 
     def _answering(self) -> Network | Stream | BlackBoxOfOutputs:
         scorer = self._scorer

@@ -81,6 +81,11 @@ class Simulation:
         parts = thetas.split(max(1, _MOST_EPISODES // max(1, len(chosen))))
         return torch.cat([self._returns(part, chosen, self.count).mean(dim=1) for part in parts]).neg()
 
+    @property
+    def episodes_measured(self) -> int:
+        """Episodes of one measurement for training, validation and test."""
+        return sum(map(len, self._fixed.values()))
+
     def measured(self, theta: Tensor) -> float:
         """The loss of theta `[D]` on the fixed training episodes."""
         return -self.returns(theta, ["train"])["train"]

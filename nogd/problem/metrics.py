@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from nogd.engine.losses import BUILT_IN, Loss, find_loss, zero_one
 from nogd.errors import PluginError, UnknownName, did_you_mean
+from nogd.plugins.registry import offered
 
 
 @dataclass(frozen=True)
@@ -151,11 +152,8 @@ def find_metric(metric: str | Metric) -> Metric:
 
 
 def _registered(name: str) -> Metric:
-    from nogd.plugins.manager import (
-        plugins,  # here, so that the usual names need no scan of the installed packages
-    )
-
-    metrics, losses = plugins().metrics, plugins().losses
+    # Only now: the usual names need no scan of the installed packages.
+    metrics, losses = offered("metric"), offered("loss")
     if name in metrics:
         found = metrics.find(name).load()
         if isinstance(found, Metric):

@@ -86,14 +86,5 @@ class Results(RunTables):
 
 
 def load_results(folder: str | Path, ids: Collection[str] | None = None, *, latest: bool = True) -> Results:
-    """The runs stored in a folder.
-
-    A run that cannot be read is left out, named in a warning and, with the reason, in `meta["damaged"]`.
-
-    :param folder: where the store is, such as "nogd-runs".
-    :param ids: only these runs; all by default.
-    :param latest: only the runs that count now, those last asked for; see `nogd.bench.current`.
-    :raises StoreError: if there is no store, or it cannot be read at all.
-    """
-    found = load_tables(folder, ids, latest=latest)
-    return Results(found.runs, found.curves, found.meta, found.pictures, found.reached)
+    """The runs stored in a folder, as `nogd.bench.tables.load_tables` reads them."""
+    return Results(**vars(load_tables(folder, ids, latest=latest)))

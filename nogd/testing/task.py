@@ -165,7 +165,7 @@ def metric_takes_any_outputs(task: AnyTask) -> None:
 def says_truly_whether_it_has_a_gradient(task: AnyTask) -> None:
     """Learners that need a gradient are asked only where there is one."""
     problem = _supervised(task)
-    network = _network(problem, _made(task).mode)
+    network = _network(problem, made_task(task).mode)
     loss, gradient = network.gradient(network.space.read(network.module), None)
     moving = [bool(gradient[place.start : place.stop].any()) for place in network.space]
     exists = find_loss(problem.loss).differentiable and any(moving)
@@ -184,7 +184,7 @@ def says_truly_whether_it_has_a_gradient(task: AnyTask) -> None:
 )
 def task_describes_itself(task: AnyTask) -> None:
     """`nogd show NAME` and the report say what a task is and why it exists."""
-    made = _made(task)
+    made = made_task(task)
     if not (inspect.getdoc(type(made)) or "").strip() or type(made).__doc__ is None:
         broken("the class has no docstring of its own.")
     if not made.why.strip():
@@ -211,12 +211,13 @@ def making_it_leaves_the_process_alone(task: AnyTask) -> None:
         broken(f"it changed {', '.join(changed)}.")
 
 
-def _made(task: AnyTask) -> Task:
+def made_task(task: AnyTask) -> Task:
+    """The task itself, made where a class was given."""
     return task() if isinstance(task, type) else task
 
 
 def _problem(task: AnyTask, seed: int = SEED) -> Problem:
-    return _made(task).problem(seed)
+    return made_task(task).problem(seed)
 
 
 def _supervised(task: AnyTask) -> Problem:

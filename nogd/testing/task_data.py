@@ -6,8 +6,9 @@ import torch
 
 from nogd.engine.inputs.arrays import tensor_of
 from nogd.problem.dataset import learnt
-from nogd.problem.task import SupervisedTask, Task
+from nogd.problem.task import SupervisedTask
 from nogd.testing.check import NotApplicable, broken, check
+from nogd.testing.task import AnyTask, made_task
 
 ROWS = 8
 
@@ -15,9 +16,9 @@ ROWS = 8
 @check(
     "Learn in `Dataset.fit`, from the training split that it is given, and let the transform only apply it."
 )
-def transform_learns_nothing(task: Task | type[Task]) -> None:
+def transform_learns_nothing(task: AnyTask) -> None:
     """What `fit` returns treats each example separately: it may not look at the others of the same split."""
-    made = task() if isinstance(task, type) else task
+    made = made_task(task)
     found = learnt(made.data(), made.rows_of_splits()) if isinstance(made, SupervisedTask) else None
     if found is None:
         raise NotApplicable("its data set learns nothing")

@@ -13,15 +13,16 @@ from nogd.engine.objective import Objective
 from nogd.engine.policies import Policies, PolicyNetwork
 from nogd.engine.simulation import Simulation, Simulator
 from nogd.engine.space import ParameterSpace
-from nogd.problem.task import Problem, Task
+from nogd.problem.task import Problem
 from nogd.testing.check import NotApplicable, broken, check
+from nogd.testing.task import AnyTask, made_task
 
 SEED = 1
 SEEDS = (3, 1_000_003, 77)
 
 
 @check("Let an episode's start and all of its randomness follow from its seed alone (`nogd.uniform` does).")
-def same_episodes_give_same_returns(task: Task | type[Task]) -> None:
+def same_episodes_give_same_returns(task: AnyTask) -> None:
     """Scored twice on the same episodes, a candidate gets the same return, or candidates could not be compared."""
     world = _World(task)
     first, again = world.returns(world.thetas), world.returns(world.thetas)
@@ -30,7 +31,7 @@ def same_episodes_give_same_returns(task: Task | type[Task]) -> None:
 
 
 @check("Give each policy the same episodes in the same order, and keep episodes independent of each other.")
-def all_candidates_see_the_same_episodes(task: Task | type[Task]) -> None:
+def all_candidates_see_the_same_episodes(task: AnyTask) -> None:
     """A candidate's return must not depend on which other candidates or episodes are scored with it."""
     world = _World(task)
     together = world.returns(world.thetas)
@@ -43,7 +44,7 @@ def all_candidates_see_the_same_episodes(task: Task | type[Task]) -> None:
 
 
 @check("Set `noisy` to whether a candidate scored twice may differ; the objective draws the episodes.")
-def noise_is_declared(task: Task | type[Task]) -> None:
+def noise_is_declared(task: AnyTask) -> None:
     """A learner that keeps the best candidate ever scored must know whether that is only the luckiest."""
     world = _World(task)
     objective = Objective(world.simulation, differentiable=False)
@@ -59,8 +60,8 @@ def noise_is_declared(task: Task | type[Task]) -> None:
 class _World:
     """A simulator task made ready, with some candidates near its start."""
 
-    def __init__(self, task: Task | type[Task]) -> None:
-        problem = (task() if isinstance(task, type) else task).problem(SEED)
+    def __init__(self, task: AnyTask) -> None:
+        problem = made_task(task).problem(SEED)
         self.simulator = _simulator(problem)
         module = private_copy(problem.module)
         space = ParameterSpace(module, problem.bounds)

@@ -16,7 +16,7 @@ from nogd.training.recorder import Point
 Callback = Callable[[Point], object]
 
 
-class Companions:
+class RunCallbacks:
     """Told of each point of the curve and asked between steps, when a run may be ended.
 
     callback: gets a copy of each point; it ends the run by returning True or raising StopIteration. display: shown how

@@ -12,7 +12,7 @@ import ast
 import enum
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 _DEEPEST = 20  # learners within learners
@@ -89,6 +89,11 @@ def text_of(value: Any) -> str:
         return _literal(value)
     text = str(value)
     return text if _is_clear(text) else repr(text)
+
+
+def settings_text(settings: Mapping[str, Any]) -> str:
+    """What stands behind a name: ",setting=value" for each."""
+    return "".join(f",{name}={text_of(value)}" for name, value in settings.items())
 
 
 def _is_clear(text: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeVar, get_origin
 
 from pydantic import BaseModel, BeforeValidator, SerializeAsAny, ValidationError
 
-from nogd.errors import InvalidSetting, did_you_mean
+from nogd.errors import InvalidSetting, PluginError, did_you_mean
 from nogd.plugins.registry import offered
 from nogd.training.grammar import head_of, learners_in, settings_in, value_of
 from nogd.training.learner import Learner, Sequence
@@ -53,6 +53,14 @@ def make(kind: type[Learner], settings: Mapping[str, Any]) -> Learner:
     refuse_unknown(kind.name, settings, list(kind.model_fields), "hyper-parameter", hint)
     made = {name: _as_learners(value) if name in inner else value for name, value in settings.items()}
     return made_of(kind, kind.name, made)
+
+
+def name_of_class(kind: type, noun: str) -> str:
+    """What a class is called by users. Raises PluginError where it has no name; noun: "task"."""
+    name = getattr(kind, "name", None)
+    if not isinstance(name, str):
+        raise PluginError(f"the {noun} {kind.__qualname__} has no name; give the class one: name = 'mine'.")
+    return name
 
 
 def refuse_unknown(

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-from nogd.training.grammar import text_of
+from nogd.training.grammar import settings_text
 
 
 class Named(BaseModel):
@@ -51,9 +51,7 @@ def _takes_named(annotation: Any) -> bool:
 
 def spelled_settings(model: BaseModel, without: Collection[str] = ()) -> str:
     """What stands behind a name: ",setting=value" for each that differs from its default, but for some."""
-    return "".join(
-        f",{name}={text_of(value)}" for name, value in _changed(model).items() if name not in without
-    )
+    return settings_text({name: value for name, value in _changed(model).items() if name not in without})
 
 
 def _changed(model: BaseModel) -> dict[str, Any]:

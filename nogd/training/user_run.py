@@ -14,7 +14,7 @@ from nogd.engine.objective import Objective
 from nogd.engine.state import State
 from nogd.training import checkpoints
 from nogd.training.call_identity import start_of
-from nogd.training.callbacks import Callback, Companions
+from nogd.training.callbacks import Callback, RunCallbacks
 from nogd.training.checkpoints import Checkpoint, saving, tried
 from nogd.training.learner import Learner
 from nogd.training.loop import Ending, Outcome, snapshot, train
@@ -22,13 +22,18 @@ from nogd.training.progress import Display, display
 from nogd.training.recorder import Measure, Point, Recorder
 
 
-@dataclass(frozen=True)
-class Wishes:
-    """What a user asks for beside a run: see `nogd.fit`. checkpoint: the file of this very call."""
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a user asks for: see `nogd.fit`. measure: of the curve; checkpoint: the file of this very call."""
 
-    callback: Callback | None = None
-    progress: bool | None = None
-    checkpoint: Checkpoint | None = None
+    learner: Learner
+    measure: Measure
+    limit: Limit
+    seed: int
+    target: float | None
+    callback: Callback | None
+    progress: bool | None
+    checkpoint: Checkpoint | None
 
 
 @dataclass(frozen=True)
@@ -44,70 +49,51 @@ class Ended:
     points: list[Point]
 
 
-def attended(
-    learner: Learner,
-    trained: Objective,
-    module: nn.Module,
-    measure: Measure,
-    wishes: Wishes,
-    *,
-    limit: Limit,
-    seed: int,
-    target: float | None,
-) -> Ended:
+def run_for_user(request: Request, trained: Objective, module: nn.Module) -> Ended:
     """Train from the module's parameters, or go on from the checkpoint, and leave the solution in the module."""
-    file = wishes.checkpoint
+    file = request.checkpoint
     if file is not None and "ended" in file.content:
-        ended = _again(file, trained, wishes.callback, limit)
+        ended = _again(file, trained, request)
     else:
-        ended = _trained(learner, trained, module, measure, wishes, limit, seed, target)
+        ended = _trained(request, trained, module)
     trained.write(ended.theta, module)
     if file is not None:
         tried(lambda: file.left_in_module(start_of(module, trained.space)))
     return ended
 
 
-def _again(file: Checkpoint, trained: Objective, callback: Callback | None, limit: Limit) -> Ended:
+def _again(file: Checkpoint, trained: Objective, request: Request) -> Ended:
     """What an equal call ended with."""
     ended = Ended(**file.content["ended"])
     trained.restore(file.content["objective"])
-    Companions(callback, None, None, limit, trained.meter).told(ended.points)
+    RunCallbacks(request.callback, None, None, request.limit, trained.meter).told(ended.points)
     return ended
 
 
-def _trained(
-    learner: Learner,
-    trained: Objective,
-    module: nn.Module,
-    measure: Measure,
-    wishes: Wishes,
-    limit: Limit,
-    seed: int,
-    target: float | None,
-) -> Ended:
-    file, shown = wishes.checkpoint, display(wishes.progress)
-    start, rng = trained.space.read(module), Generator(trained.device).manual_seed(seed)
+def _trained(request: Request, trained: Objective, module: nn.Module) -> Ended:
+    file, shown = request.checkpoint, display(request.progress)
+    start, rng = trained.space.read(module), Generator(trained.device).manual_seed(request.seed)
     save: Callable[[State], None] | None = None
     if file is not None:
         save = saving(lambda state: file.save(snapshot(trained, recorder, state)), checkpoints.SECONDS)
-    company = Companions(wishes.callback, shown, save, limit, trained.meter)
-    recorder = Recorder(measure, by_iteration=True, emit=company.point)
+    callbacks = RunCallbacks(request.callback, shown, save, request.limit, trained.meter)
+    recorder = Recorder(request.measure, by_iteration=True, emit=callbacks.point)
     saved = None if file is None or not file.content else file.content
     with _salvaging(trained, module, file, shown):
         if saved is not None:
-            company.told(saved["recorder"]["points"])
+            callbacks.told(saved["recorder"]["points"])
         outcome = train(
-            learner,
+            request.learner,
             trained,
             start,
             rng,
-            limit=limit,
+            limit=request.limit,
             recorder=recorder,
-            target=target,
+            target=request.target,
             saved=saved,
-            between_steps=company.between_steps,
+            between_steps=callbacks.between_steps,
         )
-    ended = _ended(outcome, trained, recorder.points, measure)
+    ended = _ended(outcome, trained, recorder.points, request.measure)
     if file is not None:
         tried(lambda: file.save({"ended": vars(ended), "objective": trained.save()}))
     return ended

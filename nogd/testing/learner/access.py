@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from nogd.plugins.access import ACCESS
-from nogd.plugins.manager import plugins
-from nogd.plugins.registry import Lazy
-from nogd.testing.check import NotApplicable, broken, check
+from nogd.testing.check import broken, check
+from nogd.testing.listing import lazies_of
 from nogd.testing.toys import first_fit
 from nogd.testing.trial import Trial
 from nogd.training.learner import Learner
@@ -32,15 +31,7 @@ def access_is_declared(learner: Learner) -> str:
 def lists_say_what_the_class_says(learner: Learner) -> None:
     """Learners are listed, and selected by their tags, without being imported."""
     kind = type(learner)
-    lazy = [
-        each.target for each in plugins().learners if each.name == kind.name and isinstance(each.target, Lazy)
-    ]
-    mine = [each for each in lazy if each.load() is kind]
-    if not mine:
-        raise NotApplicable("no installed plugin offers it by a Lazy")
-    for each in mine:
-        if each.tags != kind.tags:
-            broken(f"its Lazy has the tags {sorted(each.tags)}, the class {sorted(kind.tags)}.")
+    for each in lazies_of("learner", kind):
         if each.access and each.access != build(kind).access:
             broken(f"its Lazy says that its access is {each.access}, the class {build(kind).access}.")
 
