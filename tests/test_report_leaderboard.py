@@ -174,7 +174,7 @@ def test_a_narrow_terminal_gets_fewer_columns(width, left):
 
 def test_the_terminal_counts_only_where_the_text_goes_to_one(monkeypatch):
     results = make_results(["adam", "sgd"], ["iris"], 2)
-    monkeypatch.setenv("COLUMNS", "70")
+    monkeypatch.setenv("COLUMNS", "50")
     monkeypatch.setattr("sys.stdout.isatty", lambda: False)
     assert "overhead" in text_leaderboard(results)
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)

@@ -16,23 +16,9 @@ from nogd.report.numbers.leaderboard import Board, other_boards
 from nogd.report.numbers.running_time import CAP, MOST
 from nogd.report.numbers.tables import ResultsLike
 
-_WIDTHS = {
-    "access": 11,
-    "score": 7,
-    "interval": 16,
-    "rank": 5,
-    "hit": 5,
-    "time": 6,
-    "profile": 7,
-    "failed": 6,
-    "n/a": 4,
-    "forwards": 9,
-    "seconds": 8,
-    "overhead": 8,
-}
 _OF_TARGETS = ("hit", "time", "profile")
 _TO_THE_LEFT = ("access", "interval")
-_NAME = 24
+_NAME, _SHORTEST_NAME = 24, 12
 _DISPENSABLE = ("seconds", "forwards", "n/a", "overhead", "profile", "time", "hit", "access", "interval")
 """Columns that a narrow terminal goes without, the least important first."""
 
@@ -81,31 +67,35 @@ def _wrapped(notes: list[str], width: int) -> list[str]:
 
 
 def _lines(board: Board, width: int, marked: Collection[str]) -> list[str]:
-    unknown = () if board.table["targets_hit"].notna().any() else _OF_TARGETS
-    unknown = unknown if (board.table["access"] != "").any() else (*unknown, "access")
-    columns, name = [column for column in _WIDTHS if column not in unknown], _NAME
+    rows = [{str(key): value for key, value in row.items()} for row in board.table.to_dict("records")]
+    cells = [_cells(row) for row in rows]
+    sizes = {column: max(len(column), *(len(each[column]) for each in cells)) for column in cells[0]}
+    for column in () if board.table["targets_hit"].notna().any() else _OF_TARGETS:
+        del sizes[column]
+    if not (board.table["access"] != "").any():
+        del sizes["access"]
+    name = max(map(len, ["learner", *short_names(board.table["learner"], _NAME)]))
     for column in _DISPENSABLE:
-        if column in columns and _length(columns, name) > width:
-            columns.remove(column)
-    name = max(min(name, name - _length(columns, name) + width), 12)
-    rows = board.table.to_dict("records")
+        if column in sizes and _length(sizes, name) > width:
+            del sizes[column]
+    name = max(min(name, name - _length(sizes, name) + width), _SHORTEST_NAME)
     names = short_names(board.table["learner"], name)
-    lines = [_line("", "learner", {column: column for column in columns}, name)]
-    for place, (row, shown) in enumerate(zip(rows, names, strict=True), start=1):
-        cells = _cells({str(key): value for key, value in row.items()})
+    lines = [_line("", "learner", dict(zip(sizes, sizes, strict=True)), sizes, name)]
+    for place, (row, shown, each) in enumerate(zip(rows, names, cells, strict=True), start=1):
         mark = MARK if row["learner"] in marked else " "
-        lines.append(_line(f"{place:>2}{mark}", shown, {column: cells[column] for column in columns}, name))
+        lines.append(_line(f"{place:>2}{mark}", shown, each, sizes, name))
     return lines
 
 
-def _length(columns: list[str], name: int) -> int:
-    return len(_line("", "", dict.fromkeys(columns, ""), name))
+def _length(sizes: Mapping[str, int], name: int) -> int:
+    return len(_line("", "", dict.fromkeys(sizes, ""), sizes, name))
 
 
-def _line(place: str, learner: str, cells: Mapping[str, str], name: int) -> str:
+def _line(place: str, learner: str, cells: Mapping[str, str], sizes: Mapping[str, int], name: int) -> str:
+    """One line, of the columns that have a size."""
     told = f"{place:<3} {learner:<{name}}"
-    for column, cell in cells.items():
-        told += f"  {cell:<{_WIDTHS[column]}}" if column in _TO_THE_LEFT else f" {cell:>{_WIDTHS[column]}}"
+    for column, size in sizes.items():
+        told += f"  {cells[column]:<{size}}" if column in _TO_THE_LEFT else f" {cells[column]:>{size}}"
     return told
 
 
