@@ -85,7 +85,7 @@ def test_the_main_job_ends_with_a_page_and_a_second_run_makes_no_run_again(tmp_p
     page = Path(tmp_path, shell(command, tmp_path).stdout.splitlines()[-1])
     assert "</html>" in page.read_text(encoding="utf-8")
     runs = shell("nogd runs --json", tmp_path).stdout
-    tasks = [row for row in table("Tasks") if "not part of `--all`" not in row[1]]
+    tasks = [row for row in table("Tasks") if "not part of `--all" not in row[1]]
     assert len(json.loads(runs)) == 5 * len(listed("learners", tmp_path)) * len(tasks)
     shell(command, tmp_path)
     assert shell("nogd runs --json", tmp_path).stdout == runs
