@@ -7,7 +7,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +16,7 @@ from nogd.engine.accounts.black_box_till import BlackBoxTill
 from nogd.engine.accounts.ledger import Ledger
 from nogd.engine.accounts.meter import Limit, Meter
 from nogd.engine.accounts.stopwatch import Stopwatch
-from nogd.engine.accounts.till import Recording, Till
-from nogd.engine.accounts.trace import Trace
+from nogd.engine.accounts.till import Till
 from nogd.engine.black_box import BlackBox
 from nogd.engine.candidates.scoring import Described, described, score
 from nogd.engine.candidates.sets import Candidates, Population
@@ -26,6 +25,7 @@ from nogd.engine.inputs.shown import Shown
 from nogd.engine.losses import lowest_of, ranked
 from nogd.engine.network import Network
 from nogd.engine.outputs_and_layers import OutputsAndLayers, Scorer, seen_features
+from nogd.engine.run_side import RunSide
 from nogd.engine.several import Tree, plain
 from nogd.engine.simulation import Simulation
 from nogd.engine.space import ParameterSpace
@@ -35,10 +35,10 @@ from nogd.engine.walks.caches import cache_for
 from nogd.engine.walks.lines import Lines
 from nogd.engine.walks.walk import ActivationCache, DenseCache
 from nogd.engine.walks.walking import Walk
-from nogd.errors import InvalidSetting, LearnerError, NogdWarning, NotDifferentiable
+from nogd.errors import InvalidSetting, NogdWarning, NotDifferentiable
 
 
-class Objective(OutputsAndLayers):
+class Objective(OutputsAndLayers, RunSide):
     """The function that is minimised. Every call is charged before anything is computed.
 
     :ivar space: names and search box of the searched parameters.
@@ -131,12 +131,6 @@ class Objective(OutputsAndLayers):
         closed-form (also: the data) or gradient.
         """
         return self._till.access
-
-    @property
-    def trace(self) -> Trace:
-        """Every improvement of the best loss; for the record alone. Raises LearnerError while a learner is at work."""
-        self._refuse_learners("trace")
-        return self._till.trace
 
     @property
     def module(self) -> nn.Module:
@@ -315,42 +309,6 @@ class Objective(OutputsAndLayers):
         finally:  # what was asked within is in it
             self._ledger.inside = inside + self._ledger.seconds - seconds
 
-    def measure(self, theta: Tensor) -> dict[str, float]:
-        """The training loss of theta as its user will have it; counts nothing, as it is for the record alone.
-
-        A black box is not called: its loss is the last score, or NaN if there is none.
-
-        :param theta: `[D]`.
-        :raises LearnerError: while a learner is at work.
-        """
-        self._refuse_learners("measure")
-        return {"loss": self._scorer.measured(theta)}
-
-    def write(self, theta: Tensor, module: nn.Module) -> None:
-        """Write theta into a module, with the running statistics that belong to it.
-
-        :param theta: `[D]`.
-        :param module: one of the same structure as the module that is trained; changed in place.
-        :raises LearnerError: while a learner is at work.
-        """
-        self._refuse_learners("write")
-        self.space.write(theta, module)
-        buffers = dict(module.named_buffers(remove_duplicate=False))
-        for name, values in self._scorer.statistics(theta).items():
-            buffers[name].copy_(values)
-
-    def warm_up(self, theta: Tensor) -> None:
-        """Do once, before the clock starts, what costs more the first time; counts nothing, so a black box has none.
-
-        Raises LearnerError while a learner is at work.
-        """
-        self._refuse_learners("warm_up")
-        if isinstance(self._scorer, BlackBox | Simulation):
-            return
-        self._scorer.losses(theta[None])
-        if "gradient" in self.features:
-            self._scorer.gradient(theta, None)
-
     # -- the budget
 
     @property
@@ -381,72 +339,7 @@ class Objective(OutputsAndLayers):
         """Raise BudgetSpent if the iterations or the seconds of some limit are used up; called before each step."""
         self._till.check_step()
 
-    # -- the run
-
-    def begin(
-        self, start: Tensor, limit: Limit, recorder: Recording | None, target: float | None, seed: int = 0
-    ) -> Till:
-        """Make ready for one run from `start` `[D]`; whoever runs it keeps the till. Raises LearnerError during one.
-
-        seed: what masks are drawn by in train mode.
-        """
-        self._refuse_learners("begin")
-        self._walk = self._standing = None
-        self._shown = None
-        if isinstance(self._scorer, Network):
-            self._shown = Shown(self._scorer)
-        self._till.begin(start, limit, recorder, target, seed)
-        return self._till
-
-    def follow(self, state: State) -> None:
-        """From now on `state.theta` is the recommendation."""
-        self._till.follow(state)
-
-    @property
-    def written_into(self) -> str | None:
-        """Which of the training data were written into since the run began, if any."""
-        return None if self._shown is None else self._shown.written_into()
-
-    @property
-    def recommendation(self) -> Tensor:
-        """What the learner recommends at this moment, `[D]`."""
-        return self._till.recommendation
-
-    @property
-    def state(self) -> State | None:
-        """The state that is trained now; None while a learner initialises."""
-        return self._till.state
-
-    @property
-    def phase(self) -> int:
-        """Number of the learner's phase."""
-        return self._till.phase
-
-    def save(self) -> dict[str, Any]:
-        """What a resumed run needs of the objective; taken between steps."""
-        return self._till.save() | {"walk": self._standing_at(), "gradient_seen": self._gradient_seen}
-
-    def restore(self, saved: dict[str, Any]) -> None:
-        """Go on from what `save` gave. A walk that was live is rebuilt without being paid again."""
-        self._refuse_learners("restore")
-        self._till.restore(saved)
-        self._standing, self._gradient_seen = saved["walk"], saved["gradient_seen"]
-
-    def __getstate__(self) -> dict[str, Any]:
-        """A copy walks by a walk of its own, which begins where this one stands.
-
-        Raises LearnerError while a learner is at work, as a copy has a meter of its own, which nobody looks at.
-        """
-        self._refuse_learners("a copy of the objective")
-        return self.__dict__ | {"_walk": None, "_standing": self._standing_at()}
-
     # -- inside
-
-    def _standing_at(self) -> Tensor | None:
-        """Where the present walk stands, for which a walk need not be paid again."""
-        if self._walk is None:
-            return self._standing
-        return self._walk.theta if self._walk.is_live else None
 
     def _score(self, candidates: Described, rows: Tensor | None) -> Tensor:
         if isinstance(self._scorer, Stream):
@@ -454,16 +347,9 @@ class Objective(OutputsAndLayers):
         return score(self._scorer, candidates, rows)
 
     def _differentiable(self) -> Network | Stream:
-        if "gradient" not in self.features or isinstance(self._scorer, BlackBox | Simulation):
-            raise NotDifferentiable("this objective has no gradient; choose a learner that needs none.")
-        return self._scorer
-
-    def _refuse_learners(self, what: str) -> None:
-        if not self._till.is_measured:
-            raise LearnerError(
-                f"{what if ' ' in what else f'objective.{what}'} is for the record alone, and no learner may use it;"
-                " call objective.losses, which counts."
-            )
+        if "gradient" in self._features and isinstance(self._scorer, Network | Stream):
+            return self._scorer
+        raise NotDifferentiable("this objective has no gradient; choose a learner that needs none.")
 
     def _data(self) -> Shown:
         self._till.used("closed-form")
@@ -473,9 +359,9 @@ class Objective(OutputsAndLayers):
 
     def _loss_where_it_stands(self, theta: Tensor) -> Tensor:
         """The loss `[1]` of a theta that was paid before; a black box is not called again."""
-        if isinstance(self._scorer, BlackBox | Simulation):
-            return theta.new_tensor([self._scorer.measured(theta)])
-        return self._scorer.losses(theta[None])
+        if isinstance(self._scorer, Network | Stream):
+            return self._scorer.losses(theta[None])
+        return theta.new_tensor([self._scorer.measured(theta)])
 
     def _cache(self, theta: Tensor) -> ActivationCache:
         flops = self._cost.flops * self._examples
@@ -496,7 +382,7 @@ class Objective(OutputsAndLayers):
 
 def _features(scorer: Scorer, differentiable: bool) -> frozenset[str]:
     features = seen_features(scorer)
-    if not isinstance(scorer, BlackBox | Simulation) and differentiable and scorer.loss.differentiable:
+    if isinstance(scorer, Network | Stream) and differentiable and scorer.loss.differentiable:
         features |= {"gradient", "directional"}
     return frozenset(features)
 

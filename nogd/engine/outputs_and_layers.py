@@ -134,7 +134,7 @@ class OutputsAndLayers:
     def _answering(self) -> Network | Stream | BlackBoxOfOutputs:
         scorer = self._scorer
         if isinstance(scorer, BlackBoxOfOutputs) or (
-            not isinstance(scorer, BlackBox | Simulation) and scorer.gives is not None
+            isinstance(scorer, Network | Stream) and scorer.gives is not None
         ):
             return scorer
         if isinstance(scorer, BlackBox):
@@ -157,7 +157,7 @@ def seen_features(scorer: Scorer) -> set[str]:
     """Which of "outputs", "curvature" and "layers" there are."""
     if isinstance(scorer, BlackBoxOfOutputs):
         return {"outputs", *_curved(scorer)}
-    if isinstance(scorer, BlackBox | Simulation) or scorer.gives is None:
+    if not isinstance(scorer, Network | Stream) or scorer.gives is None:
         return set()
     listed = {"layers"} if isinstance(scorer, Network) and scorer.layers else set()
     return {"outputs", *_curved(scorer), *listed}
