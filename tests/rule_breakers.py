@@ -485,7 +485,12 @@ class Cheating(Good):
 
     def init(self, objective, theta, rng):
         for found in gc.get_objects():
-            if type(found) is Split and found.inputs is not objective.inputs:
+            # Those of other tests may still be about, some with several inputs.
+            if (
+                type(found) is Split
+                and isinstance(found.inputs, Tensor)
+                and found.inputs is not objective.inputs
+            ):
                 found.inputs.sum()
         return super().init(objective, theta, rng)
 

@@ -62,6 +62,7 @@ USES: dict[str, tuple[Callable[[Objective], Any], str]] = {
     "batch": (lambda made: made.batch(torch.tensor([0])), "closed-form"),
     "targets": (lambda made: made.targets, "closed-form"),
     "exact minimum": (lambda made: made.walk(theta(made)).minimum(0, -1, 1), "closed-form"),
+    "readout": (lambda made: made.readout(one(made)), "closed-form"),
     "gradient": (lambda made: made.gradient(theta(made)), "gradient"),
 }
 
@@ -109,6 +110,7 @@ def test_what_was_refused_was_not_used():
         (["outputs", "losses"], "outputs"),
         (["curvature"], "outputs"),
         (["layers", "curvature", "directional"], "layers"),
+        (["layers", "readout"], "closed-form"),
         (ACCESS, "gradient"),
         (["nobody knows"], "losses"),
     ],

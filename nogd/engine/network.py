@@ -174,6 +174,16 @@ class Network:
         return chain, listed(parts, self.module, self.space)
 
     @property
+    def chain(self) -> Chain | None:
+        """The module as a chain of known layers, None where it is none."""
+        return self._chain
+
+    @property
+    def functional(self) -> Functional | None:
+        """The module as a function for torch.func.vmap, None where many candidates at once gain nothing by it."""
+        return None if self._vmapped is None else self._functional
+
+    @property
     def mode(self) -> Mode:
         """How candidates are scored."""
         return self.conduct.mode
@@ -265,6 +275,12 @@ class Network:
         with self._lock, torch.no_grad():
             losses = [self._loss(theta, inputs, targets, outputs) for theta in thetas]
         return torch.stack(outputs), torch.stack(losses)
+
+    @contextmanager
+    def calls(self) -> Iterator[None]:
+        """Within, this thread alone calls the module, without gradients."""
+        with self._lock, torch.no_grad():
+            yield
 
     def activations(self, theta: Tensor, rows: Tensor | None) -> tuple[list[Activation], Tensor]:
         """What goes into each of the layers and comes out of it at theta `[D]`, and the loss."""

@@ -25,6 +25,8 @@ from nogd.engine.inputs.shown import Shown
 from nogd.engine.losses import lowest_of, ranked
 from nogd.engine.network import Network
 from nogd.engine.outputs_and_layers import OutputsAndLayers, Scorer, seen_features
+from nogd.engine.readout.head import find_head
+from nogd.engine.readout.side import ReadoutSide
 from nogd.engine.run_side import RunSide
 from nogd.engine.several import Tree, plain
 from nogd.engine.simulation import Simulation
@@ -38,7 +40,7 @@ from nogd.engine.walks.walking import Walk
 from nogd.errors import InvalidSetting, NogdWarning, NotDifferentiable
 
 
-class Objective(OutputsAndLayers, RunSide):
+class Objective(OutputsAndLayers, ReadoutSide, RunSide):
     """The function that is minimised. Every call is charged before anything is computed.
 
     :ivar space: names and search box of the searched parameters.
@@ -58,7 +60,8 @@ class Objective(OutputsAndLayers, RunSide):
         self._cost = scorer.cost()
         self.space: ParameterSpace = scorer.space
         self.batch_size = batch_size
-        self._features = _features(scorer, differentiable)
+        self._head = find_head(scorer) if isinstance(scorer, Network) else None
+        self._features = _features(scorer, differentiable, self._head is not None)
         self._examples = scorer.examples  # what all is counted by, so that nobody may set it
         ledger = Ledger(scorer.examples, self._cost.gradient if "gradient" in self.features else 1.0)
         self._ledger, self._meter = ledger, Meter(ledger)
@@ -90,8 +93,8 @@ class Objective(OutputsAndLayers, RunSide):
 
     @property
     def features(self) -> frozenset[str]:
-        """Which of "outputs", "curvature", "directional", "layers" and "gradient" there are here; a learner's `needs`
-        asks for these.
+        """Which of "outputs", "curvature", "directional", "layers", "readout" and "gradient" there are here; a
+        learner's `needs` asks for these.
         """
         return self._features
 
@@ -380,8 +383,8 @@ class Objective(OutputsAndLayers, RunSide):
         raise InvalidSetting(f"{held}, so a learner cannot look at them.")
 
 
-def _features(scorer: Scorer, differentiable: bool) -> frozenset[str]:
-    features = seen_features(scorer)
+def _features(scorer: Scorer, differentiable: bool, readout: bool) -> frozenset[str]:
+    features = seen_features(scorer) | ({"readout"} if readout else set())
     if isinstance(scorer, Network | Stream) and differentiable and scorer.loss.differentiable:
         features |= {"gradient", "directional"}
     return frozenset(features)

@@ -15,7 +15,6 @@ from nogd.engine.accounts.ledger import Ledger
 from nogd.engine.accounts.meter import BudgetSpent, Limit, TargetReached
 from nogd.engine.accounts.stopwatch import Stopwatch
 from nogd.engine.accounts.trace import Trace
-from nogd.engine.candidates.scoring import Described
 from nogd.engine.fork_safe_lock import ForkSafeLock
 from nogd.engine.state import State
 from nogd.plugins.access import ACCESS, strongest
@@ -34,6 +33,13 @@ class Recording(Protocol):
 
     def settle(self, forwards: float) -> None:
         """Measure the recommendation and write it to all grid points below `forwards`."""
+
+
+class Numbered(Protocol):
+    """Candidates of which one can be had by its number."""
+
+    def at(self, k: int) -> Tensor:
+        """Candidate k, `[D]`."""
 
 
 class Till:
@@ -206,7 +212,7 @@ class Till:
 
     # -- what becomes known
 
-    def note(self, losses: Tensor, candidates: Described, lowest: float) -> None:
+    def note(self, losses: Tensor, candidates: Numbered, lowest: float) -> None:
         """Keep the best loss so far; end the run at the candidate that reaches the target, to the evaluation."""
         with self._lock:
             if lowest >= self.trace.best or self.mask is not None:

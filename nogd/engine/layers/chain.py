@@ -61,6 +61,15 @@ class Chain:
         rows = min(examples, max(fewest, most // self.elements))
         return rows, chunk_size(self.elements * rows, device)
 
+    def before_last(self, features: Shape) -> Chain:
+        """The chain without its last step, for inputs of these features; its outputs may be the same for all."""
+        steps = self.steps[:-1]
+        if any(step.searched for step in steps):
+            return make_chain(steps, features)
+        shapes = list(itertools.accumulate(steps, lambda shape, step: step.shape(shape), initial=features))
+        widest = max(map(math.prod, shapes))
+        return Chain(steps, tuple(_guarded(steps)), (), widest, shapes[-1], images=len(features) > 1)
+
     def _begin(self, inputs: Tensor) -> Tensor:
         a, scratch = inputs[None], ScratchBuffers(inputs)
         for step in self.shared:

@@ -1,0 +1,132 @@
+"""The part of an objective that solves the last layer of its candidates."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import torch
+from torch import Tensor
+
+from nogd.engine.accounts.ledger import Ledger
+from nogd.engine.accounts.till import Till
+from nogd.engine.candidates.scoring import described
+from nogd.engine.candidates.sets import Candidates
+from nogd.engine.checks import count_rows
+from nogd.engine.cost import Cost
+from nogd.engine.layers.chunks import chunk_size
+from nogd.engine.losses import Loss, lowest_of, ranked
+from nogd.engine.readout.head import Head
+from nogd.engine.readout.solved import Readout
+from nogd.engine.readout.solving import Kind, Problem, products, solve
+from nogd.engine.readout.surrogates import solved_for, surrogate_for
+from nogd.engine.space import ParameterSpace
+from nogd.errors import InvalidSetting
+
+_ROWS_AND_OUTPUTS = 2
+
+
+class ReadoutSide:
+    """Solving the last layer; paid by passes and by arithmetic, and noted as scoring is."""
+
+    space: ParameterSpace
+    _head: Head | None
+    _cost: Cost
+    _till: Till
+    _ledger: Ledger
+    _examples: int
+
+    def readout(
+        self,
+        candidates: Candidates,
+        rows: Tensor | None = None,
+        *,
+        ridge: float = 1e-4,
+        steps: int = 4,
+        surrogate: str | None = None,
+    ) -> Readout:
+        """Solve the last, linear layer of P candidates: the others of their parameters stay as they are.
+
+        For "mse" exactly, by normal equations; for "binary-cross-entropy" and "cross-entropy" by Newton steps from the
+        layer that each candidate has, or from zeros where these are better, never to a higher value.
+
+        Counts P forwards and the arithmetic of the solution in forwards (their share for rows), and P
+        evaluations; the losses of the solved candidates are noted as if scored.
+
+        :param candidates: P candidates.
+        :param rows: indices of the examples to use, `[B]`; all by default.
+        :param ridge: weight of the sum of squares of the layer's weights, not of its biases, beside the mean loss.
+        :param steps: Newton steps.
+        :param surrogate: the loss that is minimised at the outputs: "mse", "binary-cross-entropy" or "cross-entropy";
+            by default the objective's own if it is one of these, and what stands for it otherwise: "mse" for "mae" and
+            "huber", cross-entropy for "hinge" and "zero-one".
+        :raises InvalidSetting: if the network does not end in a linear layer whose weights are searched, ridge is not
+            above 0, or no loss can stand for the objective's own.
+        :raises BudgetSpent: before anything is computed, if the call does not fit the budget.
+        """
+        head, kind = self._solvable(surrogate)
+        if not (0 < ridge < math.inf and steps >= 0):
+            raise InvalidSetting(f"ridge must be above 0 and steps 0 or more, not {ridge} and {steps}.")
+        known = described(candidates, self.space)
+        count, examples = len(known), count_rows(rows, self._examples)
+        work = count * self._solving(head, kind, examples, steps)
+        passes = self._cost.flops * count * examples
+        self._till.pay(count, count * examples, priced=self._in_forwards(work), flops=passes + work)
+        self._till.used("closed-form")
+        started = time.perf_counter()
+        found = _solved(head, known.dense(), rows, kind, ridge, steps)
+        lowest = lowest_of(found.losses, rows) if count else math.inf
+        self._ledger.inside += time.perf_counter() - started
+        self._till.note(found.losses, found, lowest)
+        return found
+
+    def readout_cost(
+        self, rows: Tensor | None = None, *, steps: int = 4, surrogate: str | None = None
+    ) -> float:
+        """Forwards that `readout` counts for one candidate, for the same rows, steps and surrogate."""
+        head, kind = self._solvable(surrogate)
+        examples = count_rows(rows, self._examples)
+        return examples / self._examples + self._in_forwards(self._solving(head, kind, examples, steps))
+
+    def _solving(self, head: Head, kind: Kind, examples: int, steps: int) -> float:
+        features = head.inputs + (head.bias is not None)
+        return products(kind, features, head.outputs, examples, steps)
+
+    def _in_forwards(self, flops: float) -> float:
+        return flops / (self._cost.flops * self._examples)
+
+    def _solvable(self, surrogate: str | None) -> tuple[Head, Kind]:
+        if self._head is None:
+            raise InvalidSetting(
+                "there is no readout to be solved: the network must end in a linear layer, whose searched weights are"
+                " used nowhere else, and which gives one vector for each example in memory."
+            )
+        return self._head, surrogate_for(self._head.network.loss, surrogate, self._head.network.targets)
+
+
+def _solved(head: Head, thetas: Tensor, rows: Tensor | None, kind: Kind, ridge: float, steps: int) -> Readout:
+    """So many candidates at a time as their hidden features fit the cache, which each step passes over."""
+    network = head.network
+    _, targets = network.batch(rows)
+    wanted = solved_for(kind, network.loss, targets, head.outputs)
+    chunk = chunk_size((head.inputs + 1) * len(targets), thetas.device)
+    parts = [(thetas.new_empty(0), thetas.new_empty(0, dtype=torch.float64), head.weights(thetas[:0]))]
+    with torch.no_grad():
+        for some in thetas.split(chunk) if len(thetas) else ():
+            hidden = head.with_ones(head.hidden(some, rows)).expand(len(some), -1, -1)
+            offset = head.offset(hidden)
+            problem = Problem(kind, hidden.double(), wanted, offset.double(), ridge, head.bias is not None)
+            exact = solve(problem, head.weights(some).double(), steps)
+            values = problem.value(problem.outputs(exact), exact)
+            weights = exact.to(thetas.dtype)
+            losses = _losses(network.loss, torch.baddbmm(offset, weights, hidden), targets)
+            parts.append((ranked(losses), values, weights))
+    losses, values, weights = (torch.cat(each) for each in zip(*parts, strict=True))
+    return Readout(losses, values, weights, thetas, head)
+
+
+def _losses(loss: Loss, outputs: Tensor, targets: Tensor) -> Tensor:
+    """The losses `[P]` of outputs `[P, out, N]`, which may be overwritten."""
+    if loss.batched is not None:
+        return loss.batched(outputs, targets.T if targets.ndim == _ROWS_AND_OUTPUTS else targets)
+    return torch.stack([loss(each.T.contiguous(), targets) for each in outputs])

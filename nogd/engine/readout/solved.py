@@ -1,0 +1,43 @@
+"""Candidates whose last layer was solved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nogd.engine.readout.head import Head
+
+
+@dataclass(frozen=True, eq=False)
+class Readout:
+    """P candidates with the last layer solved, themselves a set of candidates.
+
+    :param losses: the objective's own loss of each, `[P]`, as `objective.losses` gives it.
+    :param values: what was minimised, `[P]`: the loss that was solved for, and the ridge.
+    :param weights: of the last layer, `[P, out, features]`; behind them its bias, if that is searched.
+    """
+
+    losses: Tensor
+    values: Tensor
+    weights: Tensor
+    _thetas: Tensor
+    _head: Head
+
+    def __len__(self) -> int:
+        return len(self.losses)
+
+    @property
+    def dimension(self) -> int:
+        """D."""
+        return self._thetas.shape[1]
+
+    def dense(self) -> Tensor:
+        """All of them written out, `[P, D]`."""
+        return self._head.put(self._thetas, self.weights)
+
+    def at(self, k: int) -> Tensor:
+        """Candidate k, `[D]`."""
+        part = torch.tensor([k], device=self._thetas.device)
+        return self._head.put(self._thetas[part], self.weights[part])[0]
