@@ -92,6 +92,10 @@ def draw_on(axes: Axes, comparison: Comparison, *, task: str | None = None, by: 
 
 def panels_of(comparison: Comparison) -> list[CurvePanel]:
     """The curves of every task that has some, by the tasks' names."""
+    return comparison.once(_panels)
+
+
+def _panels(comparison: Comparison) -> list[CurvePanel]:
     by_task = dict(iter(comparison.curves.groupby("task", sort=False)))
     unequal = unequal_budgets(comparison.runs, comparison.settings)
     return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import math
 from collections.abc import Iterable, Mapping
@@ -55,26 +56,22 @@ def render(comparison: Comparison, entries: Iterable[Entry]) -> str:
     drawn = draw_sections(comparison, entries) if some else []
     none_won = verdict.nothing_succeeded(comparison)
     script = files("nogd.report.forms").joinpath("templates/page.js").read_text(encoding="utf-8")
-    return (
-        _environment()
-        .get_template("page.html")
-        .render(
-            **_first_screen(comparison),
-            **(_numbers(comparison) if some else {"board": None}),
-            first=[section for section in drawn if section.order <= 0 and not none_won],
-            ranked=not none_won,
-            chapters=sorted(chapters(drawn), key=lambda each: none_won and each.anchor != FAILURES),
-            shown_at_once=SHOWN_AT_ONCE,
-            made_from=made_from(comparison, entries),
-            tracebacks=_tracebacks(comparison.runs),
-            sessions=sessions(comparison.meta, comparison.runs),
-            commands=commands(comparison.meta, comparison.runs),
-            footer=counted(len(comparison.runs), "run"),
-            light=LIGHT,
-            dark=DARK,
-            script=script,
-            script_hash=_hash(script),
-        )
+    return _template().render(
+        **_first_screen(comparison),
+        **(_numbers(comparison) if some else {"board": None}),
+        first=[section for section in drawn if section.order <= 0 and not none_won],
+        ranked=not none_won,
+        chapters=sorted(chapters(drawn), key=lambda each: none_won and each.anchor != FAILURES),
+        shown_at_once=SHOWN_AT_ONCE,
+        made_from=made_from(comparison, entries),
+        tracebacks=_tracebacks(comparison.runs),
+        sessions=sessions(comparison.meta, comparison.runs),
+        commands=commands(comparison.meta, comparison.runs),
+        footer=counted(len(comparison.runs), "run"),
+        light=LIGHT,
+        dark=DARK,
+        script=script,
+        script_hash=_hash(script),
     )
 
 
@@ -123,10 +120,11 @@ def _tracebacks(runs: DataFrame) -> list[Mapping[str, Any]]:
     return [{str(key): value for key, value in row.items()} for row in ordered.to_dict("records")]
 
 
-def _environment() -> jinja2.Environment:
+@functools.cache
+def _template() -> jinja2.Template:
     made = environment(short=short_name, cell=_cell)
     made.globals.update(columns_of=columns_of, cells=cells)
-    return made
+    return made.get_template("page.html")
 
 
 def _cell(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -21,6 +22,8 @@ from nogd.report.names import clean
 
 _LAST = 79
 """The order of a figure that failed: after those that have something to show, before the runs that failed."""
+_NOT_PLAIN = re.compile(r"[^\w.~,:;/()\[\]=*@!-]+", re.ASCII)
+"""What a link must spell in another way: `quote` looks at one letter after the other, of which there are a million."""
 _COLUMN = 5.0
 """Inches: a wider drawing takes the page's whole width."""
 
@@ -149,7 +152,7 @@ def _shown(figure: Figure, drawn: Drawn, prefix: str) -> Shown:
 def csv_link(data: DataFrame) -> str:
     """The table as a `data:` link, so that the page needs no second file."""
     text = data.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    return f"data:text/csv;charset=utf-8,{quote(text, safe=',:;/()[]=*@!')}"
+    return f"data:text/csv;charset=utf-8,{_NOT_PLAIN.sub(lambda match: quote(match[0], safe=''), text)}"
 
 
 def file_name(figure: Figure, drawn: Drawn) -> str:

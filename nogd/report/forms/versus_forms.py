@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
 from pathlib import Path
 
+import jinja2
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as MplFigure
 from pandas import DataFrame
@@ -43,20 +45,21 @@ def page(versus: Versus, names: tuple[str, str]) -> str:
             if versus.learners.empty
             else inline_svg(_canvas(_ordered(versus.learners)), "v", finding(versus))
         )
-    return (
-        environment(cell=_cell, short=short_name)
-        .get_template("versus.html")
-        .render(
-            versus=versus,
-            names=names,
-            reading=READING,
-            picture=picture,
-            finding=finding(versus),
-            tables=[(title, shown, csv_link(table)) for title, shown, table in _tables(versus)],
-            light=LIGHT,
-            dark=DARK,
-        )
+    return _template().render(
+        versus=versus,
+        names=names,
+        reading=READING,
+        picture=picture,
+        finding=finding(versus),
+        tables=[(title, shown, csv_link(table)) for title, shown, table in _tables(versus)],
+        light=LIGHT,
+        dark=DARK,
     )
+
+
+@functools.cache
+def _template() -> jinja2.Template:
+    return environment(cell=_cell, short=short_name).get_template("versus.html")
 
 
 def markdown(versus: Versus, names: tuple[str, str]) -> str:

@@ -54,7 +54,7 @@ def resampled(runs: DataFrame, curves: DataFrame, column: str, grid: FloatArray)
 
     A run that ended early, or failed, keeps its last finite value to the end; one that left nothing keeps its start.
     """
-    first = starts(curves, column)
+    first = starts(curves, column).to_dict()
     points = {identity: (cost, values) for identity, cost, values in _points(curves, column)}
     nothing = (np.empty(0), np.empty(0))
     rows: dict[str, list[FloatArray]] = {}

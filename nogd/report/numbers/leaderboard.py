@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -134,7 +134,7 @@ def other_boards(comparison: Tables) -> list[Board]:
     ]
     return [
         replace(
-            _board(_part(comparison, group), group, group.learners, common=True),
+            _board(comparison, group, group.learners, common=True, runs=_runs_on(comparison, group.tasks)),
             why=_why_not_all(comparison.runs, group),
         )
         for group in rest
@@ -143,9 +143,9 @@ def other_boards(comparison: Tables) -> list[Board]:
 
 def task_board(comparison: Tables, task: str) -> Board:
     """The leaderboard on one task alone, of the learners that can do it."""
-    alone = Group((task,), ())
-    group = replace(alone, learners=tuple(compared_learners(_part(comparison, alone).runs)))
-    return _board(_part(comparison, group), group, group.learners, common=True)
+    runs = _runs_on(comparison, (task,))
+    group = Group((task,), tuple(compared_learners(runs)))
+    return _board(comparison, group, group.learners, common=True, runs=runs)
 
 
 def _why_not_all(runs: DataFrame, group: Group) -> str:
@@ -164,30 +164,35 @@ def _why_not_all(runs: DataFrame, group: Group) -> str:
     return f"Tasks that only some learners can do, or have runs on yet: {named}"
 
 
-def _part(comparison: Tables, group: Group) -> Tables:
-    """The comparison on a group's tasks alone."""
-    tables = (comparison.runs, comparison.curves, comparison.reached)
-    runs, curves, reached = (
-        None if table is None else table[table["task"].isin(group.tasks)] for table in tables
-    )
-    assert runs is not None
-    assert curves is not None
-    return Tables(runs, curves, comparison.meta, reached=reached)
+def _runs_on(comparison: Tables, tasks: Sequence[str]) -> DataFrame:
+    """The runs on these tasks alone."""
+    rows: DataFrame = comparison.runs[comparison.runs["task"].isin(tasks)]
+    return rows
 
 
-def _board(comparison: Tables, group: Group, learners: tuple[str, ...], *, common: bool) -> Board:
+def _board(
+    comparison: Tables,
+    group: Group,
+    learners: tuple[str, ...],
+    *,
+    common: bool,
+    runs: DataFrame | None = None,
+) -> Board:
+    """The leaderboard over a group of tasks; runs: those that costs are counted of, all if not given."""
+    runs = comparison.runs if runs is None else runs
     finals = comparison.finals[comparison.finals["task"].isin(group.tasks)]
-    unequal = unequal_budgets(comparison.runs, comparison.settings)
+    ends, costs = dict(iter(finals.groupby("learner"))), dict(iter(runs.groupby("learner")))
+    unequal = unequal_budgets(runs, comparison.settings)
     comparable = common and not unequal
     rank = _mean_ranks(finals, group.learners) if comparable else {}
     times = _times(comparison, group) if comparable else {}
     rows = [
         {
             "learner": learner,
-            **_score(finals[finals["learner"] == learner]),
+            **_score(ends.get(learner, finals[:0])),
             "mean_rank": rank.get(learner, np.nan),
             **times.get(learner, {}),
-            **_costs(comparison.runs[comparison.runs["learner"] == learner]),
+            **_costs(costs[learner]),
         }
         for learner in learners
     ]
@@ -218,8 +223,11 @@ def score_matrix(finals: DataFrame) -> Any:
     """One learner's scores, shape (repetitions, tasks), NaN where a run is missing or a task has no scale."""
     if finals.empty:
         return np.full((0, 0), np.nan)
-    last = finals.drop_duplicates(["task", "repetition"], keep="last")
-    return last.pivot(index="repetition", columns="task", values="score").to_numpy(dtype=float)
+    repetitions, row = np.unique(finals["repetition"].to_numpy(), return_inverse=True)
+    tasks, column = np.unique(finals["task"].to_numpy(dtype=str), return_inverse=True)
+    scores = np.full((len(repetitions), len(tasks)), np.nan)
+    scores[row, column] = finals["score"].to_numpy(dtype=float)
+    return scores
 
 
 def _mean_ranks(finals: DataFrame, learners: tuple[str, ...]) -> dict[str, float]:

@@ -16,10 +16,11 @@ from nogd.report.numbers.tables import Tables
 def complete_blocks(finals: DataFrame, learners: Sequence[str]) -> DataFrame:
     """Losses by (task, repetition) and learner, where every one of the learners has a run; infinite for a failure."""
     last = finals.drop_duplicates(["learner", "task", "repetition"], keep="last")
-    index = ["task", "repetition"]
-    present = last.assign(present=1).pivot(index=index, columns="learner", values="present")
-    losses = last.pivot(index=index, columns="learner", values="ranked").reindex(columns=list(learners))
-    return losses[present.reindex(columns=list(learners)).notna().all(axis=1)].fillna(np.inf)
+    known = last.assign(
+        ranked=last["ranked"].fillna(np.inf)
+    )  # so that what is missing below is a missing run
+    losses = known.pivot(index=["task", "repetition"], columns="learner", values="ranked")
+    return losses.reindex(columns=list(learners)).dropna()
 
 
 def task_ranks(comparison: Tables) -> DataFrame:

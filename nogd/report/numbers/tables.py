@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
     from pandas import DataFrame
 
 
+Found = TypeVar("Found")
 Arrays: TypeAlias = "Mapping[str, np.ndarray[Any, Any]]"
 Pictures: TypeAlias = "Mapping[str, Mapping[str, Arrays]]"
 
@@ -49,6 +50,7 @@ class Tables:
     pictures: Pictures = field(default_factory=dict)
     """What runs left for pictures alone; see `nogd.bench.schema` for the kinds."""
     reached: DataFrame | None = None
+    _found: dict[Callable[..., Any], Any] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         """A run that was lost could not write down its task's facts: they are taken from the task's other runs."""
@@ -68,6 +70,13 @@ class Tables:
     def pictures_of(self, kind: str) -> Mapping[str, Arrays]:
         """The named arrays of one kind by the run's id or the task's name that they belong to; empty where none are."""
         return self.pictures.get(kind, {})
+
+    def once(self, find: Callable[[Self], Found]) -> Found:
+        """What a function finds in these tables; several figures may ask for it, and it is computed for the first."""
+        if find not in self._found:
+            self._found[find] = find(self)
+        found: Found = self._found[find]
+        return found
 
     @cached_property
     def learners(self) -> list[str]:
