@@ -62,11 +62,12 @@ def make_results(
                 row, curve = _run(learner, task, repetition, status)
                 runs.append(row)
                 curves.append(curve)
-    points = [curve for curve in curves if len(curve)]
-    empty = pd.DataFrame(columns=[*_CURVE, "id", "learner", "task", "repetition"])
+    columns = [*_CURVE, "id", "learner", "task", "repetition"]
+    some = any(len(curve["id"]) for curve in curves)
+    points = {name: np.concatenate([curve[name] for curve in curves]) for name in columns} if some else None
     return Results(
         pd.DataFrame(runs, columns=None if runs else _run("x", "iris", 0, "ok")[0].keys()),
-        pd.concat(points, ignore_index=True) if points else empty,
+        pd.DataFrame(points, columns=columns),
         {"sessions": [SESSION], "settings": SETTINGS, "missing": 0, **(meta or {})},
     )
 
@@ -94,7 +95,8 @@ _CURVE = [
 ]  # fmt: skip
 
 
-def _run(learner: str, task: str, repetition: int, status: str) -> tuple[dict[str, Any], pd.DataFrame]:
+def _run(learner: str, task: str, repetition: int, status: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A row of `runs`, and what it adds to each column of `curves`."""
     metric, greater, split, constant, reference, start = TASKS.get(task, ("accuracy", 1, 1, 0.5, 0.9, 3.0))
     rng = np.random.default_rng(abs(sum(map(ord, f"{learner}{task}{repetition}"))))
     identity = f"{learner}/{task}/{repetition}"
@@ -109,15 +111,16 @@ def _run(learner: str, task: str, repetition: int, status: str) -> tuple[dict[st
     if status in {"error", "killed", "timeout"}:
         forwards = forwards[: 1 + repetition * 4]
     size = len(forwards)
-    curve = pd.DataFrame(np.nan, index=range(size), columns=_CURVE)
-    curve = curve.assign(
-        forwards=forwards, loss=loss[:size], metric=value[:size], phase=0, iteration=range(size)
-    )
+    curve: dict[str, Any] = {name: np.full(size, np.nan) for name in _CURVE}
+    curve |= {"forwards": forwards, "loss": loss[:size], "metric": value[:size]}
+    curve |= {"phase": np.zeros(size, dtype=int), "iteration": np.arange(size)}
     if split:
-        curve = curve.assign(test_metric=value[:size], test_loss=loss[:size] * 1.1)
-    curve = curve.assign(id=identity, learner=learner, task=task, repetition=repetition)
+        curve |= {"test_metric": value[:size], "test_loss": loss[:size] * 1.1}
+    named = {"id": identity, "learner": learner, "task": task}
+    curve |= {name: np.full(size, same, dtype=object) for name, same in named.items()}
+    curve["repetition"] = np.full(size, repetition)
     ended = status not in {"not-applicable", "error", "killed", "timeout"}
-    last = curve.iloc[-1].to_dict() if ended else {}
+    last = {name: values[-1] for name, values in curve.items()} if ended else {}
     reasons = {"not-applicable": "needs a gradient, and the task has none", "error": "ValueError: bad <luck>"}
     row = {
         "id": identity, "learner": learner, "learner_name": learner.split(",", maxsplit=1)[0], "package": "nogd",
