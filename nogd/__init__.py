@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from nogd.engine.candidates.perturbed import Perturbed as Perturbed
     from nogd.engine.candidates.sets import Line as Line
     from nogd.engine.candidates.sets import Population as Population
+    from nogd.engine.candidates.subspace import Subspace as Subspace
     from nogd.engine.losses import Loss as Loss
     from nogd.engine.objective import Objective as Objective
     from nogd.engine.policies import Policies as Policies
@@ -78,6 +79,7 @@ _WHERE = {
     "SimulatorTask": "nogd.problem.simulator",
     "Split": "nogd.problem.task",
     "State": "nogd.engine.state",
+    "Subspace": "nogd.engine.candidates.subspace",
     "SupervisedTask": "nogd.problem.task",
     "Task": "nogd.problem.task",
     "UserError": "nogd.errors",

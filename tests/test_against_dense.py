@@ -26,7 +26,7 @@ from nogd.engine.space import ParameterSpace
 
 D = torch.float64
 ENGINES = ["compiled", "stack", "chain", "vmap", "loop"]
-KINDS = ["population", "line", "walk", "perturbed", "mirrored", "low rank"]
+KINDS = ["population", "line", "walk", "perturbed", "mirrored", "low rank", "subspace", "seeded"]
 LOSSES = {name: loss.plain for name, loss in BUILT_IN.items()} | plain.LOSSES  # test_losses has the rest
 OF_NUMBERS, OF_BITS = plain.OF_NUMBERS, plain.OF_BITS
 
@@ -91,7 +91,25 @@ def candidates(kind: str, made: Objective, theta: Tensor, count: int, draw: int)
     if kind == "low rank":
         rng = torch.Generator().manual_seed(draw)
         return nogd.LowRank.draw(made.space, theta, count, 0.3, rng, rank=1 + draw % 6)
+    if kind == "subspace":
+        return nogd.Subspace(theta, sparse(made, count, draw), 0.3)
+    if kind == "seeded":
+        some = sparse(made, count // 2, draw)[:, draw % made.D :]
+        seeds = tuple(range(draw, draw + count - len(some)))
+        return nogd.Subspace(theta, some, 0.3, seeds, slice(draw % made.D, None))
     return nogd.Population(theta + 0.3 * plain.thetas(count, made.D, draw, dtype=made.dtype))
+
+
+def sparse(made: Objective, count: int, draw: int) -> Tensor:
+    """Directions of which some touch one tensor alone, some all behind one, one nothing, and the rest everything."""
+    directions = plain.thetas(count, made.D, draw, dtype=made.dtype)
+    tensors = made.space.tensors
+    for k, direction in enumerate(directions):
+        tensor = tensors[(draw + k) % len(tensors)]
+        direction[: tensor.start if k % 3 else 0] = 0
+        direction[tensor.stop if k % 3 == 1 else made.D :] = 0
+    directions[7:8] = 0
+    return directions
 
 
 @contextlib.contextmanager
@@ -109,6 +127,8 @@ def chunks(small: bool) -> Iterator[None]:
                 "candidates.perturbed._PIECE": 50,
                 "candidates.scoring._DENSE_ELEMENTS": 300,
                 "candidates.scoring._SMALL": 0,
+                "candidates.probing._LARGE": 0,
+                "candidates.probing._MANY_ROWS": 40,
                 "compiled.scorer.WORTH_A_THREAD": 1.0,
                 "compiled.layout.CACHE": 1,
             }.items():

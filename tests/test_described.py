@@ -10,8 +10,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from largest import Largest
 from torch import nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 import nogd
 from nogd.engine.candidates.noise import block_size, noise
@@ -247,20 +247,6 @@ def test_noise_in_threads_under_inference_mode():
         inside = noise(4, 0, 8 * BLOCK, torch.empty(0))
     torch.set_num_threads(threads)
     assert torch.equal(inside, noise(4, 0, 8 * BLOCK, torch.empty(0)))
-
-
-class Largest(TorchDispatchMode):
-    """Elements of the largest tensor that is made."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.elements = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        result = func(*args, **(kwargs or {}))
-        if isinstance(result, torch.Tensor) and not (func.is_view or func._schema.is_mutable):
-            self.elements = max(self.elements, result.numel())
-        return result
 
 
 @pytest.mark.parametrize("kind", ["perturbed", "low-rank"])

@@ -118,6 +118,7 @@ def test_the_losses_are_the_modules_own(name):
         nogd.Line(theta, 1, torch.linspace(-1, 1, 9, dtype=D)),
         nogd.Perturbed(theta, tuple(range(9)), 0.2),
         nogd.LowRank.draw(made.space, theta, 9, 0.2, torch.Generator().manual_seed(1)),
+        nogd.Subspace(theta, plain.thetas(5, made.D), 0.2, seeds=(1, 2)),
     ]
     for candidates in described:
         own = plain.losses(module, candidates.dense(), *plain.data(ROWS, 3), loss)

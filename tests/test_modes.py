@@ -287,13 +287,14 @@ def test_candidates_of_a_call_share_masks_and_other_calls_have_others(kind: str)
     assert by_vmap.engine.startswith("vmap")
 
 
-@pytest.mark.parametrize("described", ["line", "perturbed", "low rank", "streamed", "walk"])
+@pytest.mark.parametrize("described", ["line", "perturbed", "low rank", "subspace", "streamed", "walk"])
 def test_however_candidates_are_described_a_call_has_one_set_of_masks(described: str) -> None:
     made, module, x, y = in_training("dropout", "loop")
     theta = made.space.read(module)
     candidates: Any = {
         "perturbed": nogd.Perturbed(theta, (3, 4), 0.1, antithetic=True),
         "low rank": nogd.LowRank.draw(made.space, theta, 4, 0.1, Generator().manual_seed(0)),
+        "subspace": nogd.Subspace(theta, torch.eye(made.D, dtype=D)[:3], 0.1, seeds=(3,)),
     }.get(described, nogd.Line(theta, 2, torch.linspace(-1, 1, 4, dtype=D)))
     plainly = in_training("dropout", "loop")[0]
     plainly.losses(nogd.Population(theta[None]))

@@ -84,6 +84,14 @@ REFUSED: dict[str, tuple[Callable[[Objective], Any], str]] = {
     "factors of another type": (lambda made: low_rank(made, left=Tensor.float), "each of theta's type"),
     "factors of another size": (lambda made: low_rank(made, left=lambda f: f[:, :1]), "make up .* theta has 21"),
     "matrices in one piece": (written_out, r"not those of this network's tensors, 0.weight \[4, 3\]"),
+    "directions of some": (lambda made: nogd.Subspace(THETA, THETAS[:, 1:], 0.1), r"\[K, 21\] here, not \[4, 20\]"),
+    "directions in a list": (lambda made: nogd.Subspace(THETA, [THETA], 0.1), r"\[K, 21\] here, not a list"),
+    "directions in float32": (lambda made: nogd.Subspace(THETA, THETAS.float(), 0.1), "not torch.float32 on cpu"),
+    "too many within": (lambda made: nogd.Subspace(THETA, THETAS, 0.1, within=slice(2, 22)), r"not slice\(2, 22"),
+    "a radius of 0": (lambda made: nogd.Subspace(THETA, THETAS, 0), "finite number above 0, not 0"),
+    "a radius in words": (lambda made: nogd.Subspace(THETA, THETAS, "near"), "number above 0, not 'near'"),
+    "a seed of a half": (lambda made: nogd.Subspace(THETA, None, 0.1, seeds=(0.5,)), "seeds of a Subspace are whole"),
+    "probes around many": (lambda made: nogd.Subspace(THETAS, None, 0.1), r"theta \[D\], but this one has shape"),
     "no factors": (lambda made: nogd.LowRank(THETA, (), (), 0.1), "0 left ones and 0 right ones"),
 }  # fmt: skip
 
@@ -308,6 +316,7 @@ def test_candidates_do_not_depend_on_torchs_default_device(made, request):
         nogd.Line(theta, 3, VALUES),
         nogd.Perturbed(theta, (1, 2), 0.1, antithetic=True),
         nogd.LowRank.draw(made.space, theta, 3, 0.1, rng),
+        nogd.Subspace(theta, torch.eye(21, dtype=D)[::5], 0.1, seeds=(3, 4)),
     ]
     expected = [one_by_one(each.dense()) for each in described]
     request.getfixturevalue("elsewhere")

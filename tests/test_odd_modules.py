@@ -235,6 +235,7 @@ def test_the_answer_is_the_modules_own(name):
     for described in (
         nogd.Perturbed(theta, (1, 2), 0.1, antithetic=True),
         nogd.LowRank.draw(made.space, theta, 3, 0.1, rng),
+        nogd.Subspace(theta, candidates[:2], 0.1, seeds=(1,)),
     ):
         torch.testing.assert_close(made.losses(described), one_by_one(described.dense()), **close)
     made.gradient(theta)

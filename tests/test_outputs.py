@@ -79,15 +79,21 @@ DESCRIBED: dict[str, Callable[[Objective], Any]] = {
     "low rank": lambda made: nogd.LowRank.draw(
         made.space, plain.thetas(1, made.D)[0], 3, 0.1, Generator().manual_seed(1)
     ),
+    "subspace": lambda made: nogd.Subspace(
+        plain.thetas(1, made.D)[0], torch.eye(made.D, dtype=torch.float64)[::6], 0.1, seeds=(1, 2)
+    ),
 }
 
 
+@pytest.mark.parametrize("engine", ["stack", "vmap", "loop", "stream"])
 @pytest.mark.parametrize("kind", DESCRIBED)
-def test_candidates_may_be_described(kind):
-    made = objective()
+def test_candidates_may_be_described(kind, engine):
+    module, x, y = plain.network(3, 4, 2), *plain.data(ROWS, 3, 2)
+    streamed = torch.utils.data.StackDataset(x, y), None
+    made = nogd.objective(module, *streamed) if engine == "stream" else objective(engine=engine)
     candidates = DESCRIBED[kind](made)
     found = made.outputs(candidates)
-    torch.testing.assert_close(found, made.outputs(nogd.Population(candidates.dense())))
+    torch.testing.assert_close(found, own_outputs(module, candidates.dense(), x))
     torch.testing.assert_close(made.curvature(found).loss, made.losses(candidates))
 
 

@@ -123,6 +123,7 @@ def test_all_candidates_and_walks_agree_with_the_plain_way(case):
         nogd.Line(theta, 2, torch.linspace(-1, 1, 5, dtype=torch.float64)),
         nogd.Perturbed(theta, torch.arange(4), 0.1),
         nogd.LowRank.draw(made.space, theta, 6, 0.1, rng),
+        nogd.Subspace(theta, plain.thetas(2, made.D), 0.1, seeds=(3, 4)),
     ):
         expected = slow_losses(make, candidates.dense(), inputs, Y)
         torch.testing.assert_close(made.losses(candidates), expected)

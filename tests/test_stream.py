@@ -115,6 +115,7 @@ def candidates(made: nogd.Objective) -> dict[str, Any]:
         "line": nogd.Line(theta, 3, torch.linspace(-2, 2, 7, dtype=torch.float64)),
         "perturbed": nogd.Perturbed(theta, (3, 4, 5), 0.2, antithetic=True),
         "low rank": nogd.LowRank.draw(made.space, theta, 5, 0.2, rng),
+        "subspace": nogd.Subspace(theta, plain.thetas(2, made.D), 0.2, seeds=(1, 2)),
     }
 
 
@@ -122,7 +123,7 @@ def assert_same(found: Any, expected: Any) -> None:
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("kind", ["population", "one", "none", "line", "perturbed", "low rank"])
+@pytest.mark.parametrize("kind", ["population", "one", "none", "line", "perturbed", "low rank", "subspace"])
 @pytest.mark.parametrize("module", MODULES)
 @pytest.mark.parametrize("loss", ["mse", "cross-entropy", "zero-one", "huber"])
 def test_candidates_get_the_losses_that_they_get_in_memory(kind, module, loss):

@@ -11,7 +11,8 @@ from nogd.engine.accounts.ledger import Ledger
 from nogd.engine.accounts.till import Till
 from nogd.engine.black_box import BlackBox
 from nogd.engine.black_box_of_outputs import BlackBoxOfOutputs
-from nogd.engine.candidates.scoring import described
+from nogd.engine.candidates.predicting import predicted
+from nogd.engine.candidates.scoring import Described, described
 from nogd.engine.candidates.sets import Candidates, Population
 from nogd.engine.checks import check_outputs, check_theta, count_rows
 from nogd.engine.cost import Cost
@@ -60,7 +61,7 @@ class OutputsAndLayers:
                 0, examples, *(scorer.gives or ()), dtype=self.space.dtype, device=self.space.device
             )
         started = time.perf_counter()
-        outputs, found = scorer.predictions(known.dense(), rows)
+        outputs, found = _predicted(scorer, known, rows)
         losses = ranked(found)
         lowest = lowest_of(losses, rows)
         self._ledger.inside += time.perf_counter() - started
@@ -151,6 +152,14 @@ class OutputsAndLayers:
         if isinstance(self._scorer, Network) and self._scorer.layers:
             return self._scorer
         raise InvalidSetting(f"the layers cannot be listed here ({self._scorer.engine}: {self._scorer.why}).")
+
+
+def _predicted(
+    scorer: Network | Stream | BlackBoxOfOutputs, candidates: Described, rows: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    if isinstance(scorer, Stream):
+        return scorer.predicted(candidates, rows)
+    return predicted(scorer, candidates, rows)
 
 
 def seen_features(scorer: Scorer) -> set[str]:

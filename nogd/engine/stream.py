@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from nogd.engine.candidates.predicting import predicted
 from nogd.engine.candidates.scoring import Described, score
 from nogd.engine.candidates.sets import Population
 from nogd.engine.cost import Cost
@@ -156,12 +157,12 @@ class Stream:
         (losses,) = self._mean(lambda network: (score(network, candidates, None),), rows)
         return losses
 
-    def predictions(self, thetas: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Outputs `[P, N, ...]`, which have to fit into memory, and losses `[P]` of thetas `[P, D]`."""
+    def predicted(self, candidates: Described, rows: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Outputs `[P, N, ...]`, which have to fit into memory, and losses `[P]` of the candidates."""
         parts: list[Tensor] = []
 
         def losses_of(network: Network) -> tuple[Tensor, ...]:
-            outputs, losses = network.predictions(thetas, None)
+            outputs, losses = predicted(network, candidates, None)
             parts.append(outputs)
             return (losses,)
 

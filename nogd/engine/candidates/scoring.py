@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
 from nogd.engine.black_box import BlackBox
+from nogd.engine.candidates.answers import Answers, answered_losses
 from nogd.engine.candidates.low_rank import LowRank, low_rank_losses
 from nogd.engine.candidates.perturbed import Perturbed, perturbed_losses
+from nogd.engine.candidates.probing import SubspaceAnswers
 from nogd.engine.candidates.sets import Candidates, Line, Population
+from nogd.engine.candidates.subspace import Subspace
 from nogd.engine.network import Network
 from nogd.engine.simulation import Simulation
 from nogd.engine.space import ParameterSpace
 from nogd.errors import InvalidSetting
 
-Described = Population | Line | Perturbed | LowRank
-_STRUCTURED = (Line, Perturbed, LowRank)
+Described = Population | Line | Perturbed | LowRank | Subspace
+_STRUCTURED = (Line, Perturbed, LowRank, Subspace)
 
 # Elements of candidates that are written out at a time where no engine uses their structure.
 _DENSE_ELEMENTS = 1 << 24
@@ -65,9 +70,10 @@ def score(scorer: Network | BlackBox | Simulation, candidates: Described, rows: 
     """Losses `[P]` of the candidates; rows: numbers of the examples to use."""
     if isinstance(candidates, Population | Line):
         return scorer.losses(candidates.dense(), rows)
+    if isinstance(candidates, Subspace):
+        return _subspace_losses(scorer, candidates, rows)
     if isinstance(candidates, Perturbed) and candidates.dimension <= _SMALL:
-        parts = candidates.written_out(max(1, _SMALL_ELEMENTS // candidates.dimension))
-        return torch.cat([scorer.losses(thetas, rows) for thetas in parts])
+        return torch.cat([scorer.losses(thetas, rows) for thetas in parts_of(candidates)])
     if isinstance(scorer, Network) and scorer.stack is not None and scorer.loss.batched is not None:
         inputs, targets = scorer.stack_data(rows)
         with torch.no_grad():
@@ -76,12 +82,45 @@ def score(scorer: Network | BlackBox | Simulation, candidates: Described, rows: 
             places = {tensor.name: place for place, tensor in enumerate(scorer.space)}
             losses = low_rank_losses(scorer.stack, candidates, inputs, targets, scorer.loss, places)
             return _again_where_infinite(losses, scorer, candidates, rows)
-    if isinstance(
-        candidates, Perturbed
-    ):  # one at a time: who asks for this form has no memory for all of them
-        return torch.cat([scorer.losses(candidates.at(k)[None], rows) for k in range(len(candidates))])
-    every = torch.arange(len(candidates), device=candidates.theta.device)
-    return _written_out(scorer, candidates, every, rows)
+    if isinstance(candidates, Perturbed):
+        return torch.cat([scorer.losses(thetas, rows) for thetas in parts_of(candidates)])
+    return _written_out(scorer, candidates, _all(candidates), rows)
+
+
+def parts_of(candidates: Described) -> Iterator[Tensor]:
+    """The candidates written out, `[part, D]`, as many at a time as there should be memory for."""
+    if isinstance(candidates, Perturbed | Subspace):
+        yield from candidates.written_out(_at_once(candidates))
+    elif isinstance(candidates, LowRank):
+        yield from _low_rank_parts(candidates, _all(candidates))
+    else:
+        yield candidates.dense()
+
+
+def _at_once(candidates: Perturbed | Subspace) -> int:
+    """How many to write out at a time; of a large network one, as who asks for seeds has no memory for all of them."""
+    if candidates.dimension <= _SMALL:
+        return max(1, _SMALL_ELEMENTS // candidates.dimension)
+    return 1 if candidates.seeds else max(1, _DENSE_ELEMENTS // candidates.dimension)
+
+
+def answers_of(network: Network, candidates: Described) -> Answers | None:
+    """What makes use of the candidates' structure where the network is a chain; None where nothing does."""
+    if network.chain is not None and isinstance(candidates, Subspace):
+        return SubspaceAnswers(network.chain, candidates)
+    return None
+
+
+def _subspace_losses(
+    scorer: Network | BlackBox | Simulation, candidates: Subspace, rows: Tensor | None
+) -> Tensor:
+    """By whole networks where compiled loops score them, or nothing uses their structure."""
+    if isinstance(scorer, Network) and scorer.compiled is None and scorer.loss.batched is not None:
+        answers = answers_of(scorer, candidates)
+        if answers is not None and len(answers.chain.outputs) == 1:
+            with torch.no_grad():
+                return answered_losses(answers, *scorer.stack_data(rows), scorer.loss)
+    return torch.cat([scorer.losses(thetas, rows) for thetas in parts_of(candidates)])
 
 
 def _again_where_infinite(
@@ -100,5 +139,14 @@ def _written_out(
     scorer: Network | BlackBox | Simulation, candidates: LowRank, numbers: Tensor, rows: Tensor | None
 ) -> Tensor:
     """Losses of candidates of these numbers, written out a few at a time."""
-    parts = numbers.split(max(1, _DENSE_ELEMENTS // candidates.dimension))
-    return torch.cat([scorer.losses(candidates.part(part).dense(), rows) for part in parts])
+    parts = _low_rank_parts(candidates, numbers)
+    return torch.cat([scorer.losses(thetas, rows) for thetas in parts])
+
+
+def _low_rank_parts(candidates: LowRank, numbers: Tensor) -> Iterator[Tensor]:
+    for part in numbers.split(max(1, _DENSE_ELEMENTS // candidates.dimension)):
+        yield candidates.part(part).dense()
+
+
+def _all(candidates: LowRank) -> Tensor:
+    return torch.arange(len(candidates), device=candidates.theta.device)

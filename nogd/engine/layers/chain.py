@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nogd.engine.layers.chunks import chunk_elements, chunk_size
 from nogd.engine.layers.parts import NotUnderstood
-from nogd.engine.layers.steps import Copy, Elementwise, Ones, Product, ScratchBuffers, Shape, Step
+from nogd.engine.layers.steps import Copy, Elementwise, Ones, Product, ScratchBuffers, Shape, Step, Thetas
 from nogd.engine.losses import Loss
 
 # A product over fewer columns pays more for its start than for its work; an image has many of its own.
@@ -38,7 +38,7 @@ class Chain:
 
     def forward(self, thetas: Tensor, inputs: Tensor) -> Tensor:
         """Outputs `[P, *outputs, N]` of thetas `[P, D]` for inputs `[*features, N]`."""
-        return self._finish(thetas, self._begin(inputs), ScratchBuffers(inputs))
+        return self.finish(thetas, self.begin(inputs), ScratchBuffers(inputs))
 
     def losses(self, thetas: Tensor, inputs: Tensor, targets: Tensor, loss: Loss) -> Tensor:
         """Losses `[P]` of thetas `[P, D]`; inputs and targets with the examples last."""
@@ -48,8 +48,8 @@ class Chain:
         total = thetas.new_zeros(len(thetas))
         rows, chunk = self.sizes(examples, inputs.device)
         for begin in range(0, examples, rows):
-            a, y = self._begin(inputs[..., begin : begin + rows]), targets[..., begin : begin + rows]
-            parts = [loss.batched(self._finish(part, a, scratch), y) for part in thetas.split(chunk)]
+            a, y = self.begin(inputs[..., begin : begin + rows]), targets[..., begin : begin + rows]
+            parts = [loss.batched(self.finish(part, a, scratch), y) for part in thetas.split(chunk)]
             # Every such loss is a mean over examples, so that of all is the mean of the blocks', each by its share.
             total += torch.cat(parts).mul_(a.shape[-1] / examples)
         return total
@@ -70,14 +70,19 @@ class Chain:
         widest = max(map(math.prod, shapes))
         return Chain(steps, tuple(_guarded(steps)), (), widest, shapes[-1], images=len(features) > 1)
 
-    def _begin(self, inputs: Tensor) -> Tensor:
+    def begin(self, inputs: Tensor) -> Tensor:
+        """What all candidates share of inputs `[*features, N]`, `[1, *features, N]`."""
         a, scratch = inputs[None], ScratchBuffers(inputs)
         for step in self.shared:
             a = step(inputs, a, scratch)
         return a
 
-    def _finish(self, thetas: Tensor, a: Tensor, scratch: ScratchBuffers) -> Tensor:
-        for step in self.own:
+    def finish(self, thetas: Thetas, a: Tensor, scratch: ScratchBuffers, start: int = 0) -> Tensor:
+        """Outputs `[P, *outputs, N]` of thetas, from what goes into the step of number `start` of `own`.
+
+        They lie in the scratch buffers, or in a itself.
+        """
+        for step in self.own[start:]:
             a = step(thetas, a, scratch)
         return a
 

@@ -10,8 +10,8 @@ import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import ClassVar, cast
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Protocol, cast
 
 import torch
 from torch import Tensor
@@ -20,6 +20,17 @@ from nogd.engine.space import Tensors
 
 Shape = tuple[int, ...]
 Pair = tuple[int, int]
+
+
+class Thetas(Protocol):
+    """Parameter vectors `[P, D]`, of which a step takes the places that it needs; a tensor is one.
+
+    Where all of them share what lies there, one row may be given for all.
+    """
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, places: tuple[slice, slice], /) -> Tensor: ...
 
 
 class ScratchBuffers:
@@ -52,11 +63,12 @@ class StepInput:
         """Whether the values differ from candidate to candidate."""
         return self.place is not None
 
-    def of(self, thetas: Tensor, *shape: int) -> Tensor:
+    def of(self, thetas: Thetas, *shape: int) -> Tensor:
         """The values of thetas `[P, D]` as `[P, *shape]`, or `[1, *shape]` where all share them."""
         if self.place is None:
             return cast(Tensor, self.fixed).detach().reshape(1, *shape)
-        return thetas[:, self.place.start : self.place.stop].view(len(thetas), *shape)
+        values = thetas[:, self.place.start : self.place.stop]
+        return values.view(len(values), *shape)
 
 
 def any_searched(*sources: StepInput | None) -> bool:
@@ -65,7 +77,10 @@ def any_searched(*sources: StepInput | None) -> bool:
 
 
 class Step(ABC):
-    """One layer. searched: whether candidates differ behind it. fresh: whether what it gives is memory of its own."""
+    """One layer, a dataclass.
+
+    searched: whether candidates differ behind it. fresh: whether what it gives is memory of its own.
+    """
 
     fresh: ClassVar[bool] = True
 
@@ -73,8 +88,14 @@ class Step(ABC):
     def searched(self) -> bool:
         return False
 
+    @property
+    def places(self) -> list[Tensors]:
+        """Where in theta its parameters lie."""
+        values = [getattr(self, each.name) for each in fields(cast(Any, self))]
+        return [v.place for v in values if isinstance(v, StepInput) and v.place is not None]
+
     @abstractmethod
-    def __call__(self, thetas: Tensor, a: Tensor, scratch: ScratchBuffers) -> Tensor:
+    def __call__(self, thetas: Thetas, a: Tensor, scratch: ScratchBuffers) -> Tensor:
         """The layer's outputs for thetas `[P, D]` and its inputs a."""
 
     @abstractmethod
@@ -86,7 +107,7 @@ class Step(ABC):
 class Copy(Step):
     """Makes a copy, so that what follows may overwrite it."""
 
-    def __call__(self, thetas: Tensor, a: Tensor, scratch: ScratchBuffers) -> Tensor:
+    def __call__(self, thetas: Thetas, a: Tensor, scratch: ScratchBuffers) -> Tensor:
         return a.clone()
 
     def shape(self, before: Shape) -> Shape:
@@ -97,7 +118,7 @@ class Copy(Step):
 class Ones(Step):
     """Puts a row of ones behind the features, by which a product adds its bias for nothing."""
 
-    def __call__(self, thetas: Tensor, a: Tensor, scratch: ScratchBuffers) -> Tensor:
+    def __call__(self, thetas: Thetas, a: Tensor, scratch: ScratchBuffers) -> Tensor:
         return torch.cat([a, a.new_ones(len(a), 1, *a.shape[2:])], 1)
 
     def shape(self, before: Shape) -> Shape:
@@ -121,15 +142,17 @@ class Product(Step):
     def searched(self) -> bool:
         return any_searched(self.weight, self.bias)
 
-    def __call__(self, thetas: Tensor, a: Tensor, scratch: ScratchBuffers) -> Tensor:
+    def __call__(self, thetas: Thetas, a: Tensor, scratch: ScratchBuffers) -> Tensor:
         weights = self.weight.of(thetas, self.outputs, self.inputs)
         if self.ones:
             assert self.bias is not None
-            weights = torch.cat([weights, self.bias.of(thetas, self.outputs, 1)], 2)
+            biases = self.bias.of(thetas, self.outputs, 1)
+            count = max(len(weights), len(biases))
+            weights = torch.cat([each.expand(count, -1, -1) for each in (weights, biases)], 2)
         z = self._multiply(thetas, weights, a.flatten(2), scratch)
         return z.view(*z.shape[:2], *a.shape[2:])
 
-    def _multiply(self, thetas: Tensor, weights: Tensor, a: Tensor, scratch: ScratchBuffers) -> Tensor:
+    def _multiply(self, thetas: Thetas, weights: Tensor, a: Tensor, scratch: ScratchBuffers) -> Tensor:
         bias = None if self.bias is None or self.ones else self.bias.of(thetas, self.outputs, 1)
         count = max(len(weights), len(a), 1 if bias is None else len(bias))
         out = scratch.take(count, self.outputs, a.shape[2])
@@ -154,7 +177,7 @@ class Unfold(Step):
     padding: Pair
     dilation: Pair
 
-    def __call__(self, thetas: Tensor, a: Tensor, scratch: ScratchBuffers) -> Tensor:
+    def __call__(self, thetas: Thetas, a: Tensor, scratch: ScratchBuffers) -> Tensor:
         (down, right), (y, x) = self.padding, self.dilation
         if down or right:
             a = torch.nn.functional.pad(a, (0, 0, right, right, down, down))
@@ -183,7 +206,7 @@ class Elementwise(Step):
     function: Callable[[Tensor], Tensor]
     fresh: ClassVar[bool] = False
 
-    def __call__(self, thetas: Tensor, a: Tensor, scratch: ScratchBuffers) -> Tensor:
+    def __call__(self, thetas: Thetas, a: Tensor, scratch: ScratchBuffers) -> Tensor:
         return self.function(a)
 
     def shape(self, before: Shape) -> Shape:
@@ -196,7 +219,7 @@ class Flatten(Step):
 
     fresh: ClassVar[bool] = False
 
-    def __call__(self, thetas: Tensor, a: Tensor, scratch: ScratchBuffers) -> Tensor:
+    def __call__(self, thetas: Thetas, a: Tensor, scratch: ScratchBuffers) -> Tensor:
         return a.flatten(1, -2)
 
     def shape(self, before: Shape) -> Shape:
@@ -211,7 +234,7 @@ class Pool(Step):
     stride: Pair
     greatest: bool
 
-    def __call__(self, thetas: Tensor, a: Tensor, scratch: ScratchBuffers) -> Tensor:
+    def __call__(self, thetas: Thetas, a: Tensor, scratch: ScratchBuffers) -> Tensor:
         count, channels, height, width, examples = a.shape
         _, down, right = self.shape((channels, height, width))
         windows = [
@@ -247,7 +270,7 @@ class LayerNorm(Step):
     def searched(self) -> bool:
         return any_searched(self.weight, self.bias)
 
-    def __call__(self, thetas: Tensor, a: Tensor, scratch: ScratchBuffers) -> Tensor:
+    def __call__(self, thetas: Thetas, a: Tensor, scratch: ScratchBuffers) -> Tensor:
         axes = list(range(-1 - len(self.normalised), -1))
         variance, mean = torch.var_mean(a, axes, correction=0, keepdim=True)
         a = (a - mean).mul_(variance.add_(self.epsilon).rsqrt_())
@@ -273,7 +296,7 @@ class BatchNorm(Step):
     def searched(self) -> bool:
         return any_searched(self.weight, self.bias)
 
-    def __call__(self, thetas: Tensor, a: Tensor, scratch: ScratchBuffers) -> Tensor:
+    def __call__(self, thetas: Thetas, a: Tensor, scratch: ScratchBuffers) -> Tensor:
         shape = (a.shape[1], *(1,) * (a.ndim - 2))
         mean, variance = self.mean.of(thetas, *shape), self.variance.of(thetas, *shape)
         a = (a - mean).mul_((variance + self.epsilon).rsqrt())
@@ -284,7 +307,7 @@ class BatchNorm(Step):
 
 
 def scaled(
-    a: Tensor, thetas: Tensor, weight: StepInput | None, bias: StepInput | None, shape: Shape
+    a: Tensor, thetas: Thetas, weight: StepInput | None, bias: StepInput | None, shape: Shape
 ) -> Tensor:
     """a times the weight plus the bias, each of that shape; a may be overwritten."""
     if weight is not None:

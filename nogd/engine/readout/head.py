@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from nogd.engine.layers.chain import Chain
-from nogd.engine.layers.steps import Product, Step, StepInput
+from nogd.engine.layers.steps import Product
 from nogd.engine.network import Network
 from nogd.engine.readout.caught import Caught
 from nogd.engine.space import ParameterSpace, Tensors
@@ -106,16 +105,9 @@ def _of_chain(network: Network, chain: Chain) -> Head | None:
     if weight.shape != (last.outputs, last.inputs):  # a convolution's
         return None
     own = [each.place for each in (last.weight, bias) if each is not None and each.place is not None]
-    if any(place in own for step in before for place in _places(step)):
+    if any(place in own for step in before for place in step.places):
         return None
     return Head(network, weight, *((bias.place, bias.fixed) if bias is not None else (None, None)))
-
-
-def _places(step: Step) -> Iterator[Tensors]:
-    for field in fields(step):  # type: ignore[arg-type]  # all steps are dataclasses
-        value = getattr(step, field.name)
-        if isinstance(value, StepInput) and value.place is not None:
-            yield value.place
 
 
 def _of_module(network: Network) -> Head | None:

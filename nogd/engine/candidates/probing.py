@@ -1,0 +1,95 @@
+"""Probes around one theta through a chain: what lies below the first layer that a probe changes is computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nogd.engine.candidates.answers import Answers, Piece
+from nogd.engine.candidates.subspace import Subspace
+from nogd.engine.layers.chain import Chain
+from nogd.engine.layers.steps import ScratchBuffers
+
+# A network of more parameters than this goes through in blocks of at least so many examples, as its weights are made
+# for each block: for one probe at a time from seeds, or of stored directions so many elements at a time.
+_LARGE, _MANY_ROWS, _WRITTEN = 1 << 16, 1 << 11, 1 << 24
+
+
+@dataclass(frozen=True)
+class Moved:
+    """Some probes as the steps of a chain take parameter vectors: written out where, and when, a step asks for them.
+
+    still: where tensors begin that none of these probes moves, so that one row does for all.
+    """
+
+    subspace: Subspace
+    numbers: list[int]
+    still: frozenset[int]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, places: tuple[slice, slice]) -> Tensor:
+        part = places[1]
+        if part.start in self.still:
+            return self.subspace.theta[None, part]
+        return self.subspace.part(self.numbers, part.start, part.stop)
+
+
+class SubspaceAnswers(Answers):
+    """Of the probes of a Subspace, in groups by the first step of the chain that a probe changes."""
+
+    def __init__(self, chain: Chain, subspace: Subspace) -> None:
+        super().__init__(chain, len(subspace))
+        self._subspace = subspace
+        self._moved = {t.start: subspace.moved(t.start, t.stop) for step in chain.own for t in step.places}
+        self._groups: dict[int, list[int]] = {}
+        for number in range(self.count):
+            self._groups.setdefault(self._first(number), []).append(number)
+
+    def rows(self, examples: int, device: torch.device) -> int:
+        rows = super().rows(examples, device)
+        large = self._subspace.dimension > _LARGE and not self.chain.images
+        return min(examples, max(rows, _MANY_ROWS)) if large else rows
+
+    def chunk(self, inputs: Tensor) -> int:
+        most = super().chunk(inputs)
+        dimension = self._subspace.dimension
+        if dimension <= _LARGE:
+            return most
+        return 1 if self._subspace.seeds else min(most, max(1, _WRITTEN // dimension))
+
+    def pieces(self, inputs: Tensor) -> Iterator[Piece]:
+        a, base, scratch = self.chain.begin(inputs), ScratchBuffers(inputs), ScratchBuffers(inputs)
+        theta, chunk = self._subspace.theta[None], self.chunk(inputs)
+        for place in range(max(self._groups, default=-1) + 1):
+            if place:
+                a = self.chain.own[place - 1](theta, a, base)
+            for part in _split(self._groups.get(place, []), chunk):
+                if place < len(self.chain.own):
+                    yield part, self.chain.finish(self.moved(part), a, scratch, place)
+                else:
+                    yield part, a.repeat(len(part), *(1,) * (a.ndim - 1))
+
+    def moved(self, numbers: list[int]) -> Moved:
+        """These probes as parameter vectors."""
+        still = (
+            start for start, moved in self._moved.items() if not any(moved[number] for number in numbers)
+        )
+        return Moved(self._subspace, numbers, frozenset(still))
+
+    def _first(self, number: int) -> int:
+        """The step from which on the probe differs from theta; the number of all steps if it does nowhere."""
+        steps = enumerate(self.chain.own)
+        return next(
+            (place for place, step in steps if any(self._moved[t.start][number] for t in step.places)),
+            len(self.chain.own),
+        )
+
+
+def _split(numbers: list[int], count: int) -> Iterator[list[int]]:
+    for start in range(0, len(numbers), count):
+        yield numbers[start : start + count]
