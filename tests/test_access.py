@@ -62,6 +62,11 @@ USES: dict[str, tuple[Callable[[Objective], Any], str]] = {
     "batch": (lambda made: made.batch(torch.tensor([0])), "closed-form"),
     "targets": (lambda made: made.targets, "closed-form"),
     "exact minimum": (lambda made: made.walk(theta(made)).minimum(0, -1, 1), "closed-form"),
+    "gram": (lambda made: made.gram(nogd.Subspace(theta(made), None, 0.1, seeds=(1,))), "outputs"),
+    "gram with readout": (
+        lambda made: made.gram(nogd.Subspace(theta(made), None, 0.1), readout=True),
+        "layers",
+    ),
     "readout": (lambda made: made.readout(one(made)), "closed-form"),
     "gradient": (lambda made: made.gradient(theta(made)), "gradient"),
 }

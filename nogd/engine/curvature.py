@@ -57,11 +57,7 @@ def curvature_at(loss: Loss, outputs: Tensor, targets: Tensor, axes: int) -> Cur
 
     Raises NotDifferentiable for a loss that has no gradient.
     """
-    if not loss.differentiable:
-        raise NotDifferentiable(
-            f"loss {loss.name!r} has no gradient with respect to outputs; take a loss that has one, such as"
-            " binary-cross-entropy or hinge in place of zero-one, or a learner that looks at outputs or losses alone."
-        )
+    check_differentiable(loss)
     outputs = outputs.detach()
     formula = _FORMULAS.get(loss.name) if BUILT_IN.get(loss.name) is loss else None
     if formula is None:
@@ -71,6 +67,15 @@ def curvature_at(loss: Loss, outputs: Tensor, targets: Tensor, axes: int) -> Cur
         values = [loss(one, targets) for one in outputs.reshape(-1, *each)]
         gradient, product = formula(outputs, targets, each.numel())
         return Curvature(_like(values, outputs, axes), gradient, product)
+
+
+def check_differentiable(loss: Loss) -> None:
+    """Raises NotDifferentiable for a loss that has no gradient."""
+    if not loss.differentiable:
+        raise NotDifferentiable(
+            f"loss {loss.name!r} has no gradient with respect to outputs; take a loss that has one, such as"
+            " binary-cross-entropy or hinge in place of zero-one, or a learner that looks at outputs or losses alone."
+        )
 
 
 def _like(values: list[Tensor], outputs: Tensor, axes: int) -> Tensor:

@@ -21,10 +21,11 @@ from nogd.engine.black_box import BlackBox
 from nogd.engine.candidates.scoring import Described, described, score
 from nogd.engine.candidates.sets import Candidates, Population
 from nogd.engine.checks import check_directions, check_in_place, check_theta, count_rows
+from nogd.engine.gram.side import GramSide
 from nogd.engine.inputs.shown import Shown
 from nogd.engine.losses import lowest_of, ranked
 from nogd.engine.network import Network
-from nogd.engine.outputs_and_layers import OutputsAndLayers, Scorer, seen_features
+from nogd.engine.outputs_and_layers import Scorer, seen_features
 from nogd.engine.readout.head import find_head
 from nogd.engine.readout.side import ReadoutSide
 from nogd.engine.run_side import RunSide
@@ -40,7 +41,7 @@ from nogd.engine.walks.walking import Walk
 from nogd.errors import InvalidSetting, NogdWarning, NotDifferentiable
 
 
-class Objective(OutputsAndLayers, ReadoutSide, RunSide):
+class Objective(GramSide, ReadoutSide, RunSide):
     """The function that is minimised. Every call is charged before anything is computed.
 
     :ivar space: names and search box of the searched parameters.

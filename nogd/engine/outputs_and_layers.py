@@ -26,6 +26,8 @@ from nogd.engine.stream import Stream
 from nogd.errors import InvalidSetting
 
 Scorer = Network | Stream | BlackBox | Simulation
+Answering = Network | Stream | BlackBoxOfOutputs
+"""What gives outputs."""
 
 
 class OutputsAndLayers:
@@ -132,7 +134,7 @@ class OutputsAndLayers:
         self._ledger.inside += time.perf_counter() - started
         self._till.note(losses, Population(theta[None]), lowest)
 
-    def _answering(self) -> Network | Stream | BlackBoxOfOutputs:
+    def _answering(self) -> Answering:
         scorer = self._scorer
         if isinstance(scorer, BlackBoxOfOutputs) or (
             isinstance(scorer, Network | Stream) and scorer.gives is not None
@@ -154,9 +156,7 @@ class OutputsAndLayers:
         raise InvalidSetting(f"the layers cannot be listed here ({self._scorer.engine}: {self._scorer.why}).")
 
 
-def _predicted(
-    scorer: Network | Stream | BlackBoxOfOutputs, candidates: Described, rows: Tensor | None
-) -> tuple[Tensor, Tensor]:
+def _predicted(scorer: Answering, candidates: Described, rows: Tensor | None) -> tuple[Tensor, Tensor]:
     if isinstance(scorer, Stream):
         return scorer.predicted(candidates, rows)
     return predicted(scorer, candidates, rows)
@@ -172,5 +172,5 @@ def seen_features(scorer: Scorer) -> set[str]:
     return {"outputs", *_curved(scorer), *listed}
 
 
-def _curved(scorer: Network | Stream | BlackBoxOfOutputs) -> set[str]:
+def _curved(scorer: Answering) -> set[str]:
     return {"curvature"} if scorer.loss.differentiable else set()

@@ -154,7 +154,7 @@ class Stream:
 
     def score(self, candidates: Described, rows: Tensor | None) -> Tensor:
         """Losses `[P]` of the candidates; rows: numbers of the examples to use."""
-        (losses,) = self._mean(lambda network: (score(network, candidates, None),), rows)
+        (losses,) = self.mean(lambda network: (score(network, candidates, None),), rows)
         return losses
 
     def predicted(self, candidates: Described, rows: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -166,7 +166,7 @@ class Stream:
             parts.append(outputs)
             return (losses,)
 
-        (losses,) = self._mean(losses_of, rows)
+        (losses,) = self.mean(losses_of, rows)
         return torch.cat(parts, 1), losses
 
     def targets_of(self, rows: Tensor | None) -> Tensor:
@@ -178,12 +178,12 @@ class Stream:
 
     def gradient(self, theta: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
         """Loss and gradient `[D]` at theta."""
-        loss, gradient = self._mean(lambda network: network.gradient(theta, None), rows)
+        loss, gradient = self.mean(lambda network: network.gradient(theta, None), rows)
         return loss, gradient
 
     def directional(self, theta: Tensor, directions: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
         """Loss at theta `[D]` and its derivatives along directions `[K, D]`, `[K]`."""
-        loss, derivatives = self._mean(lambda network: network.directional(theta, directions, None), rows)
+        loss, derivatives = self.mean(lambda network: network.directional(theta, directions, None), rows)
         return loss, derivatives
 
     def batch(self, rows: Tensor | None) -> tuple[Inputs, Tensor]:
@@ -195,10 +195,10 @@ class Stream:
         inputs, targets = self._batches.rows(rows)
         return inputs, self._fitted(targets)
 
-    def _mean(
+    def mean(
         self, quantities: Callable[[Network], tuple[Tensor, ...]], rows: Tensor | None
     ) -> tuple[Tensor, ...]:
-        """The means over all examples, or these, of what each batch gives."""
+        """The means over all examples, or these, of what each batch gives, in float64 until they are added up."""
         with self._lock:
             if rows is not None:
                 self.conduct.batch = 0

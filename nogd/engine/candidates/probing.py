@@ -11,7 +11,7 @@ from torch import Tensor
 from nogd.engine.candidates.answers import Answers, Piece
 from nogd.engine.candidates.subspace import Subspace
 from nogd.engine.layers.chain import Chain
-from nogd.engine.layers.steps import ScratchBuffers
+from nogd.engine.layers.steps import ScratchBuffers, Step
 
 # A network of more parameters than this goes through in blocks of at least so many examples, as its weights are made
 # for each block: for one probe at a time from seeds, or of stored directions so many elements at a time.
@@ -31,6 +31,10 @@ class Moved:
 
     def __len__(self) -> int:
         return len(self.numbers)
+
+    def moves(self, step: Step) -> bool:
+        """Whether any of these probes changes a parameter of the step."""
+        return any(tensor.start not in self.still for tensor in step.places)
 
     def __getitem__(self, places: tuple[slice, slice]) -> Tensor:
         part = places[1]
@@ -64,15 +68,24 @@ class SubspaceAnswers(Answers):
 
     def pieces(self, inputs: Tensor) -> Iterator[Piece]:
         a, base, scratch = self.chain.begin(inputs), ScratchBuffers(inputs), ScratchBuffers(inputs)
-        theta, chunk = self._subspace.theta[None], self.chunk(inputs)
-        for place in range(max(self._groups, default=-1) + 1):
-            if place:
-                a = self.chain.own[place - 1](theta, a, base)
-            for part in _split(self._groups.get(place, []), chunk):
-                if place < len(self.chain.own):
-                    yield part, self.chain.finish(self.moved(part), a, scratch, place)
-                else:
-                    yield part, a.repeat(len(part), *(1,) * (a.ndim - 1))
+        theta = self._subspace.theta[None]
+        done = 0
+        for place, part in self.parts(inputs):
+            for step in self.chain.own[done:place]:
+                a = step(theta, a, base)
+            done = place
+            if place < len(self.chain.own):
+                yield part, self.chain.finish(self.moved(part), a, scratch, place)
+            else:
+                yield part, a.repeat(len(part), *(1,) * (a.ndim - 1))
+
+    def parts(self, inputs: Tensor) -> Iterator[tuple[int, list[int]]]:
+        """The probes, some at a time, each with the step from which on they differ, from the first step on."""
+        chunk = self.chunk(inputs)
+        for place in sorted(self._groups):
+            numbers = self._groups[place]
+            for start in range(0, len(numbers), chunk):
+                yield place, numbers[start : start + chunk]
 
     def moved(self, numbers: list[int]) -> Moved:
         """These probes as parameter vectors."""
@@ -88,8 +101,3 @@ class SubspaceAnswers(Answers):
             (place for place, step in steps if any(self._moved[t.start][number] for t in step.places)),
             len(self.chain.own),
         )
-
-
-def _split(numbers: list[int], count: int) -> Iterator[list[int]]:
-    for start in range(0, len(numbers), count):
-        yield numbers[start : start + count]

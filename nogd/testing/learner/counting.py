@@ -16,7 +16,17 @@ from nogd.testing.trial import Trial
 from nogd.training.learner import Learner
 from nogd.training.recorder import Measure
 
-_PAID = ("losses", "walk", "gradient", "directional", "curvature", "readout", "_score_line", "_line_minimum")
+_PAID = (
+    "losses",
+    "walk",
+    "gradient",
+    "directional",
+    "curvature",
+    "gram",
+    "readout",
+    "_score_line",
+    "_line_minimum",
+)
 # What these give is still an example's each: products with it are a learner's own work.
 _GIVING_DATA = ("batch", "outputs", "activations")
 # What is declared may be this much less than what was seen: nobody counts to the last product.
