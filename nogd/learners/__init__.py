@@ -55,6 +55,20 @@ def nogd_learners() -> Sequence[Lazy]:
             access="losses",
         ),
         Lazy(
+            "random-features",
+            "nogd.learners.random_features:RandomFeatures",
+            "draw the hidden layers at random and solve the last one",
+            tags=("closed-form", "random"),
+            access="closed-form",
+        ),
+        Lazy(
+            "swim",
+            "nogd.learners.swim:Swim",
+            "make each hidden unit of a pair of examples and solve the last layer",
+            tags=("closed-form", "random"),
+            access="closed-form",
+        ),
+        Lazy(
             "restarts",
             "nogd.learners.restarts:Restarts",
             "restart a learner elsewhere when it is finished, with a larger population",

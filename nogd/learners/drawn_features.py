@@ -1,0 +1,77 @@
+"""Base of learners that draw all hidden layers at once and solve the last one."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Generator, Tensor
+
+from nogd.engine.candidates.sets import Population
+from nogd.engine.objective import Objective
+from nogd.engine.state import State
+from nogd.errors import InvalidSetting
+from nogd.training.learner import Learner
+
+Surrogate = Literal["mse", "binary-cross-entropy", "cross-entropy"]
+# Newton steps of a readout that begins at zeros.
+STEPS = 6
+
+
+@dataclass(kw_only=True)
+class DrawnState(State):
+    """loss: of theta, the best drawn so far."""
+
+    rng: Generator
+    loss: float = math.inf
+
+
+class DrawnFeatures(Learner[DrawnState]):
+    """Draws hidden layers by `draw`, solves the last one, and keeps the best network of all."""
+
+    needs: ClassVar[frozenset[str]] = frozenset({"readout"})
+    tags: ClassVar[frozenset[str]] = frozenset({"closed-form", "random"})
+    population: int = Field(8, ge=1, description="networks drawn in a step")
+    ridge: float = Field(1e-4, gt=0, allow_inf_nan=False, description="weight of the last layer's squares")
+    surrogate: Surrogate | None = Field(
+        None,
+        description="loss that the last layer is solved for; the task's own, or what stands for it, if not given",
+    )
+
+    @abstractmethod
+    def draw(self, objective: Objective, theta: Tensor, rng: Generator) -> Tensor:
+        """Theta `[D]` with other hidden layers, changed in place; what that computes is paid for."""
+
+    @abstractmethod
+    def passes(self, objective: Objective) -> int:
+        """Forwards and evaluations that a draw pays."""
+
+    def supports(self, objective: Objective) -> str | None:
+        try:
+            objective.readout_cost(surrogate=self.surrogate)
+        except InvalidSetting as refusal:
+            return str(refusal)
+        return None
+
+    def init(self, objective: Objective, theta: Tensor, rng: Generator) -> DrawnState:
+        state = DrawnState(theta=theta, rng=rng)
+        state.loss = float(objective.losses(Population(theta[None]))[0])
+        return state
+
+    def step(self, objective: Objective, state: DrawnState) -> None:
+        draws = range(self._room(objective))
+        thetas = torch.stack([self.draw(objective, state.theta.clone(), state.rng) for _ in draws])
+        found = objective.readout(Population(thetas), ridge=self.ridge, steps=STEPS, surrogate=self.surrogate)
+        best = int(found.losses.argmin())
+        if float(found.losses[best]) < state.loss:
+            state.loss, state.theta = float(found.losses[best]), found.at(best)
+        state.iteration += 1
+
+    def _room(self, objective: Objective) -> int:
+        passes, left = self.passes(objective), objective.left
+        price = passes + objective.readout_cost(steps=STEPS, surrogate=self.surrogate)
+        return max(1, int(min(self.population, left.forwards / price, left.evaluations / (passes + 1))))
