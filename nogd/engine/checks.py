@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -53,6 +54,19 @@ def check_outputs(outputs: Any, own: tuple[int, ...]) -> None:
         raise InvalidSetting(
             f"outputs of these examples are a tensor [..., {', '.join(map(str, own))}], not {what}."
         )
+
+
+def check_unit(incoming: int, weights: Any, ridge: float) -> None:
+    """Refuse what are no sets of that many incoming weights of a unit, `[M, F]`, and what is no ridge."""
+    if not isinstance(weights, Tensor) or weights.ndim != 2 or weights.shape[1] != incoming:
+        what = (
+            f"of shape {list(weights.shape)}"
+            if isinstance(weights, Tensor)
+            else f"a {type(weights).__name__}"
+        )
+        raise InvalidSetting(f"weights of this unit are a tensor [M, {incoming}], not {what}.")
+    if not 0 < ridge < math.inf:
+        raise InvalidSetting(f"ridge must be above 0, not {ridge}.")
 
 
 def count_rows(rows: Any, examples: int) -> int:

@@ -69,6 +69,13 @@ def nogd_learners() -> Sequence[Lazy]:
             access="closed-form",
         ),
         Lazy(
+            "unit-search",
+            "nogd.learners.unit_search:UnitSearch",
+            "try other weights for one hidden unit at a time and solve the last layer",
+            tags=("closed-form", "coordinate"),
+            access="closed-form",
+        ),
+        Lazy(
             "restarts",
             "nogd.learners.restarts:Restarts",
             "restart a learner elsewhere when it is finished, with a larger population",

@@ -12,18 +12,18 @@ from nogd.engine.accounts.ledger import Ledger
 from nogd.engine.accounts.till import Till
 from nogd.engine.candidates.scoring import described
 from nogd.engine.candidates.sets import Candidates
-from nogd.engine.checks import count_rows
+from nogd.engine.checks import check_theta, check_unit, count_rows
 from nogd.engine.cost import Cost
 from nogd.engine.layers.chunks import chunk_size
-from nogd.engine.losses import Loss, lowest_of, ranked
+from nogd.engine.losses import lowest_of, ranked
 from nogd.engine.readout.head import Head
 from nogd.engine.readout.solved import Readout
 from nogd.engine.readout.solving import Kind, Problem, products, solve
 from nogd.engine.readout.surrogates import solved_for, surrogate_for
+from nogd.engine.readout.unit_readout import UnitReadout, losses_of
+from nogd.engine.readout.units import HiddenUnit, find_units
 from nogd.engine.space import ParameterSpace
 from nogd.errors import InvalidSetting
-
-_ROWS_AND_OUTPUTS = 2
 
 
 class ReadoutSide:
@@ -80,6 +80,81 @@ class ReadoutSide:
         self._till.note(found.losses, found, lowest)
         return found
 
+    @property
+    def units(self) -> tuple[HiddenUnit, ...]:
+        """The hidden units of a network whose last layer can be solved: `readout_unit` tries other incoming weights.
+
+        :raises InvalidSetting: if there is no readout.
+        """
+        return find_units(self._ends_linear(), self.space)
+
+    def readout_unit(
+        self,
+        theta: Tensor,
+        unit: HiddenUnit,
+        weights: Tensor,
+        rows: Tensor | None = None,
+        *,
+        ridge: float = 1e-4,
+        surrogate: str | None = None,
+    ) -> Readout:
+        """Give one hidden unit M sets of incoming weights, and solve the last layer for each.
+
+        By a Newton step of all its weights from those of theta without the unit, as long as is best of a few lengths;
+        exact for "mse". One factorisation serves all M. Where the unit's features of the last layer depend on no other
+        unit, these alone are computed, and a candidate counts 1 forward or the arithmetic, whichever is more; elsewhere
+        both.
+
+        :param theta: `[D]`.
+        :param unit: one of `units`.
+        :param weights: `[M, F]`, in the order of `unit.coordinates`.
+        :param rows: indices of the examples to use, `[B]`; all by default.
+        :param ridge: as in `readout`. surrogate: as there.
+        :raises InvalidSetting: as `readout` does, and for weights of another shape.
+        :raises BudgetSpent: before anything is computed, if the call does not fit the budget.
+        """
+        head, kind = self._solvable(surrogate)
+        check_theta(theta, self.space.dimension)
+        check_unit(len(unit), weights, ridge)
+        count, examples = len(weights), count_rows(rows, self._examples)
+        search = UnitReadout(head, unit, rows)
+        weights = weights.to(theta)
+        if search.is_alone:
+            self._pay_alone(search.flops_alone(count, examples, self._cost.flops, kind), count, examples)
+        else:  # what else depends on it is known when that is computed
+            passed = (count + 1) * examples
+            self._till.pay(count, passed, flops=self._cost.flops * passed)
+        self._till.used("closed-form")
+        started = time.perf_counter()
+        changed = search.changed(theta, weights)
+        if not search.is_alone:
+            flops = search.flops(count, examples, changed, kind)
+            self._till.pay(0, 0, priced=self._in_forwards(flops), flops=flops)
+        found = search.solve(theta, weights, changed, kind, ridge)
+        lowest = lowest_of(found.losses, rows) if count else math.inf
+        self._ledger.inside += time.perf_counter() - started
+        self._till.note(found.losses, found, lowest)
+        return found
+
+    def _pay_alone(self, flops: float, count: int, examples: int) -> None:
+        """As an exact minimum along a line is paid: a candidate is 1 forward, or the arithmetic if that is more."""
+        priced = max(0.0, self._in_forwards(flops) - count * examples / self._examples)
+        self._till.pay(count, count * examples, priced=priced, flops=flops)
+
+    def readout_unit_cost(
+        self, unit: HiddenUnit, count: int, rows: Tensor | None = None, *, surrogate: str | None = None
+    ) -> float:
+        """Forwards that `readout_unit` counts for so many sets of weights, at most."""
+        head, kind = self._solvable(surrogate)
+        examples = count_rows(rows, self._examples)
+        search = UnitReadout(head, unit, rows)
+        if search.is_alone:
+            flops = search.flops_alone(count, examples, self._cost.flops, kind)
+            return max(count * examples / self._examples, self._in_forwards(flops))
+        return (count + 1) * examples / self._examples + count * self._in_forwards(
+            self._solving(head, kind, examples, 1)
+        )
+
     def readout_cost(
         self, rows: Tensor | None = None, *, steps: int = 4, surrogate: str | None = None
     ) -> float:
@@ -95,13 +170,17 @@ class ReadoutSide:
     def _in_forwards(self, flops: float) -> float:
         return flops / (self._cost.flops * self._examples)
 
-    def _solvable(self, surrogate: str | None) -> tuple[Head, Kind]:
+    def _ends_linear(self) -> Head:
         if self._head is None:
             raise InvalidSetting(
                 "there is no readout to be solved: the network must end in a linear layer, whose searched weights are"
                 " used nowhere else, and which gives one vector for each example in memory."
             )
-        return self._head, surrogate_for(self._head.network.loss, surrogate, self._head.network.targets)
+        return self._head
+
+    def _solvable(self, surrogate: str | None) -> tuple[Head, Kind]:
+        head = self._ends_linear()
+        return head, surrogate_for(head.network.loss, surrogate, head.network.targets)
 
 
 def _solved(head: Head, thetas: Tensor, rows: Tensor | None, kind: Kind, ridge: float, steps: int) -> Readout:
@@ -119,14 +198,7 @@ def _solved(head: Head, thetas: Tensor, rows: Tensor | None, kind: Kind, ridge: 
             exact = solve(problem, head.weights(some).double(), steps)
             values = problem.value(problem.outputs(exact), exact)
             weights = exact.to(thetas.dtype)
-            losses = _losses(network.loss, torch.baddbmm(offset, weights, hidden), targets)
+            losses = losses_of(network.loss, torch.baddbmm(offset, weights, hidden), targets)
             parts.append((ranked(losses), values, weights))
     losses, values, weights = (torch.cat(each) for each in zip(*parts, strict=True))
     return Readout(losses, values, weights, thetas, head)
-
-
-def _losses(loss: Loss, outputs: Tensor, targets: Tensor) -> Tensor:
-    """The losses `[P]` of outputs `[P, out, N]`, which may be overwritten."""
-    if loss.batched is not None:
-        return loss.batched(outputs, targets.T if targets.ndim == _ROWS_AND_OUTPUTS else targets)
-    return torch.stack([loss(each.T.contiguous(), targets) for each in outputs])

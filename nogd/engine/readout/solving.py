@@ -21,7 +21,7 @@ Direction = Callable[[Tensor, Tensor], Tensor]
 """From weights `[P, out, H]` and their outputs `[P, out, N]` to a move of the weights."""
 
 # Lengths of a Newton step that are tried.
-_LENGTHS = (2.0, 1.0, 0.5, 0.25, 0.0625)
+LENGTHS = (2.0, 1.0, 0.5, 0.25, 0.0625)
 # Conjugate gradients for a step of classes: three leave much of it undone, eight cost twice as much for little more.
 _INNER = 5
 # What a share of the largest weight an example has at least, so that one that is fitted well still counts.
@@ -54,7 +54,7 @@ class Problem:
 
     def penalty(self, weights: Tensor) -> Tensor:
         """Ridge times the sum of squares of weights `[P, out, H]`, as `[P]`."""
-        return self.ridge * (weights * weights * self._penalised).sum((1, 2))
+        return self.ridge * (weights * weights * self.penalised).sum((1, 2))
 
     def value(self, outputs: Tensor, weights: Tensor) -> Tensor:
         """What is minimised, `[P]`; infinity where it is not finite."""
@@ -62,7 +62,8 @@ class Problem:
         return torch.nan_to_num(found, nan=torch.inf, posinf=torch.inf)
 
     @property
-    def _penalised(self) -> Tensor:
+    def penalised(self) -> Tensor:
+        """1 for each feature whose weight is penalised, `[H]`."""
         mask = self.features.new_ones(self.features.shape[1])
         if self.bias:
             mask[-1] = 0.0
@@ -70,12 +71,16 @@ class Problem:
 
     def gradient(self, slope: Tensor, weights: Tensor) -> Tensor:
         """That of the value with respect to the weights; slope: of the loss with respect to outputs, `[P, out, N]`."""
-        return slope @ self.features.mT + 2 * self.ridge * self._penalised * weights
+        return slope @ self.features.mT + 2 * self.ridge * self.penalised * weights
 
     def regularised(self, gram: Tensor) -> Tensor:
-        """A Gram matrix `[..., H, H]` with the ridge, and so much more on the diagonal that it has an inverse."""
+        """A Gram matrix `[..., H, H]` of all features with the ridge, changed in place."""
+        return self.ridged(gram, self.penalised)
+
+    def ridged(self, gram: Tensor, penalised: Tensor) -> Tensor:
+        """A Gram matrix with the ridge, and so much more on the diagonal that it has an inverse; changed in place."""
         least = gram.diagonal(dim1=-2, dim2=-1).mean(-1, keepdim=True).clamp_min(1e-30) * _JITTER
-        gram.diagonal(dim1=-2, dim2=-1).add_(2 * self.ridge * self._penalised + least)
+        gram.diagonal(dim1=-2, dim2=-1).add_(2 * self.ridge * penalised + least)
         return gram
 
 
@@ -114,7 +119,7 @@ def _least_squares(problem: Problem) -> Tensor:
     h, count = problem.features, problem.targets.numel()
     gram = problem.regularised(h @ h.mT * (2 / count))
     right = h @ (problem.targets - problem.offset).T * (2 / count)
-    return _solved(gram, right).mT
+    return solved(gram, right).mT
 
 
 def _moved(
@@ -122,10 +127,10 @@ def _moved(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Weights, outputs and value after a move as long as is best of a few lengths; none where all are worse."""
     moved = move @ problem.features
-    tried = torch.stack([problem.value(outputs + t * moved, weights + t * move) for t in _LENGTHS])
+    tried = torch.stack([problem.value(outputs + t * moved, weights + t * move) for t in LENGTHS])
     best, at = tried.min(0)
     better = (best < value)[:, None, None]
-    length = outputs.new_tensor(_LENGTHS)[at][:, None, None]
+    length = outputs.new_tensor(LENGTHS)[at][:, None, None]
     # Not by a length of 0: a move may not be finite.
     weights = torch.where(better, weights + length * move, weights)
     return weights, torch.where(better, outputs + length * moved, outputs), torch.minimum(best, value)
@@ -136,14 +141,12 @@ def _of_bits(problem: Problem) -> Direction:
     h, y = problem.features, problem.targets
 
     def direction(weights: Tensor, outputs: Tensor) -> Tensor:
-        p = outputs.sigmoid()
-        bend = p * (1 - p) / y.numel()
-        bend = torch.maximum(bend, bend.amax((1, 2), keepdim=True) * _LEAST)
-        gradient = problem.gradient((p - y) / y.numel(), weights)
+        slope, bend = derivatives("binary-cross-entropy", outputs, y)
+        gradient = problem.gradient(slope, weights)
         move = torch.empty_like(weights)
         for unit in range(weights.shape[1]):  # together they would hold all their Gram matrices
             gram = problem.regularised((h * bend[:, unit, None]) @ h.mT)
-            move[:, unit] = _solved(gram, -gradient[:, unit, :, None]).squeeze(-1)
+            move[:, unit] = solved(gram, -gradient[:, unit, :, None]).squeeze(-1)
         return move
 
     return direction
@@ -186,11 +189,28 @@ def _conjugate_gradients(product: Product, precondition: Product, right: Tensor)
     return x
 
 
-def _solved(gram: Tensor, right: Tensor) -> Tensor:
+def solved(gram: Tensor, right: Tensor) -> Tensor:
     """The solution of gram @ x = right; NaN where features are not finite."""
     factor, info = torch.linalg.cholesky_ex(gram)
     found = torch.cholesky_solve(right, factor)
     return torch.where((info == 0)[..., None, None], found, torch.nan)
+
+
+def derivatives(kind: Kind, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Gradient of the loss with respect to outputs `[P, out, N]`, and the diagonal of its Hessian, `[P, out, N]`.
+
+    An example that is fitted well still counts a little; for "mse" the diagonal is one for all outputs, `[P, 1, N]`.
+    """
+    if kind == "mse":
+        each = 2 / targets.numel()
+        return (outputs - targets) * each, torch.full_like(outputs[:, :1], each)
+    if kind == "cross-entropy":
+        p, count = outputs.softmax(1), len(targets)
+        own = F.one_hot(targets, p.shape[1]).T.to(p.dtype)
+    else:
+        p, own, count = outputs.sigmoid(), targets, targets.numel()
+    bend = p * (1 - p) / count
+    return (p - own) / count, torch.maximum(bend, bend.amax((1, 2), keepdim=True) * _LEAST)
 
 
 def _mse(z: Tensor, y: Tensor) -> Tensor:
