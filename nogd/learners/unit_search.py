@@ -36,7 +36,8 @@ class UnitSearch(Learner[UnitSearchState]):
     It asks nothing of activations: signs, steps, rounded weights and spikes will do. Of a unit's candidates, a share of
     `fresh` separates two examples that are drawn at random, in a layer that is linear; the others are its own weights
     and a normal change of a length between `least` and `most` of theirs, drawn on a log scale. An iteration is a sweep
-    through all units in random order.
+    through all units in random order. That the last layer is solved for every candidate is variable projection (Golub
+    and Pereyra 1973, doi 10.1137/0710036).
     """
 
     name: ClassVar[str] = "unit-search"
@@ -131,8 +132,10 @@ def _inputs(objective: Objective, theta: Tensor, unit: HiddenUnit) -> Tensor | N
 
 def _separating(examples: Tensor, count: int, own: Tensor, rng: Generator) -> Tensor:
     """Weights `[count, F]` of planes between two examples, as large as the unit's own without its bias."""
-    pairs = torch.randint(len(examples), (2, count), generator=rng, device=examples.device)
-    first, along = examples[pairs[0]], examples[pairs[1]] - examples[pairs[0]]
+    places = torch.randint(len(examples), (count,), generator=rng, device=examples.device)
+    further = torch.randint(1, max(2, len(examples)), (count,), generator=rng, device=examples.device)
+    first = examples[places]
+    along = examples[(places + further) % len(examples)] - first
     share = torch.rand(count, 1, generator=rng, dtype=own.dtype, device=own.device)
     weights = nn.functional.normalize(along, dim=1) * own[:-1].norm()
     return torch.cat([weights, -((first + share * along) * weights).sum(1, keepdim=True)], 1)

@@ -48,10 +48,15 @@ def solve_columns(problem: Problem, weights: Tensor, places: Tensor, columns: Te
     values, at = tried.min(0)
     better = (values < start.values)[:, None, None]
     length = h.new_tensor(lengths)[at][:, None, None]
+    known = (
+        columns.isfinite().all(2).all(1)
+    )  # even with a weight of 0 the network itself would not give a number
     return Solved(
         torch.where(better, start.weights + length * move, start.weights),
-        torch.where(better, start.outputs + length * moved, start.outputs),
-        torch.minimum(values, start.values),
+        torch.where(better, start.outputs + length * moved, start.outputs).where(
+            known[:, None, None], torch.nan
+        ),
+        torch.minimum(values, start.values).where(known, torch.inf),
     )
 
 

@@ -24,6 +24,7 @@ _PAID = (
     "curvature",
     "gram",
     "readout",
+    "readout_unit",
     "_score_line",
     "_line_minimum",
 )

@@ -1,0 +1,143 @@
+"""Unit search: networks that have no gradient, by one hidden unit at a time."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+
+import plain
+import pytest
+import torch
+from torch import Generator, Tensor, nn
+
+import nogd
+from nogd.engine.objective import Objective
+from nogd.learners.unit_search import UnitSearch
+from nogd.training.learner import refusal
+
+
+class Sign(nn.Module):
+    elementwise = True
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sign(x)
+
+
+def checkerboard(count: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Three by three fields with a little noise, standardised."""
+    rng = Generator().manual_seed(seed)
+    points = 3 * torch.rand(count, 2, generator=rng, dtype=torch.float64)
+    bits = points.floor().sum(1) % 2
+    noisy = points + 0.05 * torch.randn(count, 2, generator=rng, dtype=torch.float64)
+    return (noisy - 1.5) / (3 / 12**0.5), bits[:, None]
+
+
+def drawn(*layers: nn.Module, seed: int = 0) -> nn.Sequential:
+    return plain.drawn(nn.Sequential(*layers).double(), seed, 0.5)
+
+
+def accuracy(module: nn.Module, x: Tensor, bits: Tensor) -> float:
+    return float(((module(x) > 0) == (bits > 0.5)).double().mean())
+
+
+def test_signs_learn_a_checkerboard_within_2500_priced_forwards():
+    """The best published method has 91.5 % after 51,600 (arXiv:2605.01928), the prototype 97 % after 1,000 unpriced."""
+    x, bits = checkerboard(400, 0)
+    found = []
+    for seed in range(3):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            module = nn.Sequential(nn.Linear(2, 32), Sign(), nn.Linear(32, 1)).double()
+        run = nogd.fit(module, x, bits, loss="zero-one", learner="unit-search", budget=2500, seed=seed)
+        assert run.meter.forwards <= 2500
+        found.append((accuracy(module, x, bits), accuracy(module, *checkerboard(2000, 77))))
+    training, test = (statistics.median(each) for each in zip(*found, strict=True))
+    assert training >= 0.98
+    assert test >= 0.86
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_it_beats_random_features_with_the_same_readout(deep):
+    x, bits = checkerboard(300, 1)
+    losses = {}
+    for learner in ("unit-search", "random-features"):
+        layers = [nn.Linear(2, 8), Sign(), nn.Linear(8, 12), Sign(), nn.Linear(12, 1)] if deep else None
+        module = drawn(*(layers or [nn.Linear(2, 12), Sign(), nn.Linear(12, 1)]))
+        losses[learner] = nogd.fit(
+            module, x, bits, loss="binary-cross-entropy", learner=learner, budget=2000
+        ).loss
+    assert losses["unit-search"] < 0.8 * losses["random-features"]
+
+
+def objective(module: nn.Module, loss: str = "mse") -> Objective:
+    x, bits = checkerboard(60, 2)
+    return nogd.objective(module, x, bits, loss=loss)
+
+
+def solved(learner: UnitSearch, made: Objective) -> list[float]:
+    state = learner.init(made, plain.thetas(1, made.D)[0], Generator().manual_seed(0))
+    values = [state.value]
+    for _ in range(2 * len(made.units)):
+        learner.step(made, state)
+        values.append(state.value)
+        assert float(made.readout(nogd.Population(state.theta[None]), steps=0).values[0]) >= 0
+    assert state.iteration == 2
+    assert state.order == []
+    return values
+
+
+@pytest.mark.parametrize("activation", [nn.Tanh, Sign, nn.ReLU, lambda: nn.Threshold(0.1, -1.0)])
+def test_what_is_solved_for_never_rises(activation):
+    values = solved(UnitSearch(), objective(drawn(nn.Linear(2, 5), activation(), nn.Linear(5, 1))))
+    assert all(after <= before for before, after in itertools.pairwise(values))
+    assert values[-1] < 0.9 * values[0]
+
+
+def test_a_candidate_near_keeps_to_its_range():
+    made = objective(drawn(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1)))
+    learner = UnitSearch(fresh=0, least=0.1, most=0.1, population=2000)
+    theta, unit = plain.thetas(1, made.D)[0], made.units[0]
+    state = learner.init(made, theta, Generator().manual_seed(0))
+    own = state.theta[unit.coordinates]
+    moves = learner._candidates(made, state, unit) - own
+    size = float(own.norm()) / len(own) ** 0.5
+    assert float(moves.std()) == pytest.approx(0.1 * size, rel=0.05)
+
+
+def test_fresh_planes_separate_two_examples_and_keep_the_size():
+    made = objective(drawn(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1)))
+    learner = UnitSearch(fresh=1.0, population=50)
+    state = learner.init(made, plain.thetas(1, made.D)[0], Generator().manual_seed(0))
+    unit = made.units[0]
+    weights = learner._candidates(made, state, unit)
+    passed = made.inputs @ weights[:, :2].T + weights[:, 2]
+    assert ((passed > 0).any(0) & (passed < 0).any(0)).all()
+    torch.testing.assert_close(
+        weights[:, :2].norm(dim=1), state.theta[unit.coordinates][:2].norm().expand(50)
+    )
+
+
+def test_channels_of_a_convolution_are_units():
+    rng = Generator().manual_seed(0)
+    x = torch.randn(50, 1, 6, 6, generator=rng, dtype=torch.float64)
+    bits = (x[:, 0, :3].mean((1, 2)) > x[:, 0, 3:].amax((1, 2)) - 1).double()[:, None]
+    layers = [nn.Conv2d(1, 3, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(12, 1)]
+    made = nogd.objective(drawn(*layers), x, bits, loss="binary-cross-entropy")
+    values = solved(UnitSearch(), made)
+    assert values[-1] < 0.8 * values[0]
+
+
+def test_where_it_cannot_work():
+    linear = objective(nn.Linear(2, 1).double())
+    assert "needs a hidden layer" in str(refusal(UnitSearch(), linear))
+    squashed = objective(nn.Sequential(nn.Linear(2, 1), nn.Sigmoid()).double())
+    assert "ends in a linear layer" in str(refusal(UnitSearch(), squashed))
+
+
+def test_a_last_step_is_as_large_as_the_budget_allows():
+    x, bits = checkerboard(100, 3)
+    module = drawn(nn.Linear(2, 6), Sign(), nn.Linear(6, 1))
+    made = nogd.objective(module, x, bits)
+    price = made.readout_cost(steps=6) + made.readout_unit_cost(made.units[0], 7)
+    run = nogd.fit(module, x, bits, learner="unit-search", budget=price + 1e-6)
+    assert run.meter.evaluations == 1 + 7
