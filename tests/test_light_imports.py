@@ -67,5 +67,18 @@ def test_help_does_not_even_import_pluggy() -> None:
     assert "pluggy" not in imported_by(RUN.format(words=["--help"]))
 
 
+A_FIT = """
+import sys, nogd, torch
+x = torch.linspace(-3, 3, 8)[:, None]
+nogd.fit(torch.nn.Linear(1, 1), x, x.sin(), loss=lambda y, t: (y - t).square().mean(), learner="adam", budget=2)
+print(*sys.modules, file=sys.stderr)
+"""
+
+
+def test_a_first_fit_waits_for_no_algebra() -> None:
+    """Some of torch's small helpers import sympy, which takes seconds."""
+    assert "sympy" not in imported_by(A_FIT)
+
+
 def test_the_check_can_fail() -> None:
     assert imported_by(RUN.format(words=["show", "adam"])) >= {"torch", "pydantic"}

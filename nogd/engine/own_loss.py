@@ -72,7 +72,8 @@ def _say_parameters(loss: Loss, function: Any) -> None:
 def _say_pairs(loss: Loss, outputs: Tensor, targets: Tensor) -> None:
     """Warn where outputs `[N, 1]` and targets `[N]`, or the other way round, meet as `[N, N]`."""
     try:
-        together = torch.broadcast_shapes(outputs.shape, targets.shape)
+        # Not torch.broadcast_shapes, which imports sympy: two seconds of the first fit.
+        together = torch.broadcast_tensors(outputs, targets)[0].shape
     except RuntimeError:
         return
     if math.prod(together) <= max(outputs.numel(), targets.numel()):
