@@ -8,9 +8,11 @@ from __future__ import annotations
 import io
 import os
 import shutil
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pandas as pd
@@ -104,6 +106,11 @@ PAGES = {
 }
 
 
+def each(states: Iterable[str]) -> list[Any]:
+    """These states as parameters; what looks at one page runs in one process, so that the page is written once."""
+    return [pytest.param(state, marks=pytest.mark.xdist_group(state)) for state in states]
+
+
 def chromium() -> str:
     """The browser's path; skips where there is none and nobody asked for one."""
     asked = os.environ.get("NOGD_BROWSER")
@@ -177,7 +184,7 @@ def violations(page) -> list[str]:
     return [f"{each['id']}: {node['html'][:200]}" for each in found for node in each["nodes"]]
 
 
-@pytest.mark.parametrize("state", [*STATES, *PAGES])
+@pytest.mark.parametrize("state", each([*STATES, *PAGES]))
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1600, "light")])
 def test_axe_finds_nothing(shown, state, width, scheme):
     page = shown(state, width, color_scheme=scheme)
@@ -201,7 +208,7 @@ def test_axe_would_find_something(shown):
     assert any(found.startswith("button-name") for found in violations(page))
 
 
-@pytest.mark.parametrize("state", [*STATES, *PAGES])
+@pytest.mark.parametrize("state", each([*STATES, *PAGES]))
 @pytest.mark.parametrize("width", [390, 1000, 2000])
 def test_the_page_never_scrolls_sideways(shown, state, width):
     page = shown(state, width)
@@ -209,13 +216,13 @@ def test_the_page_never_scrolls_sideways(shown, state, width):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-@pytest.mark.parametrize("state", ["full", *PAGES])
+@pytest.mark.parametrize("state", each(["full", *PAGES]))
 def test_nothing_touches_the_edge_of_a_phone(shown, state):
     lefts = "[...document.querySelectorAll('h1, h2, p')].map((each) => each.getBoundingClientRect().left)"
     assert min(shown(state, 390).evaluate(lefts)) >= 12
 
 
-@pytest.mark.parametrize("state", ["full", "twelve learners"])
+@pytest.mark.parametrize("state", each(["full", "twelve learners"]))
 def test_a_phones_first_screen_has_the_answers_and_the_whole_picture(shown, state):
     page = shown(state, 390)
     picture = page.locator(".picture svg").bounding_box()
