@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from nogd.engine.candidates.sets import Line as Line
     from nogd.engine.candidates.sets import Population as Population
     from nogd.engine.candidates.subspace import Subspace as Subspace
+    from nogd.engine.candidates.unit import Unit as Unit
     from nogd.engine.losses import Loss as Loss
     from nogd.engine.objective import Objective as Objective
     from nogd.engine.policies import Policies as Policies
@@ -82,6 +83,7 @@ _WHERE = {
     "Subspace": "nogd.engine.candidates.subspace",
     "SupervisedTask": "nogd.problem.task",
     "Task": "nogd.problem.task",
+    "Unit": "nogd.engine.candidates.unit",
     "UserError": "nogd.errors",
     "box_sigma": "nogd.training.helpers",
     "default_population": "nogd.training.helpers",

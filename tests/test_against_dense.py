@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 import nogd
 from nogd.engine.layers.chunks import CHUNK_ELEMENTS
+from nogd.engine.layers.listing import NamedLayer
 from nogd.engine.losses import BUILT_IN
 from nogd.engine.making import make_network
 from nogd.engine.modules.copies import private_copy
@@ -26,7 +27,7 @@ from nogd.engine.space import ParameterSpace
 
 D = torch.float64
 ENGINES = ["compiled", "stack", "chain", "vmap", "loop"]
-KINDS = ["population", "line", "walk", "perturbed", "mirrored", "low rank", "subspace", "seeded"]
+KINDS = ["population", "line", "walk", "perturbed", "mirrored", "low rank", "subspace", "seeded", "unit"]
 LOSSES = {name: loss.plain for name, loss in BUILT_IN.items()} | plain.LOSSES  # test_losses has the rest
 OF_NUMBERS, OF_BITS = plain.OF_NUMBERS, plain.OF_BITS
 
@@ -97,7 +98,25 @@ def candidates(kind: str, made: Objective, theta: Tensor, count: int, draw: int)
         some = sparse(made, count // 2, draw)[:, draw % made.D :]
         seeds = tuple(range(draw, draw + count - len(some)))
         return nogd.Subspace(theta, some, 0.3, seeds, slice(draw % made.D, None))
+    if kind == "unit":
+        return of_a_unit(made, theta, count, draw)
     return nogd.Population(theta + 0.3 * plain.thetas(count, made.D, draw, dtype=made.dtype))
+
+
+def of_a_unit(made: Objective, theta: Tensor, count: int, draw: int) -> Any:
+    """Weights for any unit of any layer, also where no layers can be listed."""
+    places = {t.name: slice(t.start, t.stop) for t in made.space}
+    layers = [
+        NamedLayer(name, part, places[f"{name}.weight"], places.get(f"{name}.bias"))
+        for name, part in made.module.named_modules()
+        if isinstance(part, nn.Linear | nn.Conv2d) and f"{name}.weight" in places
+    ]
+    if not layers:  # the bias alone is searched
+        return nogd.Population(theta + 0.3 * plain.thetas(count, made.D, draw, dtype=made.dtype))
+    layer = layers[draw % len(layers)]
+    units, place = len(layer.module.weight), layer.weight
+    size = (place.stop - place.start) // units + (layer.bias is not None)
+    return nogd.Unit(theta, layer, draw % units, plain.thetas(count, size, draw, dtype=made.dtype))
 
 
 def sparse(made: Objective, count: int, draw: int) -> Tensor:

@@ -17,9 +17,13 @@ from torch import Tensor, nn
 
 import nogd
 from nogd.engine.accounts.meter import BudgetSpent, Limit, TargetReached
+from nogd.engine.curvature import curvature_at
 from nogd.engine.losses import find_loss
+from nogd.engine.making import make_network
 from nogd.engine.objective import Objective
+from nogd.engine.space import ParameterSpace
 from nogd.errors import InvalidSetting, NotDifferentiable
+from nogd.testing.learner.counting import Spied
 
 D, ROWS = torch.float64, 12
 LOSSES = ["mse", "huber", "binary-cross-entropy", "cross-entropy"]
@@ -364,3 +368,26 @@ def test_what_makes_no_sense_is_refused():
     with pytest.raises(NotDifferentiable, match="zero-one"):
         counting.gram(nogd.Subspace(theta, None, 0.1, seeds=(1,)))
     assert (made.meter.forwards, closed.meter.forwards, counting.meter.forwards) == (0, 0, 0)
+
+
+# -- how it is reduced
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_products_of_a_loss_keep_the_layout_of_what_they_are_given(loss):
+    """Else a block of outputs would be copied once more."""
+    base, change = plain.data(3, ROWS)[0], plain.data(4 * 3, ROWS, seed=1)[0].view(4, 3, ROWS)
+    found = curvature_at(find_loss(loss), base.mT, targets(loss, 3), 2).product(change.mT)
+    assert found.mT.is_contiguous()
+
+
+def test_the_kit_takes_its_arithmetic_for_paid():
+    module, x, y = network()
+    working = copy.deepcopy(module)
+    made = Spied(make_network(working, x, y, "mse", ParameterSpace(working), "stack"))
+    probes = probes_of(made, 0)
+    with made.spy.looking():
+        found = made.gram(probes, readout=True)
+        assert made.unpaid <= 0
+        _ = found.matrix @ found.matrix  # what is made of it, is not
+    assert made.unpaid > 0

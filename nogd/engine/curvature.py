@@ -140,10 +140,12 @@ def _huber(z: Tensor, y: Tensor, count: int) -> tuple[Tensor, Product]:
 
 
 def _cross_entropy(z: Tensor, y: Tensor, count: int) -> tuple[Tensor, Product]:
-    examples, p = count / z.shape[-1], z.softmax(-1)
+    examples = count / z.shape[-1]
+    p = torch.empty_like(z).copy_(z.softmax(-1))  # in z's layout, which softmax gives up
 
     def product(v: Tensor) -> Tensor:
-        return (p * v - p * (p * v).sum(-1, keepdim=True)) / examples
+        along = p * v
+        return along.addcmul_(p, along.sum(-1, keepdim=True), value=-1).div_(examples)
 
     return (p - F.one_hot(y, z.shape[-1]).to(z.dtype)) / examples, product
 

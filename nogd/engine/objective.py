@@ -179,7 +179,7 @@ class Objective(GramSide, ReadoutSide, RunSide):
 
         Counts P forwards (their share for rows) and P evaluations.
 
-        :param candidates: a Population, Line, Perturbed, LowRank, Subspace or any other set of P candidates.
+        :param candidates: a Population, Line, Perturbed, LowRank, Subspace, Unit or any other set of P candidates.
         :param rows: indices of the examples to use, `[B]`, the same for all candidates of the call; all by default.
         :returns: `[P]`.
         :raises BudgetSpent: before anything is computed, if the call does not fit the budget.

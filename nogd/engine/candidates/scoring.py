@@ -11,16 +11,18 @@ from nogd.engine.black_box import BlackBox
 from nogd.engine.candidates.answers import Answers, answered_losses
 from nogd.engine.candidates.low_rank import LowRank, low_rank_losses
 from nogd.engine.candidates.perturbed import Perturbed, perturbed_losses
+from nogd.engine.candidates.planes import unit_answers
 from nogd.engine.candidates.probing import SubspaceAnswers
 from nogd.engine.candidates.sets import Candidates, Line, Population
 from nogd.engine.candidates.subspace import Subspace
+from nogd.engine.candidates.unit import Unit
 from nogd.engine.network import Network
 from nogd.engine.simulation import Simulation
 from nogd.engine.space import ParameterSpace
 from nogd.errors import InvalidSetting
 
-Described = Population | Line | Perturbed | LowRank | Subspace
-_STRUCTURED = (Line, Perturbed, LowRank, Subspace)
+Described = Population | Line | Perturbed | LowRank | Subspace | Unit
+_STRUCTURED = (Line, Perturbed, LowRank, Subspace, Unit)
 
 # Elements of candidates that are written out at a time where no engine uses their structure.
 _DENSE_ELEMENTS = 1 << 24
@@ -59,6 +61,10 @@ def described(candidates: Candidates, space: ParameterSpace) -> Described:
             + ", ".join(f"{tensor.name} {list(tensor.shape)}" for tensor in space)
             + "."
         )
+    if isinstance(known, Unit) and not known.fits(space):
+        raise InvalidSetting(
+            f"layer {known.layer.name!r} is none of this network's; take one of `objective.layers`."
+        )
     return known
 
 
@@ -70,8 +76,8 @@ def score(scorer: Network | BlackBox | Simulation, candidates: Described, rows: 
     """Losses `[P]` of the candidates; rows: numbers of the examples to use."""
     if isinstance(candidates, Population | Line):
         return scorer.losses(candidates.dense(), rows)
-    if isinstance(candidates, Subspace):
-        return _subspace_losses(scorer, candidates, rows)
+    if isinstance(candidates, Subspace | Unit):
+        return _structured_losses(scorer, candidates, rows)
     if isinstance(candidates, Perturbed) and candidates.dimension <= _SMALL:
         return torch.cat([scorer.losses(thetas, rows) for thetas in parts_of(candidates)])
     if isinstance(scorer, Network) and scorer.stack is not None and scorer.loss.batched is not None:
@@ -89,7 +95,7 @@ def score(scorer: Network | BlackBox | Simulation, candidates: Described, rows: 
 
 def parts_of(candidates: Described) -> Iterator[Tensor]:
     """The candidates written out, `[part, D]`, as many at a time as there should be memory for."""
-    if isinstance(candidates, Perturbed | Subspace):
+    if isinstance(candidates, Perturbed | Subspace | Unit):
         yield from candidates.written_out(_at_once(candidates))
     elif isinstance(candidates, LowRank):
         yield from _low_rank_parts(candidates, _all(candidates))
@@ -97,25 +103,31 @@ def parts_of(candidates: Described) -> Iterator[Tensor]:
         yield candidates.dense()
 
 
-def _at_once(candidates: Perturbed | Subspace) -> int:
+def _at_once(candidates: Perturbed | Subspace | Unit) -> int:
     """How many to write out at a time; of a large network one, as who asks for seeds has no memory for all of them."""
     if candidates.dimension <= _SMALL:
         return max(1, _SMALL_ELEMENTS // candidates.dimension)
-    return 1 if candidates.seeds else max(1, _DENSE_ELEMENTS // candidates.dimension)
+    seeded = not isinstance(candidates, Unit) and candidates.seeds
+    return 1 if seeded else max(1, _DENSE_ELEMENTS // candidates.dimension)
 
 
 def answers_of(network: Network, candidates: Described) -> Answers | None:
     """What makes use of the candidates' structure where the network is a chain; None where nothing does."""
     if network.chain is not None and isinstance(candidates, Subspace):
         return SubspaceAnswers(network.chain, candidates)
+    if network.chain is not None and isinstance(candidates, Unit):
+        return unit_answers(network.chain, candidates)
     return None
 
 
-def _subspace_losses(
-    scorer: Network | BlackBox | Simulation, candidates: Subspace, rows: Tensor | None
+def _structured_losses(
+    scorer: Network | BlackBox | Simulation, candidates: Subspace | Unit, rows: Tensor | None
 ) -> Tensor:
-    """By whole networks where compiled loops score them, or nothing uses their structure."""
-    if isinstance(scorer, Network) and scorer.compiled is None and scorer.loss.batched is not None:
+    """By whole networks where compiled loops score probes, or nothing uses their structure."""
+    compiled = (
+        isinstance(scorer, Network) and scorer.compiled is not None and isinstance(candidates, Subspace)
+    )
+    if isinstance(scorer, Network) and scorer.loss.batched is not None and not compiled:
         answers = answers_of(scorer, candidates)
         if answers is not None and len(answers.chain.outputs) == 1:
             with torch.no_grad():
