@@ -21,6 +21,8 @@ from nogd.learners.adam import Adam
 from nogd.learners.sgd import Sgd
 from nogd.training.learner import Learner
 
+pytestmark = pytest.mark.torch_alone
+
 STEPS = 60
 
 

@@ -13,6 +13,8 @@ from torch import Generator, Tensor
 import nogd
 from nogd.errors import InvalidSetting, NogdWarning
 
+pytestmark = pytest.mark.torch_alone
+
 ROWS = 13
 
 

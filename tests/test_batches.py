@@ -12,6 +12,8 @@ from nogd.engine.accounts.meter import BudgetSpent
 from nogd.engine.objective import Objective
 from nogd.learners.batches import BatchState, batch_size, next_rows, used_rows
 
+pytestmark = pytest.mark.torch_alone
+
 ROWS = 13
 
 

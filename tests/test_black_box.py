@@ -20,6 +20,8 @@ from nogd.problem.metrics import find_metric
 from nogd.training.loop import snapshot, train
 from nogd.training.recorder import Recorder
 
+pytestmark = pytest.mark.torch_alone
+
 D = 4
 
 

@@ -22,6 +22,8 @@ from nogd.engine.layers.chunks import CHUNK_ELEMENTS
 from nogd.engine.objective import Objective
 from nogd.errors import InvalidSetting, NogdWarning
 
+pytestmark = pytest.mark.torch_alone
+
 D = torch.float64
 
 

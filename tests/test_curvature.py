@@ -18,6 +18,8 @@ from nogd.engine.curvature import _FORMULAS, Curvature, curvature_at
 from nogd.engine.losses import BUILT_IN, Loss, find_loss
 from nogd.errors import InvalidSetting, NotDifferentiable
 
+pytestmark = pytest.mark.torch_alone
+
 SMOOTH = ["mse", "huber", "cross-entropy", "binary-cross-entropy"]
 FLAT = ["mae", "hinge", "hinge of classes"]
 

@@ -17,6 +17,8 @@ import nogd
 from nogd.engine.candidates.noise import block_size, noise
 from nogd.engine.candidates.perturbed import _BESIDES
 
+pytestmark = pytest.mark.torch_alone
+
 ACTIVATIONS = [nn.ReLU, nn.Tanh, nn.Sigmoid, nn.GELU]
 BLOCK = block_size(torch.device("cpu"))
 

@@ -24,6 +24,8 @@ from nogd.engine.objective import Objective
 from nogd.engine.space import ParameterSpace
 from nogd.errors import InvalidSetting, NotDifferentiable
 
+pytestmark = pytest.mark.torch_alone
+
 ROWS = 9
 
 

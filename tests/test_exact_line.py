@@ -12,6 +12,8 @@ import nogd
 from nogd.engine.state import from_bytes, to_bytes
 from nogd.learners.exact_line import ExactLine
 
+pytestmark = pytest.mark.torch_alone
+
 
 def test_least_squares_are_found():
     module = plain.network(4, 1)

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 import nogd
 from nogd.errors import DataError, InvalidSetting, PluginError
 
+pytestmark = pytest.mark.torch_alone
+
 ROWS = 34
 D = torch.float64
 

@@ -20,6 +20,8 @@ from nogd.engine.accounts.meter import Limit, TargetReached
 from nogd.errors import InvalidSetting
 from nogd.testing import parametrize_with_checks
 
+pytestmark = pytest.mark.torch_alone
+
 ROWS = 9
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+import tomllib
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -51,6 +53,15 @@ def test_a_circle_would_be_found() -> None:
     sources["nogd.errors"] += "\n\ndef late():\n    from nogd.engine.losses import Loss\n"
     with pytest.raises(CycleError, match=r"nogd\.engine\.losses"):
         TopologicalSorter(graph(sources)).prepare()
+
+
+def test_lowest_leaves_nothing_out_that_another_torch_could_break() -> None:
+    """It skips the tests marked `torch_alone` since it has the torch that all others have."""
+    here = Path(__file__).parents[1]
+    pinned = re.search(r"^torch==(.*)$", (here / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    assert pinned
+    needed = tomllib.loads((here / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    assert f"torch>={pinned[1]}" in needed, "take 'and not torch_alone' out of tox.ini's environment lowest"
 
 
 def test_few_modules_lie_loose() -> None:

@@ -17,6 +17,8 @@ from nogd.engine import losses, nogd_losses
 from nogd.engine.losses import BUILT_IN, Loss, find_loss
 from nogd.errors import DataError, InvalidSetting, UnknownName
 
+pytestmark = pytest.mark.torch_alone
+
 OF_NUMBERS, OF_CLASSES = plain.OF_NUMBERS + plain.OF_BITS, plain.OF_CLASSES
 MEANT_WITH_NUMBERS = {name: loss for name, loss in plain.LOSSES.items() if name in OF_NUMBERS} | {
     "hinge": lambda z, y: (1 - (2 * y - 1) * z).clamp(min=0).mean(),

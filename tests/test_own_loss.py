@@ -17,6 +17,8 @@ from nogd import Loss
 from nogd.engine.layers.chunks import CHUNK_ELEMENTS
 from nogd.errors import NogdWarning
 
+pytestmark = pytest.mark.torch_alone
+
 ROWS = 20
 X, Y = plain.data(ROWS, 3)
 COLUMN = Y[:, 0]

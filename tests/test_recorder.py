@@ -20,6 +20,8 @@ from nogd.training.loop import Outcome, train
 from nogd.training.names import build
 from nogd.training.recorder import ROWS_BY_ITERATION, Recorder, budget_grid, keeps_iteration
 
+pytestmark = pytest.mark.torch_alone
+
 CHEAP = 1e-9
 
 

@@ -17,6 +17,8 @@ from nogd.errors import DataError, InvalidSetting
 from nogd.problem.splits import Split
 from nogd.testing import parametrize_with_checks
 
+pytestmark = pytest.mark.torch_alone
+
 ROWS = 12
 RNG = torch.Generator().manual_seed(5)
 A, Y = plain.data(ROWS, 3)

@@ -10,6 +10,8 @@ from torch import Generator, nn
 from nogd.engine.space import ParameterSpace
 from nogd.errors import InvalidSetting
 
+pytestmark = pytest.mark.torch_alone
+
 
 def test_theta_is_in_the_order_of_named_parameters_row_by_row():
     module = plain.network(3, 4, 1)

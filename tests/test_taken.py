@@ -15,6 +15,8 @@ from torch.utils.data import DataLoader, Dataset
 import nogd
 from nogd.errors import DataError, InvalidSetting
 
+pytestmark = pytest.mark.torch_alone
+
 ROWS = 12
 X, Y = plain.data(ROWS, 3)
 
