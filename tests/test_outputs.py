@@ -19,7 +19,7 @@ from torch import Generator, Tensor, nn
 import nogd
 from nogd.engine.accounts.meter import BudgetSpent, Limit, TargetReached
 from nogd.engine.objective import Objective
-from nogd.errors import InvalidSetting
+from nogd.errors import InvalidSetting, NogdWarning
 
 ROWS = 9
 
@@ -278,3 +278,54 @@ def test_a_network_that_gives_several_tensors_has_no_outputs_to_stack():
     assert made.features == {"gradient", "directional"}
     with pytest.raises(InvalidSetting, match="gives no one tensor of real outputs"):
         made.outputs(nogd.Population(plain.thetas(1, made.D)))
+
+
+# -- modules that are called
+
+
+class Residual(nn.Module):
+    """No chain. asked: how often it was called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(3, 3), nn.Linear(3, 2)
+        self.asked: list[int] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.asked.append(1)
+        return self.last(torch.relu(self.first(x)) + x)
+
+
+@pytest.mark.parametrize("rows", [None, torch.tensor([1, 5, 5])])
+def test_a_module_is_called_for_many_candidates_at_once_where_vmap_takes_it(rows):
+    module, (x, y) = plain.drawn(Residual().double(), 0), plain.data(ROWS, 3, 2)
+    made = nogd.objective(module, x, y)
+    assert made.engine.startswith("vmap")
+    thetas = plain.thetas(20, made.D)
+    for _ in range(2):  # the first time it is compared with the module by itself
+        made.module.asked.clear()
+        found = made.outputs(nogd.Population(thetas), rows)
+    assert sum(made.module.asked) == 1
+    torch.testing.assert_close(found, own_outputs(module, thetas, x if rows is None else x[rows]))
+    torch.testing.assert_close(made.curvature(found, rows).loss, made.losses(nogd.Population(thetas), rows))
+
+
+class Elsewhere(nn.Module):
+    """Keeps its weights where vmap does not find them, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, 2)
+        self.also = [self.layer.weight]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.also[0], self.layer.bias).cos() + x[:, :2]
+
+
+def test_where_vmap_gives_others_the_module_is_called_by_itself():
+    module, (x, y) = plain.drawn(Elsewhere().double(), 0), plain.data(ROWS, 3, 2)
+    made = nogd.objective(module, x, y)
+    thetas = plain.thetas(20, made.D)
+    with pytest.warns(NogdWarning, match="gives other values there than by itself"):
+        found = made.outputs(nogd.Population(thetas))
+    torch.testing.assert_close(found, own_outputs(module, thetas, x))

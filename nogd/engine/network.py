@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, TypeVar, cast, get_args
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +31,7 @@ from nogd.engine.several import Inputs, arguments
 from nogd.engine.space import ParameterSpace
 from nogd.errors import InvalidSetting, NogdWarning, UserError, first_line, in_one_line
 
+T = TypeVar("T")
 Engine = Literal["compiled", "stack", "chain", "vmap", "loop"]
 # Up to how many parameters a chain is compared with its module at a second theta too.
 FEW_PARAMETERS = 1_000_000
@@ -270,11 +271,17 @@ class Network:
 
     def predictions(self, thetas: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
         """Outputs `[P, N, ...]` and losses `[P]` of thetas `[P, D]`, by the module itself."""
-        inputs, targets = self.batch(rows)
-        outputs: list[Tensor] = []
+        vmapped, examples = self._vmapped, self.examples if rows is None else len(rows)
         with self._lock, torch.no_grad():
-            losses = [self._loss(theta, inputs, targets, outputs) for theta in thetas]
-        return torch.stack(outputs), torch.stack(losses)
+            if vmapped is None or not vmapped.pays(len(thetas), examples):
+                return self._loop_predictions(thetas, rows)
+            inputs, targets = self.batch(rows)
+            return self._or_by_loop(
+                lambda: vmapped.predictions(
+                    thetas, inputs, targets, lambda few: self._loop_predictions(few, rows)
+                ),
+                lambda: self._loop_predictions(thetas, rows),
+            )
 
     @contextmanager
     def calls(self) -> Iterator[None]:
@@ -341,17 +348,30 @@ class Network:
 
     def _vmap_losses(self, vmapped: Vmapped, thetas: Tensor, rows: Tensor | None) -> Tensor:
         inputs, targets = self.batch(rows)
+        return self._or_by_loop(
+            lambda: vmapped.losses(thetas, inputs, targets, lambda few: self._loop_losses(few, rows)),
+            lambda: self._loop_losses(thetas, rows),
+        )
+
+    def _or_by_loop(self, by_vmap: Callable[[], T], by_loop: Callable[[], T]) -> T:
+        """What vmap gives; where it refuses the module, by the loop, from now on."""
         try:
-            return vmapped.losses(thetas, inputs, targets, lambda few: self._loop_losses(few, rows))
+            return by_vmap()
         except Exception as refusal:  # vmap refuses in many ways; if the module is at fault, the loop says so
-            losses = self._loop_losses(thetas, rows)
+            found = by_loop()
             reason = first_line(refusal) or type(refusal).__name__
             self._vmapped = None
             self.engine, self.why = "loop", f"torch.func.vmap refuses it: {reason}"
             warnings.warn(
-                f"candidates are scored one by one, which is slow, as {self.why}", NogdWarning, stacklevel=4
+                f"candidates are scored one by one, which is slow, as {self.why}", NogdWarning, stacklevel=5
             )
-            return losses
+            return found
+
+    def _loop_predictions(self, thetas: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
+        inputs, targets = self.batch(rows)
+        outputs: list[Tensor] = []
+        losses = [self._loss(theta, inputs, targets, outputs) for theta in thetas]
+        return torch.stack(outputs), torch.stack(losses)
 
     def _loop_losses(self, thetas: Tensor, rows: Tensor | None) -> Tensor:
         inputs, targets = self.batch(rows)

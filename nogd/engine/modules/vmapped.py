@@ -37,7 +37,7 @@ class Vmapped:
 
     def __init__(self, functional: Functional, loss: Loss, size: Footprint, fewest: int = FEWEST) -> None:
         self._functional, self._loss, self._size, self._fewest = functional, loss, size, fewest
-        self._agrees = False
+        self._agrees = self._outputs_agree = False
 
     def pays(self, count: int, examples: int) -> bool:
         """Whether so many candidates, in the chunks that they are scored in, are enough to gain from it."""
@@ -60,13 +60,39 @@ class Vmapped:
             self._check(losses, thetas, one_by_one)
         return losses
 
+    def predictions(
+        self,
+        thetas: Tensor,
+        inputs: Inputs,
+        targets: Tensor,
+        one_by_one: Callable[[Tensor], tuple[Tensor, Tensor]],
+    ) -> tuple[Tensor, Tensor]:
+        """Outputs `[P, N, ...]` and losses `[P]` of thetas `[P, D]`; as `losses`."""
+        by_place, by_name = arguments(inputs)
+
+        def both(theta: Tensor) -> tuple[Tensor, Tensor]:
+            outputs = self._functional(theta, *by_place, **by_name)
+            return outputs, self._loss(outputs.clone(), targets)  # which may write into its own
+
+        chunk = self._size.chunk(len(thetas), len(inputs))
+        outputs, losses = torch.func.vmap(both, chunk_size=chunk, randomness="same")(thetas)
+        if not self._outputs_agree:
+            ends = thetas[[0, len(thetas) - 1]]
+            self._compare(outputs, thetas, one_by_one(ends)[0])
+            self._outputs_agree = True
+        return outputs, losses
+
     def _check(self, losses: Tensor, thetas: Tensor, one_by_one: Callable[[Tensor], Tensor]) -> None:
         """Compare two losses with the module itself: one that keeps its weights elsewhere too (a list) evades vmap."""
-        ends = [0, len(thetas) - 1]
-        tolerance = math.sqrt(torch.finfo(thetas.dtype).eps)
-        if not torch.allclose(losses[ends], one_by_one(thetas[ends]), rtol=tolerance, equal_nan=True):
-            raise ValueError("it gives other losses there than by itself")
+        self._compare(losses, thetas, one_by_one(thetas[[0, len(thetas) - 1]]))
         self._agrees = True
+
+    @staticmethod
+    def _compare(found: Tensor, thetas: Tensor, own: Tensor) -> None:
+        """own: of the first and the last."""
+        tolerance = math.sqrt(torch.finfo(thetas.dtype).eps)
+        if not torch.allclose(found[[0, len(thetas) - 1]], own, rtol=tolerance, equal_nan=True):
+            raise ValueError("it gives other values there than by itself")
 
 
 def _places(module: nn.Module, space: ParameterSpace) -> dict[str, str]:
