@@ -105,6 +105,11 @@ class Objective(GramSide, ReadoutSide, RunSide):
         return self._cost.gradient if "gradient" in self._features else math.nan
 
     @property
+    def forward_flops(self) -> float:
+        """Floating-point operations of one forward, those of products; 0 where they are not known."""
+        return self._cost.flops * self._examples
+
+    @property
     def dtype(self) -> torch.dtype:
         """The type of theta."""
         return self.space.dtype

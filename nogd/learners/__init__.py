@@ -76,6 +76,13 @@ def nogd_learners() -> Sequence[Lazy]:
             access="closed-form",
         ),
         Lazy(
+            "gauss-newton",
+            "nogd.learners.gauss_newton:GaussNewton",
+            "solve for a step from the outputs of a few probes, the last layer's derivatives known",
+            tags=("gauss-newton", "subspace"),
+            access="layers",
+        ),
+        Lazy(
             "restarts",
             "nogd.learners.restarts:Restarts",
             "restart a learner elsewhere when it is finished, with a larger population",

@@ -81,6 +81,21 @@ class ReadoutSide:
         return found
 
     @property
+    def last_layer(self) -> slice:
+        """Where the last layer lies in theta, from its first coordinate to the one behind its last.
+
+        :raises InvalidSetting: if there is no readout, or if other parameters lie in between.
+        """
+        head = self._ends_linear()
+        places = [head.weight] if head.bias is None else [head.weight, head.bias]
+        start, stop = min(each.start for each in places), max(each.stop for each in places)
+        if stop - start != sum(each.stop - each.start for each in places):
+            raise InvalidSetting(
+                "the weights of the last layer and its bias do not lie side by side in theta."
+            )
+        return slice(start, stop)
+
+    @property
     def units(self) -> tuple[HiddenUnit, ...]:
         """The hidden units of a network whose last layer can be solved: `readout_unit` tries other incoming weights.
 
