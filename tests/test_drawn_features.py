@@ -132,6 +132,17 @@ def test_a_loss_of_ones_own_is_refused_without_a_surrogate():
     assert refusal(RandomFeatures(surrogate="mse"), made) is None
 
 
+def test_it_is_finished_after_so_many_draws():
+    run = nogd.fit(
+        plain.network(3, 7, 5, 2, activation=nn.Tanh),
+        *plain.data(ROWS, 3, 2),
+        learner="random-features,draws=20",
+        budget=10_000,
+    )
+    assert (run.status, run.reason) == ("ok", "20 networks were drawn")
+    assert run.meter.evaluations == 1 + 20
+
+
 def test_the_best_of_all_is_kept_and_a_last_step_is_smaller():
     made = objective(nn.Tanh)
     price = made.readout_cost(steps=6)

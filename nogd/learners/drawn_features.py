@@ -24,10 +24,11 @@ STEPS = 6
 
 @dataclass(kw_only=True)
 class DrawnState(State):
-    """loss: of theta, the best drawn so far."""
+    """loss: of theta, the best drawn so far. drawn: how many that were."""
 
     rng: Generator
     loss: float = math.inf
+    drawn: int = 0
 
 
 class DrawnFeatures(Learner[DrawnState]):
@@ -35,6 +36,7 @@ class DrawnFeatures(Learner[DrawnState]):
 
     needs: ClassVar[frozenset[str]] = frozenset({"readout"})
     tags: ClassVar[frozenset[str]] = frozenset({"closed-form", "random"})
+    draws: int = Field(128, ge=1, description="networks drawn in all, if the budget allows")
     population: int = Field(8, ge=1, description="networks drawn in a step")
     ridge: float = Field(1e-4, gt=0, allow_inf_nan=False, description="weight of the last layer's squares")
     surrogate: Surrogate | None = Field(
@@ -63,13 +65,16 @@ class DrawnFeatures(Learner[DrawnState]):
         return state
 
     def step(self, objective: Objective, state: DrawnState) -> None:
-        draws = range(self._room(objective))
+        draws = range(min(self._room(objective), self.draws - state.drawn))
         thetas = torch.stack([self.draw(objective, state.theta.clone(), state.rng) for _ in draws])
         found = objective.readout(Population(thetas), ridge=self.ridge, steps=STEPS, surrogate=self.surrogate)
         best = int(found.losses.argmin())
         if float(found.losses[best]) < state.loss:
             state.loss, state.theta = float(found.losses[best]), found.at(best)
+        state.drawn += len(draws)
         state.iteration += 1
+        if state.drawn == self.draws:
+            state.finished = f"{self.draws} networks were drawn"
 
     def _room(self, objective: Objective) -> int:
         passes, left = self.passes(objective), objective.left
