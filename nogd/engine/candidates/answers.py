@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from nogd.engine.candidates.sets import as_index
 from nogd.engine.layers.chain import Chain
 from nogd.engine.layers.chunks import chunk_size
 from nogd.engine.layers.steps import ScratchBuffers
@@ -65,7 +66,7 @@ def answered_losses(answers: Answers, inputs: Tensor, targets: Tensor, loss: Los
     for block in blocks(answers, inputs):
         share = (block.stop - block.start) / inputs.shape[-1]
         for numbers, outputs in answers.pieces(inputs[..., block]):
-            losses[numbers] += _mean(loss, outputs, targets[..., block]).mul_(share)
+            losses[as_index(numbers)] += _mean(loss, outputs, targets[..., block]).mul_(share)
     return losses
 
 
@@ -74,7 +75,7 @@ def answered_outputs(answers: Answers, inputs: Tensor) -> Tensor:
     found = inputs.new_empty(answers.count, *answers.chain.outputs, inputs.shape[-1])
     for block in blocks(answers, inputs):
         for numbers, outputs in answers.pieces(inputs[..., block]):
-            found[numbers, ..., block] = outputs
+            found[as_index(numbers), ..., block] = outputs
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -16,6 +17,12 @@ def as_tensor(values: Any, dtype: torch.dtype | None = None) -> Tensor:
     if isinstance(values, Tensor):
         return values if dtype is None else values.to(dtype)
     return torch.as_tensor(values, dtype=dtype, device="cpu")
+
+
+def as_index(numbers: Sequence[int]) -> slice | list[int]:
+    """Numbers in ascending order as an index, a slice where they leave none out: it takes no copy."""
+    first, last = numbers[0], numbers[-1]
+    return slice(first, last + 1) if last - first + 1 == len(numbers) else list(numbers)
 
 
 @runtime_checkable

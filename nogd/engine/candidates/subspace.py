@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from nogd.engine.candidates.noise import blocks, noise
-from nogd.engine.candidates.sets import as_tensor, weights_of
+from nogd.engine.candidates.sets import as_index, as_tensor, weights_of
 from nogd.errors import InvalidSetting
 
 _MATRIX = 2
@@ -104,7 +104,7 @@ class Subspace:
             others = [number - len(self.given) for number in numbers if number >= len(self.given)]
             place = slice(low - start, high - start)
             if stored:
-                moves[: len(stored), place] = self.given[stored, low - first : high - first]
+                moves[: len(stored), place] = self.given[as_index(stored), low - first : high - first]
             for row, number in zip(moves[len(stored) :], others, strict=True):
                 noise(self.seeds[number], low, high, self.theta, row[place])
         return moves

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from nogd.engine.candidates.probing import Moved, SubspaceAnswers
+from nogd.engine.candidates.sets import as_index
 from nogd.engine.layers.chain import Chain
 from nogd.engine.layers.steps import Flatten, Pool, Product, ScratchBuffers, Step, Unfold
 
@@ -48,7 +49,7 @@ def differences(answers: SubspaceAnswers, values: Sequence[Tensor]) -> Tensor:
     scratch = ScratchBuffers(base)
     for place, numbers in answers.parts(base):
         if place < len(answers.chain.own):
-            found[numbers] = _behind(answers.chain, answers.moved(numbers), values, place, scratch)
+            found[as_index(numbers)] = _behind(answers.chain, answers.moved(numbers), values, place, scratch)
     return found
 
 

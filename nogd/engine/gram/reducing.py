@@ -22,6 +22,8 @@ from nogd.engine.readout.head import Head
 
 # Elements that the outputs of all probes for a block of examples may have.
 _BLOCK = 1 << 22
+# Probes of which the losses are computed at a time.
+_PROBES = 16
 
 Parts = tuple[Tensor, ...]
 """Means over examples: losses `[1 + K]` of theta and the probes, slope `[K]`, matrix `[K, K]`; with a readout also its
@@ -79,10 +81,7 @@ def _by_blocks(network: Network, chain: Chain, asked: Asked, rows: Tensor | None
 def _of_block(answers: SubspaceAnswers, inputs: Tensor, targets: Tensor, loss: Loss, asked: Asked) -> Parts:
     values = trail(answers.chain, asked.probes.theta, inputs)
     change, base = differences(answers, values), values[-1]
-    assert loss.batched is not None
-    every = torch.cat([base, base + change])
-    losses = loss.batched(every, targets.T if targets.ndim == base.ndim - 1 else targets)
-    del every
+    losses = _losses(loss, base, change, targets)
     curve = curvature_at(loss, base[0].mT, targets, base.ndim - 1)
     jacobian = change.div_(asked.probes.radius)
     along = curve.product(jacobian.mT).mT
@@ -91,6 +90,14 @@ def _of_block(answers: SubspaceAnswers, inputs: Tensor, targets: Tensor, loss: L
         return parts
     hidden = asked.head.with_ones(values[-2][:, : asked.head.inputs])[0]
     return (*parts, *_readout(curve, along, hidden, loss))
+
+
+def _losses(loss: Loss, base: Tensor, change: Tensor, targets: Tensor) -> Tensor:
+    """Of theta and the probes, a few at a time, as that needs their outputs once more and the loss's own memory."""
+    assert loss.batched is not None
+    wanted = targets.T if targets.ndim == base.ndim - 1 else targets
+    own = loss.batched(base.clone(), wanted)
+    return torch.cat([own, *[loss.batched(base + part, wanted) for part in change.split(_PROBES)]])
 
 
 def _at_once(scorer: Network | BlackBoxOfOutputs, asked: Asked, rows: Tensor | None) -> Parts:
