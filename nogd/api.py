@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import warnings
@@ -9,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,7 @@ from nogd.engine.accounts.meter import Budget, Meter
 from nogd.engine.black_box import BlackBox
 from nogd.engine.black_box_of_outputs import BlackBoxOfOutputs
 from nogd.engine.device import find_device
+from nogd.engine.function import Function, Vector
 from nogd.engine.inputs.loading import StreamedBatches, is_stream
 from nogd.engine.inputs.tensors import as_targets, as_tensors
 from nogd.engine.losses import find_loss
@@ -92,11 +94,12 @@ class Run:
 
 
 def fit(
-    module: nn.Module,
+    module: nn.Module | Function,
     inputs: Any,
     targets: Any = None,
     *,
     learner: AnyLearner,
+    theta: Any = None,
     loss: AnyLoss = "mse",
     budget: AnyBudget | None = None,
     bounds: Bounds = DEFAULT_BOX,
@@ -115,7 +118,8 @@ def fit(
     """Train a module on data, starting from its present parameters, and leave the solution in it.
 
     :param module: only its parameters with `requires_grad` are searched. Its own mode (training or eval) stays as it
-        is.
+        is. Or any callable `function(theta, inputs) -> outputs [N, ...]`, such as a C library or a device, which is
+        called once for each forward; it takes `targets`, `loss`, `bounds` (one pair) and what belongs to a run.
     :param inputs: `[N, ...]`: a tensor, array or DataFrame; for a module whose forward takes several inputs, a tuple
         (by position) or a dict (by name) of these, with N rows each. Whole numbers and booleans stay what they are
         where the module takes them. For data that do not fit into memory, a torch Dataset or DataLoader, or any
@@ -123,6 +127,7 @@ def fit(
         candidates of a call.
     :param targets: `[N, ...]`, in the same forms as a single input; left out for a source of batches.
     :param learner: a learner, or its name, such as "adam,lr=0.01" or "grid-search+adam".
+    :param theta: where a function starts, `[D]`: a tensor, or an array, which the function then gets.
     :param loss: a name (see `nogd list losses`) or a callable (outputs, targets) -> scalar.
     :param budget: a Budget, or a number of forwards; 3,000 forwards by default.
     :param bounds: the search box: one pair (low, high), or a mapping from patterns of parameter names to pairs.
@@ -152,6 +157,13 @@ def fit(
     :returns: the run; the solution is also in the module.
     :raises UserError: if an argument is invalid, or the learner cannot work on this problem.
     """
+    plan = _Plan(build(learner, hyper), as_budget(budget), seed, target, callback, progress, checkpoint)
+    if _is_function(module):
+        given = {"device": device, "dtype": dtype, "batch_size": batch_size, "validation": validation}
+        return _fit_function(plan, Vector(module, theta, inputs), targets, loss, bounds, given, mode)
+    if theta is not None:
+        raise InvalidSetting("theta is where a function starts; a module starts from its own parameters.")
+    module = checked_module(module)
     trained = objective(
         module,
         inputs,
@@ -164,8 +176,35 @@ def fit(
         mode=mode,
     )
     batches = None if validation is None else held_out(validation, trained)
-    plan = _Plan(build(learner, hyper), as_budget(budget), seed, target, callback, progress, checkpoint)
     return _run(plan, trained, module, batches)
+
+
+def _is_function(module: object) -> TypeGuard[Function]:
+    return callable(module) and not isinstance(module, nn.Module | type)
+
+
+def _fit_function(
+    plan: _Plan,
+    vector: Vector,
+    targets: Any,
+    loss: AnyLoss,
+    bounds: Bounds,
+    given: Mapping[str, object],
+    mode: Mode,
+) -> Run:
+    """given: what a function does not take."""
+    refused = [name for name, value in given.items() if value is not None]
+    if refused or mode != "eval":
+        raise InvalidSetting(f"{(refused or ['mode'])[0]} is for a module; a function computes as it likes.")
+    if targets is None:
+        raise InvalidSetting("a function needs targets [N, ...] that its outputs are compared with.")
+    space = ParameterSpace(vector, bounds)
+
+    @functools.wraps(vector.function)
+    def answer(_: nn.Module) -> Tensor:
+        return vector.outputs()
+
+    return _run(plan, Objective(_black_box_of_outputs(vector, space, answer, targets, loss)), vector)
 
 
 def minimize(
