@@ -297,6 +297,15 @@ def test_outputs_of_all_examples_are_never_kept(monkeypatch):
     assert seen.elements <= max((count + 1) * 6 * 10, count * made.D, rows * 5)
 
 
+def test_seeds_need_the_memory_of_a_layer():
+    module = nn.Sequential(nn.Linear(100, 700), nn.ReLU(), nn.Linear(700, 500), nn.ReLU(), nn.Linear(500, 3))
+    made = nogd.objective(module, *plain.data(4, 100, 3, dtype=torch.float32))
+    theta = made.space.read(module)
+    with Largest() as seen:
+        made.gram(nogd.Subspace(theta, None, 0.01, seeds=range(6)))
+    assert seen.elements == 700 * 500 < made.D
+
+
 # -- other data
 
 

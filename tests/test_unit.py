@@ -179,6 +179,14 @@ def test_the_run_ends_at_the_one_that_meets_the_target():
     assert torch.equal(asked.at(place), asked.dense()[place])
 
 
+def test_the_last_layer_can_be_solved_for_each():
+    made = nogd.objective(*network())
+    asked = unit_of(made, made.layers[2], 1, 5)
+    found, expected = made.readout(asked), made.readout(nogd.Population(asked.dense()))
+    torch.testing.assert_close(found.losses, expected.losses)
+    torch.testing.assert_close(made.losses(found), found.losses)
+
+
 def test_layers_in_two_places_are_written_out():
     one = nn.Linear(3, 3)
     module = nn.Sequential(one, nn.Tanh(), one, nn.Linear(3, 2)).double()
