@@ -169,7 +169,38 @@ class Clusters(_Classes):
         return nn.Sequential(nn.Linear(20, 24), nn.ReLU(), nn.Linear(24, 5))
 
 
-TASKS = (Friedman1Raw, Friedman2, Moons, Circles, Shells, Clusters)
+class Sign(nn.Module):
+    """The sign of each number."""
+
+    elementwise = True
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sign(x)
+
+
+class MoonsSign(Moons):
+    """The half circles with signs in place of activations."""
+
+    name: ClassVar[str] = "moons-sign"
+    why: ClassVar[str] = "Two hidden layers of signs: no gradient."
+    differentiable: ClassVar[bool] = False
+
+    def network(self) -> nn.Module:
+        return nn.Sequential(nn.Linear(2, 12), Sign(), nn.Linear(12, 12), Sign(), nn.Linear(12, 1))
+
+
+class ShellsSign(Shells):
+    """The shells with signs in place of activations."""
+
+    name: ClassVar[str] = "shells-sign"
+    why: ClassVar[str] = "Four classes and one hidden layer of signs: no gradient."
+    differentiable: ClassVar[bool] = False
+
+    def network(self) -> nn.Module:
+        return nn.Sequential(nn.Linear(5, 24), Sign(), nn.Linear(24, 4))
+
+
+TASKS = (Friedman1Raw, Friedman2, Moons, Circles, Shells, Clusters, MoonsSign, ShellsSign)
 
 
 @hookimpl
