@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -95,7 +96,7 @@ class ReadoutSide:
             )
         return slice(start, stop)
 
-    @property
+    @cached_property
     def units(self) -> tuple[HiddenUnit, ...]:
         """The hidden units of a network whose last layer can be solved: `readout_unit` tries other incoming weights.
 
@@ -115,16 +116,19 @@ class ReadoutSide:
     ) -> Readout:
         """Give one hidden unit M sets of incoming weights, and solve the last layer for each.
 
-        By a Newton step of all its weights from those of theta without the unit, as long as is best of a few lengths;
-        exact for "mse". One factorisation serves all M. Where the unit's features of the last layer depend on no other
-        unit, these alone are computed, and a candidate counts 1 forward or the arithmetic, whichever is more; elsewhere
-        both.
+        By a Newton step of all its weights, as long as is best of a few lengths, from those of theta or from these with
+        the unit's own at zero; exact for "mse". One factorisation serves all M.
+
+        Where the unit's features of the last layer depend on no other unit, these alone are computed, and a candidate
+        counts 1 forward or its share of the arithmetic, whichever is more. Elsewhere M + 1 forwards and the arithmetic
+        are counted.
 
         :param theta: `[D]`.
         :param unit: one of `units`.
         :param weights: `[M, F]`, in the order of `unit.coordinates`.
         :param rows: indices of the examples to use, `[B]`; all by default.
-        :param ridge: as in `readout`. surrogate: as there.
+        :param ridge: as in `readout`.
+        :param surrogate: as in `readout`.
         :raises InvalidSetting: as `readout` does, and for weights of another shape.
         :raises BudgetSpent: before anything is computed, if the call does not fit the budget.
         """
