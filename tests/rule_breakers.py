@@ -484,7 +484,9 @@ class Cheating(Good):
     breaks: ClassVar[str] = "test-data-are-never-used"
 
     def init(self, objective, theta, rng):
-        for found in gc.get_objects():
+        for found in gc.get_referrers(
+            Split
+        ):  # its instances among them; all objects would take a second each time
             # Those of other tests may still be about, some with several inputs.
             if (
                 type(found) is Split
