@@ -25,6 +25,8 @@ import nogd
 
 HERE = Path(__file__).parent
 FORWARDS, REPETITIONS = 3_000, 5
+# What is lower counts as this, as a loss of 0 has no ratio to another.
+LEAST = 1e-9
 
 SETTINGS = {
     "adam": [f"adam,lr={lr}" for lr in (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)],
@@ -44,8 +46,8 @@ SETTINGS = {
         "gauss-newton,radius=0.001",
         "gauss-newton,radius=0.1",
     ],
-    "swim": [f"swim,ridge={ridge}" for ridge in (1e-2, 1e-3, 1e-4, 1e-5)],
-    "random-features": [f"random-features,ridge={ridge}" for ridge in (1e-3, 1e-4)],
+    "swim": [f"swim,ridge={ridge}" for ridge in (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)],
+    "random-features": [f"random-features,ridge={ridge}" for ridge in (1e-2, 1e-3, 1e-4, 1e-5)],
 }
 
 
@@ -86,6 +88,7 @@ def per_setting(by_task: pd.DataFrame) -> pd.DataFrame:
     """Geometric means over the tasks of the ratios to the learner's best setting, best setting first."""
     table = by_task.copy()
     for column in ("lowest_validation_loss", "training_loss", "validation_loss", "test_loss"):
+        table[column] = table[column].clip(lower=LEAST)
         best = table.groupby(["learner", "task"])[column].transform("min")
         table[column] = np.log(table[column] / best)
     groups = table.groupby(["learner", "setting"], sort=False)

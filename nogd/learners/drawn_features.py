@@ -38,7 +38,7 @@ class DrawnFeatures(Learner[DrawnState]):
     tags: ClassVar[frozenset[str]] = frozenset({"closed-form", "random"})
     draws: int = Field(128, ge=1, description="networks drawn in all, if the budget allows")
     population: int = Field(8, ge=1, description="networks drawn in a step")
-    ridge: float = Field(1e-4, gt=0, allow_inf_nan=False, description="weight of the last layer's squares")
+    ridge: float = Field(1e-5, gt=0, allow_inf_nan=False, description="weight of the last layer's squares")
     surrogate: Surrogate | None = Field(
         None,
         description="loss that the last layer is solved for; the task's own, or what stands for it, if not given",
