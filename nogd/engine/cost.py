@@ -34,6 +34,11 @@ class Cost:
     flops: float
     gradient: float
 
+    def forwards_of(self, flops: float, examples: int) -> float:
+        """Forwards over so many examples that this arithmetic is; 0 where nobody knows what a pass takes."""
+        passes = self.flops * examples
+        return flops / passes if passes else 0.0
+
     def directional(self, count: int) -> float:
         """Forwards that derivatives along `count` directions at one theta count."""
         return 1 + count * (self.gradient - 1)

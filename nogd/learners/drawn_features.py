@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -13,11 +13,11 @@ from torch import Generator, Tensor
 
 from nogd.engine.candidates.sets import Population
 from nogd.engine.objective import Objective
+from nogd.engine.readout.solving import Kind
 from nogd.engine.state import State
 from nogd.errors import InvalidSetting
 from nogd.training.learner import Learner
 
-Surrogate = Literal["mse", "binary-cross-entropy", "cross-entropy"]
 # Newton steps of a readout that begins at zeros.
 STEPS = 6
 
@@ -31,6 +31,15 @@ class DrawnState(State):
     drawn: int = 0
 
 
+def unsolvable(objective: Objective, surrogate: Kind | None) -> str | None:
+    """Why no last layer can be solved there for that loss, or None."""
+    try:
+        objective.readout_cost(surrogate=surrogate)
+    except InvalidSetting as refusal:
+        return str(refusal)
+    return None
+
+
 class DrawnFeatures(Learner[DrawnState]):
     """Draws hidden layers by `draw`, solves the last one, and keeps the best network of all."""
 
@@ -39,7 +48,7 @@ class DrawnFeatures(Learner[DrawnState]):
     draws: int = Field(128, ge=1, description="networks drawn in all, if the budget allows")
     population: int = Field(8, ge=1, description="networks drawn in a step")
     ridge: float = Field(1e-5, gt=0, allow_inf_nan=False, description="weight of the last layer's squares")
-    surrogate: Surrogate | None = Field(
+    surrogate: Kind | None = Field(
         None,
         description="loss that the last layer is solved for; the task's own, or what stands for it, if not given",
     )
@@ -53,11 +62,7 @@ class DrawnFeatures(Learner[DrawnState]):
         """Forwards and evaluations that a draw pays."""
 
     def supports(self, objective: Objective) -> str | None:
-        try:
-            objective.readout_cost(surrogate=self.surrogate)
-        except InvalidSetting as refusal:
-            return str(refusal)
-        return None
+        return unsolvable(objective, self.surrogate)
 
     def init(self, objective: Objective, theta: Tensor, rng: Generator) -> DrawnState:
         state = DrawnState(theta=theta, rng=rng)

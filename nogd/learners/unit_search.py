@@ -13,10 +13,10 @@ from torch import Generator, Tensor, nn
 from nogd.engine.candidates.sets import Population
 from nogd.engine.objective import Objective
 from nogd.engine.readout.solved import Readout
+from nogd.engine.readout.solving import Kind
 from nogd.engine.readout.units import HiddenUnit
 from nogd.engine.state import State
-from nogd.errors import InvalidSetting
-from nogd.learners.drawn_features import STEPS, Surrogate
+from nogd.learners.drawn_features import STEPS, unsolvable
 from nogd.training.learner import Learner
 
 
@@ -51,16 +51,14 @@ class UnitSearch(Learner[UnitSearchState]):
     )
     most: float = Field(1.0, gt=0, allow_inf_nan=False, description="largest change")
     ridge: float = Field(1e-4, gt=0, allow_inf_nan=False, description="weight of the last layer's squares")
-    surrogate: Surrogate | None = Field(
+    surrogate: Kind | None = Field(
         None,
         description="loss that the last layer is solved for; the task's own, or what stands for it, if not given",
     )
 
     def supports(self, objective: Objective) -> str | None:
-        try:
-            objective.readout_cost(surrogate=self.surrogate)
-        except InvalidSetting as refusal:
-            return str(refusal)
+        if (why := unsolvable(objective, self.surrogate)) is not None:
+            return why
         return (
             None
             if objective.units

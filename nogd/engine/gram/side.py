@@ -63,7 +63,9 @@ class GramSide(OutputsAndLayers):
         count, examples = len(asked.probes) + 1, count_rows(rows, self._examples)
         work = examples * self._reducing(count - 1, asked.head)
         passes = self._cost.flops * count * examples
-        self._till.pay(count, count * examples, priced=self._as_forwards(work), flops=passes + work)
+        self._till.pay(
+            count, count * examples, priced=self._cost.forwards_of(work, self._examples), flops=passes + work
+        )
         self._till.used("layers" if readout else "outputs")
         started = time.perf_counter()
         losses, *others = _parts(scorer, asked, rows)
@@ -77,8 +79,8 @@ class GramSide(OutputsAndLayers):
         """Forwards that `gram` counts for so many probes, for the same rows and readout."""
         examples = count_rows(rows, self._examples)
         head = self._last_layer() if readout else None
-        return (count + 1) * examples / self._examples + self._as_forwards(
-            examples * self._reducing(count, head)
+        return (count + 1) * examples / self._examples + self._cost.forwards_of(
+            examples * self._reducing(count, head), self._examples
         )
 
     def _probes(self, probes: object) -> Subspace:
@@ -101,11 +103,6 @@ class GramSide(OutputsAndLayers):
     def _reducing(self, count: int, head: Head | None) -> float:
         scorer = self._answering()
         return flops_of(count, math.prod(scorer.gives or ()), scorer.loss, head)
-
-    def _as_forwards(self, flops: float) -> float:
-        """Nothing where no one knows how much arithmetic a pass takes: of a black box."""
-        passes = self._cost.flops * self._examples
-        return flops / passes if passes else 0.0
 
 
 def _parts(scorer: Answering, asked: Asked, rows: Tensor | None) -> Parts:

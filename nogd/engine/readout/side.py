@@ -72,7 +72,9 @@ class ReadoutSide:
         count, examples = len(known), count_rows(rows, self._examples)
         work = count * self._solving(head, kind, examples, steps)
         passes = self._cost.flops * count * examples
-        self._till.pay(count, count * examples, priced=self._in_forwards(work), flops=passes + work)
+        self._till.pay(
+            count, count * examples, priced=self._cost.forwards_of(work, self._examples), flops=passes + work
+        )
         self._till.used("closed-form")
         started = time.perf_counter()
         found = _solved(head, known.dense(), rows, kind, ridge, steps)
@@ -148,7 +150,7 @@ class ReadoutSide:
         changed = search.changed(theta, weights)
         if not search.is_alone:
             flops = search.flops(count, examples, changed, kind)
-            self._till.pay(0, 0, priced=self._in_forwards(flops), flops=flops)
+            self._till.pay(0, 0, priced=self._cost.forwards_of(flops, self._examples), flops=flops)
         found = search.solve(theta, weights, changed, kind, ridge)
         lowest = lowest_of(found.losses, rows) if count else math.inf
         self._ledger.inside += time.perf_counter() - started
@@ -157,7 +159,7 @@ class ReadoutSide:
 
     def _pay_alone(self, flops: float, count: int, examples: int) -> None:
         """As an exact minimum along a line is paid: a candidate is 1 forward, or the arithmetic if that is more."""
-        priced = max(0.0, self._in_forwards(flops) - count * examples / self._examples)
+        priced = max(0.0, self._cost.forwards_of(flops, self._examples) - count * examples / self._examples)
         self._till.pay(count, count * examples, priced=priced, flops=flops)
 
     def readout_unit_cost(
@@ -169,10 +171,9 @@ class ReadoutSide:
         search = UnitReadout(head, unit, rows)
         if search.is_alone:
             flops = search.flops_alone(count, examples, self._cost.flops, kind)
-            return max(count * examples / self._examples, self._in_forwards(flops))
-        return (count + 1) * examples / self._examples + count * self._in_forwards(
-            self._solving(head, kind, examples, 1)
-        )
+            return max(count * examples / self._examples, self._cost.forwards_of(flops, self._examples))
+        solving = count * self._solving(head, kind, examples, 1)
+        return (count + 1) * examples / self._examples + self._cost.forwards_of(solving, self._examples)
 
     def readout_cost(
         self, rows: Tensor | None = None, *, steps: int = 4, surrogate: str | None = None
@@ -180,14 +181,13 @@ class ReadoutSide:
         """Forwards that `readout` counts for one candidate, for the same rows, steps and surrogate."""
         head, kind = self._solvable(surrogate)
         examples = count_rows(rows, self._examples)
-        return examples / self._examples + self._in_forwards(self._solving(head, kind, examples, steps))
+        return examples / self._examples + self._cost.forwards_of(
+            self._solving(head, kind, examples, steps), self._examples
+        )
 
     def _solving(self, head: Head, kind: Kind, examples: int, steps: int) -> float:
         features = head.inputs + (head.bias is not None)
         return products(kind, features, head.outputs, examples, steps)
-
-    def _in_forwards(self, flops: float) -> float:
-        return flops / (self._cost.flops * self._examples)
 
     def _ends_linear(self) -> Head:
         if self._head is None:
