@@ -7,16 +7,18 @@ from typing import Any
 import plain
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from random_networks import ACTIVATIONS, stacks
+from random_networks import ACTIVATIONS, freezings, images, stacks, vectors
 from torch import Generator, Tensor, nn
 
 import nogd
 from nogd.engine.accounts.meter import BudgetSpent, Limit, TargetReached
+from nogd.engine.cost import Products
+from nogd.engine.layers.units import HiddenUnit
 from nogd.engine.objective import Objective
 from nogd.engine.readout.columns import column_products
-from nogd.engine.readout.units import HiddenUnit
+from nogd.engine.readout.solving import products
 from nogd.errors import InvalidSetting
 
 ROWS, HIDDEN, RIDGE = 40, 6, 1e-3
@@ -48,6 +50,25 @@ def convolutional() -> nn.Module:
     )
 
 
+def normalised() -> nn.Module:
+    """Of each channel of its own, so that the last has a way alone."""
+    return nn.Sequential(
+        nn.Conv2d(1, 3, 2),
+        nn.BatchNorm2d(3),
+        nn.ReLU(),
+        nn.Conv2d(3, 2, 2),
+        nn.BatchNorm2d(2),
+        nn.Flatten(),
+        nn.Linear(32, 2),
+    )
+
+
+def normalised_together() -> nn.Module:
+    return nn.Sequential(
+        nn.Linear(3, 4), nn.LayerNorm(4), nn.Linear(4, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, 2)
+    )
+
+
 def bare() -> nn.Module:
     return nn.Sequential(nn.Linear(3, HIDDEN, bias=False), nn.Tanh(), nn.Linear(HIDDEN, 2))
 
@@ -62,6 +83,8 @@ NETWORKS = {
     "one hidden layer": lambda: plain.network(3, HIDDEN, 2, activation=nn.Tanh),
     "two": lambda: plain.network(3, 5, HIDDEN, 2),
     "convolutional": convolutional,
+    "normalised": normalised,
+    "normalised together": normalised_together,
     "no chain": Skipping,
     "no bias": bare,
     "a fixed bias": fixed_bias,
@@ -76,8 +99,11 @@ def targets(loss: str) -> Tensor:
 
 
 def objective(network: str = "one hidden layer", loss: str = "mse", **more: Any) -> Objective:
-    x = plain.data(ROWS, 36)[0].view(ROWS, 1, 6, 6) if network == "convolutional" else plain.data(ROWS, 3)[0]
-    return nogd.objective(plain.drawn(NETWORKS[network]().double(), 0), x, targets(loss), loss=loss, **more)
+    images = network in ("convolutional", "normalised")
+    x = plain.data(ROWS, 36)[0].view(ROWS, 1, 6, 6) if images else plain.data(ROWS, 3)[0]
+    return nogd.objective(
+        plain.drawn(NETWORKS[network]().double().eval(), 0), x, targets(loss), loss=loss, **more
+    )
 
 
 def theta_of(made: Objective, seed: int = 0) -> Tensor:
@@ -106,6 +132,44 @@ def test_least_squares_are_exact_for_each_unit(network, rows):
         torch.testing.assert_close(found.values, expected.values)
         torch.testing.assert_close(found.weights, expected.weights, rtol=1e-5, atol=1e-7)
         torch.testing.assert_close(found.losses, made.losses(found, rows))
+
+
+@pytest.mark.parametrize("kind", ["vectors", "image"])
+@settings(deadline=None, derandomize=True, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data(), number=st.integers(0, 10**6), rows=st.sampled_from([None, [2, 0, 2, 5, 7]]))
+def test_any_chain_gives_what_its_candidates_give_written_out(kind, data, number, rows):
+    """Units behind which lie further layers, normalisations, convolutions, and some that have no way of their own."""
+    layers, shape = (images(2, 6), (2, 6, 6)) if kind == "image" else (vectors(5), (5,))
+    module = data.draw(freezings(nn.Sequential(*data.draw(layers))))
+    x = torch.randn(ROWS, *shape, generator=Generator().manual_seed(1), dtype=torch.float64)
+    with torch.no_grad():
+        made = nogd.objective(module, x, module(x) + 1)
+    if "readout" not in made.features or not made.units:
+        return
+    theta, unit = plain.read(made.module), made.units[number % len(made.units)]
+    weights, chosen = rows_for(unit, 3), None if rows is None else torch.tensor(rows)
+    with Products() as counted:
+        found = made.readout_unit(theta, unit, weights, chosen, ridge=RIDGE)
+    assert counted.flops <= made.meter.flops * 1.1
+    assert made.meter.forwards <= made.readout_unit_cost(unit, 3, chosen) * (1 + 1e-9)
+    expected = made.readout(dense(theta, unit, weights), chosen, ridge=RIDGE)
+    torch.testing.assert_close(found.values, expected.values, rtol=1e-5, atol=1e-7)
+    torch.testing.assert_close(found.losses, made.losses(nogd.Population(found.dense()), chosen))
+    assert torch.equal(found.dense()[:, unit.coordinates], weights)
+    assert torch.equal(found.at(2), found.dense()[2])
+
+
+def test_a_unit_below_others_costs_its_way_alone():
+    """And all that is computed is paid."""
+    module = plain.network(200, 40, 40, 3, activation=nn.Tanh)
+    made = nogd.objective(module, *plain.data(ROWS, 200, 3))
+    unit, theta = made.units[7], theta_of(made)
+    with Products() as counted:
+        made.readout_unit(theta, unit, rows_for(unit, 20))
+    whole, own = 200 * 40 + 40 * 40 + 40 * 3, 200 + 40  # its column, and what each unit above gets from it
+    solving = 20 * products("mse", 41, 3, ROWS, 1)
+    assert made.meter.flops == pytest.approx(2 * (whole + 21 * own) * ROWS + solving)
+    assert counted.flops <= made.meter.flops
 
 
 @settings(max_examples=10)
@@ -150,7 +214,14 @@ def test_a_step_leads_most_of_the_way(network, loss):
 
 
 @pytest.mark.parametrize(
-    ("network", "alone"), [("one hidden layer", [True]), ("two", [False, True]), ("no chain", [False] * 2)]
+    ("network", "alone"),
+    [
+        ("one hidden layer", [True]),
+        ("two", [False, True]),
+        ("normalised", [False, True]),
+        ("normalised together", [False, True]),
+        ("no chain", [False] * 2),
+    ],
 )
 def test_what_is_computed_is_paid(network, alone):
     made = objective(network)

@@ -9,8 +9,8 @@ import torch
 from torch import Generator, Tensor
 
 from nogd.engine.candidates.subspace import Subspace
+from nogd.engine.layers.units import HiddenUnit
 from nogd.engine.objective import Objective
-from nogd.engine.readout.units import HiddenUnit
 from nogd.errors import InvalidSetting
 
 

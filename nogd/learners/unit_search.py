@@ -11,10 +11,10 @@ from pydantic import Field
 from torch import Generator, Tensor, nn
 
 from nogd.engine.candidates.sets import Population
+from nogd.engine.layers.units import HiddenUnit
 from nogd.engine.objective import Objective
 from nogd.engine.readout.solved import Readout
 from nogd.engine.readout.solving import Kind
-from nogd.engine.readout.units import HiddenUnit
 from nogd.engine.state import State
 from nogd.learners.drawn_features import STEPS, unsolvable
 from nogd.training.learner import Learner

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from nogd.engine.candidates.answers import Answers, Piece
-from nogd.engine.candidates.unit import Unit
+from nogd.engine.candidates.unit import UnitWeights
 from nogd.engine.layers.chain import Chain
 from nogd.engine.layers.steps import (
     BatchNorm,
@@ -18,10 +21,13 @@ from nogd.engine.layers.steps import (
     Pool,
     Product,
     ScratchBuffers,
+    Shape,
     Step,
     StepInput,
     Unfold,
 )
+from nogd.engine.layers.units import HiddenUnit
+from nogd.engine.space import Tensors
 
 _BY_ITSELF = (Elementwise, Flatten, Pool, Unfold, BatchNorm)
 """Steps that compute each channel from that channel alone."""
@@ -46,66 +52,135 @@ class _Rows:
         return _Rows(values, self.start * values.shape[1] // self.values.shape[1])
 
 
-class UnitAnswers(Answers):
-    """Of a unit whose layer is the step of number `place` of the chain's own, and no other."""
+@dataclass(frozen=True)
+class Path:
+    """A unit's way through a chain: the product of number `place` among the chain's own steps has its weights, and no
+    other step; from step `joint` on other units depend on it.
+    """
 
-    def __init__(self, chain: Chain, unit: Unit, place: int) -> None:
-        super().__init__(chain, len(unit))
-        self._unit, self._place = unit, place
-        later = enumerate(chain.own[place + 1 :], place + 1)
-        self._joint = next((k for k, step in later if not isinstance(step, _BY_ITSELF)), len(chain.own))
-        """The step from which on other units depend on this one."""
+    chain: Chain
+    unit: HiddenUnit
+    place: int
+    joint: int
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether no other unit depends on it."""
+        return self.joint == len(self.chain.own)
+
+    @property
+    def product(self) -> Product:
+        """The step that has its weights."""
+        return cast(Product, self.chain.own[self.place])
+
+    @property
+    def features(self) -> int:
+        """How many of the chain's outputs are the unit's, if it is alone."""
+        return math.prod(self.chain.outputs) // self.product.outputs
+
+    def flops(self, features: Shape) -> float:
+        """Floating-point operations of the products for one set of weights and one example of these features."""
+        every = [*self.chain.shared, *self.chain.own]
+        shapes = list(accumulate(every, lambda shape, step: step.shape(shape), initial=features))
+        before = shapes[len(self.chain.shared) :]  # what goes into each of the own steps, and what comes out
+        multiplications = self.unit.fan_in * math.prod(before[self.place + 1][1:])
+        for number, step in enumerate(self.chain.own[self.joint :], self.joint):
+            if isinstance(step, Product):
+                inputs = before[number][0] // self.product.outputs if number == self.joint else step.inputs
+                multiplications += inputs * math.prod(before[number + 1])
+        return 2.0 * multiplications
+
+
+class UnitAnswers(Answers):
+    """Of sets of weights of one unit."""
+
+    def __init__(self, path: Path, unit: UnitWeights) -> None:
+        super().__init__(path.chain, len(unit))
+        self._path, self._unit, self._theta = path, unit, unit.theta[None]
 
     def pieces(self, inputs: Tensor) -> Iterator[Piece]:
-        chain, theta, scratch = self.chain, self._unit.theta[None], ScratchBuffers(inputs)
-        a = self._base(chain.begin(inputs), 0, self._place)
-        others = self._base(a, self._place, self._joint)
-        joint = chain.own[self._joint] if self._joint < len(chain.own) else None
+        chain, theta, scratch = self.chain, self._theta, ScratchBuffers(inputs)
+        place, number = self._path.place, self._path.joint
+        a = self._base(chain.begin(inputs), 0, place)
+        others = self._base(a, place, number)
+        joint = None if self._path.is_alone else chain.own[number]
         rest: Tensor | None = None
         for start in range(0, self.count, chunk := self.chunk(inputs)):
             numbers = slice(start, min(self.count, start + chunk))
-            rows = self._rows(a[0], numbers, theta)
-            for step in chain.own[self._place + 1 : self._joint]:
-                rows = rows.behind(step, theta, scratch)
+            rows = self._rows(a[0], numbers, scratch)
             every = list(range(numbers.start, numbers.stop))
             if isinstance(joint, Product):
                 rest = _without(joint, theta, others, rows) if rest is None else rest
                 z = _with(joint, theta, rest, rows).view(len(every), joint.outputs, *others.shape[2:])
-                yield every, chain.finish(theta, z, scratch, self._joint + 1)
+                yield every, chain.finish(theta, z, scratch, number + 1)
             else:
-                yield every, chain.finish(theta, _put(others, rows), scratch, self._joint)
+                yield every, chain.finish(theta, _put(others, rows), scratch, number)
+
+    def columns(self, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Of a unit that is alone, all candidates and examples at once, as all outputs would take more memory.
+
+        Theta's outputs `[1, outputs, n]`, which of them are the unit's, `[s]`, and what these become, `[M, s, n]`.
+        """
+        a = self._base(self.chain.begin(inputs), 0, self._path.place)
+        rows = self._rows(a[0], slice(None), ScratchBuffers(inputs))
+        present = self._base(a, self._path.place, self._path.joint)
+        return present, torch.arange(rows.start, rows.stop, device=a.device), rows.values
 
     def _base(self, a: Tensor, start: int, stop: int) -> Tensor:
         """At theta, from what goes into one step to what goes into another, in memory of its own."""
         scratch = ScratchBuffers(a)
         for step in self.chain.own[start:stop]:
-            a = step(self._unit.theta[None], a, scratch)
+            a = step(self._theta, a, scratch)
         return a
 
-    def _rows(self, a: Tensor, numbers: slice, theta: Tensor) -> _Rows:
-        """The unit's pre-activations; a `[inputs, ..., n]`."""
-        product, unit = self.chain.own[self._place], self._unit
-        assert isinstance(product, Product)
+    def _rows(self, a: Tensor, numbers: slice, scratch: ScratchBuffers) -> _Rows:
+        """What the unit has become where others depend on it; a `[inputs, ..., n]`: what goes into its layer."""
+        rows = _Rows(self._products(a, numbers), self._unit.place.number)
+        for step in self.chain.own[self._path.place + 1 : self._path.joint]:
+            rows = rows.behind(step, self._theta, scratch)
+        return rows
+
+    def _products(self, a: Tensor, numbers: slice) -> Tensor:
+        """The unit's pre-activations, `[M, 1, ..., n]`."""
+        product, unit = self._path.product, self._unit
         weights, flat = unit.weights[numbers], a.flatten(1)
         if product.ones:
             z = weights @ flat
         else:
-            z = weights[:, : unit.fan_in] @ flat
+            z = weights[:, : unit.place.fan_in] @ flat
             if unit.biases is not None:
                 z.add_(unit.biases[numbers, None])
             elif product.bias is not None:
-                z.add_(product.bias.of(theta, product.outputs)[0, unit.unit])
-        return _Rows(z.view(len(weights), 1, *a.shape[1:]), unit.unit)
+                z.add_(product.bias.of(self._theta, product.outputs)[0, unit.place.number])
+        return z.view(len(weights), 1, *a.shape[1:])
 
 
-def unit_answers(chain: Chain, unit: Unit) -> UnitAnswers | None:
-    """None where the unit's weights stand in more than one step."""
-    layer = unit.layer
-    starts = {place.start for place in (layer.weight, layer.bias) if place is not None}
-    using = [k for k, step in enumerate(chain.own) if any(t.start in starts for t in step.places)]
-    if len(using) == 1 and isinstance(chain.own[using[0]], Product):
-        return UnitAnswers(chain, unit, using[0])
-    return None
+def path_of(chain: Chain, unit: HiddenUnit) -> Path | None:
+    """None where the unit's weights stand in more than one step, or are no product's."""
+    first, last = int(unit.coordinates[0]), int(unit.coordinates[-1])
+    using = [
+        k
+        for k, step in enumerate(chain.own)
+        if any(_within(t, first) or _within(t, last) for t in step.places)
+    ]
+    if len(using) != 1 or not isinstance(product := chain.own[using[0]], Product):
+        return None
+    bias = None if product.bias is None else product.bias.place
+    if product.weight.place is None or (bias is not None and _within(bias, last)) is not unit.bias:
+        return None
+    later = enumerate(chain.own[using[0] + 1 :], using[0] + 1)
+    joint = next((k for k, step in later if not isinstance(step, _BY_ITSELF)), len(chain.own))
+    return Path(chain, unit, using[0], joint)
+
+
+def unit_answers(chain: Chain, unit: UnitWeights) -> UnitAnswers | None:
+    """None where the chain has no path for the unit."""
+    path = path_of(chain, unit.place)
+    return None if path is None else UnitAnswers(path, unit)
+
+
+def _within(tensor: Tensors, coordinate: int) -> bool:
+    return tensor.start <= coordinate < tensor.stop
 
 
 def _of_rows(step: BatchNorm, theta: Tensor, rows: slice) -> BatchNorm:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -43,13 +44,17 @@ class Head:
         """Number of outputs."""
         return self.weight.shape[0]
 
+    @cached_property
+    def before(self) -> Chain | None:
+        """The chain that ends before it; None for a module that is none."""
+        network = self.network
+        return network.chain and network.chain.before_last(tuple(network.stack_inputs.shape[:-1]))
+
     def hidden(self, thetas: Tensor, rows: Tensor | None) -> Tensor:
         """What goes into it, `[P, inputs, N]`, or `[1, inputs, N]` where that is the same for all thetas `[P, D]`."""
-        network, chain = self.network, self.network.chain
-        if chain is not None:
+        if self.before is not None:
             with torch.no_grad():
-                inputs = network.stack_data(rows)[0]
-                return chain.before_last(tuple(inputs.shape[:-1])).forward(thetas, inputs)
+                return self.before.forward(thetas, self.network.stack_data(rows)[0])
         assert self.caught is not None
         return self.caught(thetas, rows).mT
 

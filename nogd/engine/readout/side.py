@@ -11,18 +11,19 @@ from torch import Tensor
 
 from nogd.engine.accounts.ledger import Ledger
 from nogd.engine.accounts.till import Till
-from nogd.engine.candidates.scoring import described
+from nogd.engine.candidates.scoring import Described, described
 from nogd.engine.candidates.sets import Candidates
+from nogd.engine.candidates.unit import UnitWeights
 from nogd.engine.checks import check_theta, check_unit, count_rows
 from nogd.engine.cost import Cost
 from nogd.engine.layers.chunks import chunk_size
+from nogd.engine.layers.units import HiddenUnit, find_units
 from nogd.engine.losses import lowest_of, ranked
 from nogd.engine.readout.head import Head
 from nogd.engine.readout.solved import Readout
 from nogd.engine.readout.solving import Kind, Problem, products, solve
 from nogd.engine.readout.surrogates import solved_for, surrogate_for
 from nogd.engine.readout.unit_readout import UnitReadout, losses_of
-from nogd.engine.readout.units import HiddenUnit, find_units
 from nogd.engine.space import ParameterSpace
 from nogd.errors import InvalidSetting
 
@@ -77,7 +78,7 @@ class ReadoutSide:
         )
         self._till.used("closed-form")
         started = time.perf_counter()
-        found = _solved(head, known.dense(), rows, kind, ridge, steps)
+        found = _solved(head, known, rows, kind, ridge, steps)
         lowest = lowest_of(found.losses, rows) if count else math.inf
         self._ledger.inside += time.perf_counter() - started
         self._till.note(found.losses, found, lowest)
@@ -104,7 +105,8 @@ class ReadoutSide:
 
         :raises InvalidSetting: if there is no readout.
         """
-        return find_units(self._ends_linear(), self.space)
+        head = self._ends_linear()
+        return find_units(self.space, (head.weight, head.bias))
 
     def readout_unit(
         self,
@@ -121,9 +123,8 @@ class ReadoutSide:
         By a Newton step of all its weights, as long as is best of a few lengths, from those of theta or from these with
         the unit's own at zero; exact for "mse". One factorisation serves all M.
 
-        Where the unit's features of the last layer depend on no other unit, these alone are computed, and a candidate
-        counts 1 forward or its share of the arithmetic, whichever is more. Elsewhere M + 1 forwards and the arithmetic
-        are counted.
+        Of a network that is a chain, what the unit and all that depends on it give is computed for each, the rest once;
+        of another, all of it. A candidate counts 1 forward or its share of the arithmetic, whichever is more.
 
         :param theta: `[D]`.
         :param unit: one of `units`.
@@ -139,28 +140,28 @@ class ReadoutSide:
         check_unit(len(unit), weights, ridge)
         count, examples = len(weights), count_rows(rows, self._examples)
         search = UnitReadout(head, unit, rows)
-        weights = weights.to(theta)
+        candidates = UnitWeights(theta, unit, weights.to(theta))
+        flops = search.passing(count, examples, self._cost.flops)
         if search.is_alone:
-            self._pay_alone(search.flops_alone(count, examples, self._cost.flops, kind), count, examples)
-        else:  # what else depends on it is known when that is computed
-            passed = (count + 1) * examples
-            self._till.pay(count, passed, flops=self._cost.flops * passed)
+            flops += search.solving(count, examples, kind)
+        beyond = self._beyond(flops, count * examples)
+        self._till.pay(count, count * examples, priced=beyond, flops=flops)
         self._till.used("closed-form")
         started = time.perf_counter()
-        changed = search.changed(theta, weights)
-        if not search.is_alone:
-            flops = search.flops(count, examples, changed, kind)
-            self._till.pay(0, 0, priced=self._cost.forwards_of(flops, self._examples), flops=flops)
-        found = search.solve(theta, weights, changed, kind, ridge)
+        changed = search.changed(candidates)
+        if not search.is_alone:  # what else depends on it is known now
+            solving = search.solving(count, examples, kind, changed)
+            beyond = self._beyond(flops + solving, count * examples) - beyond
+            self._till.pay(0, 0, priced=beyond, flops=solving)
+        found = search.solve(candidates, changed, kind, ridge)
         lowest = lowest_of(found.losses, rows) if count else math.inf
         self._ledger.inside += time.perf_counter() - started
         self._till.note(found.losses, found, lowest)
         return found
 
-    def _pay_alone(self, flops: float, count: int, examples: int) -> None:
-        """As an exact minimum along a line is paid: a candidate is 1 forward, or the arithmetic if that is more."""
-        priced = max(0.0, self._cost.forwards_of(flops, self._examples) - count * examples / self._examples)
-        self._till.pay(count, count * examples, priced=priced, flops=flops)
+    def _beyond(self, flops: float, passed: int) -> float:
+        """Forwards that arithmetic counts beyond those of so many examples, as for an exact minimum along a line."""
+        return max(0.0, self._cost.forwards_of(flops, self._examples) - passed / self._examples)
 
     def readout_unit_cost(
         self, unit: HiddenUnit, count: int, rows: Tensor | None = None, *, surrogate: str | None = None
@@ -169,11 +170,8 @@ class ReadoutSide:
         head, kind = self._solvable(surrogate)
         examples = count_rows(rows, self._examples)
         search = UnitReadout(head, unit, rows)
-        if search.is_alone:
-            flops = search.flops_alone(count, examples, self._cost.flops, kind)
-            return max(count * examples / self._examples, self._cost.forwards_of(flops, self._examples))
-        solving = count * self._solving(head, kind, examples, 1)
-        return (count + 1) * examples / self._examples + self._cost.forwards_of(solving, self._examples)
+        flops = search.passing(count, examples, self._cost.flops) + search.solving(count, examples, kind)
+        return count * examples / self._examples + self._beyond(flops, count * examples)
 
     def readout_cost(
         self, rows: Tensor | None = None, *, steps: int = 4, surrogate: str | None = None
@@ -202,9 +200,11 @@ class ReadoutSide:
         return head, surrogate_for(head.network.loss, surrogate, head.network.targets)
 
 
-def _solved(head: Head, thetas: Tensor, rows: Tensor | None, kind: Kind, ridge: float, steps: int) -> Readout:
+def _solved(
+    head: Head, candidates: Described, rows: Tensor | None, kind: Kind, ridge: float, steps: int
+) -> Readout:
     """So many candidates at a time as their hidden features fit the cache, which each step passes over."""
-    network = head.network
+    network, thetas = head.network, candidates.dense()
     _, targets = network.batch(rows)
     wanted = solved_for(kind, network.loss, targets, head.outputs)
     chunk = chunk_size((head.inputs + 1) * len(targets), thetas.device)
@@ -220,4 +220,4 @@ def _solved(head: Head, thetas: Tensor, rows: Tensor | None, kind: Kind, ridge: 
             losses = losses_of(network.loss, torch.baddbmm(offset, weights, hidden), targets)
             parts.append((ranked(losses), values, weights))
     losses, values, weights = (torch.cat(each) for each in zip(*parts, strict=True))
-    return Readout(losses, values, weights, thetas, head)
+    return Readout(losses, values, weights, candidates, head)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
+from nogd.engine.candidates.scoring import Described
+from nogd.engine.candidates.unit import UnitWeights
 from nogd.engine.readout.head import Head
 
 
@@ -22,7 +23,7 @@ class Readout:
     losses: Tensor
     values: Tensor
     weights: Tensor
-    _thetas: Tensor
+    _candidates: Described | UnitWeights
     _head: Head
 
     def __len__(self) -> int:
@@ -31,13 +32,12 @@ class Readout:
     @property
     def dimension(self) -> int:
         """D."""
-        return self._thetas.shape[1]
+        return self._candidates.dimension
 
     def dense(self) -> Tensor:
         """All of them written out, `[P, D]`."""
-        return self._head.put(self._thetas, self.weights)
+        return self._head.put(self._candidates.dense(), self.weights)
 
     def at(self, k: int) -> Tensor:
         """Candidate k, `[D]`."""
-        part = torch.tensor([k], device=self._thetas.device)
-        return self._head.put(self._thetas[part], self.weights[part])[0]
+        return self._head.put(self._candidates.at(k)[None], self.weights[[k]])[0]
