@@ -22,6 +22,10 @@ from nogd.engine.accounts.meter import BudgetSpent, Limit, TargetReached
 from nogd.engine.objective import Objective
 from nogd.engine.readout.solving import products
 from nogd.errors import InvalidSetting
+from nogd.learners.adam import Adam
+from nogd.learners.random_search import RandomSearch
+from nogd.learners.unit_search import UnitSearch
+from nogd.training.learner import refusal
 
 ROWS, RIDGE = 40, 1e-3
 HIDDEN = 6
@@ -302,12 +306,40 @@ def test_where_there_is_no_readout(module: Callable[[], nn.Module], outputs: int
         made.readout(some(made))
     with pytest.raises(InvalidSetting, match="must end in a linear layer"):
         made.readout_cost()
+    with pytest.raises(InvalidSetting, match="must end in a linear layer"):
+        made.gram(nogd.Subspace(plain.thetas(1, made.D)[0], None, 0.1, (1,)), readout=True)
 
 
 def test_a_network_in_train_mode_has_no_readout():
     module = nn.Sequential(nn.Linear(3, 4), nn.Dropout(), nn.Linear(4, 2))
     assert "readout" not in objective(module, mode="train").features
     assert "readout" in objective(module.eval()).features
+
+
+class Counting(OwnForward):
+    """No chain; counts its calls with all examples."""
+
+    calls = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        Counting.calls += len(x) == ROWS
+        return super().forward(x)
+
+
+def test_who_never_asks_for_a_readout_pays_for_no_look_at_it():
+    made = objective(Counting())
+    Counting.calls = 0
+    assert refusal(RandomSearch(), made) is None
+    assert refusal(Adam(), made) is None
+    assert made.lacks(frozenset({"gradient", "layers"})) == {"layers"}
+    assert Counting.calls == 0
+    assert refusal(UnitSearch(), made) is None
+    assert "readout" in made.features
+    assert Counting.calls == 1
+    assert made.lacks(frozenset({"readout", "layers"})) == {"layers"}
+    assert "needs a network that ends in a linear layer" in (
+        refusal(UnitSearch(), objective(Doubled())) or ""
+    )
 
 
 @pytest.mark.parametrize("loss", ["mse", "binary-cross-entropy"])

@@ -26,7 +26,6 @@ from nogd.engine.inputs.shown import Shown
 from nogd.engine.losses import lowest_of, ranked
 from nogd.engine.network import Network
 from nogd.engine.outputs_and_layers import Scorer, seen_features
-from nogd.engine.readout.head import find_head
 from nogd.engine.readout.side import ReadoutSide
 from nogd.engine.run_side import RunSide
 from nogd.engine.several import Tree, plain
@@ -61,10 +60,9 @@ class Objective(GramSide, ReadoutSide, RunSide):
         self._cost = scorer.cost()
         self.space: ParameterSpace = scorer.space
         self.batch_size = batch_size
-        self._head = find_head(scorer) if isinstance(scorer, Network) else None
-        self._features = _features(scorer, differentiable, self._head is not None)
+        self._features = _features(scorer, differentiable)
         self._examples = scorer.examples  # what all is counted by, so that nobody may set it
-        ledger = Ledger(scorer.examples, self._cost.gradient if "gradient" in self.features else 1.0)
+        ledger = Ledger(scorer.examples, self._cost.gradient if "gradient" in self._features else 1.0)
         self._ledger, self._meter = ledger, Meter(ledger)
         self._till = BlackBoxTill(ledger, scorer) if isinstance(scorer, BlackBox) else self._till_kind(ledger)
         lines = Lines(self._till, self._cost.flops * self._examples)
@@ -97,7 +95,11 @@ class Objective(GramSide, ReadoutSide, RunSide):
         """Which of "outputs", "curvature", "directional", "layers", "readout" and "gradient" there are here; a
         learner's `needs` asks for these.
         """
-        return self._features
+        return self._features if self._head is None else self._features | {"readout"}
+
+    def lacks(self, needs: frozenset[str]) -> frozenset[str]:
+        """Which of these features there are not; only who needs a readout has it looked for."""
+        return needs - (self.features if "readout" in needs else self._features)
 
     @property
     def gradient_cost(self) -> float:
@@ -389,8 +391,9 @@ class Objective(GramSide, ReadoutSide, RunSide):
         raise InvalidSetting(f"{held}, so a learner cannot look at them.")
 
 
-def _features(scorer: Scorer, differentiable: bool, readout: bool) -> frozenset[str]:
-    features = seen_features(scorer) | ({"readout"} if readout else set())
+def _features(scorer: Scorer, differentiable: bool) -> frozenset[str]:
+    """All but "readout"."""
+    features = seen_features(scorer)
     if isinstance(scorer, Network | Stream) and differentiable and scorer.loss.differentiable:
         features |= {"gradient", "directional"}
     return frozenset(features)

@@ -123,7 +123,7 @@ def _learners(value: Any) -> list[Learner]:
 
 def refusal(learner: Learner, objective: Objective) -> str | None:
     """Why this learner is not applicable to this objective, or None."""
-    missing = learner.needs - objective.features
+    missing = objective.lacks(learner.needs)
     for need in sorted(
         missing, key=lambda need: (need == "curvature", need)
     ):  # it is of outputs, if there are any

@@ -16,6 +16,7 @@ from nogd.engine.gram.reducing import Asked, Parts, flops_of, gram_parts
 from nogd.engine.losses import lowest_of, ranked
 from nogd.engine.outputs_and_layers import Answering, OutputsAndLayers
 from nogd.engine.readout.head import Head
+from nogd.engine.readout.last_layer import LastLayer
 from nogd.engine.stream import Stream
 from nogd.errors import InvalidSetting
 
@@ -31,10 +32,8 @@ class _Around:
         return self._probes.at(k - 1) if k else self._probes.theta.clone()
 
 
-class GramSide(OutputsAndLayers):
+class GramSide(OutputsAndLayers, LastLayer):
     """Gauss-Newton matrices from outputs; paid by passes and by arithmetic, and noted as scoring is."""
-
-    _head: Head | None
 
     def gram(self, probes: Subspace, rows: Tensor | None = None, *, readout: bool = False) -> Gram:
         """The loss near theta along the directions of K probes: its slope, and the Gauss-Newton matrix J^T H J.
@@ -59,7 +58,7 @@ class GramSide(OutputsAndLayers):
         """
         scorer = self._answering()
         check_differentiable(scorer.loss)
-        asked = Asked(self._probes(probes), self._last_layer() if readout else None)
+        asked = Asked(self._probes(probes), self._ends_linear() if readout else None)
         count, examples = len(asked.probes) + 1, count_rows(rows, self._examples)
         work = examples * self._reducing(count - 1, asked.head)
         passes = self._cost.flops * count * examples
@@ -78,7 +77,7 @@ class GramSide(OutputsAndLayers):
     def gram_cost(self, count: int, rows: Tensor | None = None, *, readout: bool = False) -> float:
         """Forwards that `gram` counts for so many probes, for the same rows and readout."""
         examples = count_rows(rows, self._examples)
-        head = self._last_layer() if readout else None
+        head = self._ends_linear() if readout else None
         return (count + 1) * examples / self._examples + self._cost.forwards_of(
             examples * self._reducing(count, head), self._examples
         )
@@ -91,14 +90,6 @@ class GramSide(OutputsAndLayers):
             f"gram takes a nogd.Subspace around a theta of {self.space.dtype} on {self.space.device}, not a"
             f" {type(probes).__name__}{' of another kind' if isinstance(probes, Subspace) else ''}."
         )
-
-    def _last_layer(self) -> Head:
-        if self._head is None:
-            raise InvalidSetting(
-                "there is no readout here: the network must end in a linear layer, whose searched weights are used"
-                " nowhere else, and which gives one vector for each example in memory; leave `readout` out."
-            )
-        return self._head
 
     def _reducing(self, count: int, head: Head | None) -> float:
         scorer = self._answering()

@@ -17,6 +17,8 @@ from nogd.engine.space import ParameterSpace, Tensors
 
 _ROWS = 2
 _NAMES = ("weight", "bias")
+_Call = tuple[nn.Linear, Tensor, Tensor]
+"""A part, one of its inputs and its output."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,29 +122,33 @@ def _of_module(network: Network) -> Head | None:
     linear = [part for part in network.module.modules() if type(part) is nn.Linear]
     if not linear or any(isinstance(part, torch.jit.ScriptModule) for part in network.module.modules()):
         return None
-    calls: list[tuple[nn.Linear, Tensor, Tensor]] = []
+    with network.calls():
+        calls, outputs = _called(network, linear)
+        if not calls or calls[-1][2] is not outputs:
+            return None
+        part, given, _ = calls[-1]
+        once = sum(each[0] is part for each in calls) == 1
+        plain = given.ndim == _ROWS and len(given) == network.examples
+        plain = plain and given.dtype == part.weight.dtype == outputs.dtype  # no other precision within
+        if not (once and plain):
+            return None
+        same = torch.allclose(part(given), outputs, equal_nan=True)  # nothing writes into it afterwards
+    return _placed(network, part) if same else None
+
+
+def _called(network: Network, linear: list[nn.Linear]) -> tuple[list[_Call], Tensor]:
+    """The calls of these parts in a call of the module with all examples, and what that gives."""
+    calls: list[_Call] = []
 
     def seen(part: nn.Linear, given: tuple[Tensor, ...], output: Tensor) -> None:
         calls.extend((part, each.clone(), output) for each in given)
 
     handles = [part.register_forward_hook(seen) for part in linear]
     try:
-        with network.calls():
-            outputs = network.conduct(network.inputs)
+        return calls, network.conduct(network.inputs)
     finally:
         for handle in handles:
             handle.remove()
-    if not calls or calls[-1][2] is not outputs:
-        return None
-    part, given, _ = calls[-1]
-    once = sum(each[0] is part for each in calls) == 1
-    plain = given.ndim == _ROWS and len(given) == network.examples
-    plain = plain and given.dtype == part.weight.dtype == outputs.dtype  # no other precision within
-    if not (once and plain):
-        return None
-    with network.calls():
-        same = torch.allclose(part(given), outputs, equal_nan=True)  # nothing writes into it afterwards
-    return _placed(network, part) if same else None
 
 
 def _placed(network: Network, part: nn.Linear) -> Head | None:

@@ -20,6 +20,7 @@ from nogd.engine.layers.chunks import chunk_size
 from nogd.engine.layers.units import HiddenUnit, find_units
 from nogd.engine.losses import lowest_of, ranked
 from nogd.engine.readout.head import Head
+from nogd.engine.readout.last_layer import LastLayer
 from nogd.engine.readout.solved import Readout
 from nogd.engine.readout.solving import Kind, Problem, products, solve
 from nogd.engine.readout.surrogates import solved_for, surrogate_for
@@ -28,11 +29,10 @@ from nogd.engine.space import ParameterSpace
 from nogd.errors import InvalidSetting
 
 
-class ReadoutSide:
+class ReadoutSide(LastLayer):
     """Solving the last layer; paid by passes and by arithmetic, and noted as scoring is."""
 
     space: ParameterSpace
-    _head: Head | None
     _cost: Cost
     _till: Till
     _ledger: Ledger
@@ -186,14 +186,6 @@ class ReadoutSide:
     def _solving(self, head: Head, kind: Kind, examples: int, steps: int) -> float:
         features = head.inputs + (head.bias is not None)
         return products(kind, features, head.outputs, examples, steps)
-
-    def _ends_linear(self) -> Head:
-        if self._head is None:
-            raise InvalidSetting(
-                "there is no readout to be solved: the network must end in a linear layer, whose searched weights are"
-                " used nowhere else, and which gives one vector for each example in memory."
-            )
-        return self._head
 
     def _solvable(self, surrogate: str | None) -> tuple[Head, Kind]:
         head = self._ends_linear()
