@@ -301,6 +301,37 @@ def test_many_make_and_fill_one_store_at_once(tmp_path: Path) -> None:
         assert len(store.curves()) == 100
 
 
+@pytest.fixture
+def making(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    """Another process is in the midst of making the store."""
+    with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as other:
+        other.execute("begin immediate")
+        yield other
+
+
+def test_who_makes_a_store_waits_for_another_who_does(
+    tmp_path: Path, making: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited = []
+
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        making.rollback()
+
+    monkeypatch.setattr("nogd.bench.database.time.sleep", wait)
+    with closing(Store(tmp_path, create=True)) as store:
+        store.add(record())
+    assert len(waited) == 1
+
+
+def test_who_makes_a_store_does_not_wait_for_ever(
+    tmp_path: Path, making: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nogd.bench.database._PATIENCE", 0.02)
+    with pytest.raises(StoreError, match="is in use by another process"):
+        Store(tmp_path, create=True)
+
+
 def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
     with started("-c", WRITER, tmp_path, "x", "100000") as writer:
         assert writer.stdout is not None

@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -16,6 +17,8 @@ from nogd.bench.sqlite_errors import sentence
 from nogd.errors import StoreError
 
 FILE = "runs.sqlite"
+_PATIENCE = 30.0
+"""Seconds that a statement waits for other processes, which write for a fraction of one."""
 
 
 class Database:
@@ -117,7 +120,7 @@ class Database:
     def _connected(self, address: str | Path) -> sqlite3.Connection:
         """A connection that is closed with this."""
         connection = sqlite3.connect(
-            address, timeout=30, isolation_level=None, uri=str(address).startswith("file:")
+            address, timeout=_PATIENCE, isolation_level=None, uri=str(address).startswith("file:")
         )
         self._opened.callback(connection.close)
         connection.text_factory = _text
@@ -132,7 +135,7 @@ class Database:
         if version == 0 and self.connection.execute("select 1 from sqlite_master").fetchone():
             raise StoreError(f"{self.path} is not a store of nogd; move it away or give another --out.")
         if create:
-            self.connection.execute("pragma journal_mode = wal")
+            _log_ahead(self.connection)
             self.connection.execute("pragma synchronous = full")
             with self._transaction():
                 self._migrate()
@@ -149,6 +152,19 @@ class Database:
         with self._transaction():
             self._migrate()
         _read_only(self.connection)
+
+
+def _log_ahead(connection: sqlite3.Connection) -> None:
+    """Of several that make one store, SQLite lets but one change how it is kept, and has the others fail at once."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            connection.execute("pragma journal_mode = wal")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(0.01)
 
 
 def _text(data: bytes) -> str:
