@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
-from bench_help import Watcher, command, started
+from bench_help import PATIENCE, Watcher, command, started
 from report_data import make_results
 
 from nogd.bench import watch as watch_module
@@ -160,14 +160,26 @@ def test_a_killed_run_leaves_a_page_that_is_still_refreshed(tmp_path):
     assert "refresh" in page
 
 
+AT_WORK = """
+import sys
+from nogd import hookimpl
+
+@hookimpl
+def nogd_point(cell, point):
+    print("a point", file=sys.stderr, flush=True)
+"""
+
+
 def test_ctrl_c_ends_the_page_and_the_run_goes_on_later(tmp_path):
+    (tmp_path / "at_work.py").write_text(AT_WORK)
     words = ["-l", "adam", "-t", "iris", "--repetitions", 1, "--jobs", 0, "--watch", "--out", tmp_path]
-    with started("-m", "nogd", "run", *words, "--forwards", 10**9) as process:
-        deadline = time.monotonic() + 100
-        while not (tmp_path / PAGE).exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
+    words += ["--plugin", tmp_path / "at_work.py", "--forwards", 10**9]
+    with started("-m", "nogd", "run", *words) as process:
+        while (line := process.stderr.readline()) != "a point\n":
+            assert line, "it ended by itself"
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 130
+        process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
     assert "Stopped: 0 of 1 run done, 1 missing" in (tmp_path / PAGE).read_text()
     with closing(sqlite3.connect(tmp_path / "runs.sqlite")) as connection:
         assert connection.execute("select count(*) from claims").fetchone() == (0,)
