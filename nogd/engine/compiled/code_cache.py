@@ -12,8 +12,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import numba
 from numba import njit
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.sigutils import normalize_signature
 
 
@@ -23,6 +24,13 @@ class _Cache(FunctionCache):
     def __init__(self, function: Callable[..., Any], sources: Iterable[Path]) -> None:
         super().__init__(function)
         self._sources = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
+        if numba.config.CACHE_DIR:
+            self._share(Path(numba.config.CACHE_DIR))
+
+    def _share(self, folder: Path) -> None:
+        """In a folder that the user named, what decides the code tells it apart, not where nogd is installed."""
+        self._cache_path = str(folder / f"nogd-{self._sources[:16]}-numba-{numba.__version__}")
+        self._cache_file = IndexDataCacheFile(self._cache_path, self._impl.filename_base, self._sources)
 
     def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
         return (*super()._index_key(sig, codegen), self._sources)
