@@ -31,6 +31,8 @@ from nogd.report.forms.board_view import cells, columns_of
 from nogd.report.results import load_results
 from nogd.training.names import build
 
+pytestmark = pytest.mark.any_version
+
 ROWS = 9
 
 

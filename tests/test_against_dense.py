@@ -25,6 +25,8 @@ from nogd.engine.modules.copies import private_copy
 from nogd.engine.objective import Objective
 from nogd.engine.space import ParameterSpace
 
+pytestmark = pytest.mark.met_in("test_compiled.py")
+
 D = torch.float64
 ENGINES = ["compiled", "stack", "chain", "vmap", "loop"]
 KINDS = ["population", "line", "walk", "perturbed", "mirrored", "low rank", "subspace", "seeded", "unit"]

@@ -17,6 +17,7 @@ from nogd.hookspecs import hookimpl
 from nogd.plugins import deprecation
 from nogd.plugins.manager import Plugins
 
+
 NEEDS_NEWER = "Metadata-Version: 2.1\nName: nogd-coin\nVersion: 1.2\nRequires-Dist: nogd{wanted}\n"
 
 
@@ -127,6 +128,7 @@ def test_the_trace_names_each_call_on_stderr(monkeypatch, setting, traced):
     assert json.loads(done.stdout)
 
 
+@pytest.mark.any_version
 def test_reading_the_store_runs_no_code_of_a_plugin(tmp_path: Path):
     plugin = tmp_path / "tell.py"
     plugin.write_text(

@@ -67,6 +67,7 @@ def test_a_second_run_skips_what_is_done(done: tuple[Path, Result]) -> None:
     assert (folder / "report.html").stat().st_mtime_ns == before
 
 
+@pytest.mark.any_version
 def test_fresh_runs_again(tmp_path: Path) -> None:
     run(tmp_path, "-l", "adam", "-t", "iris")
     [before] = rows(tmp_path)
@@ -76,6 +77,7 @@ def test_fresh_runs_again(tmp_path: Path) -> None:
     assert after["session"] > before["session"]
 
 
+@pytest.mark.any_version
 def test_one_that_was_asked_for_alone_meets_all_of_the_others(tmp_path: Path) -> None:
     assert run(tmp_path / "a", "-l", "random-search").exit_code == 0
     found = rows(tmp_path / "a")
@@ -89,6 +91,7 @@ def test_one_that_was_asked_for_alone_meets_all_of_the_others(tmp_path: Path) ->
     assert {row["learner"] for row in rows(tmp_path / "b")} == {learner["name"] for learner in learners}
 
 
+@pytest.mark.any_version
 def test_settings_reach_the_learner(tmp_path: Path) -> None:
     run(
         tmp_path,
@@ -108,6 +111,7 @@ def test_settings_reach_the_learner(tmp_path: Path) -> None:
     assert found["grid-search"]["learner"] == "grid-search,points=3"
 
 
+@pytest.mark.any_version
 @pytest.mark.parametrize(
     ("learner", "status"), [("raises", "error"), ("vanishes", "killed"), ("not-a-number", "diverged")]
 )
@@ -125,6 +129,7 @@ def test_a_failure_is_said_as_it_happens_and_in_the_exit_code(
     assert result.stdout.splitlines()[-1] == str(tmp_path / "report.html")
 
 
+@pytest.mark.any_version
 def test_failed_cells_are_tried_again_and_others_are_not(tmp_path: Path) -> None:
     words = ["run", "--plugin", WICKED, "-l", "raises", "-l", "good", "-t", "iris", *SMALL, "--out", tmp_path]
     command(*words)
@@ -135,6 +140,7 @@ def test_failed_cells_are_tried_again_and_others_are_not(tmp_path: Path) -> None
     assert after["good"] == before["good"]
 
 
+@pytest.mark.any_version
 def test_a_learner_that_cannot_be_imported_is_left_out_of_all(tmp_path: Path) -> None:
     hook = "@hookimpl\ndef nogd_learners():\n    return [Lazy('gone', 'no_such:X', '')]\n"
     (tmp_path / "gone.py").write_text("from nogd import Lazy, hookimpl\n" + hook)
@@ -247,6 +253,7 @@ def test_rerun_of_what_cannot_be_found_or_is_not_unique(done: tuple[Path, Result
         assert sentence in result.stderr
 
 
+@pytest.mark.any_version
 def test_rerun_says_when_the_curve_is_another(tmp_path: Path) -> None:
     plugin = tmp_path / "moody.py"
     plugin.write_text(
@@ -357,6 +364,7 @@ exec(compile({script!r}, "<cell 1>", "exec"), vars(main))
 """
 
 
+@pytest.mark.any_version
 @pytest.mark.parametrize("kind", ["script", "notebook"])
 def test_a_script_without_a_guard_and_with_its_own_learner(tmp_path: Path, kind: str) -> None:
     script = SCRIPT.replace("OUT", repr(str(tmp_path / "runs")))
@@ -372,6 +380,7 @@ def test_a_script_without_a_guard_and_with_its_own_learner(tmp_path: Path, kind:
 LIMITED = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)),) * 2); "
 
 
+@pytest.mark.any_version
 @pytest.mark.parametrize("limit", [30_000, 90_000])
 def test_no_space_left_is_one_sentence(tmp_path: Path, limit: int) -> None:
     """Full at the start, and in the middle."""

@@ -200,6 +200,7 @@ def test_pictures_are_read_without_trust(monkeypatch: pytest.MonkeyPatch) -> Non
         unpacked(packed(np.zeros(2**18)), 2**20)
 
 
+@pytest.mark.any_version
 def test_every_command_says_it_once_and_shows_the_rest(
     folder: Path, sound: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

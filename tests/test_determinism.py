@@ -19,6 +19,8 @@ from nogd.hookspecs import hookimpl
 from nogd.plugins.manager import Plugins, PluginSettings, configured
 from nogd.training.recorder import Recorder
 
+pytestmark = pytest.mark.any_version
+
 LEARNERS = ["grid-search", "adam,rows=16", "random-search", "hybrid", "sgd+random-search"]
 TASKS = ["iris", "diabetes-ternary", "parity"]
 

@@ -145,6 +145,7 @@ def value_of(options: list[str], name: str) -> float | None:
     return float(options[options.index(f"--{name}") + 1]) if f"--{name}" in options else None
 
 
+@pytest.mark.any_version
 @settings(deadline=None, derandomize=True, max_examples=60)
 @given(
     learners=st.lists(LEARNERS, min_size=1, max_size=3, unique_by=str),

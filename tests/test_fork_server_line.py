@@ -11,6 +11,8 @@ from test_isolation import ran
 from nogd.bench.forking import ForkServer
 from nogd.errors import ProcessError
 
+pytestmark = pytest.mark.any_version
+
 
 def test_one_that_never_answers_again_costs_no_finished_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -24,6 +24,8 @@ from nogd.engine.compiled import scorer as compiled
 from nogd.engine.layers.parts import NotUnderstood
 from nogd.learners.grid_search import GridSearch
 
+pytestmark = pytest.mark.met_in("test_compiled.py", "test_datasets.py")
+
 LOSS = Callable[[Tensor, Tensor], Tensor]
 
 

@@ -23,6 +23,7 @@ import nogd
 from nogd.errors import DataError, InvalidSetting, NogdWarning, StoreError
 from nogd.training import checkpoints, progress
 
+
 X, Y = plain.data(20, 3)
 V, W = plain.data(9, 3, seed=4)
 
@@ -66,6 +67,7 @@ def test_every_row_has_the_validation_loss_and_nothing_else_changes():
     assert deeds(without)["meter"] == deeds(run)["meter"]
 
 
+@pytest.mark.any_version
 @pytest.mark.parametrize("size", [4, 20])
 def test_validation_data_may_be_streamed_whatever_the_training_data_are(size):
     whole = fit(validation=(V, W))
@@ -325,6 +327,7 @@ CALLS = {
 }  # fmt: skip
 
 
+@pytest.mark.any_version
 @pytest.mark.parametrize("name", CALLS)
 def test_a_killed_run_ends_as_one_that_was_never_stopped(name, often, tmp_path):
     call, path = CALLS[name], tmp_path / "run.checkpoint"
@@ -408,6 +411,7 @@ OTHERS = {
 }
 
 
+@pytest.mark.any_version
 @pytest.mark.parametrize("said", OTHERS)
 def test_the_checkpoint_of_another_call_is_refused_with_what_differs(said, tmp_path):
     fit(checkpoint=tmp_path / "c")
@@ -537,6 +541,7 @@ test_long_runs.CALLS["sequence"](callback=point, checkpoint=sys.argv[2])
 """
 
 
+@pytest.mark.any_version
 def test_killed_by_the_system_and_called_again(tmp_path):
     words = [sys.executable, "-c", SCRIPT, str(Path(__file__).parent), str(tmp_path / "c")]
     pipe = subprocess.PIPE

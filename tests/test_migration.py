@@ -26,6 +26,8 @@ from nogd.bench.store import Store
 from nogd.errors import StoreError
 from nogd.report.results import load_results
 
+pytestmark = pytest.mark.any_version
+
 OLD = HERE / "data" / "store-0.1.0"
 THEN: dict[str, Any] = json.loads((OLD / "comparison.json").read_text())
 SMALL = ("--repetitions", 2, "--jobs", 0, "--no-keep-thetas", "--no-plugins")

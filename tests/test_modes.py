@@ -36,6 +36,8 @@ from nogd.training.loop import Outcome, snapshot, train
 from nogd.training.names import build
 from nogd.training.recorder import Recorder
 
+pytestmark = pytest.mark.torch_alone
+
 D = torch.float64
 MODES = ["eval", "train"]
 LEARNERS = [lazy.name for lazy in nogd_learners()]

@@ -90,6 +90,7 @@ def test_learners_within_learners(text, learner):
     assert build(str(learner)) == learner
 
 
+@pytest.mark.any_version
 @settings(deadline=None, derandomize=True, max_examples=250)
 @given(learner=LEARNERS)
 def test_every_learner_is_written_as_it_is_read(learner):

@@ -147,6 +147,7 @@ def offered(tmp_path_factory):
     return found
 
 
+@pytest.mark.any_version
 def test_a_new_figure_keeps_nogds_rules(offered):
     for check in checks_for(offered["figure"]):
         check(offered["figure"])

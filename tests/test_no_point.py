@@ -13,6 +13,8 @@ from bench_help import command, rows
 from nogd.bench.inline import InlineExecutor
 from nogd.bench.store import Store
 
+pytestmark = pytest.mark.any_version
+
 PLUGIN = '''
     from typing import ClassVar
 

@@ -23,6 +23,8 @@ from nogd.errors import InvalidSetting, ProcessError
 from nogd.plugins.manager import PluginSettings, configured
 from nogd.testing import checks_for
 
+pytestmark = pytest.mark.any_version
+
 PLUGIN = Path(__file__).with_name("elsewhere.py")
 
 

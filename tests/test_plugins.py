@@ -168,6 +168,7 @@ def test_a_file_called_like_a_known_module_does_not_replace_it(site: Site) -> No
     assert sys.modules["random"] is random
 
 
+@pytest.mark.any_version
 def test_what_lies_beside_a_plugin_replaces_no_other_module(tmp_path: Path) -> None:
     """A folder with a torch.py and a json.py: whoever imports those afterwards gets the real ones."""
     for name in ("torch", "json", "nogd", "wheel_of_fortune"):

@@ -66,6 +66,7 @@ def test_a_pdf_has_all_that_is_said_and_every_picture(results):
     assert len(pages) >= 1 + len(results.figures())
 
 
+@pytest.mark.any_version
 def test_equal_results_are_equal_bytes(results):
     assert pdf(results) == pdf(results)
 
@@ -94,6 +95,7 @@ def test_a_name_from_right_to_left_does_not_turn_its_row_round():
     assert [row.startswith("\u200e") for row in rows] == [False, False, True]
 
 
+@pytest.mark.any_version
 def test_a_pdf_needs_no_further_package(results, monkeypatch):
     monkeypatch.setitem(sys.modules, "pypdf", None)
     assert pdf(results).startswith(b"%PDF")
@@ -148,6 +150,7 @@ def test_a_notebook_shows_who_won_the_leaderboard_and_a_picture(results):
     assert "<script" not in Results(made.runs, made.curves, made.meta)._repr_html_()
 
 
+@pytest.mark.any_version
 def test_the_tables_are_the_data_of_the_figures(results):
     tables = results.tables()
     assert next(iter(tables)) == "leaderboard"

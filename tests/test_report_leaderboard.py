@@ -161,6 +161,7 @@ def test_the_text_fits_a_terminal_and_lines_up():
     assert "Unfinished: 4 planned runs still missing." in text
 
 
+@pytest.mark.any_version
 @pytest.mark.parametrize(
     ("width", "left"), [(100, "overhead"), (80, "overhead"), (60, "failed"), (44, "failed")]
 )
@@ -204,6 +205,7 @@ def test_the_text_of_an_empty_store():
     assert text_leaderboard(empty) == "No runs yet."
 
 
+@pytest.mark.any_version
 def test_the_same_runs_in_another_order_give_the_same_board():
     results = make_results(repetitions=12, meta={"settings": SETTINGS})
     shuffled = Results(results.runs.sample(frac=1, random_state=1), results.curves, results.meta)

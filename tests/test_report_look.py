@@ -7,6 +7,7 @@ import re
 from importlib.resources import files
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from report_data import make_results
@@ -14,6 +15,8 @@ from report_data import make_results
 from nogd.report.drawing.canvas import handles
 from nogd.report.drawing.style import DARK, GREY, IN_COLOUR, LIGHT, MARKERS, THEME, looks, looks_of
 from nogd.report.figure import Comparison
+
+pytestmark = pytest.mark.met_in("test_report_states.py")
 
 FIXED = json.loads(files("nogd.tasks").joinpath("comparison.json").read_text(encoding="utf-8"))["looks"]
 NAMES = st.lists(st.text(st.characters(codec="utf-8"), min_size=1, max_size=30), unique=True, max_size=80)

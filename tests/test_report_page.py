@@ -195,6 +195,7 @@ def test_at_unequal_cost_the_headline_ranks_nobody():
     assert headline(Comparison.of(unequal)).startswith("Unequal cost, so there are no ranks; adam and sgd")
 
 
+@pytest.mark.met_in("test_report_states.py")
 def test_where_nothing_succeeded_nobody_is_first_and_the_reasons_come_first(tmp_path):
     failures = {(name, "iris", 0): "error" for name in ("adam", "sgd")}
     page = page_of(tmp_path, make_results(["adam", "sgd"], ["iris"], 1, failures))
@@ -259,18 +260,21 @@ def test_a_drawing_is_told_in_few_words():
     assert "font-family:" not in svg
 
 
+@pytest.mark.any_version
 def test_the_page_stays_small_and_quick(profiled):
     page, calls = profiled
     assert calls < 18_000_000  # about 8 million
     assert len(page) < 1_500_000
 
 
+@pytest.mark.any_version
 def test_the_same_store_gives_the_same_bytes(tmp_path):
     results = make_results(tasks=["iris", "breast-cancer-sign"], repetitions=12)
     assert page_of(tmp_path, results) == page_of(tmp_path, results)
     assert page_of(tmp_path, make_results(tasks=["iris"], repetitions=12)) != page_of(tmp_path, results)
 
 
+@pytest.mark.any_version
 def test_two_processes_write_the_same_bytes():
     """Hashes of texts differ between processes: an order that comes from a set or a hash would show."""
     code = (
@@ -317,6 +321,7 @@ def test_many_drawings_of_one_figure_are_folded_after_the_first_six(full):
     assert "4 more: <bdi>original</bdi>, <bdi>parity</bdi>" in folded
 
 
+@pytest.mark.met_in("test_report_states.py")
 def test_a_task_alone_is_ranked_by_its_own_runs(full):
     data = json.loads(re.search(r'id="by-task">(.*?)</script>', full, re.DOTALL)[1])
     results = make_results(failures={("sgd", "wine", 1): "error"})
@@ -331,6 +336,7 @@ def test_a_task_alone_is_ranked_by_its_own_runs(full):
     assert nobody is None
 
 
+@pytest.mark.met_in("test_report_states.py")
 def test_hostile_names_are_only_names(tmp_path):
     failures = {(HOSTILE[0], "<img src=x onerror=alert(2)>", 0): "error"}
     results = make_results(HOSTILE, ["<img src=x onerror=alert(2)>", "y" * 200], 2, failures)
@@ -343,6 +349,7 @@ def test_hostile_names_are_only_names(tmp_path):
         assert not re.search("[xy]{121}", text)
 
 
+@pytest.mark.met_in("test_report_states.py")
 @pytest.mark.parametrize(
     ("results", "said"),
     [
@@ -393,6 +400,7 @@ def test_a_third_partys_figure_is_shown(tmp_path):
     assert 'aria-label="A line goes up."' in page
 
 
+@pytest.mark.met_in("test_report_states.py")
 @pytest.mark.parametrize(
     "figure",
     [
@@ -447,6 +455,7 @@ def diverging(repetitions: int = 2) -> Results:
     return Results(made.runs, made.curves.assign(loss=made.curves["loss"].where(~wild, 1e18)), made.meta)
 
 
+@pytest.mark.met_in("test_report_states.py")
 def test_a_run_that_diverged_does_not_flatten_the_others(tmp_path):
     results = diverging()
     top = (
@@ -461,6 +470,7 @@ def test_a_run_that_diverged_does_not_flatten_the_others(tmp_path):
     assert "above it: diverged runs of sgd." in page
 
 
+@pytest.mark.met_in("test_report_states.py")
 def test_where_all_runs_diverged_nothing_is_cut(tmp_path):
     made = diverging()
     alone = made.runs["learner"] == "sgd"
@@ -530,6 +540,7 @@ def test_a_page_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch)
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
+@pytest.mark.any_version
 def test_the_report_never_imports_torch():
     code = (
         "import sys, nogd.report, nogd.report.forms.page, nogd.report.numbers.leaderboard\n"

@@ -59,6 +59,7 @@ NOT_HERE = {  # what these results have nothing for, and how that is said
 }
 
 
+@pytest.mark.met_in("test_report_states.py")
 @pytest.mark.parametrize("name", sorted(entry.name for entry in BUILT_IN.figures))
 def test_every_figure_goes_onto_one_of_several_axes_or_says_why_not(results, name):
     canvas = MplFigure(figsize=(12, 4), layout="constrained")

@@ -35,7 +35,11 @@ def drawings(figure, comparison) -> list[Drawn] | str:
     return found if isinstance(found, str) else [found] if isinstance(found, Drawn) else list(found or ())
 
 
-@pytest.mark.parametrize("name", STATES)
+# As slow as all others together, and drawn by another test too.
+CROWDED = pytest.param("thirty learners", marks=pytest.mark.met_in("test_report_pictures.py"))
+
+
+@pytest.mark.parametrize("name", [CROWDED if name == "thirty learners" else name for name in STATES])
 @pytest.mark.parametrize("figure", BUILT_IN.values(), ids=BUILT_IN)
 def test_it_draws_or_says_why_not(figure, name):
     comparison = state(name)

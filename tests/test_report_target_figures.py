@@ -27,6 +27,8 @@ from nogd.report.numbers.formats import time_text
 from nogd.report.numbers.pairs import NO_TARGETS, pairs_of
 from nogd.report.numbers.ranking import task_ranks
 
+pytestmark = pytest.mark.met_in("test_report_states.py")
+
 UNEQUAL = {"settings": {"unequal_cost": True}}
 CROWD = [*SKILL, *(f"learner-{number:02}" for number in range(24))]
 FIVE = ["iris", "wine", "diabetes", "parity", "digits"]

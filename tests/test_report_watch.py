@@ -22,6 +22,8 @@ from nogd.report.figure import Comparison
 from nogd.report.forms.interim import coverage
 from nogd.report.forms.watch import PAGE, WatchPage, duration, headline, outlook, render
 
+pytestmark = pytest.mark.any_version
+
 SMALL = ("--repetitions", 2, "--forwards", 30, "--jobs", 0)
 
 

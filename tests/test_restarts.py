@@ -23,6 +23,8 @@ from nogd.training.loop import train
 from nogd.training.names import build
 from nogd.training.recorder import Recorder
 
+pytestmark = pytest.mark.torch_alone
+
 
 @dataclass(kw_only=True)
 class ScatterState(nogd.State):

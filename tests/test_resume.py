@@ -22,6 +22,8 @@ from nogd.training.loop import Outcome, snapshot, train
 from nogd.training.names import build
 from nogd.training.recorder import Recorder, budget_grid
 
+pytestmark = pytest.mark.any_version
+
 
 class NelderMead(nogd.Loop):
     """Downhill simplex by scipy, without gradients."""

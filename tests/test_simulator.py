@@ -27,6 +27,8 @@ from nogd.hookspecs import hookimpl
 from nogd.plugins.manager import Plugins
 from nogd.tasks.control import CartPole, has_ended, pushed
 
+pytestmark = pytest.mark.any_version
+
 RECORDED = json.loads((Path(__file__).parent / "data" / "cart_pole.json").read_text(encoding="utf-8"))
 STEPS = 3
 

@@ -285,6 +285,7 @@ for k in range(int(sys.argv[3])):
 """
 
 
+@pytest.mark.any_version
 def test_many_make_and_fill_one_store_at_once(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "runs"
     writers = [
@@ -405,6 +406,7 @@ if os.geteuid() == 0:
 """
 
 
+@pytest.mark.any_version
 def test_a_folder_that_may_not_be_written_can_be_read(store: Store) -> None:
     store.add(record())
     store.close()

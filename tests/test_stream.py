@@ -20,6 +20,8 @@ import nogd
 from nogd.engine.inputs import loading
 from nogd.errors import DataError, InvalidSetting, NogdWarning, UserError
 
+pytestmark = pytest.mark.any_version
+
 ROWS = 23
 
 

@@ -166,6 +166,7 @@ def freeze(folder: Path, *words: object):
     return command(*task, "--out", folder / "nogd-targets", *words)
 
 
+@pytest.mark.any_version
 def test_a_users_task_is_frozen_beside_its_file(mine):
     entry = json.loads((mine / "reference.json").read_text())["my-line-task"]
     assert entry["version"] == 1

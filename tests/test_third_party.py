@@ -12,6 +12,8 @@ from textwrap import dedent
 import pytest
 from bench_help import PATIENCE, environment, rows
 
+pytestmark = pytest.mark.any_version
+
 PROJECT = """
     [build-system]
     requires = ["hatchling"]

@@ -16,6 +16,8 @@ from nogd.plugins.manager import configured
 from nogd.plugins.settings import PluginSettings
 from nogd.report.results import load_results
 
+pytestmark = pytest.mark.any_version
+
 LEAVES_A_TRACE = """
     from pathlib import Path
     from nogd import AskTell, Population, State, hookimpl

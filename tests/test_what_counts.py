@@ -23,6 +23,8 @@ from nogd.plugins.manager import plugins
 from nogd.report.forms.interim import interim
 from nogd.report.results import Results, load_results
 
+pytestmark = pytest.mark.any_version
+
 PAIR = ("-l", "adam", "-l", "random-search", "-t", "iris")
 SMALL = ("--repetitions", 2, "--jobs", 0, "--no-keep-thetas", "--no-plugins")
 

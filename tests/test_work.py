@@ -24,6 +24,8 @@ from nogd.bench.remote import RemoteCell
 from nogd.bench.work import work
 from nogd.plugins.manager import PluginSettings, configured
 
+pytestmark = pytest.mark.any_version
+
 DEAF = Listener(lambda _point: None, lambda _state: None)
 
 
