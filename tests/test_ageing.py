@@ -17,7 +17,6 @@ from nogd.hookspecs import hookimpl
 from nogd.plugins import deprecation
 from nogd.plugins.manager import Plugins
 
-
 NEEDS_NEWER = "Metadata-Version: 2.1\nName: nogd-coin\nVersion: 1.2\nRequires-Dist: nogd{wanted}\n"
 
 

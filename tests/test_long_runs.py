@@ -23,7 +23,6 @@ import nogd
 from nogd.errors import DataError, InvalidSetting, NogdWarning, StoreError
 from nogd.training import checkpoints, progress
 
-
 X, Y = plain.data(20, 3)
 V, W = plain.data(9, 3, seed=4)
 
