@@ -76,33 +76,39 @@ def test_a_change_of_any_source_is_a_change_of_the_code(folder, tmp_path):
     assert loaded(other) == (0, 2)
 
 
-def installed(folder: Path, text: str) -> tuple[int, int]:
-    """What a process would do that has this module in that folder: what comes from the disk, and what is compiled."""
+DOUBLE = "def double(x):\n    return x + x\n"
+
+
+def installed(folder: Path, text: str = DOUBLE) -> Any:
+    """The function of a module that lies in that folder."""
     folder.mkdir()
     source = folder / "installed.py"
     source.write_text(text)
     found: dict[str, Any] = {"__name__": "installed"}
     exec(compile(text, source, "exec"), found)
-    made = code_cache.kept(found["double"], [source])
-    assert made(2) == 4
-    return sum(made.stats.cache_hits.values()), sum(made.stats.cache_misses.values())
+    return code_cache.kept(found["double"], [source])
 
 
 def test_environments_share_the_folder_that_the_user_named(folder, tmp_path):
-    text = "def double(x):\n    return x + x\n"
-    assert installed(tmp_path / "one", text) == (0, 1)
-    assert installed(tmp_path / "two", text) == (1, 0)
-    assert installed(tmp_path / "three", text.replace("x + x", "2 * x")) == (0, 1)
-    assert installed(tmp_path / "four", text) == (1, 0)  # the other version has not taken its place
+    assert installed(tmp_path / "one")(2) == 4
+    assert code_cache.is_kept(installed(tmp_path / "two"), (numba.int64,))
+    other = installed(tmp_path / "other", DOUBLE.replace("x + x", "2 * x"))
+    assert not code_cache.is_kept(other, (numba.int64,))
+    assert other(2) == 4
+    assert code_cache.is_kept(other, (numba.int64,))
+    assert code_cache.is_kept(
+        installed(tmp_path / "three"), (numba.int64,)
+    )  # the other has not taken its place
 
 
 def test_another_numba_takes_nothing_from_this_one(folder, tmp_path, monkeypatch):
-    text = "def double(x):\n    return x + x\n"
-    installed(tmp_path / "one", text)
+    installed(tmp_path / "one")(2)
     with monkeypatch.context() as patched:
         patched.setattr(numba, "__version__", "1000.0")
-        assert installed(tmp_path / "two", text) == (0, 1)
-    assert installed(tmp_path / "three", text) == (1, 0)
+        newer = installed(tmp_path / "two")
+        assert not code_cache.is_kept(newer, (numba.int64,))
+        newer(2)
+    assert code_cache.is_kept(installed(tmp_path / "three"), (numba.int64,))
 
 
 def test_the_loops_know_all_their_sources():
