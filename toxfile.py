@@ -18,6 +18,10 @@ from tox.session.state import State
 ROOT = Path(__file__).parent
 ALL = "plugins"
 _SPREAD = ["-n", "auto", "--dist", "worksteal"]  # a plugin's slowest tests are one file: the kit's rules
+# Of the plugins that are installed: the one that its own environment has, or all.
+_INSTALLED = Command(
+    ["pytest", "-c", str(ROOT / "pyproject.toml"), str(ROOT / "tests" / "test_installed.py")]
+)
 MATRIX = [f"py3{minor}-{ALL}" for minor in (11, 12, 13, 14)]
 
 # uv reads none of pip's settings, yet a user who keeps wheels at hand for pip wants uv to find them too.
@@ -35,8 +39,10 @@ def tox_add_core_config(core_conf: CoreConfigSet, state: State) -> None:
     loaders = state.conf.memory_seed_loaders
     for name, folder in _plugins().items():
         loaders[name].append(_alone(folder, state.conf.pos_args(folder) or ()))
-    for name in (ALL, *MATRIX):
-        loaders[name].append(_together([*_plugins().values()]))
+    folders = [*_plugins().values()]
+    loaders[ALL].append(_together(folders))
+    for name in MATRIX:
+        loaders[name].append(_together(folders, *map(_tests, folders)))
     loaders["lowest"].append(
         MemoryLoader(skip_install=True, commands_pre=[_install(ROOT, *_lowest_versions())])
     )
@@ -48,7 +54,7 @@ def tox_add_core_config(core_conf: CoreConfigSet, state: State) -> None:
     # Asking core_conf for env_list here would cache it without the plugins.
     declared = core_conf.loaders[0].load_raw("env_list", state.conf, None)
     names = [name.strip() for name in str(declared).replace(",", "\n").splitlines() if name.strip()]
-    together = [ALL] if len(_plugins()) > 1 else []  # of one alone it would repeat every test
+    together = [ALL] if len(_plugins()) > 1 else []
     core_conf.loaders.insert(0, MemoryLoader(env_list=EnvList([*names, *_plugins(), *together])))
 
 
@@ -63,21 +69,22 @@ def _alone(folder: Path, arguments: Sequence[str]) -> MemoryLoader:
         skip_install=True,
         change_dir=folder,
         commands_pre=[_install(ROOT, folder)],
-        commands=[Command(["pytest", *_SPREAD, *arguments])],
+        commands=[Command(["pytest", *_SPREAD, *arguments]), *([] if arguments else [_INSTALLED])],
     )
 
 
-def _together(folders: Sequence[Path]) -> MemoryLoader:
-    """Describe an environment with every plugin: each one's tests must pass beside the others."""
+def _together(folders: Sequence[Path], *tests: Command) -> MemoryLoader:
+    """Describe an environment with every plugin."""
     return MemoryLoader(
-        description="the tests of all plugins, installed together with the core",
+        description="what only plugins that are installed together can break, such as each other's names",
         skip_install=True,
         commands_pre=[_install(ROOT, *folders)],
-        commands=[
-            Command(["pytest", *_SPREAD, "-c", str(each / "pyproject.toml"), str(each / "tests")])
-            for each in folders
-        ],
+        commands=[*tests, _INSTALLED],
     )
+
+
+def _tests(folder: Path) -> Command:
+    return Command(["pytest", *_SPREAD, "-c", str(folder / "pyproject.toml"), str(folder / "tests")])
 
 
 def _install(*what: Path | str) -> Command:
