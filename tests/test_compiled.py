@@ -100,6 +100,41 @@ def test_populations(widths, activation, loss, rows, cache, bias, seed, dtype, c
         )
 
 
+@settings(deadline=None, derandomize=True, max_examples=120)
+@given(
+    dtype=st.sampled_from([torch.float32, D]),
+    count=st.sampled_from([0, 1, 2, 37]),
+    unit=st.integers(0, 10**6),
+    **ANY,
+)
+def test_outputs_and_units(widths, activation, loss, rows, cache, bias, seed, dtype, count, unit):
+    """Outputs of any candidates, and outputs and losses of a unit's sets of weights, however few go at once."""
+    module = stack(widths, activation, bias, seed).to(dtype)
+    x, y = (
+        t.to(dtype) if t.is_floating_point() else t for t in data(loss, rows, widths[0], widths[-1], seed)
+    )
+    made = by_loops(module, x, y, loss, cache)
+    layers = [each for each in made.layers if each.weight is not None]
+    layer, theta = layers[unit % len(layers)], plain.read(module)
+    weights = plain.thetas(count, layer.module.in_features + bias, seed, dtype=dtype)
+    planes = nogd.Unit(theta, layer, unit % layer.module.out_features, weights)
+    close = {"rtol": 1e-11, "atol": 1e-12} if dtype == D else {"rtol": 1e-3, "atol": 1e-4}
+    for candidates in (planes, nogd.Population(plain.thetas(count, made.D, seed, dtype=dtype))):
+        for some in (None, torch.arange(0, rows, 2)):
+            with mock.patch.object(compiled, "CACHE", cache):
+                found, losses = made.outputs(candidates, some), made.losses(candidates, some)
+            xs, ys = (x, y) if some is None else (x[some], y[some])
+            assert (found.shape, found.dtype) == ((count, len(xs), widths[-1]), dtype)
+            if count:
+                thetas = candidates.dense()
+                torch.testing.assert_close(found, plain.outputs(module, thetas, xs), **close)
+                torch.testing.assert_close(
+                    losses, plain.losses(module, thetas, xs, ys, plain.LOSSES[loss]), **close
+                )
+    if count:
+        assert made.meter.evaluations == 8 * count
+
+
 MOVES = st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**6)), min_size=1, max_size=12)
 
 

@@ -24,17 +24,6 @@ from nogd.errors import InvalidSetting, NogdWarning
 ROWS = 9
 
 
-def own_outputs(module: nn.Module, thetas: Tensor, x: Tensor) -> Tensor:
-    """By the user's own module, one by one; leaves it as it was."""
-    before, found = plain.read(module), []
-    for theta in thetas:
-        plain.write(theta, module)
-        with torch.no_grad():
-            found.append(module(x).clone())
-    plain.write(before, module)
-    return torch.stack(found)
-
-
 def objective(**more: Any) -> Objective:
     return nogd.objective(plain.network(3, 4, 2), *plain.data(ROWS, 3, 2), **more)
 
@@ -53,7 +42,7 @@ def test_outputs_are_the_modules_own(data, image, rows, count):
     found = made.outputs(nogd.Population(thetas), chosen)
     if count:
         # The objective's copy, as its running statistics were gathered.
-        expected = own_outputs(copy.deepcopy(made.module), thetas, x if chosen is None else x[chosen])
+        expected = plain.outputs(copy.deepcopy(made.module), thetas, x if chosen is None else x[chosen])
         torch.testing.assert_close(found, expected)
         return
     assert found.shape == (0, ROWS if chosen is None else 4, *y.shape[1:])
@@ -93,7 +82,7 @@ def test_candidates_may_be_described(kind, engine):
     made = nogd.objective(module, *streamed) if engine == "stream" else objective(engine=engine)
     candidates = DESCRIBED[kind](made)
     found = made.outputs(candidates)
-    torch.testing.assert_close(found, own_outputs(module, candidates.dense(), x))
+    torch.testing.assert_close(found, plain.outputs(module, candidates.dense(), x))
     torch.testing.assert_close(made.curvature(found).loss, made.losses(candidates))
 
 
@@ -306,7 +295,7 @@ def test_a_module_is_called_for_many_candidates_at_once_where_vmap_takes_it(rows
         made.module.asked.clear()
         found = made.outputs(nogd.Population(thetas), rows)
     assert sum(made.module.asked) == 1
-    torch.testing.assert_close(found, own_outputs(module, thetas, x if rows is None else x[rows]))
+    torch.testing.assert_close(found, plain.outputs(module, thetas, x if rows is None else x[rows]))
     torch.testing.assert_close(made.curvature(found, rows).loss, made.losses(nogd.Population(thetas), rows))
 
 
@@ -328,4 +317,4 @@ def test_where_vmap_gives_others_the_module_is_called_by_itself():
     thetas = plain.thetas(20, made.D)
     with pytest.warns(NogdWarning, match="gives other values there than by itself"):
         found = made.outputs(nogd.Population(thetas))
-    torch.testing.assert_close(found, own_outputs(module, thetas, x))
+    torch.testing.assert_close(found, plain.outputs(module, thetas, x))

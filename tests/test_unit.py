@@ -24,15 +24,6 @@ from nogd.errors import InvalidSetting
 ROWS, D = 9, torch.float64
 
 
-def own_outputs(module: nn.Module, thetas: Tensor, x: Tensor) -> Tensor:
-    found = []
-    for theta in thetas:
-        plain.write(theta, module)
-        with torch.no_grad():
-            found.append(module(x).clone())
-    return torch.stack(found)
-
-
 def unit_of(made: Objective, layer: NamedLayer, number: int, count: int, draw: int = 0) -> nogd.Unit:
     theta = plain.read(made.module)
     units = layer.module.weight.shape[0]
@@ -77,7 +68,7 @@ def test_outputs_and_losses_are_those_of_whole_networks(kind, data, count, small
     assert found.shape[0] == len(losses) == count
     if count:
         given_rows = slice(None) if rows is None else chosen
-        expected = own_outputs(made.module, asked.dense(), x[given_rows])
+        expected = plain.outputs(made.module, asked.dense(), x[given_rows])
         torch.testing.assert_close(found, expected)
         torch.testing.assert_close(losses, (expected - y[given_rows]).square().flatten(1).mean(1))
 
@@ -95,10 +86,8 @@ def flops(objective: Objective, candidates: Any) -> int:
     return counted.flops // (2 * ROWS)
 
 
-@pytest.mark.parametrize("engine", ["compiled", "stack"])
+@pytest.mark.parametrize("engine", ["stack", "chain"])
 def test_a_units_planes_cost_its_column_and_what_lies_behind(engine):
-    if engine == "compiled":
-        pytest.importorskip("numba")
     made = nogd.objective(*network(), engine=engine)
     asked = unit_of(made, made.layers[2], 1, 50)
     base = (6 + 1) * 5 + 5 * 4  # theta's own, and a row of ones for the bias of the first layer
@@ -135,7 +124,7 @@ def test_through_every_engine(engine):
     asked = unit_of(made, layer, 3, 6)
     expected = plain.losses(module, asked.dense(), x, y, nn.functional.mse_loss)
     torch.testing.assert_close(made.losses(asked), expected)
-    torch.testing.assert_close(made.outputs(asked), own_outputs(module, asked.dense(), x))
+    torch.testing.assert_close(made.outputs(asked), plain.outputs(module, asked.dense(), x))
     assert (made.meter.forwards, made.meter.evaluations) == (12, 12)
     torch.testing.assert_close(made.trace.best, float(expected.min()))
 
@@ -193,7 +182,7 @@ def test_layers_in_two_places_are_written_out():
     x, y = plain.data(ROWS, 3, 2)
     made = nogd.objective(module, x, y)
     asked = unit_of(made, made.layers[0], 1, 4)
-    torch.testing.assert_close(made.outputs(asked), own_outputs(module, asked.dense(), x))
+    torch.testing.assert_close(made.outputs(asked), plain.outputs(module, asked.dense(), x))
 
 
 def test_parameters_that_are_not_searched_stay():
@@ -203,7 +192,7 @@ def test_parameters_that_are_not_searched_stay():
     made = nogd.objective(module, x, y)
     asked = unit_of(made, made.layers[0], 1, 4)
     assert asked.weights.shape == (4, 3)
-    torch.testing.assert_close(made.outputs(asked), own_outputs(module, asked.dense(), x))
+    torch.testing.assert_close(made.outputs(asked), plain.outputs(module, asked.dense(), x))
 
 
 REFUSED: dict[str, tuple[Callable[[Objective, Tensor, Tensor], Any], str]] = {

@@ -74,6 +74,22 @@ def minus(these: Sequence[float], those: Sequence[float], scale: float = 1.0) ->
     return [(a - b) * scale for a, b in zip(these, those, strict=True)]
 
 
+def each_of(seconds: list[float], count: int) -> list[float]:
+    """Of one of so many."""
+    return [each / count for each in seconds]
+
+
+def ratios_of(these: list[float], those: list[float]) -> list[float]:
+    """The ratios, repetition by repetition."""
+    return [a / b for a, b in zip(these, those, strict=True)]
+
+
+def memory_in_mb(field: str) -> float:
+    """A field of /proc/self/status, in MB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(float(line.split()[1]) * 1_024 / 1e6 for line in lines if line.startswith(f"{field}:"))
+
+
 def write(name: str, rows: Sequence[Row], device: str = "cpu") -> None:
     """Write the rows with the machine beside each as NAME.csv in this folder (NAME-cuda.csv), and print them."""
     facts = environment()

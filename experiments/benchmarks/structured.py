@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 
 import torch
-from common import REPETITIONS, Row, in_turns, minus, row, write
+from common import REPETITIONS, Row, each_of, in_turns, memory_in_mb, minus, ratios_of, row, write
 from torch import Generator, Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
@@ -25,7 +25,7 @@ from nogd.engine.network import Network
 from nogd.engine.objective import Objective
 from nogd.engine.space import ParameterSpace
 
-MICROSECONDS, GIGA, MEGA = 1e6, 1e9, 1e6
+MICROSECONDS, GIGA = 1e6, 1e9
 WIDE, ROWS_WIDE, VALUES = (784, 256, 10), 1_024, 100
 CANDIDATES = {"cpu": 64, "cuda": 1_024}
 SQUARE = {"cpu": 2_048, "cuda": 8_192}  # rows and columns of the matrices whose product is the peak
@@ -54,7 +54,8 @@ def main(device: str) -> None:
     write("structured", [*rows, *losses_call()])
 
 
-def _work(widths: tuple[int, ...], rows: int, device: str = "cpu") -> tuple[nn.Module, Tensor, Tensor]:
+def make_work(widths: tuple[int, ...], rows: int, device: str = "cpu") -> tuple[nn.Module, Tensor, Tensor]:
+    """Linear layers with ReLU between them, and random data."""
     torch.manual_seed(0)
     layers: list[nn.Module] = []
     for inputs, outputs in itertools.pairwise(widths):
@@ -83,7 +84,7 @@ def _peaks(seconds: list[float], device: str) -> list[float]:
 def low_rank(device: str) -> list[Row]:
     """LowRank of rank 1 against a Population of as many, and both against the GEMM peak."""
     population = CANDIDATES[device]
-    module, inputs, targets = _work(WIDE, ROWS_WIDE, device)
+    module, inputs, targets = make_work(WIDE, ROWS_WIDE, device)
     objective = nogd.objective(module, inputs, targets, loss="cross-entropy")
     theta = objective.space.read(module)
     thin = nogd.LowRank.draw(objective.space, theta, population, 0.02, Generator(device).manual_seed(0))
@@ -102,11 +103,11 @@ def low_rank(device: str) -> list[Row]:
         row(f"{work}, P {population}: Population", [population / s for s in wide], "candidates/s"),
         row(f"{work}: Population's share of the GEMM peak", shares, "%", ">= 75", "torch.mm in the same run"),
         row(f"{work}, P {population}: LowRank, rank 1", [population / s for s in narrow], "candidates/s"),
-        row(f"{work}: LowRank, times as fast", _ratios(wide, narrow), "x", ">= 8", "Population"),
+        row(f"{work}: LowRank, times as fast", ratios_of(wide, narrow), "x", ">= 8", "Population"),
         row(f"{work}: values of a line in a walk, G {VALUES}", [VALUES / s for s in line], "values/s"),
         row(
             f"{work}: a line, times as fast",
-            _ratios(_each(wide, population), _each(line, VALUES)),
+            ratios_of(each_of(wide, population), each_of(line, VALUES)),
             "x",
             ">= 100",
             "Population",
@@ -131,31 +132,23 @@ def _lines(objective: Objective, theta: Tensor) -> Callable[[], object]:
     return one
 
 
-def _each(seconds: list[float], count: int) -> list[float]:
-    return [each / count for each in seconds]
-
-
-def _ratios(these: list[float], those: list[float]) -> list[float]:
-    return [a / b for a, b in zip(these, those, strict=True)]
-
-
 # -- Perturbed
 
 
 def perturbed(device: str) -> list[Row]:
     """A mirrored pair against as many forwards of the module by itself."""
-    module, inputs, targets = _work(LARGE, ROWS_LARGE, device)
+    module, inputs, targets = make_work(LARGE, ROWS_LARGE, device)
     objective = nogd.objective(module, inputs, targets, loss="cross-entropy")
     theta = objective.space.read(module)
     candidates = nogd.Perturbed(theta, SEEDS, 1e-3, antithetic=True)
     _check(objective, module, candidates)
     count = len(candidates)
 
-    def bare() -> None:
+    def forwards() -> None:
         for _ in range(count):
-            _bare(module, inputs, targets)
+            bare(module, inputs, targets)
 
-    jobs = {"Perturbed": lambda: objective.losses(candidates), "the module by itself": bare}
+    jobs = {"Perturbed": lambda: objective.losses(candidates), "the module by itself": forwards}
     ours, plain, product = in_turns(*jobs.values(), _product(device), calls=2, device=device)
     flops, peaks = count * _forward_flops(LARGE, ROWS_LARGE), _peaks(product, device)
     shares = [
@@ -165,14 +158,15 @@ def perturbed(device: str) -> list[Row]:
     return [
         row("D 10^7 x 4,096: a Perturbed candidate", [s / count for s in ours], "s"),
         row("D 10^7 x 4,096: a forward of the module", [s / count for s in plain], "s"),
-        row("D 10^7 x 4,096: Perturbed, times as long", _ratios(ours, plain), "x", "<= 1.3", against),
+        row("D 10^7 x 4,096: Perturbed, times as long", ratios_of(ours, plain), "x", "<= 1.3", against),
         row("D 10^7 x 4,096: Perturbed's share of the GEMM peak", shares[0], "%"),
         row("D 10^7 x 4,096: the module's share of the GEMM peak", shares[1], "%"),
         *_all_parts("D 10^7 x 4,096", jobs, 1, device),
     ]
 
 
-def _bare(module: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+def bare(module: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+    """The loss by the module itself."""
     with torch.no_grad():
         return nn.functional.cross_entropy(module(inputs), targets)
 
@@ -183,7 +177,7 @@ def _check(objective: Objective, module: nn.Module, candidates: nogd.Perturbed) 
     loss = objective.losses(candidates)[0]
     own = private_copy(module)
     objective.space.write(candidates.at(0), own)
-    if not torch.allclose(loss, _bare(own, objective.inputs, objective.targets), rtol=1e-4):
+    if not torch.allclose(loss, bare(own, objective.inputs, objective.targets), rtol=1e-4):
         raise AssertionError("Perturbed and the same written out have other losses")
     if not torch.equal(candidates.theta, before):
         raise AssertionError("theta was changed")
@@ -245,7 +239,9 @@ def memory() -> list[Row]:
         rows += [
             row(f"D 10^7 x 4,096: peak memory, {what}: the module", plain, "MB"),
             row(f"D 10^7 x 4,096: peak memory, {what}: Perturbed", ours, "MB"),
-            row(f"D 10^7 x 4,096: peak memory, {what}, times", _ratios(ours, plain), "x", goal, "the module"),
+            row(
+                f"D 10^7 x 4,096: peak memory, {what}, times", ratios_of(ours, plain), "x", goal, "the module"
+            ),
         ]
     return rows
 
@@ -253,41 +249,35 @@ def memory() -> list[Row]:
 def one_process(kind: str) -> None:
     """Print this process's peaks in MB (10^6 bytes): of all, above the imports, and of the call alone."""
     torch.set_num_threads(2)
-    imported = _memory("VmRSS")
-    module, inputs, targets = _work(LARGE, ROWS_LARGE)
+    imported = memory_in_mb("VmRSS")
+    module, inputs, targets = make_work(LARGE, ROWS_LARGE)
     job = _job(kind, module, inputs, targets)
-    before, peak = _memory("VmRSS"), _memory("VmHWM")
+    before, peak = memory_in_mb("VmRSS"), memory_in_mb("VmHWM")
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew from here
     job()
-    last = _memory("VmHWM")
+    last = memory_in_mb("VmHWM")
     whole = max(peak, last)
     print(json.dumps({"process": whole, "above imports": whole - imported, "call": last - before}))
 
 
 def _job(kind: str, module: nn.Module, inputs: Tensor, targets: Tensor) -> Callable[[], object]:
     if kind == "plain":
-        _bare(*_work((784, 8, 10), 8))  # what torch itself takes at the first product
-        return lambda: _bare(module, inputs, targets)
+        bare(*make_work((784, 8, 10), 8))  # what torch itself takes at the first product
+        return lambda: bare(module, inputs, targets)
     objective = nogd.objective(module, inputs, targets, loss="cross-entropy")
     candidates = nogd.Perturbed(objective.space.read(module), SEEDS, 1e-3, antithetic=True)
     return lambda: objective.losses(candidates)
-
-
-def _memory(field: str) -> float:
-    """A field of /proc/self/status, in MB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(float(line.split()[1]) * 1_024 / MEGA for line in lines if line.startswith(f"{field}:"))
 
 
 def memory_of_gpu() -> list[Row]:
     """Peak memory on a GPU of a mirrored pair and of a forward of the module, each on its own."""
     peaks: dict[str, list[float]] = {"plain": [], "perturbed": []}
     for kind in [*peaks] * REPETITIONS:
-        job = _job(kind, *_work(LARGE, ROWS_LARGE, "cuda"))
+        job = _job(kind, *make_work(LARGE, ROWS_LARGE, "cuda"))
         job()
         torch.cuda.reset_peak_memory_stats()
         job()
-        peaks[kind].append(torch.cuda.max_memory_allocated() / MEGA)
+        peaks[kind].append(torch.cuda.max_memory_allocated() / 1e6)
         del job
         torch.cuda.empty_cache()
     plain, ours = peaks["plain"], peaks["perturbed"]
@@ -295,7 +285,7 @@ def memory_of_gpu() -> list[Row]:
     return [
         row(f"{work}: the module", plain, "MB"),
         row(f"{work}: Perturbed", ours, "MB"),
-        row(f"{work}, times", _ratios(ours, plain), "x", "<= 1.25", "the module"),
+        row(f"{work}, times", ratios_of(ours, plain), "x", "<= 1.25", "the module"),
     ]
 
 

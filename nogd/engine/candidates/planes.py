@@ -157,7 +157,7 @@ class UnitAnswers(Answers):
 
 def path_of(chain: Chain, unit: HiddenUnit) -> Path | None:
     """None where the unit's weights stand in more than one step, or are no product's."""
-    first, last = int(unit.coordinates[0]), int(unit.coordinates[-1])
+    first, last = unit.start, int(unit.coordinates[-1])
     using = [
         k
         for k, step in enumerate(chain.own)

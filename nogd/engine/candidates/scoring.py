@@ -16,6 +16,7 @@ from nogd.engine.candidates.probing import SubspaceAnswers
 from nogd.engine.candidates.sets import Candidates, Line, Population
 from nogd.engine.candidates.subspace import Subspace
 from nogd.engine.candidates.unit import Unit
+from nogd.engine.compiled.scorer import Compiled
 from nogd.engine.network import Network
 from nogd.engine.simulation import Simulation
 from nogd.engine.space import ParameterSpace
@@ -120,14 +121,22 @@ def answers_of(network: Network, candidates: Described) -> Answers | None:
     return None
 
 
+def unit_by_loops(
+    compiled: Compiled, unit: Unit, rows: Tensor | None, *, outputs: bool
+) -> tuple[Tensor, Tensor]:
+    """Outputs, where they are wanted, and losses of a unit's sets of weights."""
+    place = unit.place
+    layer = place.start - place.number * place.fan_in
+    return compiled.of_unit(unit.theta, layer, place.number, unit.weights, rows, outputs=outputs)
+
+
 def _structured_losses(
     scorer: Network | BlackBox | Simulation, candidates: Subspace | Unit, rows: Tensor | None
 ) -> Tensor:
     """By whole networks where compiled loops score probes, or nothing uses their structure."""
-    compiled = (
-        isinstance(scorer, Network) and scorer.compiled is not None and isinstance(candidates, Subspace)
-    )
-    if isinstance(scorer, Network) and scorer.loss.batched is not None and not compiled:
+    if isinstance(scorer, Network) and scorer.compiled is not None and isinstance(candidates, Unit):
+        return unit_by_loops(scorer.compiled, candidates, rows, outputs=False)[1]
+    if isinstance(scorer, Network) and scorer.loss.batched is not None and scorer.compiled is None:
         answers = answers_of(scorer, candidates)
         if answers is not None and len(answers.chain.outputs) == 1:
             with torch.no_grad():

@@ -9,8 +9,9 @@ from numba import types
 from nogd.engine.compiled.code_cache import has_place, is_kept
 from nogd.engine.compiled.loops.line import line
 from nogd.engine.compiled.loops.population import population
+from nogd.engine.compiled.loops.unit import unit
 
-__all__ = ["REALS", "can_be_kept", "line", "load", "missing", "population", "ready"]
+__all__ = ["REALS", "can_be_kept", "line", "load", "missing", "population", "ready", "unit"]
 
 # What a network's numbers may be.
 REALS = (types.float32, types.float64)
@@ -35,7 +36,7 @@ def missing() -> list[Any]:
 
 def can_be_kept() -> bool:
     """Whether what one process compiles another can load."""
-    return has_place(population) and has_place(line)
+    return has_place(population) and has_place(line) and has_place(unit)
 
 
 def _calls(real: Any) -> list[tuple[Any, tuple[Any, ...]]]:
@@ -43,4 +44,9 @@ def _calls(real: Any) -> list[tuple[Any, tuple[Any, ...]]]:
     numbers, places, table = real[::1], types.uintp[::1], types.uintp[:, ::1]
     network = (table, types.float64[:, ::1], types.intp, numbers, places)
     walk = (numbers, places, table, types.intp, types.intp, numbers, numbers, types.float64[::1], numbers)
-    return [(population, (real[:, ::1], *network, numbers, numbers)), (line, (numbers, *network, *walk))]
+    scored = (numbers, numbers, real[:, ::1])
+    return [
+        (population, (real[:, ::1], *network, *scored)),
+        (unit, (numbers, numbers, places, types.intp, types.intp, *network, *scored)),
+        (line, (numbers, *network, *walk)),
+    ]

@@ -14,7 +14,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nogd.engine.compiled.layout import EXAMPLES, ROOM, Data, Numbers, make_data, make_plan
+from nogd.engine.compiled.layout import (
+    ACTIVATION,
+    BIAS,
+    CACHE,
+    EXAMPLES,
+    GRAIN,
+    INPUTS,
+    NONE,
+    OUTPUTS,
+    ROOM,
+    Data,
+    Numbers,
+    make_data,
+    make_plan,
+)
 from nogd.engine.layers.parts import NotUnderstood
 from nogd.engine.layers.stack import Stack
 from nogd.engine.losses import Loss
@@ -44,6 +58,7 @@ class Compiled:
     def __init__(self, stack: Stack, loss: Loss, theta: Tensor, examples: int) -> None:
         self.plan = make_plan(stack, loss, theta, examples)
         self.kernels = kernels()
+        self._starts = [layer.weight.start for layer in stack.layers]
         self._flops = 2.0 * stack.multiplications
         self._data: Data | None = None
         self._pool: tuple[int, ThreadPoolExecutor] | None = None  # with the process that its threads live in
@@ -59,35 +74,83 @@ class Compiled:
             self._data = make_data(*self._held, self.plan.widest)
         return self._data
 
-    def _rows(self, rows: Tensor) -> Data:
+    def _data_of(self, rows: Tensor | None) -> Data:
+        if rows is None:
+            return self.data
         inputs, targets = self._held
         return make_data(inputs[..., rows], targets[..., rows], self.plan.widest)
 
     def losses(self, thetas: Tensor, rows: Tensor | None = None) -> Tensor:
         """Losses `[P]` of thetas `[P, D]`; rows: numbers of the examples to use."""
-        data = self.data if rows is None else self._rows(rows)
-        numbers, losses = thetas.detach().contiguous().numpy(), thetas.new_empty(len(thetas))
-        out = losses.numpy()
+        return self._population(thetas, self._data_of(rows), thetas.new_empty(0, 0))
+
+    def predictions(self, thetas: Tensor, rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Outputs `[P, N, out]` and losses `[P]`."""
+        data = self._data_of(rows)
+        outputs = thetas.new_empty(len(thetas), int(data.sizes[EXAMPLES]), self._units)
+        return outputs, self._population(thetas, data, outputs.flatten(1))
+
+    def of_unit(
+        self, theta: Tensor, start: int, number: int, weights: Tensor, rows: Tensor | None, *, outputs: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Outputs `[M, N, out]`, of no rows where they are not wanted, and losses `[M]` of theta `[D]` with each of the
+        weights `[M, F]`. start: where in theta the layer's weights begin; number: the unit's within it.
+        """
+        data, place = self._data_of(rows), self._starts.index(start)
+        found = theta.new_empty(len(weights) if outputs else 0, int(data.sizes[EXAMPLES]), self._units)
+        losses = theta.new_empty(len(weights))
+        chunk = max(GRAIN, CACHE // (2 * data.block * theta.element_size()))
+        for begin in range(0, len(weights), chunk):
+            part = slice(begin, begin + chunk)
+            self._score_unit(theta, place, number, weights[part], data, losses[part], found[part].flatten(1))
+        return found, losses
+
+    def _score_unit(
+        self,
+        theta: Tensor,
+        place: int,
+        number: int,
+        weights: Tensor,
+        data: Data,
+        losses: Tensor,
+        outputs: Tensor,
+    ) -> None:
+        plan, count = self.plan, len(weights)
+        inputs, bias = int(plan.layers[place, INPUTS]), plan.layers[place, BIAS] != NONE
+        rows = _numbers(weights)
+        sets = np.concatenate((rows[:, :inputs].ravel(), rows[:, inputs:].ravel()))
+        column = [inputs, count, 0, count * inputs if bias else NONE, plan.layers[place, ACTIVATION], 0]
+        work = np.empty((ROOM + 2 * count + 5 * plan.widest) * data.block, dtype=data.numbers.dtype)
+        self.kernels.unit(
+            _numbers(theta), sets, np.array(column, dtype=np.uintp), place, number, plan.layers, plan.slopes,
+            plan.loss, data.numbers, data.sizes, work, losses.numpy(), outputs.numpy(),
+        )  # fmt: skip
+
+    @property
+    def _units(self) -> int:
+        """How many outputs there are."""
+        return int(self.plan.layers[-1, OUTPUTS])
+
+    def _population(self, thetas: Tensor, data: Data, outputs: Tensor) -> Tensor:
+        """Losses `[P]`; outputs: where to write them `[P, N * out]`, or of no rows."""
+        losses = thetas.new_empty(len(thetas))
+        arrays = _numbers(thetas), losses.numpy(), outputs.numpy()
         parts = min(
             torch.get_num_threads(), int(len(thetas) * self._flops * data.sizes[EXAMPLES] / WORTH_A_THREAD)
         )
         if parts < 2:
-            self._score(numbers, data, out)
+            self._score(data, *arrays)
         else:
             bounds = [len(thetas) * k // parts for k in range(parts + 1)]
-            self._in_threads(
-                [
-                    functools.partial(self._score, numbers[a:b], data, out[a:b])
-                    for a, b in itertools.pairwise(bounds)
-                ]
-            )
+            pieces = [[each[a:b] for each in arrays] for a, b in itertools.pairwise(bounds)]
+            self._in_threads([functools.partial(self._score, data, *piece) for piece in pieces])
         return losses
 
-    def _score(self, thetas: Numbers, data: Data, losses: Numbers) -> None:
+    def _score(self, data: Data, thetas: Numbers, losses: Numbers, outputs: Numbers) -> None:
         plan = self.plan
         work = np.empty((ROOM + 1 + 2 * plan.widest) * data.block, dtype=data.numbers.dtype)
         self.kernels.population(
-            thetas, plan.layers, plan.slopes, plan.loss, data.numbers, data.sizes, work, losses
+            thetas, plan.layers, plan.slopes, plan.loss, data.numbers, data.sizes, work, losses, outputs
         )
 
     def _in_threads(self, jobs: list[Callable[[], None]]) -> None:
@@ -106,3 +169,8 @@ class Compiled:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__ |= state
         self.kernels = kernels()
+
+
+def _numbers(tensor: Tensor) -> Numbers:
+    array: Numbers = tensor.detach().contiguous().numpy()
+    return array

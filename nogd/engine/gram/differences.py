@@ -74,15 +74,15 @@ def _first(step: Step, moved: Moved, a: Tensor, after: Tensor, scratch: ScratchB
         return replace(step, bias=bias)(moves, a, scratch)
     assert step.bias is not None
     ones = (1,) * (after.ndim - 2)
-    return step.bias.of(moves, step.outputs, *ones).expand(-1, *after.shape[1:])
+    return step.bias.of(moves, step.outputs, *ones).expand(-1, *after.shape[1:]).clone()
 
 
 def _next(
     step: Step, moved: Moved, a: Tensor, after: Tensor, difference: Tensor, scratch: ScratchBuffers
 ) -> Tensor:
-    """The difference behind a step, from that before it."""
+    """The difference behind a step, from that before it, which is overwritten."""
     if isinstance(step, Product) and not moved.moves(step):
         return replace(step, bias=None)(moved, difference, scratch)
     if isinstance(step, Unfold | Flatten) or (isinstance(step, Pool) and not step.greatest):
         return step(moved, difference, scratch)
-    return step(moved, a + difference, scratch).sub(after)
+    return step(moved, difference.add_(a), scratch).sub_(after)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -28,6 +29,11 @@ class HiddenUnit:
 
     def __len__(self) -> int:
         return len(self.coordinates)
+
+    @cached_property
+    def start(self) -> int:
+        """Where they begin."""
+        return int(self.coordinates[0])
 
     @property
     def fan_in(self) -> int:

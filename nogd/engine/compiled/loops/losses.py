@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nogd.engine.compiled.layout import BINARY_CROSS_ENTROPY, CROSS_ENTROPY, HUBER, MSE
 from nogd.engine.compiled.loops.code import (
+    U,
     _1,
     _2,
     _3,
@@ -65,13 +66,13 @@ def _add_cross_entropy(n, work, out, classes, source, y, mask, sums, room):
     t = work.dtype.type
     top, own, total, e = room, room + n, room + _2 * n, room + _3 * n
     for r in range(n):
-        work[top + r], work[own + r], work[total + r] = work[out + r], work[out + r], t(0)
+        work[own + r] = work[out + U(source[y + r]) * n + r]
+    for r in range(n):
+        work[top + r], work[total + r] = work[out + r], t(0)
     for c in range(_1, classes):
-        p, number = out + c * n, t(c)
+        p = out + c * n
         for r in range(n):
-            v = work[p + r]
-            work[top + r] = max(work[top + r], v)
-            work[own + r] = v if source[y + r] == number else work[own + r]
+            work[top + r] = max(work[top + r], work[p + r])
     for c in range(classes):
         p = out + c * n
         for r in range(n):

@@ -20,15 +20,20 @@ from nogd.engine.compiled.loops.code import (
     entry,
 )
 from nogd.engine.compiled.loops.elementwise import activate
+from nogd.engine.compiled.loops.giving import give
 from nogd.engine.compiled.loops.layers import affine
 from nogd.engine.compiled.loops.losses import add_losses, clear, divisor_of, summed
 
 
 @entry
-def population(thetas, layers, slopes, loss, data, sizes, work, losses):
-    """Losses of thetas `[P, D]`; work: memory of its own, ROOM + 1 rows and twice the widest layer's."""
+def population(thetas, layers, slopes, loss, data, sizes, work, losses, outputs):
+    """Losses of thetas `[P, D]`.
+
+    work: memory of its own, ROOM + 1 rows and twice the widest layer's. outputs: `[P, N * out]`, or of no rows where
+    they are not wanted.
+    """
     last, features, targets, n = U(len(layers)) - _1, sizes[FEATURES], sizes[TARGETS], sizes[BLOCK]
-    outputs = layers[last, OUTPUTS]
+    units = layers[last, OUTPUTS]
     sums, room, first = _0, n, (ROOM + _1) * n
     second = first + (U(len(work)) - first) // _2
     for p in range(len(thetas)):
@@ -41,7 +46,9 @@ def population(thetas, layers, slopes, loss, data, sizes, work, losses):
                 activate(n, layers[k, ACTIVATION], slopes[k], work, z, layers[k, OUTPUTS], room)
                 z, a = a, z
                 affine(n, theta, layers[k + _1], work, a, work, z)
-            activate(n, layers[last, ACTIVATION], slopes[last], work, z, outputs, room)
+            activate(n, layers[last, ACTIVATION], slopes[last], work, z, units, room)
+            if len(outputs):
+                give(sizes, b, work, z, units, outputs[p])
             y, mask = sizes[Y] + b * targets * n, sizes[MASK] + b * n
-            add_losses(n, loss, work, z, outputs, data, y, mask, sums, room)
-        losses[p] = summed(n, work, sums) / divisor_of(loss, sizes[EXAMPLES], outputs)
+            add_losses(n, loss, work, z, units, data, y, mask, sums, room)
+        losses[p] = summed(n, work, sums) / divisor_of(loss, sizes[EXAMPLES], units)

@@ -1,0 +1,15 @@
+"""A network's outputs, written out as it gives them itself."""
+
+from __future__ import annotations
+
+from nogd.engine.compiled.loops.code import BLOCK, EXAMPLES, inner
+
+
+@inner
+def give(sizes, b, work, z, units, outputs):
+    """Write the values of a block's examples into outputs `[N * units]`, example by example; padding is left out."""
+    n = sizes[BLOCK]
+    first = b * n
+    for r in range(min(n, sizes[EXAMPLES] - first)):
+        for unit in range(units):
+            outputs[(first + r) * units + unit] = work[z + unit * n + r]
