@@ -90,7 +90,7 @@ class Subspace:
     @torch.no_grad()
     def part(self, numbers: Sequence[int], start: int, stop: int) -> Tensor:
         """Coordinates start to stop of the candidates of these numbers, `[numbers, stop - start]`."""
-        if not self.seeds and self.places[0] <= start and stop <= self.places[1]:  # at once
+        if numbers and not self.seeds and self.places[0] <= start and stop <= self.places[1]:  # at once
             given = self.given[as_index(numbers), start - self.places[0] : stop - self.places[0]]
             return torch.add(self.theta[start:stop], given, alpha=self.radius)
         return self.moves(numbers, start, stop).mul_(self.radius).add_(self.theta[start:stop])
