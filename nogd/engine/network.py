@@ -26,6 +26,7 @@ from nogd.engine.losses import Loss
 from nogd.engine.modules.conduct import Conduct
 from nogd.engine.modules.forward_mode import agrees, tangents
 from nogd.engine.modules.mode import Mode
+from nogd.engine.modules.thin import ThinCalls
 from nogd.engine.modules.vmapped import Functional, Vmapped
 from nogd.engine.several import Inputs, arguments
 from nogd.engine.space import ParameterSpace
@@ -70,6 +71,7 @@ class Network:
         self._vmapped: Vmapped | None = None
         self._measured: Footprint | None = None
         self._functional = Functional(conduct, space)
+        self.thin = ThinCalls(self._functional, space, loss)
         # Whether torch.func.jvp works here; not known before it is asked.
         self._forward_mode: bool | None = None
         self.inputs, self.targets = inputs, targets

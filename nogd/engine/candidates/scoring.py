@@ -10,6 +10,7 @@ from torch import Tensor
 from nogd.engine.black_box import BlackBox
 from nogd.engine.candidates.answers import Answers, answered_losses
 from nogd.engine.candidates.low_rank import LowRank, low_rank_losses
+from nogd.engine.candidates.low_rank_calls import called_losses
 from nogd.engine.candidates.perturbed import Perturbed, perturbed_losses
 from nogd.engine.candidates.planes import unit_answers
 from nogd.engine.candidates.probing import SubspaceAnswers
@@ -27,8 +28,8 @@ _STRUCTURED = (Line, Perturbed, LowRank, Subspace, Unit)
 
 # Elements of candidates that are written out at a time where no engine uses their structure.
 _DENSE_ELEMENTS = 1 << 24
-# Parameters of a network up to which Perturbed is written out too, a few MiB at a time: many small candidates at once
-# take a fraction of the time that they take one after the other.
+# Parameters of a network up to which Perturbed, and LowRank where the network is no stack, are written out too, a few
+# MiB at a time: many small candidates at once take a fraction of the time that they take one after the other.
 _SMALL, _SMALL_ELEMENTS = 1 << 16, 1 << 22
 
 
@@ -91,6 +92,10 @@ def score(scorer: Network | BlackBox | Simulation, candidates: Described, rows: 
             return _again_where_infinite(losses, scorer, candidates, rows)
     if isinstance(candidates, Perturbed):
         return torch.cat([scorer.losses(thetas, rows) for thetas in parts_of(candidates)])
+    if isinstance(scorer, Network) and candidates.dimension > _SMALL:
+        found = called_losses(scorer, candidates, rows)
+        if found is not None:
+            return _again_where_infinite(found, scorer, candidates, rows)
     return _written_out(scorer, candidates, _all(candidates), rows)
 
 

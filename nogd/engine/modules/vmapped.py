@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import cast
 
 import torch
@@ -24,7 +24,10 @@ class Functional:
         self._places = _places(conduct.module, space)
 
     def __call__(self, theta: Tensor, *by_place: Tensor, **by_name: Tensor) -> Tensor:
-        named = self._space.split(theta)
+        return self.of(self._space.split(theta), *by_place, **by_name)
+
+    def of(self, named: Mapping[str, Tensor], *by_place: Tensor, **by_name: Tensor) -> Tensor:
+        """The same of these in place of the searched parameters."""
         parameters = {place: named[name] for place, name in self._places.items()}
         module = self._conduct.module
         with self._conduct.calling():  # here, as vmap comes here once for each of its chunks
