@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from nogd.version import __version__
 
 if TYPE_CHECKING:
-    from nogd.api import Run as Run
     from nogd.api import fit as fit
     from nogd.api import minimize as minimize
     from nogd.api import objective as objective
@@ -51,8 +50,9 @@ if TYPE_CHECKING:
     from nogd.training.helpers import rank_weights as rank_weights
     from nogd.training.learner import AskTell as AskTell
     from nogd.training.learner import Learner as Learner
-    from nogd.training.learner import Loop as Loop
     from nogd.training.learner import Sequence as Sequence
+    from nogd.training.library_loop import Loop as Loop
+    from nogd.training.user_call import Run as Run
 
 _WHERE = {
     "AskTell": "nogd.training.learner",
@@ -62,7 +62,7 @@ _WHERE = {
     "Lazy": "nogd.plugins.registry",
     "Learner": "nogd.training.learner",
     "Line": "nogd.engine.candidates.sets",
-    "Loop": "nogd.training.learner",
+    "Loop": "nogd.training.library_loop",
     "Loss": "nogd.engine.losses",
     "LowRank": "nogd.engine.candidates.low_rank",
     "Metric": "nogd.problem.task",
@@ -75,7 +75,7 @@ _WHERE = {
     "Problem": "nogd.problem.task",
     "Restarts": "nogd.learners.restarts",
     "Results": "nogd.report.results",
-    "Run": "nogd.api",
+    "Run": "nogd.training.user_call",
     "Sequence": "nogd.training.learner",
     "SimulatorTask": "nogd.problem.simulator",
     "Split": "nogd.problem.task",

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import functools
-import math
 import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from numbers import Integral, Real
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -16,7 +13,6 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
-from nogd.engine.accounts.meter import Budget, Meter
 from nogd.engine.black_box import BlackBox
 from nogd.engine.black_box_of_outputs import BlackBoxOfOutputs
 from nogd.engine.device import find_device
@@ -33,64 +29,14 @@ from nogd.engine.space import DEFAULT_BOX, Bounds, ParameterSpace
 from nogd.engine.stream import Stream
 from nogd.engine.workable import checked_module
 from nogd.errors import InvalidSetting, NogdWarning
-from nogd.training.call_identity import call_of
 from nogd.training.callbacks import Callback
-from nogd.training.checkpoints import Checkpoint
-from nogd.training.held_out import Batch, HeldOutMeasure, held_out
-from nogd.training.learner import Learner, refusal
-from nogd.training.loop import Ending
-from nogd.training.names import build, first_complaint
-from nogd.training.recorder import Point
-from nogd.training.user_run import Request, run_for_user
+from nogd.training.held_out import held_out
+from nogd.training.names import build
+from nogd.training.user_call import AnyBudget, AnyLearner, Asked, Run, as_budget, is_whole, run_asked
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from nogd.bench.experiment import Experiment
     from nogd.report.results import Results
-
-DEFAULT_BUDGET = Budget(forwards=3_000)
-
-AnyLearner = str | Learner | type[Learner]
-AnyBudget = Budget | float | Mapping[str, float]
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """The result of one run.
-
-    :param learner: the learner, with its hyper-parameters.
-    :param theta: the solution, `[D]`.
-    :param loss: the solution's training loss.
-    :param best_loss: the lowest training loss that was scored anywhere in the run.
-    :param status: "ok" (the learner was finished), "target", "budget", "stopped" (by the callback) or "diverged".
-    :param reason: why the run ended, in words.
-    :param meter: what it cost.
-    :param points: the curve as rows; `curve` is the same as a DataFrame.
-    :param validation_loss: the solution's loss on the validation data, NaN without any.
-    """
-
-    learner: Learner
-    theta: Tensor
-    loss: float
-    best_loss: float
-    status: Ending
-    reason: str
-    meter: Meter
-    points: list[Point]
-    validation_loss: float = math.nan
-
-    @property
-    def curve(self) -> pd.DataFrame:
-        """One row per point: the start, then the end of each iteration (thinned beyond 1,000), then the end."""
-        import pandas as pd  # here: a run that nobody plots need not wait for it
-
-        curve = pd.DataFrame(self.points)
-        whole = ["iteration", "evaluations", "gradients", "examples", "phase"]
-        return curve.astype(dict.fromkeys(whole, "int64"))
-
-    def __repr__(self) -> str:
-        return f"Run({self.learner}: {self.status}, loss {self.loss:.6g}, {self.meter.forwards:.6g} forwards)"
 
 
 def fit(
@@ -157,7 +103,7 @@ def fit(
     :returns: the run; the solution is also in the module.
     :raises UserError: if an argument is invalid, or the learner cannot work on this problem.
     """
-    plan = _Plan(build(learner, hyper), as_budget(budget), seed, target, callback, progress, checkpoint)
+    plan = Asked(build(learner, hyper), as_budget(budget), seed, target, callback, progress, checkpoint)
     if _is_function(module):
         given = {"device": device, "dtype": dtype, "batch_size": batch_size, "validation": validation}
         return _fit_function(plan, Vector(module, theta, inputs), targets, loss, bounds, given, mode)
@@ -176,7 +122,7 @@ def fit(
         mode=mode,
     )
     batches = None if validation is None else held_out(validation, trained)
-    return _run(plan, trained, module, batches)
+    return run_asked(plan, trained, module, batches)
 
 
 def _is_function(module: object) -> TypeGuard[Function]:
@@ -184,7 +130,7 @@ def _is_function(module: object) -> TypeGuard[Function]:
 
 
 def _fit_function(
-    plan: _Plan,
+    plan: Asked,
     vector: Vector,
     targets: Any,
     loss: AnyLoss,
@@ -204,7 +150,7 @@ def _fit_function(
     def answer(_: nn.Module) -> Tensor:
         return vector.outputs()
 
-    return _run(plan, Objective(_black_box_of_outputs(vector, space, answer, targets, loss)), vector)
+    return run_asked(plan, Objective(_black_box_of_outputs(vector, space, answer, targets, loss)), vector)
 
 
 def minimize(
@@ -257,8 +203,8 @@ def minimize(
         if targets is None
         else _black_box_of_outputs(module, space, score, targets, loss)
     )
-    plan = _Plan(build(learner, hyper), as_budget(budget), seed, target, callback, progress, checkpoint)
-    return _run(plan, Objective(box), module)
+    plan = Asked(build(learner, hyper), as_budget(budget), seed, target, callback, progress, checkpoint)
+    return run_asked(plan, Objective(box), module)
 
 
 def _black_box_of_outputs(
@@ -299,7 +245,7 @@ def objective(
     :param mode: "eval" or "train"; see `fit`.
     :raises InvalidSetting: if an argument is invalid, or this engine cannot score the module.
     """
-    if batch_size is not None and not (_is_whole(batch_size) and batch_size >= 1):
+    if batch_size is not None and not (is_whole(batch_size) and batch_size >= 1):
         raise InvalidSetting(f"batch_size must be a whole number of at least 1, not {batch_size!r:.60}.")
     if dtype is not None and not _is_floating(dtype):
         raise InvalidSetting(f"dtype must be a floating-point type such as torch.float64, not {dtype!r:.60}.")
@@ -356,79 +302,6 @@ def run(
     return load_results(out, summary.planned)
 
 
-def as_budget(budget: AnyBudget | None) -> Budget:
-    """A Budget from a number of forwards, a mapping or a Budget.
-
-    :param budget: None for the default, 3,000 forwards.
-    :raises InvalidSetting: if it is not valid, naming what is wrong.
-    """
-    from pydantic import ValidationError
-
-    if budget is None:
-        return DEFAULT_BUDGET
-    if isinstance(budget, Budget):
-        return budget
-    try:
-        return Budget.model_validate(budget if isinstance(budget, Mapping) else {"forwards": budget})
-    except ValidationError as error:
-        raise InvalidSetting(f"budget: {first_complaint(error)}") from None
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What the doors are asked for, beside the problem."""
-
-    learner: Learner
-    budget: Budget
-    seed: int
-    target: float | None
-    callback: Callback | None
-    progress: bool | None
-    checkpoint: str | os.PathLike[str] | None
-
-
-def _run(plan: _Plan, trained: Objective, module: nn.Module, held: Iterable[Batch] | None = None) -> Run:
-    learner, seed, target = plan.learner, plan.seed, plan.target
-    if (reason := refusal(learner, trained)) is not None:
-        raise InvalidSetting(f"{learner} is not applicable: {reason}.")
-    if target is not None and not _is_number(target):
-        raise InvalidSetting(f"target must be a number, not {target!r:.60}.")
-    if not _is_whole(seed) or not -(2**63) <= seed < 2**63:
-        raise InvalidSetting(f"seed must be a whole number of at most 63 bits, not {seed!r:.60}.")
-    if plan.callback is not None and not callable(plan.callback):
-        raise InvalidSetting(
-            f"callback is called with each row of the curve, which {plan.callback!r:.60} cannot be."
-        )
-    _tell_whole_only(learner, trained)
-    file = None
-    if plan.checkpoint is not None:
-        call = call_of(learner, trained, plan.budget, module, held, seed=seed, target=target)
-        file = Checkpoint(plan.checkpoint, call)
-    request = Request(
-        learner=learner,
-        measure=trained.measure if held is None else HeldOutMeasure(trained, held),
-        limit=plan.budget.limit(),
-        seed=int(seed),
-        target=target,
-        callback=plan.callback,
-        progress=plan.progress,
-        checkpoint=file,
-    )
-    ended = run_for_user(request, trained, module)
-    return Run(learner=learner, meter=trained.meter, **vars(ended))
-
-
-def _tell_whole_only(learner: Learner, trained: Objective) -> None:
-    if trained.batch_size is not None and (names := learner.whole_only()):
-        warnings.warn(
-            f"batch_size={trained.batch_size} makes no difference to {' and '.join(names)}, which"
-            f" {'asks' if len(names) == 1 else 'ask'} for all examples each time; leave it out, or take a learner of"
-            " mini-batches, such as adam.",
-            NogdWarning,
-            stacklevel=4,
-        )
-
-
 def _tell_of_mode(module: nn.Module, scorer: Network | Stream) -> None:
     """One sentence where a user may expect another mode, and one where no mode makes the module a function."""
     if scorer.mode == "eval" and (layers := switched_off(module)):
@@ -448,14 +321,6 @@ def _tell_of_mode(module: nn.Module, scorer: Network | Stream) -> None:
             NogdWarning,
             stacklevel=3,
         )
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and not math.isnan(value)
 
 
 def _is_floating(dtype: object) -> bool:

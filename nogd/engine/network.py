@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Literal, TypeVar, cast, get_args
+from typing import Literal, get_args
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from nogd.engine.called import CalledNetwork
 from nogd.engine.compiled.scorer import Compiled
 from nogd.engine.cost import FEW_EXAMPLES, Cost, measured_cost, stack_cost
-from nogd.engine.footprint import Footprint, footprint
-from nogd.engine.fork_safe_lock import ForkSafeLock
 from nogd.engine.layers.chain import Chain
-from nogd.engine.layers.chunks import chunk_size
 from nogd.engine.layers.listing import Activation, NamedLayer, listed, passed
 from nogd.engine.layers.parts import NotUnderstood
 from nogd.engine.layers.reading import check_chain, read_chain
@@ -24,21 +19,17 @@ from nogd.engine.layers.stack import Stack, as_stack
 from nogd.engine.layers.stack_tangents import stack_tangents
 from nogd.engine.losses import Loss
 from nogd.engine.modules.conduct import Conduct
-from nogd.engine.modules.forward_mode import agrees, tangents
-from nogd.engine.modules.mode import Mode
-from nogd.engine.modules.thin import ThinCalls
-from nogd.engine.modules.vmapped import Functional, Vmapped
-from nogd.engine.several import Inputs, arguments
+from nogd.engine.modules.vmapped import Vmapped
+from nogd.engine.several import Inputs
 from nogd.engine.space import ParameterSpace
-from nogd.errors import InvalidSetting, NogdWarning, UserError, first_line, in_one_line
+from nogd.errors import InvalidSetting
 
-T = TypeVar("T")
 Engine = Literal["compiled", "stack", "chain", "vmap", "loop"]
 # Up to how many parameters a chain is compared with its module at a second theta too.
 FEW_PARAMETERS = 1_000_000
 
 
-class Network:
+class Network(CalledNetwork):
     """A network, a loss and data, without any counting.
 
     conduct: how to call a private copy of the module, whose parameters are views of one flat vector from now on. inputs
@@ -59,29 +50,14 @@ class Network:
         engine: Engine | None = None,
         gives: tuple[int, ...] | None = None,
     ) -> None:
-        module = conduct.module
-        self.space, self.loss, self.module, self.conduct, self.gives = space, loss, module, conduct, gives
-        self._lock = ForkSafeLock()  # at the module, which holds one candidate at a time, or vmap's
-        self._flat = space.read(module)
-        self._parameters = _point_at(module, space, self._flat)
+        super().__init__(conduct, space, inputs, targets, loss)
+        self.gives = gives
         self.stack: Stack | None = None
         self.compiled: Compiled | None = None
         self._chain: Chain | None = None
         self.layers: tuple[NamedLayer, ...] = ()
-        self._vmapped: Vmapped | None = None
-        self._measured: Footprint | None = None
-        self._functional = Functional(conduct, space)
-        self.thin = ThinCalls(self._functional, space, loss)
-        # Whether torch.func.jvp works here; not known before it is asked.
-        self._forward_mode: bool | None = None
-        self.inputs, self.targets = inputs, targets
         self.engine, self.why = self._choose(engine)
         self.hold(inputs, targets)
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """A copy's parameters would be no views of its flat vector."""
-        self.__dict__ |= state
-        self._parameters = _point_at(self.module, self.space, self._flat)
 
     def hold(self, inputs: Inputs, targets: Tensor) -> None:
         """Score on these data from now on; they must be of the same kind as those before."""
@@ -150,12 +126,6 @@ class Network:
         self._vmapped = Vmapped(self._functional, self.loss, size)
         return "vmap", f"it is called under torch.func.vmap, as {reason}"
 
-    def _footprint(self) -> Footprint:
-        if self._measured is None:
-            with self.conduct.calling():
-                self._measured = footprint(self.module, self.inputs, self.space.dimension)
-        return self._measured
-
     def _understood(self) -> tuple[Chain, tuple[NamedLayer, ...]]:
         """The module as a chain that gives what the module gives, and its layers. Raises NotUnderstood."""
         if not isinstance(self.inputs, Tensor):
@@ -181,26 +151,6 @@ class Network:
         """The module as a chain of known layers, None where it is none."""
         return self._chain
 
-    @property
-    def functional(self) -> Functional | None:
-        """The module as a function for torch.func.vmap, None where many candidates at once gain nothing by it."""
-        return None if self._vmapped is None else self._functional
-
-    @property
-    def mode(self) -> Mode:
-        """How candidates are scored."""
-        return self.conduct.mode
-
-    @property
-    def noisy(self) -> bool:
-        """Whether calls of `turn` change what candidates are scored by."""
-        return self.mode == "train"
-
-    @property
-    def examples(self) -> int:
-        """Training examples N."""
-        return len(self.inputs)
-
     def cost(self) -> Cost:
         """What a forward and a gradient cost."""
         if self.stack:
@@ -225,71 +175,12 @@ class Network:
             return self.stack_inputs, self.stack_targets
         return self.stack_inputs[..., rows], self.stack_targets[..., rows]
 
-    def outputs(self, theta: Tensor, inputs: Inputs) -> Tensor:
-        """What the module itself gives with theta `[D]` as its parameters."""
-        self._set(theta)
-        return cast(Tensor, self.conduct(inputs))
-
-    @contextmanager
-    def used(self, theta: Tensor, batches: Iterable[Inputs] | None = None) -> Iterator[None]:
-        """Within, `outputs` of theta `[D]` are what the module will give to its user.
-
-        batches: inputs of all training data, in memory if not given.
-        """
-        with self._lock:
-            self._set(theta)
-            with self.conduct.used([self.inputs] if batches is None else batches):
-                yield
-
     def measured(self, theta: Tensor) -> float:
         """The training loss of theta `[D]` as its user will have it."""
         if self.mode == "eval":
             return float(self.losses(theta[None])[0])
         with torch.no_grad(), self.used(theta):
             return float(self.loss(self.outputs(theta, self.inputs), self.targets))
-
-    def statistics(self, theta: Tensor) -> dict[str, Tensor]:
-        """The statistics that belong to theta `[D]`, by the names of their buffers."""
-        with self.used(theta):
-            return self.conduct.statistics()
-
-    def turn(self, seed: int, call: float) -> None:
-        """In train mode: what this thread scores next has the masks of that call of the run with that seed."""
-        self.conduct.turn(seed, call)
-
-    def _set(self, theta: Tensor) -> None:
-        self._flat.copy_(theta)
-        torch.clear_autocast_cache()  # it does not notice that parameters are written to
-
-    def gradient(self, theta: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Loss and gradient `[D]` at theta, by autograd through the module itself; zeros where it has none."""
-        inputs, targets = self.batch(rows)
-        with self._lock, torch.inference_mode(False), torch.enable_grad():
-            loss = self._loss(theta, inputs, targets)
-            if not loss.requires_grad:
-                return loss, torch.zeros_like(theta)
-            gradients = torch.autograd.grad(loss, self._parameters, allow_unused=True, materialize_grads=True)
-        return loss.detach(), torch.cat([g.reshape(-1) for g in gradients])
-
-    def predictions(self, thetas: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Outputs `[P, N, ...]` and losses `[P]` of thetas `[P, D]`, by the module itself."""
-        vmapped, examples = self._vmapped, self.examples if rows is None else len(rows)
-        with self._lock, torch.no_grad():
-            if vmapped is None or not vmapped.pays(len(thetas), examples):
-                return self._loop_predictions(thetas, rows)
-            inputs, targets = self.batch(rows)
-            return self._or_by_loop(
-                lambda: vmapped.predictions(
-                    thetas, inputs, targets, lambda few: self._loop_predictions(few, rows)
-                ),
-                lambda: self._loop_predictions(thetas, rows),
-            )
-
-    @contextmanager
-    def calls(self) -> Iterator[None]:
-        """Within, this thread alone calls the module, without gradients."""
-        with self._lock, torch.no_grad():
-            yield
 
     def activations(self, theta: Tensor, rows: Tensor | None) -> tuple[list[Activation], Tensor]:
         """What goes into each of the layers and comes out of it at theta `[D]`, and the loss."""
@@ -301,37 +192,13 @@ class Network:
                 found = passed(self.layers, inputs.clone())
             return found, self.loss(found[-1].outputs.clone(), targets)
 
-    def targets_of(self, rows: Tensor | None) -> Tensor:
-        """The targets of these examples, as the loss compares them."""
-        return self.batch(rows)[1]
-
     def directional(self, theta: Tensor, directions: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Loss at theta `[D]` and its derivatives along directions `[K, D]`, `[K]`, in forward mode.
-
-        By torch.func.jvp where the module is no stack; where that refuses it, from the gradient, which is as exact.
-        """
-        inputs, targets = self.batch(rows)
-        if self.stack is not None:
-            return stack_tangents(self.stack, theta, directions, self.stack_data(rows)[0], targets, self.loss)
-
-        by_place, by_name = arguments(inputs)
-
-        def loss_of(point: Tensor) -> Tensor:
-            return self.loss(self._functional(point, *by_place, **by_name), targets)
-
-        with self._lock:
-            if not self._forward_mode:
-                loss, gradient = self.gradient(theta, rows)
-                if self._forward_mode is None and gradient.any():  # one of zeros would show nothing
-                    self._forward_mode = agrees(loss_of, theta, loss, gradient)
-                if not self._forward_mode:
-                    return loss, directions @ gradient
-            chunk = chunk_size(max(inputs.numel(), len(theta)), theta.device)
-            return tangents(loss_of, theta, directions, chunk)
-
-    def batch(self, rows: Tensor | None) -> tuple[Inputs, Tensor]:
-        """Inputs and targets of these examples, or of all."""
-        return (self.inputs, self.targets) if rows is None else (self.inputs[rows], self.targets[rows])
+        """Loss at theta `[D]` and its derivatives along directions `[K, D]`, `[K]`, in forward mode."""
+        if self.stack is None:
+            return super().directional(theta, directions, rows)
+        return stack_tangents(
+            self.stack, theta, directions, self.stack_data(rows)[0], self.targets_of(rows), self.loss
+        )
 
     def _chain_losses(self, chain: Chain, thetas: Tensor, rows: Tensor | None) -> Tensor:
         inputs, targets = self.stack_data(rows)
@@ -341,70 +208,3 @@ class Network:
         own_targets = self.batch(rows)[1]
         losses = [self.loss(output, own_targets) for output in outputs]
         return torch.stack(losses) if losses else thetas.new_empty(0)
-
-    def _called_losses(self, thetas: Tensor, rows: Tensor | None) -> Tensor:
-        examples = self.examples if rows is None else len(rows)
-        if self._vmapped is not None and self._vmapped.pays(len(thetas), examples):
-            return self._vmap_losses(self._vmapped, thetas, rows)
-        return self._loop_losses(thetas, rows)
-
-    def _vmap_losses(self, vmapped: Vmapped, thetas: Tensor, rows: Tensor | None) -> Tensor:
-        inputs, targets = self.batch(rows)
-        return self._or_by_loop(
-            lambda: vmapped.losses(thetas, inputs, targets, lambda few: self._loop_losses(few, rows)),
-            lambda: self._loop_losses(thetas, rows),
-        )
-
-    def _or_by_loop(self, by_vmap: Callable[[], T], by_loop: Callable[[], T]) -> T:
-        """What vmap gives; where it refuses the module, by the loop, from now on."""
-        try:
-            return by_vmap()
-        except Exception as refusal:  # vmap refuses in many ways; if the module is at fault, the loop says so
-            found = by_loop()
-            reason = first_line(refusal) or type(refusal).__name__
-            self._vmapped = None
-            self.engine, self.why = "loop", f"torch.func.vmap refuses it: {reason}"
-            warnings.warn(
-                f"candidates are scored one by one, which is slow, as {self.why}", NogdWarning, stacklevel=5
-            )
-            return found
-
-    def _loop_predictions(self, thetas: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
-        inputs, targets = self.batch(rows)
-        outputs: list[Tensor] = []
-        losses = [self._loss(theta, inputs, targets, outputs) for theta in thetas]
-        return torch.stack(outputs), torch.stack(losses)
-
-    def _loop_losses(self, thetas: Tensor, rows: Tensor | None) -> Tensor:
-        inputs, targets = self.batch(rows)
-        losses = [self._loss(theta, inputs, targets) for theta in thetas]
-        return torch.stack(losses) if losses else thetas.new_empty(0)
-
-    def _loss(
-        self, theta: Tensor, inputs: Inputs, targets: Tensor, kept: list[Tensor] | None = None
-    ) -> Tensor:
-        """The loss of theta `[D]` by the module itself. Raises InvalidSetting for a mini-batch that it cannot take.
-
-        kept: where to put the outputs, if they are wanted.
-        """
-        try:
-            outputs = self.outputs(theta, inputs)
-            if kept is not None:
-                kept.append(outputs.clone())  # the loss may write into its own
-            return self.loss(outputs, targets)
-        except Exception as error:  # whatever a forward or a loss may raise
-            if inputs is self.inputs or isinstance(error, UserError):
-                raise
-            raise InvalidSetting(
-                f"a mini-batch of {len(inputs)} of the {self.examples} examples cannot be scored by itself"
-                f" ({in_one_line(error)}); where the module or the loss needs all examples at once, leave"
-                " mini-batches out."
-            ) from error
-
-
-def _point_at(module: nn.Module, space: ParameterSpace, flat: Tensor) -> list[nn.Parameter]:
-    """Make the searched parameters views of `flat`, so that one copy sets them all."""
-    parameters = dict(module.named_parameters())
-    for t in space:
-        parameters[t.name].data = flat[t.start : t.stop].view(t.shape)
-    return [parameters[t.name] for t in space]

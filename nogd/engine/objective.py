@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import ClassVar
@@ -20,7 +19,8 @@ from nogd.engine.accounts.till import Till
 from nogd.engine.black_box import BlackBox
 from nogd.engine.candidates.scoring import Described, described, score
 from nogd.engine.candidates.sets import Candidates, Population
-from nogd.engine.checks import check_directions, check_in_place, check_theta, count_rows
+from nogd.engine.checks import check_in_place, check_theta, count_rows
+from nogd.engine.gradient_side import GradientSide
 from nogd.engine.gram.side import GramSide
 from nogd.engine.inputs.shown import Shown
 from nogd.engine.losses import lowest_of, ranked
@@ -37,10 +37,10 @@ from nogd.engine.walks.caches import cache_for
 from nogd.engine.walks.lines import Lines
 from nogd.engine.walks.walk import ActivationCache, DenseCache
 from nogd.engine.walks.walking import Walk
-from nogd.errors import InvalidSetting, NogdWarning, NotDifferentiable
+from nogd.errors import InvalidSetting
 
 
-class Objective(GramSide, ReadoutSide, RunSide):
+class Objective(GramSide, ReadoutSide, GradientSide, RunSide):
     """The function that is minimised. Every call is charged before anything is computed.
 
     :ivar space: names and search box of the searched parameters.
@@ -234,63 +234,6 @@ class Objective(GramSide, ReadoutSide, RunSide):
         self._walk = Walk(theta, cache, loss, self._score_line, self._line_minimum)
         return self._walk
 
-    def gradient(self, theta: Tensor, rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Loss and gradient at theta.
-
-        Counts `gradient_cost` forwards (their share for rows) and 1 gradient.
-
-        :param theta: `[D]`.
-        :param rows: indices of the examples to use, `[B]`; all by default.
-        :returns: the loss, a scalar, and the gradient, `[D]`.
-        :raises NotDifferentiable: if the task has no gradient.
-        :raises BudgetSpent: before anything is computed, if the call does not fit the budget.
-        """
-        scorer = self._differentiable()
-        check_theta(theta, self.D)
-        examples = count_rows(rows, self._examples)
-        flops = self._cost.flops * self._cost.gradient * examples
-        self._till.pay(1, examples, backwarded=examples, gradients=1, flops=flops)
-        self._till.used("gradient")
-        started = time.perf_counter()
-        loss, gradient = scorer.gradient(theta, rows)
-        losses = ranked(loss.reshape(1))
-        lowest = lowest_of(losses, rows)
-        self._ledger.inside += time.perf_counter() - started
-        if not self._gradient_seen:
-            self._gradient_seen = True
-            _warn_if_zero(gradient)
-        self._till.note(losses, Population(theta[None]), lowest)
-        return loss, gradient
-
-    def directional(
-        self, theta: Tensor, directions: Tensor, rows: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Loss at theta and its derivatives along K directions, in forward mode.
-
-        Counts 1 + K (gradient_cost - 1) forwards, one pass and K tangents (their share for rows), and K evaluations, at
-        least 1.
-
-        :param theta: `[D]`.
-        :param directions: `[K, D]`.
-        :param rows: indices of the examples to use, `[B]`; all by default.
-        :returns: the loss, a scalar, and the derivatives, `[K]`.
-        :raises NotDifferentiable: if the task has no gradient.
-        :raises BudgetSpent: before anything is computed, if the call does not fit the budget.
-        """
-        scorer = self._differentiable()
-        check_theta(theta, self.D)
-        check_directions(directions, self.D)
-        count = len(directions)
-        examples = count_rows(rows, self._examples)
-        flops = self._cost.flops * self._cost.directional(count) * examples
-        self._till.pay(max(1, count), examples, backwarded=count * examples, flops=flops)
-        self._till.used("directional")
-        started = time.perf_counter()
-        theta, directions = (each.detach().to(self.device, self.dtype) for each in (theta, directions))
-        loss, derivatives = scorer.directional(theta, directions, rows)
-        self._note_at(theta, loss, rows, started)
-        return loss, derivatives.to(self.dtype)  # an autocast gives others
-
     @contextmanager
     def work(self, forwards: float, rows: Tensor | None = None, flops: float | None = None) -> Iterator[None]:
         """Pay for what a learner itself computes with the module or the data; used as `with objective.work(...):`.
@@ -357,11 +300,6 @@ class Objective(GramSide, ReadoutSide, RunSide):
             return self._scorer.score(candidates, rows)
         return score(self._scorer, candidates, rows)
 
-    def _differentiable(self) -> Network | Stream:
-        if "gradient" in self._features and isinstance(self._scorer, Network | Stream):
-            return self._scorer
-        raise NotDifferentiable("this objective has no gradient; choose a learner that needs none.")
-
     def _data(self) -> Shown:
         self._till.used("closed-form")
         if self._shown is None:
@@ -397,13 +335,3 @@ def _features(scorer: Scorer, differentiable: bool) -> frozenset[str]:
     if isinstance(scorer, Network | Stream) and differentiable and scorer.loss.differentiable:
         features |= {"gradient", "directional"}
     return frozenset(features)
-
-
-def _warn_if_zero(gradient: Tensor) -> None:
-    if len(gradient) and not gradient.any():
-        warnings.warn(
-            "the gradient is exactly zero everywhere: the loss or the network has none, so a learner that follows it"
-            " will not move; choose one that needs no gradient.",
-            NogdWarning,
-            stacklevel=3,
-        )

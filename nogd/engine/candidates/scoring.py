@@ -81,7 +81,7 @@ def score(scorer: Network | BlackBox | Simulation, candidates: Described, rows: 
     if isinstance(candidates, Subspace | Unit):
         return _structured_losses(scorer, candidates, rows)
     if isinstance(candidates, Perturbed) and candidates.dimension <= _SMALL:
-        return torch.cat([scorer.losses(thetas, rows) for thetas in parts_of(candidates)])
+        return _by_parts(scorer, candidates, rows)
     if isinstance(scorer, Network) and scorer.stack is not None and scorer.loss.batched is not None:
         inputs, targets = scorer.stack_data(rows)
         with torch.no_grad():
@@ -91,7 +91,7 @@ def score(scorer: Network | BlackBox | Simulation, candidates: Described, rows: 
             losses = low_rank_losses(scorer.stack, candidates, inputs, targets, scorer.loss, places)
             return _again_where_infinite(losses, scorer, candidates, rows)
     if isinstance(candidates, Perturbed):
-        return torch.cat([scorer.losses(thetas, rows) for thetas in parts_of(candidates)])
+        return _by_parts(scorer, candidates, rows)
     if isinstance(scorer, Network) and candidates.dimension > _SMALL:
         found = called_losses(scorer, candidates, rows)
         if found is not None:
@@ -126,6 +126,11 @@ def answers_of(network: Network, candidates: Described) -> Answers | None:
     return None
 
 
+def _by_parts(scorer: Network | BlackBox | Simulation, candidates: Described, rows: Tensor | None) -> Tensor:
+    losses = [scorer.losses(thetas, rows) for thetas in parts_of(candidates)]
+    return losses[0] if len(losses) == 1 else torch.cat(losses)
+
+
 def unit_by_loops(
     compiled: Compiled, unit: Unit, rows: Tensor | None, *, outputs: bool
 ) -> tuple[Tensor, Tensor]:
@@ -146,7 +151,7 @@ def _structured_losses(
         if answers is not None and len(answers.chain.outputs) == 1:
             with torch.no_grad():
                 return answered_losses(answers, *scorer.stack_data(rows), scorer.loss)
-    return torch.cat([scorer.losses(thetas, rows) for thetas in parts_of(candidates)])
+    return _by_parts(scorer, candidates, rows)
 
 
 def _again_where_infinite(

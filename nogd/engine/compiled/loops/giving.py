@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nogd.engine.compiled.loops.code import BLOCK, EXAMPLES, inner
+from nogd.engine.compiled.loops.code import BLOCK, EXAMPLES, _1, inner
 
 
 @inner
@@ -10,6 +10,11 @@ def give(sizes, b, work, z, units, outputs):
     """Write the values of a block's examples into outputs `[N * units]`, example by example; padding is left out."""
     n = sizes[BLOCK]
     first = b * n
-    for r in range(min(n, sizes[EXAMPLES] - first)):
+    many = min(n, sizes[EXAMPLES] - first)
+    if units == _1:
+        for r in range(many):
+            outputs[first + r] = work[z + r]
+        return
+    for r in range(many):
         for unit in range(units):
             outputs[(first + r) * units + unit] = work[z + unit * n + r]
