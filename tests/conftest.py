@@ -74,6 +74,12 @@ def _connections_are_closed():
 
 
 @pytest.fixture
+def unreported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`nogd run` in this process makes no report at its end, which takes longer than a small run."""
+    monkeypatch.setattr("nogd.cli.run._report", lambda _out, _asked: None)
+
+
+@pytest.fixture
 def full_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No file can be written any more."""
 

@@ -636,6 +636,10 @@ class Single(Good):
         return super().init(objective, theta, rng)
 
 
+LONG = 0.15
+"""Seconds."""
+
+
 class Slow(Good):
     """Takes its time (Matyas 1965)."""
 
@@ -644,7 +648,7 @@ class Slow(Good):
 
     def step(self, objective, state):
         super().step(objective, state)
-        time.sleep(0.15)
+        time.sleep(LONG)
 
 
 class Meddler(Good):

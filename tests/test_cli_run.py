@@ -67,6 +67,7 @@ def test_a_second_run_skips_what_is_done(done: tuple[Path, Result]) -> None:
     assert (folder / "report.html").stat().st_mtime_ns == before
 
 
+@pytest.mark.usefixtures("unreported")
 @pytest.mark.any_version
 def test_fresh_runs_again(tmp_path: Path) -> None:
     run(tmp_path, "-l", "adam", "-t", "iris")
@@ -77,6 +78,7 @@ def test_fresh_runs_again(tmp_path: Path) -> None:
     assert after["session"] > before["session"]
 
 
+@pytest.mark.usefixtures("unreported")
 @pytest.mark.any_version
 def test_one_that_was_asked_for_alone_meets_all_of_the_others(tmp_path: Path) -> None:
     assert run(tmp_path / "a", "-l", "random-search").exit_code == 0
@@ -91,6 +93,7 @@ def test_one_that_was_asked_for_alone_meets_all_of_the_others(tmp_path: Path) ->
     assert {row["learner"] for row in rows(tmp_path / "b")} == {learner["name"] for learner in learners}
 
 
+@pytest.mark.usefixtures("unreported")
 @pytest.mark.any_version
 def test_settings_reach_the_learner(tmp_path: Path) -> None:
     run(
@@ -129,6 +132,7 @@ def test_a_failure_is_said_as_it_happens_and_in_the_exit_code(
     assert result.stdout.splitlines()[-1] == str(tmp_path / "report.html")
 
 
+@pytest.mark.usefixtures("unreported")
 @pytest.mark.any_version
 def test_failed_cells_are_tried_again_and_others_are_not(tmp_path: Path) -> None:
     words = ["run", "--plugin", WICKED, "-l", "raises", "-l", "good", "-t", "iris", *SMALL, "--out", tmp_path]
@@ -140,6 +144,7 @@ def test_failed_cells_are_tried_again_and_others_are_not(tmp_path: Path) -> None
     assert after["good"] == before["good"]
 
 
+@pytest.mark.usefixtures("unreported")
 @pytest.mark.any_version
 def test_a_learner_that_cannot_be_imported_is_left_out_of_all(tmp_path: Path) -> None:
     hook = "@hookimpl\ndef nogd_learners():\n    return [Lazy('gone', 'no_such:X', '')]\n"
@@ -200,6 +205,7 @@ def test_an_id_is_found_by_its_beginning(done: tuple[Path, Result]) -> None:
     ] == [id_]
 
 
+@pytest.mark.usefixtures("unreported")
 def test_deleting(tmp_path: Path) -> None:
     run(tmp_path, "-l", "adam", "-l", "sgd", "-t", "iris")
     refused = command("runs", "--out", tmp_path, "-l", "adam", "--delete")  # nobody answers

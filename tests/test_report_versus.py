@@ -135,6 +135,7 @@ def test_a_pdf_of_nothing_in_common_says_so():
     assert "no learner and task in common" in " ".join(page.extract_text().split())
 
 
+@pytest.mark.usefixtures("unreported")
 @pytest.mark.any_version
 def test_two_stores_on_the_command_line(tmp_path):
     words = ("-l", "adam", "-t", "iris", "--repetitions", 2, "--jobs", 0)

@@ -95,6 +95,7 @@ def test_missing_and_failed_runs_are_marked():
     assert all(row[1].missing for row in cells.values())
 
 
+@pytest.mark.usefixtures("unreported")
 def test_a_run_leaves_a_page_with_all_its_results(tmp_path):
     words = ["-l", "adam", "-l", "random-search", "-t", "iris", "-t", "diabetes-ternary"]
     result = command("run", *words, *SMALL, "--watch", "--out", tmp_path)
@@ -109,6 +110,7 @@ def test_a_run_leaves_a_page_with_all_its_results(tmp_path):
     assert [path.name for path in tmp_path.glob(".watch*")] == []
 
 
+@pytest.mark.usefixtures("unreported")
 def test_without_being_asked_for_there_is_no_page(tmp_path):
     command("run", "-l", "random-search", "-t", "iris", *SMALL, "--out", tmp_path)
     assert not (tmp_path / PAGE).exists()
