@@ -20,6 +20,12 @@ with suppress(ImportError):  # some environments of tox do without it
     settings.load_profile("nogd")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first, so that no process is left alone with one of them in the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _heeds_ctrl_c():
     """A shell that starts the tests in the background has them ignore SIGINT, and so all processes that they start."""

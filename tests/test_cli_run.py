@@ -386,6 +386,7 @@ def test_a_script_without_a_guard_and_with_its_own_learner(tmp_path: Path, kind:
 LIMITED = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)),) * 2); "
 
 
+@pytest.mark.slow
 @pytest.mark.any_version
 @pytest.mark.parametrize("limit", [30_000, 90_000])
 def test_no_space_left_is_one_sentence(tmp_path: Path, limit: int) -> None:

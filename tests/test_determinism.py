@@ -41,6 +41,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Any, ...]]
     return ran(tmp_path_factory.mktemp("here"), 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_whatever_jobs_is(here: dict[str, tuple[Any, ...]], tmp_path: Path, jobs: int) -> None:
     assert ran(tmp_path, jobs) == here

@@ -172,6 +172,7 @@ def test_ctrl_c_passes_through_where_a_person_may_have_pressed_it(tmp_path: Path
         ran(tmp_path, ["interrupts"], jobs=0, repetitions=1)
 
 
+@pytest.mark.slow
 def test_killing_where_workers_come_from_costs_only_what_runs(tmp_path: Path) -> None:
     found = ran(tmp_path, ["orphan", "good"], jobs=1, repetitions=2)
     ends = {(row["learner"], row["repetition"]): row["status"] for row in found.rows}

@@ -66,6 +66,7 @@ def test_a_pdf_has_all_that_is_said_and_every_picture(results):
     assert len(pages) >= 1 + len(results.figures())
 
 
+@pytest.mark.slow
 @pytest.mark.any_version
 def test_equal_results_are_equal_bytes(results):
     assert pdf(results) == pdf(results)

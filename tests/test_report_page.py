@@ -274,6 +274,7 @@ def test_the_same_store_gives_the_same_bytes(tmp_path):
     assert page_of(tmp_path, make_results(tasks=["iris"], repetitions=12)) != page_of(tmp_path, results)
 
 
+@pytest.mark.slow
 @pytest.mark.any_version
 def test_two_processes_write_the_same_bytes():
     """Hashes of texts differ between processes: an order that comes from a set or a hash would show."""

@@ -285,6 +285,7 @@ def test_without_it_the_store_is_read_all_the_same(
     assert {each["learner"] for each in json.loads(done.stdout)} == {"acme-jump,sigma=0.3", "random-search"}
 
 
+@pytest.mark.slow
 def test_others_that_break_cost_one_warning_each(site_with_broken: tuple[Path, Path], tmp_path: Path) -> None:
     words = [
         "run",

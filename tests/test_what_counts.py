@@ -91,6 +91,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nogd.report.forms.update.offered", lambda _: figures)
 
 
+@pytest.mark.slow
 def test_run_all_twice_then_another_budget_then_again(tmp_path: Path, few: None) -> None:
     folder, side, stamps = tmp_path / "runs", tmp_path / "side", []
     for number, forwards in enumerate((20, 20, 60, 20), start=1):
