@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nogd.engine.readout.solving import LENGTHS, Kind, Problem, derivatives, solved
+from nogd.engine.readout.solving import LENGTHS, Kind, Problem, derivatives, slope_of, solved
 
 
 @dataclass(frozen=True)
@@ -39,31 +39,31 @@ def solve_columns(problem: Problem, weights: Tensor, places: Tensor, columns: Te
     # At the present weights, so that one factorisation is for all: `[out, N]`, or `[1, N]` where outputs share it.
     bend = derivatives(problem.kind, problem.outputs(weights[None]), y)[1][0]
     start = _start(problem, weights, places, columns)
-    slope = derivatives(problem.kind, start.outputs, y)[0]
+    slope = slope_of(problem.kind, start.outputs, y)
     move = torch.zeros_like(start.weights)
     move[:, :, staying], move[:, :, places] = _step(problem, start, bend, slope, places, staying, columns)
     moved = move[:, :, staying] @ h[staying] + move[:, :, places] @ columns
     lengths = (1.0,) if problem.kind == "mse" else LENGTHS
-    tried = torch.stack([problem.value(start.outputs + t * moved, start.weights + t * move) for t in lengths])
+    tried = torch.stack(
+        [problem.value_of_move(start.outputs, moved, start.weights, move, t) for t in lengths]
+    )
     values, at = tried.min(0)
     better = (values < start.values)[:, None, None]
     length = h.new_tensor(lengths)[at][:, None, None]
-    known = (
-        columns.isfinite().all(2).all(1)
-    )  # even with a weight of 0 the network itself would not give a number
+    outputs = torch.where(better, torch.addcmul(start.outputs, length, moved), start.outputs)
+    known = columns.isfinite().all(2).all(1)
+    outputs[~known] = torch.nan  # even with a weight of 0 the network itself would not give a number
     return Solved(
         torch.where(better, start.weights + length * move, start.weights),
-        torch.where(better, start.outputs + length * moved, start.outputs).where(
-            known[:, None, None], torch.nan
-        ),
+        outputs,
         torch.minimum(values, start.values).where(known, torch.inf),
     )
 
 
 def _start(problem: Problem, weights: Tensor, places: Tensor, columns: Tensor) -> Solved:
     """Where the steps begin."""
-    without = weights.index_fill(1, places, 0.0).expand(len(columns), -1, -1)
-    without_outputs = problem.outputs(without[:1]).expand(len(columns), -1, -1)
+    without = weights.index_fill(1, places, 0.0)[None]
+    without_outputs = problem.outputs(without)
     within = weights.expand(len(columns), -1, -1)
     within_outputs = without_outputs + weights[:, places] @ columns
     values = problem.value(without_outputs, without), problem.value(within_outputs, within)

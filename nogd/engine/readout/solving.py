@@ -61,6 +61,12 @@ class Problem:
         found = _VALUES[self.kind](outputs, self.targets) + self.penalty(weights)
         return torch.nan_to_num(found, nan=torch.inf, posinf=torch.inf)
 
+    def value_of_move(
+        self, outputs: Tensor, moved: Tensor, weights: Tensor, move: Tensor, length: float
+    ) -> Tensor:
+        """The value after so much of a move of the weights, which moves the outputs by `moved`."""
+        return self.value(torch.add(outputs, moved, alpha=length), torch.add(weights, move, alpha=length))
+
     @property
     def penalised(self) -> Tensor:
         """1 for each feature whose weight is penalised, `[H]`."""
@@ -127,7 +133,7 @@ def _moved(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Weights, outputs and value after a move as long as is best of a few lengths; none where all are worse."""
     moved = move @ problem.features
-    tried = torch.stack([problem.value(outputs + t * moved, weights + t * move) for t in LENGTHS])
+    tried = torch.stack([problem.value_of_move(outputs, moved, weights, move, t) for t in LENGTHS])
     best, at = tried.min(0)
     better = (best < value)[:, None, None]
     length = outputs.new_tensor(LENGTHS)[at][:, None, None]
@@ -196,21 +202,32 @@ def solved(gram: Tensor, right: Tensor) -> Tensor:
     return torch.where((info == 0)[..., None, None], found, torch.nan)
 
 
+def slope_of(kind: Kind, outputs: Tensor, targets: Tensor) -> Tensor:
+    """Gradient of the loss with respect to outputs `[P, out, N]`."""
+    if kind == "mse":
+        return (outputs - targets) * (2 / targets.numel())
+    if kind == "binary-cross-entropy":
+        return (outputs.sigmoid() - targets) / targets.numel()
+    slope = outputs.softmax(1)
+    slope[:, targets, torch.arange(len(targets), device=targets.device)] -= 1
+    return slope.div_(len(targets))
+
+
 def derivatives(kind: Kind, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """Gradient of the loss with respect to outputs `[P, out, N]`, and the diagonal of its Hessian, `[P, out, N]`.
 
     An example that is fitted well still counts a little; for "mse" the diagonal is one for all outputs, `[P, 1, N]`.
     """
+    slope = slope_of(kind, outputs, targets)
     if kind == "mse":
-        each = 2 / targets.numel()
-        return (outputs - targets) * each, torch.full_like(outputs[:, :1], each)
-    if kind == "cross-entropy":
-        p, count = outputs.softmax(1), len(targets)
-        own = F.one_hot(targets, p.shape[1]).T.to(p.dtype)
-    else:
-        p, own, count = outputs.sigmoid(), targets, targets.numel()
+        return slope, torch.full_like(outputs[:, :1], 2 / targets.numel())
+    p, count = (
+        (outputs.softmax(1), len(targets))
+        if kind == "cross-entropy"
+        else (outputs.sigmoid(), targets.numel())
+    )
     bend = p * (1 - p) / count
-    return (p - own) / count, torch.maximum(bend, bend.amax((1, 2), keepdim=True) * _LEAST)
+    return slope, torch.maximum(bend, bend.amax((1, 2), keepdim=True) * _LEAST)
 
 
 def _mse(z: Tensor, y: Tensor) -> Tensor:
