@@ -117,6 +117,6 @@ def _references(chosen: dict[str, Task], reference: str | None) -> dict[str, lis
     names = comparison()
     found: dict[str, list[str]] = {}
     for name, task in chosen.items():
-        standard = names["reference" if task.differentiable else "reference_without_gradient"]
+        standard = names["reference" if task.has_gradient else "reference_without_gradient"]
         found.setdefault(reference or standard, []).append(name)
     return found

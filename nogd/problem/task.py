@@ -87,7 +87,7 @@ class Task(Named, ABC):
     :cvar budget: forwards per run, by default.
     :cvar mode: "eval" scores the network as it will be used; "train" with Dropout and batch statistics as in training,
         while all figures are still measured in eval mode.
-    :cvar differentiable: whether there is a gradient.
+    :cvar differentiable: whether there is a gradient; write `has_gradient` where that depends on settings.
     :cvar default: whether it belongs to `--all`.
     :cvar tags: words that select tasks, as in `-t tag:classification`.
     :cvar reference: what its reference learner scored with these settings, from `reference.json` beside the task's
@@ -123,6 +123,11 @@ class Task(Named, ABC):
         return self
 
     @property
+    def has_gradient(self) -> bool:
+        """Whether there is a gradient with these settings: `differentiable`, unless a task overrides it."""
+        return self.differentiable
+
+    @property
     def scored_in(self) -> Mode:
         """The mode that candidates are scored in."""
         return self.own_mode or self.mode
@@ -154,8 +159,8 @@ class Task(Named, ABC):
 
 _OF_THE_CLASS = frozenset(
     {
-        "bounds", "budget", "dataset", "default", "differentiable", "label", "loss", "metric", "mode", "name",
-        "reference", "split", "standardise", "tags", "use", "version", "why",
+        "bounds", "budget", "dataset", "default", "differentiable", "has_gradient", "label", "loss", "metric", "mode",
+        "name", "reference", "split", "standardise", "tags", "use", "version", "why",
     }
 )  # fmt: skip
 
@@ -217,7 +222,7 @@ class SupervisedTask(Task):
             test=test,
             metric=metric,
             bounds=self.bounds,
-            differentiable=self.differentiable,
+            differentiable=self.has_gradient,
             constant=constant,
             constant_loss=constant_loss,
         )
@@ -240,7 +245,7 @@ class SupervisedTask(Task):
             "loss": loss,
             "metric": problem.metric.name,
             "constant predictor": {problem.metric.name: problem.constant, loss: problem.constant_loss},
-            "gradient": self.differentiable,
+            "gradient": self.has_gradient,
             "budget": self.budget,
             "bounds": self.bounds,
             "tags": sorted(self.tags),
