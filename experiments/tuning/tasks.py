@@ -83,6 +83,31 @@ class ClustersData(Dataset):
         )
 
 
+class BlotsData(Dataset):
+    """2,400 images of 16 x 16 pixels: 24 smooth templates, three of each of 8 classes, shifted, with noise."""
+
+    name: ClassVar[str] = "blots"
+    side: ClassVar[int] = 16
+    shift: ClassVar[int] = 4
+    noise: ClassVar[float] = 0.1
+
+    def load(self) -> tuple[Tensor, Tensor]:
+        rng = torch.Generator().manual_seed(7)
+        drawn = torch.randn(24, 1, self.side + self.shift, self.side + self.shift, generator=rng)
+        bell = torch.exp(-(torch.arange(-4.0, 5.0) ** 2) / (2 * 2.2**2))
+        smooth = nn.functional.conv2d(drawn, bell.outer(bell)[None, None], padding=4)[:, 0]
+        templates = (smooth / smooth.std()).sigmoid()
+        count = 6 * EXAMPLES
+        which = torch.randint(len(templates), (count,), generator=rng)
+        corners = torch.randint(self.shift + 1, (count, 2), generator=rng).tolist()
+        cut = [
+            templates[k, a : a + self.side, b : b + self.side]
+            for k, (a, b) in zip(which, corners, strict=True)
+        ]
+        images = torch.stack(cut).flatten(1)
+        return images + self.noise * torch.randn(images.shape, generator=rng), which // 3
+
+
 class Friedman1Raw(SupervisedTask):
     """Data and parameters as raw as those of the original study."""
 
@@ -200,7 +225,32 @@ class ShellsSign(Shells):
         return nn.Sequential(nn.Linear(5, 24), Sign(), nn.Linear(24, 4))
 
 
-TASKS = (Friedman1Raw, Friedman2, Moons, Circles, Shells, Clusters, MoonsSign, ShellsSign)
+class Blots(_Classes):
+    """Which of 8 classes an image belongs to."""
+
+    name: ClassVar[str] = "blots"
+    why: ClassVar[str] = (
+        "Many inputs, each of little use by itself, and three times as many parameters as forwards."
+    )
+    dataset: ClassVar[type[Dataset]] = BlotsData
+    standardise: ClassVar[tuple[str, ...]] = ()
+
+    def network(self) -> nn.Module:
+        return nn.Sequential(nn.Linear(256, 32), nn.ReLU(), nn.Linear(32, 8))
+
+
+class BlotsSign(Blots):
+    """The images with signs in place of activations."""
+
+    name: ClassVar[str] = "blots-sign"
+    why: ClassVar[str] = "Signs of 256 inputs each: no gradient."
+    differentiable: ClassVar[bool] = False
+
+    def network(self) -> nn.Module:
+        return nn.Sequential(nn.Linear(256, 32), Sign(), nn.Linear(32, 8))
+
+
+TASKS = (Friedman1Raw, Friedman2, Moons, Circles, Shells, Clusters, MoonsSign, ShellsSign, Blots, BlotsSign)
 
 
 @hookimpl

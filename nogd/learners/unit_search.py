@@ -4,29 +4,39 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import ClassVar, final
+from typing import ClassVar, Literal, final
 
 import torch
 from pydantic import Field
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 
 from nogd.engine.candidates.sets import Population
 from nogd.engine.layers.units import HiddenUnit
 from nogd.engine.objective import Objective
 from nogd.engine.readout.solved import Readout
 from nogd.engine.readout.solving import Kind
+from nogd.engine.readout.unit_view import UnitView
 from nogd.engine.state import State
 from nogd.learners.drawn_features import STEPS, unsolvable
+from nogd.learners.unit_candidates import KINDS, flops_of_guides, guides, separating, shared, turns
 from nogd.training.learner import Learner
+
+_MEMORY, _LEAST = 0.9, 1e-12
+# Forwards and evaluations below which no pass is spent on looking where to go.
+_DEAR = 6
 
 
 @dataclass(kw_only=True)
 class UnitSearchState(State):
-    """value: what the last layer of theta was solved for, with its ridge. order: units that this sweep has left."""
+    """value: what the last layer of theta was solved for, with its ridge. order: units that this sweep has left.
+
+    gains: of each of KINDS, how far a candidate lowers the value in proportion, a moving mean.
+    """
 
     rng: Generator
     value: float = math.inf
     order: list[int] = field(default_factory=list)
+    gains: list[float] = field(default_factory=lambda: [1.0] * len(KINDS))
 
 
 @final
@@ -44,12 +54,17 @@ class UnitSearch(Learner[UnitSearchState]):
     needs: ClassVar[frozenset[str]] = frozenset({"readout"})
     uses: ClassVar[frozenset[str]] = frozenset({"layers"})
     tags: ClassVar[frozenset[str]] = frozenset({"closed-form", "coordinate"})
-    population: int = Field(32, ge=1, description="candidates of a unit")
-    fresh: float = Field(0.3, ge=0, le=1, description="share of them that separates two examples")
+    population: int = Field(16, ge=1, description="candidates of a unit")
+    candidates: Literal["auto", "near", "separating", "turned"] = Field(
+        "auto",
+        description="near: changed at random; separating: between two examples; turned: towards what outputs lack;"
+        " auto: by what gained",
+    )
     least: float = Field(
         0.03, gt=0, allow_inf_nan=False, description="smallest change, relative to the unit's weights"
     )
-    most: float = Field(1.0, gt=0, allow_inf_nan=False, description="largest change")
+    most: float = Field(1.0, gt=0, allow_inf_nan=False, description="largest change at random")
+    far: float = Field(10.0, gt=0, allow_inf_nan=False, description="largest change towards what is lacking")
     ridge: float = Field(1e-4, gt=0, allow_inf_nan=False, description="weight of the last layer's squares")
     surrogate: Kind | None = Field(
         None,
@@ -78,32 +93,67 @@ class UnitSearch(Learner[UnitSearchState]):
         if not state.order:
             state.order = torch.randperm(len(units), generator=state.rng).tolist()
         unit = units[state.order[-1]]
-        weights = self._candidates(objective, state, unit)
+        counts, weights = self._candidates(objective, state, unit)
         found = objective.readout_unit(state.theta, unit, weights, ridge=self.ridge, surrogate=self.surrogate)
-        self._keep(state, found)
+        before = state.value
+        best = self._keep(state, found)
+        _learn(state, counts, best, (before - state.value) / max(abs(before), abs(state.value), _LEAST))
         state.order.pop()
         if not state.order:
             state.iteration += 1
 
     @staticmethod
-    def _keep(state: UnitSearchState, found: Readout) -> None:
+    def _keep(state: UnitSearchState, found: Readout) -> int:
         best = int(found.values.argmin())
         if float(found.values[best]) < state.value:
             state.value, state.theta = float(found.values[best]), found.at(best)
+        return best
 
-    def _candidates(self, objective: Objective, state: UnitSearchState, unit: HiddenUnit) -> Tensor:
-        """Sets of incoming weights, `[M, F]`."""
+    def _candidates(
+        self, objective: Objective, state: UnitSearchState, unit: HiddenUnit
+    ) -> tuple[list[int], Tensor]:
+        """How many there are of each of KINDS, and all of them: sets of incoming weights, `[M, F]`."""
         own, rng = state.theta[unit.coordinates], state.rng
-        examples = _inputs(objective, state.theta, unit)
-        count = self._room(objective, unit)
-        fresh = 0 if examples is None or not unit.bias else round(self.fresh * count)
+        view = self._view(objective, state, unit)
+        counts = self._counts(state, self._room(objective, unit), unit, view)
+        near, separated, turned = counts
+        parts = [self._near(own, near, rng)]
+        if view is not None and view.inputs is not None:
+            parts.append(separating(view.inputs.flatten(0, 1), separated, own, rng))
+            flops = flops_of_guides(view, turned)
+            passes = objective.forward_flops
+            with objective.work(flops / passes if passes else 0.0, flops=flops):
+                toward = guides(view, unit, turned, rng)
+            parts.append(turns(own, toward, self._lengths(turned, self.far, own, rng), unit.fan_in))
+        return counts, torch.cat(parts)
+
+    def _counts(
+        self, state: UnitSearchState, count: int, unit: HiddenUnit, view: UnitView | None
+    ) -> list[int]:
+        possible = [True, False, False]
+        if view is not None and view.inputs is not None:
+            possible = [True, unit.bias, True]
+        if self.candidates != "auto":
+            asked = [kind == self.candidates for kind in KINDS]
+            possible = list(map(min, possible, asked))
+            possible = possible if any(possible) else [True, False, False]
+        return shared(count, state.gains, possible)
+
+    def _view(self, objective: Objective, state: UnitSearchState, unit: HiddenUnit) -> UnitView | None:
+        """None where its pass, and that of the work with it, would be the last ones."""
+        if objective.left.forwards < _DEAR or objective.left.evaluations < _DEAR:
+            return None
+        return objective.unit_view(state.theta, unit, surrogate=self.surrogate)
+
+    def _near(self, own: Tensor, count: int, rng: Generator) -> Tensor:
         size = float(own.norm()) / math.sqrt(len(own)) or 1.0
-        spread = torch.rand(count - fresh, 1, generator=rng, dtype=own.dtype, device=own.device)
-        noise = torch.randn(count - fresh, len(own), generator=rng, dtype=own.dtype, device=own.device)
-        near = own + self.least * (self.most / self.least) ** spread * size * noise
-        if examples is None or not fresh:
-            return near
-        return torch.cat([_separating(examples, fresh, own, rng), near])
+        noise = torch.randn(count, len(own), generator=rng, dtype=own.dtype, device=own.device)
+        return own + self._lengths(count, self.most, own, rng) * size * noise
+
+    def _lengths(self, count: int, most: float, like: Tensor, rng: Generator) -> Tensor:
+        """From `least` to `most`, drawn on a log scale, `[count, 1]`."""
+        spread = torch.rand(count, 1, generator=rng, dtype=like.dtype, device=like.device)
+        return self.least * (most / self.least) ** spread
 
     def _room(self, objective: Objective, unit: HiddenUnit) -> int:
         """How many candidates still fit the budget, at least 1."""
@@ -116,24 +166,11 @@ class UnitSearch(Learner[UnitSearchState]):
         return count
 
 
-def _inputs(objective: Objective, theta: Tensor, unit: HiddenUnit) -> Tensor | None:
-    """What goes into a linear layer, `[N, features]`; None for the unit of another, or of one that is not listed."""
-    if "layers" not in objective.features:
-        return None
-    layers = objective.layers
-    for place, layer in enumerate(layers):
-        if f"{layer.name}.weight" == unit.layer and isinstance(layer.module, nn.Linear):
-            found = objective.inputs if place == 0 else objective.activations(theta)[place].inputs
-            return found if isinstance(found, Tensor) else None
-    return None
-
-
-def _separating(examples: Tensor, count: int, own: Tensor, rng: Generator) -> Tensor:
-    """Weights `[count, F]` of planes between two examples, as large as the unit's own without its bias."""
-    places = torch.randint(len(examples), (count,), generator=rng, device=examples.device)
-    further = torch.randint(1, max(2, len(examples)), (count,), generator=rng, device=examples.device)
-    first = examples[places]
-    along = examples[(places + further) % len(examples)] - first
-    share = torch.rand(count, 1, generator=rng, dtype=own.dtype, device=own.device)
-    weights = nn.functional.normalize(along, dim=1) * own[:-1].norm()
-    return torch.cat([weights, -((first + share * along) * weights).sum(1, keepdim=True)], 1)
+def _learn(state: UnitSearchState, counts: list[int], best: int, gain: float) -> None:
+    """Credit the kind that the best candidate is of."""
+    first = 0
+    for kind, count in enumerate(counts):
+        if count:
+            gained = gain / count if first <= best < first + count else 0.0
+            state.gains[kind] = _MEMORY * state.gains[kind] + (1 - _MEMORY) * gained
+        first += count

@@ -25,7 +25,7 @@ class Caught:
     def __call__(self, thetas: Tensor, rows: Tensor | None) -> Tensor:
         """The layer's inputs `[P, N, features]` for thetas `[P, D]`."""
         network, inputs = self._network, self._network.batch(rows)[0]
-        with network.calls(), _catching(self._part) as caught:
+        with network.calls(), catching(self._part) as caught:
             if self._at_once is not None and len(thetas) > 1:
                 with suppress(
                     Exception
@@ -62,11 +62,12 @@ def _at_once(functional: Functional, thetas: Tensor, inputs: Inputs, caught: lis
 
 
 @contextmanager
-def _catching(part: nn.Module) -> Iterator[list[Tensor]]:
+def catching(part: nn.Module) -> Iterator[list[Tensor]]:
+    """A list that what goes into this part is added to, each time that it is called."""
     caught: list[Tensor] = []
 
-    def catch(_: nn.Module, given: tuple[Tensor, ...]) -> None:
-        caught.append(given[0].clone())
+    def catch(_: nn.Module, given: tuple[object, ...]) -> None:
+        caught.extend(each.clone() for each in given[:1] if isinstance(each, Tensor))
 
     handle = part.register_forward_pre_hook(catch)
     try:

@@ -12,7 +12,7 @@ from torch import Tensor
 from nogd.engine.accounts.ledger import Ledger
 from nogd.engine.accounts.till import Till
 from nogd.engine.candidates.scoring import Described, described
-from nogd.engine.candidates.sets import Candidates
+from nogd.engine.candidates.sets import Candidates, Population
 from nogd.engine.candidates.unit import UnitWeights
 from nogd.engine.checks import check_theta, check_unit, count_rows
 from nogd.engine.cost import Cost
@@ -25,6 +25,7 @@ from nogd.engine.readout.solved import Readout
 from nogd.engine.readout.solving import Kind, Problem, products, solve
 from nogd.engine.readout.surrogates import solved_for, surrogate_for
 from nogd.engine.readout.unit_readout import UnitReadout, losses_of
+from nogd.engine.readout.unit_view import UnitView, view_of
 from nogd.engine.space import ParameterSpace
 from nogd.errors import InvalidSetting
 
@@ -158,6 +159,33 @@ class ReadoutSide(LastLayer):
         self._ledger.inside += time.perf_counter() - started
         self._till.note(found.losses, found, lowest)
         return found
+
+    def unit_view(
+        self, theta: Tensor, unit: HiddenUnit, rows: Tensor | None = None, *, surrogate: str | None = None
+    ) -> UnitView:
+        """What goes into a hidden unit's layer at theta, and what the outputs lack: where to look for other weights.
+
+        Counts 1 forward (its share for rows) and 1 evaluation, and is noted as a scoring of theta. Pay for what you
+        compute from it by `work`.
+
+        :param theta: `[D]`.
+        :param unit: one of `units`.
+        :param rows: indices of the examples to use, `[B]`; all by default.
+        :param surrogate: as in `readout`.
+        :raises InvalidSetting: as `readout` does.
+        :raises BudgetSpent: before anything is computed, if the call does not fit the budget.
+        """
+        head, kind = self._solvable(surrogate)
+        check_theta(theta, self.space.dimension)
+        examples = count_rows(rows, self._examples)
+        self._till.pay(1, examples, flops=self._cost.flops * examples)
+        self._till.used("closed-form")
+        started = time.perf_counter()
+        view, losses = view_of(head, unit, theta, rows, kind)
+        lowest = lowest_of(losses, rows)
+        self._ledger.inside += time.perf_counter() - started
+        self._till.note(losses, Population(theta[None]), lowest)
+        return view
 
     def _beyond(self, flops: float, passed: int) -> float:
         """Forwards that arithmetic counts beyond those of so many examples, as for an exact minimum along a line."""

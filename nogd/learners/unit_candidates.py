@@ -1,0 +1,91 @@
+"""Incoming weights that a hidden unit may try: planes between two examples, and turns towards what outputs lack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Generator, Tensor, nn
+
+from nogd.engine.layers.units import HiddenUnit
+from nogd.engine.readout.unit_view import UnitView
+
+KINDS = ("near", "separating", "turned")
+# What each kind has at least of the candidates.
+_FLOOR = 0.1
+# The share of guides that looks at what the unit itself gives the outputs.
+_OWN = 0.5
+_LEAST = 1e-12
+
+
+def shared(count: int, gains: Sequence[float], possible: Sequence[bool]) -> list[int]:
+    """How many of so many candidates each kind has, in proportion to what it gains, and some in any case."""
+    known = [gain if may else 0.0 for gain, may in zip(gains, possible, strict=True)]
+    total, kinds = sum(known), sum(possible)
+    rest = 1 - kinds * _FLOOR
+    shares = [
+        (_FLOOR + (rest * gain / total if total > 0 else rest / kinds)) * may
+        for gain, may in zip(known, possible, strict=True)
+    ]
+    exact = [count * share for share in shares]
+    counts = [int(each) for each in exact]
+    order = sorted(range(len(exact)), key=lambda kind: counts[kind] - exact[kind])
+    for kind in order[: count - sum(counts)]:
+        counts[kind] += 1
+    return counts
+
+
+def separating(examples: Tensor, count: int, own: Tensor, rng: Generator) -> Tensor:
+    """Weights `[count, F]` of planes between two examples, as large as the unit's own without its bias.
+
+    :param examples: what goes into the unit's layer, `[N, F - 1]`.
+    """
+    places = torch.randint(len(examples), (count,), generator=rng, device=examples.device)
+    further = torch.randint(1, max(2, len(examples)), (count,), generator=rng, device=examples.device)
+    first = examples[places]
+    along = examples[(places + further) % len(examples)] - first
+    share = torch.rand(count, 1, generator=rng, dtype=own.dtype, device=own.device)
+    weights = nn.functional.normalize(along, dim=1) * own[:-1].norm()
+    return torch.cat([weights, -((first + share * along) * weights).sum(1, keepdim=True)], 1)
+
+
+def guides(view: UnitView, unit: HiddenUnit, count: int, rng: Generator) -> Tensor:
+    """Unit vectors `[count, F]`: how the unit's inputs are correlated with what the outputs lack.
+
+    What is lacking is a weighted sum of the outputs' errors, by weights that the unit has for the outputs, or by random
+    ones. A bias follows the others: the plane goes through the mean of the inputs.
+    """
+    inputs, error = view.inputs, view.error
+    assert inputs is not None
+    weights = torch.randn(count, error.shape[1], generator=rng, dtype=error.dtype, device=error.device)
+    own = round(_OWN * count)
+    weights[:own] = _own_weights(view.last, unit)
+    lacking = -(weights @ error.T)
+    mean = inputs.mean((0, 1))
+    sums = lacking @ inputs.sum(1) - lacking.sum(1, keepdim=True) * (inputs.shape[1] * mean)
+    toward = nn.functional.normalize(sums.nan_to_num(0.0, 0.0, 0.0), dim=1)
+    return toward if not unit.bias else torch.cat([toward, -(toward @ mean)[:, None]], 1)
+
+
+def flops_of_guides(view: UnitView, count: int) -> float:
+    """Floating-point operations of so many guides."""
+    assert view.inputs is not None
+    examples, outputs = view.error.shape
+    return 2.0 * examples * count * (outputs + view.inputs.shape[2]) + view.inputs.numel()
+
+
+def turns(own: Tensor, toward: Tensor, lengths: Tensor, fan_in: int) -> Tensor:
+    """The unit's weights `[F]`, each moved by a length of its size, and brought back to it: `[count, F]`."""
+    size = own[:fan_in].norm()
+    size = size if float(size) > 0 else size.new_ones(())
+    moved = own + lengths * size * toward
+    scale: Tensor = size / moved[:, :fan_in].norm(dim=1, keepdim=True).clamp_min(_LEAST)
+    return torch.mul(moved, scale)
+
+
+def _own_weights(last: Tensor, unit: HiddenUnit) -> Tensor:
+    """What the outputs have of the unit, `[out]`, if its layer's units follow one another in the last layer's inputs.
+
+    Of a deeper layer's unit these are another feature's, as good as any.
+    """
+    return last[:, unit.number % last.shape[1]]
