@@ -28,13 +28,16 @@ _DEAR = 6
 
 @dataclass(kw_only=True)
 class UnitSearchState(State):
-    """value: what the last layer of theta was solved for, with its ridge. order: units that this sweep has left.
+    """at: where the search stands. value: what its last layer was solved for, with the ridge. loss: of theta, the best
+    candidate by the task's own loss, where that is not what is solved for. order: units that this sweep has left.
 
     gains: of each of KINDS, how far a candidate lowers the value in proportion, a moving mean.
     """
 
     rng: Generator
+    at: Tensor
     value: float = math.inf
+    loss: float = math.inf
     order: list[int] = field(default_factory=list)
     gains: list[float] = field(default_factory=lambda: [1.0] * len(KINDS))
 
@@ -81,7 +84,7 @@ class UnitSearch(Learner[UnitSearchState]):
         )
 
     def init(self, objective: Objective, theta: Tensor, rng: Generator) -> UnitSearchState:
-        state = UnitSearchState(theta=theta, rng=rng)
+        state = UnitSearchState(theta=theta, at=theta, rng=rng)
         candidates = Population(theta[None])
         self._keep(
             state, objective.readout(candidates, ridge=self.ridge, steps=STEPS, surrogate=self.surrogate)
@@ -94,7 +97,7 @@ class UnitSearch(Learner[UnitSearchState]):
             state.order = torch.randperm(len(units), generator=state.rng).tolist()
         unit = units[state.order[-1]]
         counts, weights = self._candidates(objective, state, unit)
-        found = objective.readout_unit(state.theta, unit, weights, ridge=self.ridge, surrogate=self.surrogate)
+        found = objective.readout_unit(state.at, unit, weights, ridge=self.ridge, surrogate=self.surrogate)
         before = state.value
         best = self._keep(state, found)
         _learn(state, counts, best, (before - state.value) / max(abs(before), abs(state.value), _LEAST))
@@ -106,14 +109,20 @@ class UnitSearch(Learner[UnitSearchState]):
     def _keep(state: UnitSearchState, found: Readout) -> int:
         best = int(found.values.argmin())
         if float(found.values[best]) < state.value:
-            state.value, state.theta = float(found.values[best]), found.at(best)
+            state.value, state.at = float(found.values[best]), found.at(best)
+            if found.is_own:
+                state.theta = state.at
+        if not found.is_own and float(found.losses.min()) < state.loss:
+            state.loss = float(found.losses.min())
+            lowest = torch.where(found.losses == state.loss, found.values, torch.inf)
+            state.theta = found.at(int(lowest.argmin()))
         return best
 
     def _candidates(
         self, objective: Objective, state: UnitSearchState, unit: HiddenUnit
     ) -> tuple[list[int], Tensor]:
         """How many there are of each of KINDS, and all of them: sets of incoming weights, `[M, F]`."""
-        own, rng = state.theta[unit.coordinates], state.rng
+        own, rng = state.at[unit.coordinates], state.rng
         view = self._view(objective, state, unit)
         counts = self._counts(state, self._room(objective, unit), unit, view)
         near, separated, turned = counts
@@ -143,7 +152,7 @@ class UnitSearch(Learner[UnitSearchState]):
         """None where its pass, and that of the work with it, would be the last ones."""
         if objective.left.forwards < _DEAR or objective.left.evaluations < _DEAR:
             return None
-        return objective.unit_view(state.theta, unit, surrogate=self.surrogate)
+        return objective.unit_view(state.at, unit, surrogate=self.surrogate)
 
     def _near(self, own: Tensor, count: int, rng: Generator) -> Tensor:
         size = float(own.norm()) / math.sqrt(len(own)) or 1.0

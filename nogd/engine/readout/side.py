@@ -23,7 +23,7 @@ from nogd.engine.readout.head import Head
 from nogd.engine.readout.last_layer import LastLayer
 from nogd.engine.readout.solved import Readout
 from nogd.engine.readout.solving import Kind, Problem, products, solve
-from nogd.engine.readout.surrogates import solved_for, surrogate_for
+from nogd.engine.readout.surrogates import is_own, solved_for, surrogate_for
 from nogd.engine.readout.unit_readout import UnitReadout, losses_of
 from nogd.engine.readout.unit_view import UnitView, view_of
 from nogd.engine.space import ParameterSpace
@@ -240,4 +240,4 @@ def _solved(
             losses = losses_of(network.loss, torch.baddbmm(offset, weights, hidden), targets)
             parts.append((ranked(losses), values, weights))
     losses, values, weights = (torch.cat(each) for each in zip(*parts, strict=True))
-    return Readout(losses, values, weights, candidates, head)
+    return Readout(losses, values, is_own(kind, network.loss), weights, candidates, head)

@@ -17,11 +17,13 @@ class Readout:
 
     :param losses: the objective's own loss of each, `[P]`, as `objective.losses` gives it.
     :param values: what was minimised, `[P]`: the loss that was solved for, and the ridge.
+    :param is_own: whether that is the objective's own loss.
     :param weights: of the last layer, `[P, out, features]`; behind them its bias, if that is searched.
     """
 
     losses: Tensor
     values: Tensor
+    is_own: bool
     weights: Tensor
     _candidates: Described | UnitWeights
     _head: Head

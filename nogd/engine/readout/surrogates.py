@@ -30,6 +30,11 @@ def surrogate_for(loss: Loss, asked: str | None, targets: Tensor) -> Kind:
     return found
 
 
+def is_own(kind: Kind, loss: Loss) -> bool:
+    """Whether that kind is the objective's own loss."""
+    return _is(loss, kind)
+
+
 def solved_for(kind: Kind, loss: Loss, targets: Tensor, outputs: int) -> Tensor:
     """Targets `[out, N]`, float64, or class numbers `[N]`, for that kind, from those of the loss."""
     if kind == "cross-entropy":

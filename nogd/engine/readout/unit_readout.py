@@ -16,7 +16,7 @@ from nogd.engine.readout.columns import Solved, column_products, solve_columns
 from nogd.engine.readout.head import Head
 from nogd.engine.readout.solved import Readout
 from nogd.engine.readout.solving import Kind, Problem, products, solve
-from nogd.engine.readout.surrogates import solved_for
+from nogd.engine.readout.surrogates import is_own, solved_for
 
 _ROWS_AND_OUTPUTS = 2
 # From which share of the last layer's features on it is cheaper to begin anew than to change them.
@@ -114,7 +114,8 @@ class UnitReadout:
                 outputs = problem.outputs(exact)
                 found = Solved(exact, outputs, problem.value(outputs, exact))
             losses = losses_of(network.loss, found.outputs.to(theta.dtype), targets)
-        return Readout(ranked(losses), found.values, found.weights.to(theta.dtype), candidates, head)
+        weights, whose = found.weights.to(theta.dtype), is_own(kind, network.loss)
+        return Readout(ranked(losses), found.values, whose, weights, candidates, head)
 
 
 def losses_of(loss: Loss, outputs: Tensor, targets: Tensor) -> Tensor:
