@@ -8,11 +8,14 @@ import statistics
 import plain
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Generator, Tensor, nn
 
 import nogd
 from nogd.engine.objective import Objective
-from nogd.learners.unit_search import UnitSearch
+from nogd.learners.unit_candidates import cut, guides, shared, turns
+from nogd.learners.unit_search import UnitSearch, UnitSearchState, _learn
 from nogd.training.learner import refusal
 
 
@@ -95,21 +98,24 @@ def test_what_is_solved_for_never_rises(activation):
 
 def test_a_candidate_near_keeps_to_its_range():
     made = objective(drawn(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1)))
-    learner = UnitSearch(fresh=0, least=0.1, most=0.1, population=2000)
+    learner = UnitSearch(candidates="near", least=0.1, most=0.1, population=2000)
     theta, unit = plain.thetas(1, made.D)[0], made.units[0]
     state = learner.init(made, theta, Generator().manual_seed(0))
     own = state.theta[unit.coordinates]
-    moves = learner._candidates(made, state, unit) - own
+    counts, weights = learner._candidates(made, state, unit)
+    assert counts == [2000, 0, 0]
+    moves = weights - own
     size = float(own.norm()) / len(own) ** 0.5
     assert float(moves.std()) == pytest.approx(0.1 * size, rel=0.05)
 
 
 def test_fresh_planes_separate_two_examples_and_keep_the_size():
     made = objective(drawn(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1)))
-    learner = UnitSearch(fresh=1.0, population=50)
+    learner = UnitSearch(candidates="separating", population=50)
     state = learner.init(made, plain.thetas(1, made.D)[0], Generator().manual_seed(0))
     unit = made.units[0]
-    weights = learner._candidates(made, state, unit)
+    counts, weights = learner._candidates(made, state, unit)
+    assert counts == [0, 50, 0]
     passed = made.inputs @ weights[:, :2].T + weights[:, 2]
     assert ((passed > 0).any(0) & (passed < 0).any(0)).all()
     torch.testing.assert_close(
@@ -139,5 +145,100 @@ def test_a_last_step_is_as_large_as_the_budget_allows():
     module = drawn(nn.Linear(2, 6), Sign(), nn.Linear(6, 1))
     made = nogd.objective(module, x, bits)
     price = made.readout_cost(steps=6) + made.readout_unit_cost(made.units[0], 7)
+    one_more = made.readout_unit_cost(made.units[0], 8) - made.readout_unit_cost(made.units[0], 7)
     run = nogd.fit(module, x, bits, learner="unit-search", budget=price + 1e-6)
-    assert run.meter.evaluations == 1 + 7
+    assert price - one_more <= run.meter.forwards <= price + 1e-6
+
+
+def images(count: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Rows of 60 numbers of three classes, each of two prototypes with much noise."""
+    rng = Generator().manual_seed(9)
+    prototypes = torch.randn(6, 60, generator=rng, dtype=torch.float64)
+    rng = Generator().manual_seed(seed)
+    which = torch.randint(6, (count,), generator=rng)
+    return prototypes[which] + 1.5 * torch.randn(count, 60, generator=rng, dtype=torch.float64), which % 3
+
+
+def test_with_many_inputs_what_the_outputs_lack_says_where_to_turn():
+    """At random a unit of 60 inputs finds little."""
+    x, classes = images(300)
+    losses = {}
+    for kind in ("near", "turned", "auto"):
+        module = drawn(nn.Linear(60, 6), Sign(), nn.Linear(6, 3))
+        learner = UnitSearch(candidates=kind)
+        losses[kind] = nogd.fit(module, x, classes, loss="cross-entropy", learner=learner, budget=600).loss
+    assert losses["turned"] < 0.7 * losses["near"]
+    assert losses["auto"] < 0.7 * losses["near"]
+
+
+def test_a_guide_is_the_inputs_correlation_with_an_error():
+    made = objective(drawn(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1)))
+    unit = made.units[1]
+    view = made.unit_view(plain.thetas(1, made.D)[0], unit)
+    found = guides(view, unit, 3, Generator().manual_seed(0))
+    x = made.inputs
+    slow = torch.zeros(2, dtype=torch.float64)
+    for row, error in zip(x, view.error[:, 0], strict=True):
+        slow -= float(view.last[0, 1]) * float(error) * (row - x.mean(0))
+    torch.testing.assert_close(found[0, :2], slow / slow.norm())
+    torch.testing.assert_close(found[:, 2], -(found[:, :2] @ x.mean(0)))
+    # One output has two directions, whatever it is weighted by.
+    assert float((found[:, :2] @ found[0, :2]).abs().amin()) == pytest.approx(1)
+
+
+def test_turns_keep_the_size_of_the_weights():
+    own, toward = plain.thetas(1, 4)[0], nn.functional.normalize(plain.thetas(5, 4, seed=1)[:, :3], dim=1)
+    toward = torch.cat([toward, plain.thetas(5, 1, seed=2)], 1)
+    lengths = torch.tensor([[0.0], [0.1], [1.0], [10.0], [1e9]], dtype=torch.float64)
+    found = turns(own, toward, lengths, 3)
+    torch.testing.assert_close(found[0], own)
+    torch.testing.assert_close(found[:, :3].norm(dim=1), own[:3].norm().expand(5))
+    torch.testing.assert_close(found[4, :3], own[:3].norm() * toward[4, :3], rtol=1e-6, atol=1e-6)
+    assert turns(torch.zeros_like(own), toward, lengths, 3).isfinite().all()
+
+
+@given(
+    count=st.integers(1, 40),
+    gains=st.lists(st.floats(0, 1e9), min_size=3, max_size=3),
+    possible=st.lists(st.booleans(), min_size=3, max_size=3).filter(any),
+)
+def test_candidates_are_shared_out_by_gain(count, gains, possible):
+    counts = shared(count, gains, possible)
+    assert sum(counts) == count
+    assert all(number >= 0 and (may or number == 0) for number, may in zip(counts, possible, strict=True))
+    if count >= 20:
+        assert all(number >= 1 for number, may in zip(counts, possible, strict=True) if may)
+    known = [gain for gain, may in zip(gains, possible, strict=True) if may]
+    mine = [number for number, may in zip(counts, possible, strict=True) if may]
+    assert all(
+        first <= second + 1
+        for (a, first) in zip(known, mine, strict=True)
+        for (b, second) in zip(known, mine, strict=True)
+        if a <= b
+    )
+    most = count // 2
+    assert sum(cut(counts, most)) == most
+
+
+def test_the_kind_that_gained_gets_more_of_the_candidates():
+    state = UnitSearchState(theta=torch.zeros(1), at=torch.zeros(1), rng=Generator(), value=1.0)
+    for _ in range(30):
+        _learn(state, [5, 5, 6], best=12, before=2.0)
+    assert shared(16, state.gains, [True] * 3)[2] >= 12
+    _learn(state, [5, 5, 6], best=12, before=float("inf"))
+    assert all(gain >= 0 for gain in state.gains)
+
+
+def test_the_best_by_the_task_s_own_loss_is_recommended():
+    """The last layer is solved for another one, which may fall while the share of errors rises."""
+    x, bits = checkerboard(150, 4)
+    module = drawn(nn.Linear(2, 6), Sign(), nn.Linear(6, 1))
+    made = nogd.objective(module, x, bits, loss="zero-one")
+    learner, seen = UnitSearch(), []
+    state = learner.init(made, plain.thetas(1, made.D)[0], Generator().manual_seed(0))
+    for _ in range(40):
+        learner.step(made, state)
+        seen.append((state.loss, state.value))
+        assert float(made.losses(nogd.Population(state.theta[None]))[0]) == pytest.approx(state.loss)
+    assert made.trace.best == pytest.approx(min(loss for loss, _ in seen))
+    assert not torch.equal(state.at, state.theta)

@@ -20,19 +20,29 @@ _LEAST = 1e-12
 
 def shared(count: int, gains: Sequence[float], possible: Sequence[bool]) -> list[int]:
     """How many of so many candidates each kind has, in proportion to what it gains, and some in any case."""
-    known = [gain if may else 0.0 for gain, may in zip(gains, possible, strict=True)]
-    total, kinds = sum(known), sum(possible)
+    top, kinds = max(gains), sum(possible)
+    known = [may * (gain / top if top > 0 else 1.0) for gain, may in zip(gains, possible, strict=True)]
+    total = sum(known)
+    if total == 0:  # what gained is not possible
+        known, total = [float(may) for may in possible], kinds
     rest = 1 - kinds * _FLOOR
-    shares = [
-        (_FLOOR + (rest * gain / total if total > 0 else rest / kinds)) * may
-        for gain, may in zip(known, possible, strict=True)
-    ]
+    shares = [may * (_FLOOR + rest * gain / total) for gain, may in zip(known, possible, strict=True)]
     exact = [count * share for share in shares]
     counts = [int(each) for each in exact]
     order = sorted(range(len(exact)), key=lambda kind: counts[kind] - exact[kind])
     for kind in order[: count - sum(counts)]:
         counts[kind] += 1
     return counts
+
+
+def cut(counts: Sequence[int], most: int) -> list[int]:
+    """So many in all at most; the first kinds lose theirs first."""
+    excess, kept = max(0, sum(counts) - most), []
+    for count in counts:
+        lost = min(excess, count)
+        kept.append(count - lost)
+        excess -= lost
+    return kept
 
 
 def separating(examples: Tensor, count: int, own: Tensor, rng: Generator) -> Tensor:

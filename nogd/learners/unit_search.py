@@ -18,7 +18,7 @@ from nogd.engine.readout.solving import Kind
 from nogd.engine.readout.unit_view import UnitView
 from nogd.engine.state import State
 from nogd.learners.drawn_features import STEPS, unsolvable
-from nogd.learners.unit_candidates import KINDS, flops_of_guides, guides, separating, shared, turns
+from nogd.learners.unit_candidates import KINDS, cut, flops_of_guides, guides, separating, shared, turns
 from nogd.training.learner import Learner
 
 _MEMORY, _LEAST = 0.9, 1e-12
@@ -39,7 +39,7 @@ class UnitSearchState(State):
     value: float = math.inf
     loss: float = math.inf
     order: list[int] = field(default_factory=list)
-    gains: list[float] = field(default_factory=lambda: [1.0] * len(KINDS))
+    gains: list[float] = field(default_factory=lambda: [0.0] * len(KINDS))
 
 
 @final
@@ -100,7 +100,7 @@ class UnitSearch(Learner[UnitSearchState]):
         found = objective.readout_unit(state.at, unit, weights, ridge=self.ridge, surrogate=self.surrogate)
         before = state.value
         best = self._keep(state, found)
-        _learn(state, counts, best, (before - state.value) / max(abs(before), abs(state.value), _LEAST))
+        _learn(state, counts, best, before)
         state.order.pop()
         if not state.order:
             state.iteration += 1
@@ -124,33 +124,31 @@ class UnitSearch(Learner[UnitSearchState]):
         """How many there are of each of KINDS, and all of them: sets of incoming weights, `[M, F]`."""
         own, rng = state.at[unit.coordinates], state.rng
         view = self._view(objective, state, unit)
-        counts = self._counts(state, self._room(objective, unit), unit, view)
+        if view is None or view.inputs is None:
+            count = self._room(objective, unit)
+            return [count, 0, 0], self._near(own, count, rng)
+        counts = shared(self._room(objective, unit), state.gains, self._possible(unit))
+        toward = _guides(objective, view, unit, counts[-1], rng)
+        counts = cut(counts, self._room(objective, unit))
         near, separated, turned = counts
-        parts = [self._near(own, near, rng)]
-        if view is not None and view.inputs is not None:
-            parts.append(separating(view.inputs.flatten(0, 1), separated, own, rng))
-            flops = flops_of_guides(view, turned)
-            passes = objective.forward_flops
-            with objective.work(flops / passes if passes else 0.0, flops=flops):
-                toward = guides(view, unit, turned, rng)
-            parts.append(turns(own, toward, self._lengths(turned, self.far, own, rng), unit.fan_in))
+        lengths = self._lengths(turned, self.far, own, rng)
+        parts = [
+            self._near(own, near, rng),
+            separating(view.inputs.flatten(0, 1), separated, own, rng),
+            turns(own, toward[:turned], lengths, unit.fan_in),
+        ]
         return counts, torch.cat(parts)
 
-    def _counts(
-        self, state: UnitSearchState, count: int, unit: HiddenUnit, view: UnitView | None
-    ) -> list[int]:
-        possible = [True, False, False]
-        if view is not None and view.inputs is not None:
-            possible = [True, unit.bias, True]
-        if self.candidates != "auto":
-            asked = [kind == self.candidates for kind in KINDS]
-            possible = list(map(min, possible, asked))
-            possible = possible if any(possible) else [True, False, False]
-        return shared(count, state.gains, possible)
+    def _possible(self, unit: HiddenUnit) -> list[bool]:
+        """Which of KINDS may be asked for; without a bias no plane lies between two examples."""
+        asked = [self.candidates in ("auto", kind) for kind in KINDS]
+        asked[1] &= unit.bias
+        return asked if any(asked) else [True, False, False]
 
     def _view(self, objective: Objective, state: UnitSearchState, unit: HiddenUnit) -> UnitView | None:
-        """None where its pass, and that of the work with it, would be the last ones."""
-        if objective.left.forwards < _DEAR or objective.left.evaluations < _DEAR:
+        """None where nobody looks at it, and where its pass and the work with it would be the last ones."""
+        left = objective.left
+        if self.candidates == "near" or left.forwards < _DEAR or left.evaluations < _DEAR:
             return None
         return objective.unit_view(state.at, unit, surrogate=self.surrogate)
 
@@ -175,8 +173,18 @@ class UnitSearch(Learner[UnitSearchState]):
         return count
 
 
-def _learn(state: UnitSearchState, counts: list[int], best: int, gain: float) -> None:
-    """Credit the kind that the best candidate is of."""
+def _guides(objective: Objective, view: UnitView, unit: HiddenUnit, count: int, rng: Generator) -> Tensor:
+    if count == 0:
+        return view.error.new_zeros(0, len(unit))
+    flops, passes = flops_of_guides(view, count), objective.forward_flops
+    with objective.work(flops / passes if passes else 0.0, flops=flops):
+        return guides(view, unit, count, rng)
+
+
+def _learn(state: UnitSearchState, counts: list[int], best: int, before: float) -> None:
+    """Credit the kind that the best candidate is of, by how far the value has fallen in proportion."""
+    fall = before - state.value
+    gain = fall / max(abs(before), abs(state.value), _LEAST) if math.isfinite(before) else 0.0
     first = 0
     for kind, count in enumerate(counts):
         if count:
