@@ -69,6 +69,7 @@ class Objective(GramSide, ReadoutSide, GradientSide, RunSide):
         self._score_line, self._line_minimum = lines.score, lines.minimum
         self._shown: Shown | None = None
         self._walk: Walk | None = None
+        self._scores = None
         self._standing: Tensor | None = None  # where a restored walk stands, until it is asked for
         self._gradient_seen = False
         self.warming = Stopwatch()
@@ -95,11 +96,13 @@ class Objective(GramSide, ReadoutSide, GradientSide, RunSide):
         """Which of "outputs", "curvature", "directional", "layers", "readout" and "gradient" there are here; a
         learner's `needs` asks for these.
         """
+        if self._scores is not None:
+            return frozenset()
         return self._features if self._head is None else self._features | {"readout"}
 
     def lacks(self, needs: frozenset[str]) -> frozenset[str]:
         """Which of these features there are not; only who needs a readout has it looked for."""
-        return needs - (self.features if "readout" in needs else self._features)
+        return needs - (self.features if "readout" in needs or self._scores is not None else self._features)
 
     @property
     def gradient_cost(self) -> float:
@@ -191,6 +194,8 @@ class Objective(GramSide, ReadoutSide, GradientSide, RunSide):
         :returns: `[P]`.
         :raises BudgetSpent: before anything is computed, if the call does not fit the budget.
         """
+        if self._scores is not None:
+            return self._scores.losses(candidates, rows)
         known = described(candidates, self.space)
         count = len(known)
         examples = count_rows(rows, self._examples)
@@ -214,6 +219,11 @@ class Objective(GramSide, ReadoutSide, GradientSide, RunSide):
         :param theta: where it starts, `[D]`.
         :raises BudgetSpent: before anything is computed, if the call does not fit the budget.
         """
+        if self._scores is not None:
+            raise InvalidSetting(
+                "while the last layer is solved nothing walks along coordinates: choose a learner that scores whole"
+                " candidates by objective.losses."
+            )
         walk = self._walk
         if walk is not None and walk.is_live and walk.theta is theta:
             return walk
@@ -277,7 +287,10 @@ class Objective(GramSide, ReadoutSide, GradientSide, RunSide):
 
         :param rows: indices of the examples that they are to be scored on, `[B]`; all by default.
         """
-        return self._till.room(count_rows(rows, self._examples))
+        room = self._till.room(count_rows(rows, self._examples))
+        if self._scores is None:
+            return room
+        return max(1, int(min(room, self.left.forwards / self._scores.price)))
 
     def within(self, limit: Limit, state: State | None = None) -> AbstractContextManager[Limit]:
         """Give part of the budget to an inner learner; used as `with objective.within(...):`.

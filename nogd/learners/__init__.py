@@ -83,6 +83,13 @@ def nogd_learners() -> Sequence[Lazy]:
             access="layers",
         ),
         Lazy(
+            "readout",
+            "nogd.learners.readout:ReadoutOf",
+            "let a learner search the hidden layers and solve the last one for each candidate",
+            tags=("closed-form", "composite"),
+            access="closed-form",
+        ),
+        Lazy(
             "restarts",
             "nogd.learners.restarts:Restarts",
             "restart a learner elsewhere when it is finished, with a larger population",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 
 import torch
@@ -23,6 +25,7 @@ from nogd.engine.readout.head import Head
 from nogd.engine.readout.last_layer import LastLayer
 from nogd.engine.readout.solved import Readout
 from nogd.engine.readout.solving import Kind, Problem, products, solve
+from nogd.engine.readout.solving_scope import SolvedScores
 from nogd.engine.readout.surrogates import is_own, solved_for, surrogate_for
 from nogd.engine.readout.unit_readout import UnitReadout, losses_of
 from nogd.engine.readout.unit_view import UnitView, view_of
@@ -38,6 +41,7 @@ class ReadoutSide(LastLayer):
     _till: Till
     _ledger: Ledger
     _examples: int
+    _scores: SolvedScores | None
 
     def readout(
         self,
@@ -84,6 +88,31 @@ class ReadoutSide(LastLayer):
         self._ledger.inside += time.perf_counter() - started
         self._till.note(found.losses, found, lowest)
         return found
+
+    @contextmanager
+    def solving(
+        self, *, ridge: float = 1e-4, steps: int = 4, surrogate: str | None = None
+    ) -> Iterator[SolvedScores]:
+        """Score candidates with their last layer solved; used as `with objective.solving() as scores:`.
+
+        In the block `losses` gives what is minimised (the loss that is solved for, and the ridge) and counts what
+        `readout` does, `room` says how many candidates fit at that price, there are no features, and `walk` is refused.
+
+        :param ridge: as in `readout`.
+        :param steps: as in `readout`.
+        :param surrogate: as in `readout`.
+        :raises InvalidSetting: as `readout` does.
+        """
+
+        def solve(candidates: Candidates, rows: Tensor | None) -> Readout:
+            return self.readout(candidates, rows, ridge=ridge, steps=steps, surrogate=surrogate)
+
+        outer = self._scores
+        self._scores = SolvedScores(solve, self.readout_cost(steps=steps, surrogate=surrogate))
+        try:
+            yield self._scores
+        finally:
+            self._scores = outer
 
     @property
     def last_layer(self) -> slice:
