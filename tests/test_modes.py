@@ -151,6 +151,7 @@ def test_what_fit_reports_is_the_loss_of_the_module_in_eval_mode(
     if why is not None:
         assert learner in (
             "random-features",
+            "readout",
             "swim",
             "unit-search",
         )  # in train mode there is no layer to solve
