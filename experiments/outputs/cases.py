@@ -82,6 +82,7 @@ class HardTree(nn.Module):
 
 
 def drawn(module: nn.Module, scale: float) -> nn.Module:
+    """The module with all parameters drawn anew, normal with that deviation."""
     for parameter in module.parameters():
         nn.init.normal_(parameter, std=scale)
     return module
@@ -145,7 +146,9 @@ class F1Board(_Case):
     """A checkerboard with rare dark fields by 8 units that give -1 or 1, and 1 - F1 as the loss."""
 
     name: ClassVar[str] = "f1-board"
-    why: ClassVar[str] = "Example 08: a loss that is no mean over examples; 33 parameters, 16,400 evaluations."
+    why: ClassVar[str] = (
+        "Example 08: a loss that is no mean over examples; 33 parameters, 16,400 evaluations."
+    )
     dataset: ClassVar[type[Dataset]] = RareData
     loss: ClassVar[object] = staticmethod(one_minus_f1)
     metric: ClassVar[str] = "f1"
