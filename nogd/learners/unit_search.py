@@ -46,11 +46,16 @@ class UnitSearchState(State):
 class UnitSearch(Learner[UnitSearchState]):
     """Give one hidden unit after the other new incoming weights, solve the last layer for each, and keep the best.
 
-    It asks nothing of activations: signs, steps, rounded weights and spikes will do. Of a unit's candidates, a share of
-    `fresh` separates two examples that are drawn at random, in a layer that is linear; the others are its own weights
-    and a normal change of a length between `least` and `most` of theirs, drawn on a log scale. An iteration is a sweep
-    through all units in random order. That the last layer is solved for every candidate is variable projection (Golub
-    and Pereyra 1973, doi 10.1137/0710036).
+    It asks nothing of activations: signs, steps, rounded weights and spikes will do. Candidates are of three kinds.
+    Near ones are the unit's own weights and a normal change, of a length between `least` and `most` of theirs, drawn on
+    a log scale. Separating ones lie between two examples that are drawn at random. Turned ones go towards the
+    correlation of the unit's inputs with what the outputs lack, a weighted sum of the outputs' errors, by a length up
+    to `far`; this costs a forward for each unit, and is what finds weights for units of many inputs. Each kind has a
+    tenth of the candidates, and of the rest as much as it has gained.
+
+    An iteration is a sweep through all units in random order. That the last layer is solved for every candidate is
+    variable projection (Golub and Pereyra 1973, doi 10.1137/0710036). Where it is solved for another loss than the
+    task's own, the candidate that is best by the task's own is recommended.
     """
 
     name: ClassVar[str] = "unit-search"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -17,8 +17,7 @@ from nogd.engine.readout.surrogates import solved_for
 from nogd.engine.readout.unit_readout import losses_of
 
 
-@dataclass(frozen=True)
-class UnitView:
+class UnitView(NamedTuple):
     """Around one unit, at one theta.
 
     :param inputs: what goes into the unit's layer, `[N, positions, fan_in]`, with one position for a linear layer of

@@ -29,7 +29,7 @@ _PAID = (
     "_line_minimum",
 )
 # What these give is still an example's each: products with it are a learner's own work.
-_GIVING_DATA = ("batch", "outputs", "activations")
+_GIVING_DATA = ("batch", "outputs", "activations", "unit_view")
 # What is declared may be this much less than what was seen: nobody counts to the last product.
 TOLERANCE = 0.95
 
