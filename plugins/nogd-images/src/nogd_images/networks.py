@@ -104,7 +104,8 @@ class HardAttention(nn.Module):
         cut = images.reshape(-1, count, size, count, size).transpose(2, 3)
         patches = cut.reshape(-1, count * count, size * size)
         scores = self.query(patches) @ self.key(patches).transpose(-1, -2)
-        return (self.chosen(scores) @ self.value(patches)).flatten(-2)
+        taken: Tensor = self.chosen(scores) @ self.value(patches)
+        return taken.flatten(-2)
 
 
 class HardMixture(nn.Module):
@@ -119,7 +120,8 @@ class HardMixture(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """From `[N, inputs]` to `[N, experts * units]`."""
         units = self.hidden(inputs).relu().unflatten(-1, (self.experts, -1))
-        return (units * self.chosen(self.gate(inputs)).unsqueeze(-1)).flatten(-2)
+        kept: Tensor = units * self.chosen(self.gate(inputs)).unsqueeze(-1)
+        return kept.flatten(-2)
 
 
 class LeakyIntegrateAndFire(nn.Module):
