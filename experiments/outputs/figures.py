@@ -7,6 +7,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
 from nogd.report.drawing.canvas import house_style
 
@@ -14,12 +15,12 @@ HERE = Path(__file__).parent
 NAMES = {
     "unit-search,surrogate=binary-cross-entropy": "unit-search",
     "random-features,surrogate=binary-cross-entropy": "random-features",
-    "adam,lr=0.01": "Adam 0.01, surrogate gradient",
+    "adam": "Adam, surrogate gradient",
 }
 SHOWN = {
     "unit-search": 0,
     "polystep": 1,
-    "Adam 0.01, surrogate gradient": 2,
+    "Adam, surrogate gradient": 2,
     "random-search": 3,
     "grid-search": 4,
 }
@@ -52,7 +53,10 @@ def main() -> None:
                 color=colours[colour],
             )
         axes.set_xscale("log")
-        axes.set_xlim(20, 1e6)
+        axes.set_xlim(20, 6e5)
+        axes.xaxis.set_major_locator(FixedLocator([100, 1_000, 10_000, 100_000]))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_ylim(50, 101)
         axes.set_xlabel("forward passes, all arithmetic priced")
         axes.set_ylabel("training accuracy, %")

@@ -21,7 +21,7 @@ def main() -> None:
         results = load_results(store)
         runs.append(results.runs[results.runs["status"] != "not-applicable"])
         curves.append(results.curves)
-    all_runs, all_curves = pd.concat(runs), pd.concat(curves)
+    all_runs, all_curves = (pd.concat(tables, ignore_index=True) for tables in (runs, curves))
     table = pd.DataFrame(_rows(all_runs, all_curves))
     table.to_csv(HERE / "table.csv", index=False)
     pd.DataFrame(_board(all_curves)).to_csv(HERE / "board.csv", index=False)
