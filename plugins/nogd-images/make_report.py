@@ -13,7 +13,7 @@ LEARNERS = ["unit-search", "gauss-newton", "random-features", "random-search"]
 
 def main() -> None:
     """Compare learners that need no gradient, and keep the picture."""
-    results = nogd.run(learners=LEARNERS, tasks=[TASK], repetitions=3, budget={"forwards": 2_000})
+    results = nogd.run(learners=LEARNERS, tasks=[TASK], repetitions=3, budget={"forwards": 1_000})
     print(results)
     results.figures()[f"learning-curves-{TASK}"].savefig(PICTURE, metadata={"Date": None})
     print(PICTURE)
