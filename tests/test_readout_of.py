@@ -59,7 +59,7 @@ def test_room_is_what_fits_at_that_price():
 
 def test_a_walk_is_refused():
     one = made(nn.Tanh())
-    with one.solving(), pytest.raises(InvalidSetting, match="nothing walks along coordinates"):
+    with one.solving(), pytest.raises(InvalidSetting, match="a walk along coordinates cannot be scored"):
         one.walk(plain.thetas(1, one.D)[0])
 
 

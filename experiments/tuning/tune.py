@@ -36,9 +36,8 @@ SETTINGS = {
     "grid-search": [f"grid-search,points={points}" for points in (3, 5, 10, 20, 50)],
     "random-search": [f"random-search,population={population}" for population in (32, 128)],
     "unit-search": [
-        *(f"unit-search,population={population}" for population in (8, 16, 32, 64)),
-        *(f"unit-search,ridge={ridge}" for ridge in (1e-3, 1e-5)),
-        *(f"unit-search,fresh={fresh}" for fresh in (0.0, 0.6)),
+        *(f"unit-search,population={population}" for population in (8, 16, 32)),
+        *(f"unit-search,candidates={kind}" for kind in ("near", "turned")),
     ],
     "gauss-newton": [
         *(f"gauss-newton,directions={kind}" for kind in ("auto", "isotropic", "units")),

@@ -221,8 +221,8 @@ class Objective(GramSide, ReadoutSide, GradientSide, RunSide):
         """
         if self._scores is not None:
             raise InvalidSetting(
-                "while the last layer is solved nothing walks along coordinates: choose a learner that scores whole"
-                " candidates by objective.losses."
+                "a walk along coordinates cannot be scored while the last layer is solved: choose a learner that scores"
+                " whole candidates by objective.losses."
             )
         walk = self._walk
         if walk is not None and walk.is_live and walk.theta is theta:
