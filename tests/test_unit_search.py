@@ -242,3 +242,15 @@ def test_the_best_by_the_task_s_own_loss_is_recommended():
         assert float(made.losses(nogd.Population(state.theta[None]))[0]) == pytest.approx(state.loss)
     assert made.trace.best == pytest.approx(min(loss for loss, _ in seen))
     assert not torch.equal(state.at, state.theta)
+
+
+def test_a_unit_of_very_many_examples_is_turned_by_some_of_them():
+    x, y = plain.data(8_192, 2)
+    made = nogd.objective(drawn(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1)), x, y)
+    learner = UnitSearch()
+    state = learner.init(made, plain.thetas(1, made.D)[0], Generator().manual_seed(0))
+    before = made.meter.forwards
+    view = learner._view(made, state, made.units[0])
+    assert view is not None
+    assert (len(view.error), len(view.inputs)) == (4_096, 4_096)
+    assert made.meter.forwards - before == pytest.approx(0.5)

@@ -22,6 +22,8 @@ from nogd.learners.unit_candidates import KINDS, cut, flops_of_guides, guides, s
 from nogd.training.learner import Learner
 
 _MEMORY, _LEAST = 0.9, 1e-12
+# Examples by which a unit is turned, at most: a direction needs no more, and a channel's inputs are many to each.
+_SEEN = 4_096
 # Forwards and evaluations below which no pass is spent on looking where to go.
 _DEAR = 6
 
@@ -155,7 +157,11 @@ class UnitSearch(Learner[UnitSearchState]):
         left = objective.left
         if self.candidates == "near" or left.forwards < _DEAR or left.evaluations < _DEAR:
             return None
-        return objective.unit_view(state.at, unit, surrogate=self.surrogate)
+        rows = None
+        if objective.N > _SEEN:
+            rng = state.rng
+            rows = torch.randperm(objective.N, generator=rng, device=rng.device)[:_SEEN].to(objective.device)
+        return objective.unit_view(state.at, unit, rows, surrogate=self.surrogate)
 
     def _near(self, own: Tensor, count: int, rng: Generator) -> Tensor:
         size = float(own.norm()) / math.sqrt(len(own)) or 1.0
