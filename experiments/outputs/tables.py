@@ -54,8 +54,10 @@ def _rows(runs: pd.DataFrame, curves: pd.DataFrame) -> list[dict[str, object]]:
 
 
 def test_at_best_validation(curve: pd.DataFrame) -> float:
-    """The test metric where the validation metric is best, the earliest of equal ones."""
+    """The test metric where the validation metric is best, the earliest of equal ones; the best without a split."""
     known = curve[curve["validation_metric"].notna()].sort_values("forwards")
+    if known.empty:  # a task without a split
+        return float(curve["metric"].max())
     return float(known.loc[known["validation_metric"].astype(float).idxmax(), "test_metric"])
 
 
