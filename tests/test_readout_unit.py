@@ -151,7 +151,9 @@ def test_any_chain_gives_what_its_candidates_give_written_out(kind, data, number
     with Products() as counted:
         found = made.readout_unit(theta, unit, weights, chosen, ridge=RIDGE)
     # A bias counts nothing, and is computed as a product with one input more.
-    least = min(part.weight[0].numel() for part in module.modules() if isinstance(part, nn.Linear | nn.Conv2d))
+    least = min(
+        part.weight[0].numel() for part in module.modules() if isinstance(part, nn.Linear | nn.Conv2d)
+    )
     assert counted.flops <= made.meter.flops * (1.1 + 1 / least)
     assert made.meter.forwards <= made.readout_unit_cost(unit, 3, chosen) * (1 + 1e-9)
     expected = made.readout(dense(theta, unit, weights), chosen, ridge=RIDGE)
