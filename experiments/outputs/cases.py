@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import torch
+from nogd_images.networks import Sign
 from torch import Generator, Tensor, nn
 
 import nogd
@@ -47,20 +48,6 @@ class RareData(Dataset):
         kept = torch.cat([light, dark[: len(light) // 3]])
         noisy = points[kept] + NOISE * torch.randn(len(kept), 2, generator=rng)
         return _standardised(noisy), bits[kept, None]
-
-
-class Sign(nn.Module):
-    """The sign of each number; with `surrogate` with the slope of a clipped identity."""
-
-    elementwise: ClassVar[bool] = True
-
-    def __init__(self, surrogate: bool) -> None:
-        super().__init__()
-        self.surrogate = surrogate
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        smooth = inputs.clamp(-1, 1)
-        return smooth + (inputs.sign() - smooth).detach() if self.surrogate else inputs.sign()
 
 
 class HardTree(nn.Module):
@@ -114,7 +101,7 @@ class SignBoard(_Case):
     metric: ClassVar[str] = "accuracy"
 
     def network(self) -> nn.Module:
-        return drawn(nn.Sequential(nn.Linear(2, 32), Sign(False), nn.Linear(32, 1)), 0.5)
+        return drawn(nn.Sequential(nn.Linear(2, 32), Sign(surrogate=False), nn.Linear(32, 1)), 0.5)
 
 
 class SmoothBoard(SignBoard):
@@ -126,7 +113,7 @@ class SmoothBoard(SignBoard):
     differentiable: ClassVar[bool] = True
 
     def network(self) -> nn.Module:
-        return drawn(nn.Sequential(nn.Linear(2, 32), Sign(True), nn.Linear(32, 1)), 0.5)
+        return drawn(nn.Sequential(nn.Linear(2, 32), Sign(surrogate=True), nn.Linear(32, 1)), 0.5)
 
 
 class TreeBoard(_Case):
@@ -154,7 +141,7 @@ class F1Board(_Case):
     metric: ClassVar[str] = "f1"
 
     def network(self) -> nn.Module:
-        return drawn(nn.Sequential(nn.Linear(2, 8), Sign(False), nn.Linear(8, 1)), 0.5)
+        return drawn(nn.Sequential(nn.Linear(2, 8), Sign(surrogate=False), nn.Linear(8, 1)), 0.5)
 
 
 CASES = (SignBoard, SmoothBoard, TreeBoard, F1Board)

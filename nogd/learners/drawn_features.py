@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
@@ -20,6 +20,14 @@ from nogd.training.learner import Learner
 
 # Newton steps of a readout that begins at zeros.
 STEPS = 6
+
+Ridge = Annotated[float, Field(gt=0, allow_inf_nan=False, description="weight of the last layer's squares")]
+Surrogate = Annotated[
+    Kind | None,
+    Field(
+        description="loss that the last layer is solved for; the task's own, or what stands for it, if not given"
+    ),
+]
 
 
 @dataclass(kw_only=True)
@@ -47,11 +55,8 @@ class DrawnFeatures(Learner[DrawnState]):
     tags: ClassVar[frozenset[str]] = frozenset({"closed-form", "random"})
     draws: int = Field(128, ge=1, description="networks drawn in all, if the budget allows")
     population: int = Field(8, ge=1, description="networks drawn in a step")
-    ridge: float = Field(1e-5, gt=0, allow_inf_nan=False, description="weight of the last layer's squares")
-    surrogate: Kind | None = Field(
-        None,
-        description="loss that the last layer is solved for; the task's own, or what stands for it, if not given",
-    )
+    ridge: Ridge = 1e-5
+    surrogate: Surrogate = None
 
     @abstractmethod
     def draw(self, objective: Objective, theta: Tensor, rng: Generator) -> Tensor:

@@ -10,10 +10,9 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from nogd.engine.objective import Objective
-from nogd.engine.readout.solving import Kind
 from nogd.engine.readout.solving_scope import SolvedScores
 from nogd.engine.state import State
-from nogd.learners.drawn_features import STEPS, unsolvable
+from nogd.learners.drawn_features import STEPS, Ridge, Surrogate, unsolvable
 from nogd.training.learner import Learner, refusal
 from nogd.training.names import InnerLearner, build
 
@@ -47,11 +46,8 @@ class ReadoutOf(Learner[ReadoutState]):
     inner: InnerLearner = Field(
         default_factory=lambda: build("random-search"), description="the learner that searches"
     )
-    ridge: float = Field(1e-4, gt=0, allow_inf_nan=False, description="weight of the last layer's squares")
-    surrogate: Kind | None = Field(
-        None,
-        description="loss that the last layer is solved for; the task's own, or what stands for it, if not given",
-    )
+    ridge: Ridge = 1e-4
+    surrogate: Surrogate = None
 
     def supports(self, objective: Objective) -> str | None:
         if self.inner.access != "losses":

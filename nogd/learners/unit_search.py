@@ -14,10 +14,9 @@ from nogd.engine.candidates.sets import Population
 from nogd.engine.layers.units import HiddenUnit
 from nogd.engine.objective import Objective
 from nogd.engine.readout.solved import Readout
-from nogd.engine.readout.solving import Kind
 from nogd.engine.readout.unit_view import UnitView
 from nogd.engine.state import State
-from nogd.learners.drawn_features import STEPS, unsolvable
+from nogd.learners.drawn_features import STEPS, Ridge, Surrogate, unsolvable
 from nogd.learners.unit_candidates import KINDS, cut, flops_of_guides, guides, separating, shared, turns
 from nogd.training.learner import Learner
 
@@ -75,11 +74,8 @@ class UnitSearch(Learner[UnitSearchState]):
     )
     most: float = Field(1.0, gt=0, allow_inf_nan=False, description="largest change at random")
     far: float = Field(10.0, gt=0, allow_inf_nan=False, description="largest change towards what is lacking")
-    ridge: float = Field(1e-4, gt=0, allow_inf_nan=False, description="weight of the last layer's squares")
-    surrogate: Kind | None = Field(
-        None,
-        description="loss that the last layer is solved for; the task's own, or what stands for it, if not given",
-    )
+    ridge: Ridge = 1e-4
+    surrogate: Surrogate = None
 
     def supports(self, objective: Objective) -> str | None:
         if (why := unsolvable(objective, self.surrogate)) is not None:

@@ -16,15 +16,13 @@ class SolvedScores:
 
     :ivar value: the lowest value so far; infinite before.
     :ivar theta: the candidate that has it, with its last layer solved, `[D]`; None before.
+    :ivar price: forwards that a candidate counts.
     """
 
     def __init__(self, solve: Callable[[Candidates, Tensor | None], Readout], price: float) -> None:
-        self.value, self.theta = math.inf, None
-        self.price = price
-        """Forwards that a candidate counts."""
-        self._solve = solve
-
-    theta: Tensor | None
+        self.value = math.inf
+        self.theta: Tensor | None = None
+        self.price, self._solve = price, solve
 
     def losses(self, candidates: Candidates, rows: Tensor | None) -> Tensor:
         """Values `[P]` of P candidates."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 from torch import nn
@@ -12,6 +12,8 @@ from nogd_images import networks
 from nogd_images.digits import Mnist5k
 
 SIDE, PIXELS, CLASSES = 28, 784, 10
+
+Width = Annotated[int, Field(ge=1, le=1 << 14, description="hidden units")]
 
 
 class _Digits(SupervisedTask):
@@ -45,11 +47,11 @@ class Relu(_Digits):
 
     name: ClassVar[str] = "mnist-5k"
     why: ClassVar[str] = "Seventeen times as many parameters as the budget has forwards."
-    width: int = Field(64, ge=1, le=1 << 14, description="hidden units")
+    width: Width = 64
 
     def network(self) -> nn.Module:
         """One hidden layer."""
-        return nn.Sequential(nn.Linear(PIXELS, self.width), nn.ReLU(), nn.Linear(self.width, CLASSES))
+        return _one_layer(self.width, nn.ReLU())
 
 
 class Sign(_WithoutGradient):
@@ -57,12 +59,11 @@ class Sign(_WithoutGradient):
 
     name: ClassVar[str] = "mnist-5k-sign"
     why: ClassVar[str] = "A unit of 784 inputs that only says on which side of a plane an image lies."
-    width: int = Field(64, ge=1, le=1 << 14, description="hidden units")
+    width: Width = 64
 
     def network(self) -> nn.Module:
         """One hidden layer."""
-        step = networks.Sign(surrogate=self.surrogate)
-        return nn.Sequential(nn.Linear(PIXELS, self.width), step, nn.Linear(self.width, CLASSES))
+        return _one_layer(self.width, networks.Sign(surrogate=self.surrogate))
 
 
 class Staircase(_WithoutGradient):
@@ -70,12 +71,11 @@ class Staircase(_WithoutGradient):
 
     name: ClassVar[str] = "mnist-5k-staircase"
     why: ClassVar[str] = "Plateaus with a direction: a small move changes a few examples."
-    width: int = Field(64, ge=1, le=1 << 14, description="hidden units")
+    width: Width = 64
 
     def network(self) -> nn.Module:
         """One hidden layer."""
-        step = networks.Staircase(surrogate=self.surrogate)
-        return nn.Sequential(nn.Linear(PIXELS, self.width), step, nn.Linear(self.width, CLASSES))
+        return _one_layer(self.width, networks.Staircase(surrogate=self.surrogate))
 
 
 class Int8(_WithoutGradient):
@@ -83,7 +83,7 @@ class Int8(_WithoutGradient):
 
     name: ClassVar[str] = "mnist-5k-int8"
     why: ClassVar[str] = "A network as small hardware has it: a move below half a step changes nothing."
-    width: int = Field(64, ge=1, le=1 << 14, description="hidden units")
+    width: Width = 64
 
     def network(self) -> nn.Module:
         """One hidden layer."""
@@ -123,9 +123,12 @@ class Spiking(_WithoutGradient):
 
     name: ClassVar[str] = "mnist-5k-spiking"
     why: ClassVar[str] = "As neuromorphic hardware computes: steps, resets and time."
-    width: int = Field(64, ge=1, le=1 << 14, description="neurons")
+    width: Width = 64
 
     def network(self) -> nn.Module:
         """One layer of neurons, whose rates are read out."""
-        neurons = networks.LeakyIntegrateAndFire(surrogate=self.surrogate)
-        return nn.Sequential(nn.Linear(PIXELS, self.width), neurons, nn.Linear(self.width, CLASSES))
+        return _one_layer(self.width, networks.LeakyIntegrateAndFire(surrogate=self.surrogate))
+
+
+def _one_layer(width: int, activation: nn.Module) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(PIXELS, width), activation, nn.Linear(width, CLASSES))
