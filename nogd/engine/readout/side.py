@@ -11,16 +11,14 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from nogd.engine.accounts.ledger import Ledger
-from nogd.engine.accounts.till import Till
 from nogd.engine.candidates.scoring import Described, described
-from nogd.engine.candidates.sets import Candidates, Population
+from nogd.engine.candidates.sets import Candidates
 from nogd.engine.candidates.unit import UnitWeights
 from nogd.engine.checks import check_theta, check_unit, count_rows
-from nogd.engine.cost import Cost
 from nogd.engine.layers.chunks import chunk_size
 from nogd.engine.layers.units import HiddenUnit, find_units
 from nogd.engine.losses import lowest_of, ranked
+from nogd.engine.outputs_and_layers import OutputsAndLayers
 from nogd.engine.readout.head import Head
 from nogd.engine.readout.last_layer import LastLayer
 from nogd.engine.readout.solved import Readout
@@ -29,18 +27,12 @@ from nogd.engine.readout.solving_scope import SolvedScores
 from nogd.engine.readout.surrogates import is_own, solved_for, surrogate_for
 from nogd.engine.readout.unit_readout import UnitReadout, losses_of
 from nogd.engine.readout.unit_view import UnitView, view_of
-from nogd.engine.space import ParameterSpace
 from nogd.errors import InvalidSetting
 
 
-class ReadoutSide(LastLayer):
+class ReadoutSide(OutputsAndLayers, LastLayer):
     """Solving the last layer; paid by passes and by arithmetic, and noted as scoring is."""
 
-    space: ParameterSpace
-    _cost: Cost
-    _till: Till
-    _ledger: Ledger
-    _examples: int
     _scores: SolvedScores | None
 
     def readout(
@@ -210,10 +202,8 @@ class ReadoutSide(LastLayer):
         self._till.pay(1, examples, flops=self._cost.flops * examples)
         self._till.used("closed-form")
         started = time.perf_counter()
-        view, losses = view_of(head, unit, theta, rows, kind)
-        lowest = lowest_of(losses, rows)
-        self._ledger.inside += time.perf_counter() - started
-        self._till.note(losses, Population(theta[None]), lowest)
+        view, loss = view_of(head, unit, theta, rows, kind)
+        self._note_at(theta, loss, rows, started)
         return view
 
     def _beyond(self, flops: float, passed: int) -> float:

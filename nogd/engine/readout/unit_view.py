@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nogd.engine.layers.units import HiddenUnit
-from nogd.engine.losses import ranked
 from nogd.engine.readout.caught import catching
 from nogd.engine.readout.head import Head
 from nogd.engine.readout.solving import Kind, derivatives
@@ -34,7 +33,7 @@ class UnitView(NamedTuple):
 def view_of(
     head: Head, unit: HiddenUnit, theta: Tensor, rows: Tensor | None, kind: Kind
 ) -> tuple[UnitView, Tensor]:
-    """The view, and the loss of theta as a tensor `[1]`."""
+    """The view, and the loss of theta, `[1]`."""
     network, owner = head.network, unit.layer.rpartition(".")[0]
     part = network.module.get_submodule(owner)
     inputs, targets = network.batch(rows)
@@ -46,7 +45,7 @@ def view_of(
     seen = _inputs(part, caught[0], unit) if len(caught) == 1 else None
     last = head.weights(theta[None])[0, :, : head.inputs]
     view = UnitView(seen, slope.to(theta.dtype), last)
-    return view, ranked(losses_of(network.loss, across.clone(), targets))
+    return view, losses_of(network.loss, across.clone(), targets)
 
 
 def _inputs(part: nn.Module, given: Tensor, unit: HiddenUnit) -> Tensor | None:
