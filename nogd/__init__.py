@@ -45,6 +45,10 @@ if TYPE_CHECKING:
     from nogd.problem.task import SupervisedTask as SupervisedTask
     from nogd.problem.task import Task as Task
     from nogd.report.results import Results as Results
+    from nogd.training.batches import BatchState as BatchState
+    from nogd.training.batches import batch_size as batch_size
+    from nogd.training.batches import next_rows as next_rows
+    from nogd.training.batches import used_rows as used_rows
     from nogd.training.helpers import box_sigma as box_sigma
     from nogd.training.helpers import default_population as default_population
     from nogd.training.helpers import rank_weights as rank_weights
@@ -56,6 +60,7 @@ if TYPE_CHECKING:
 
 _WHERE = {
     "AskTell": "nogd.training.learner",
+    "BatchState": "nogd.training.batches",
     "Budget": "nogd.engine.accounts.meter",
     "Dataset": "nogd.problem.task",
     "Experiment": "nogd.bench.experiment",
@@ -85,15 +90,18 @@ _WHERE = {
     "Task": "nogd.problem.task",
     "Unit": "nogd.engine.candidates.unit",
     "UserError": "nogd.errors",
+    "batch_size": "nogd.training.batches",
     "box_sigma": "nogd.training.helpers",
     "default_population": "nogd.training.helpers",
     "fit": "nogd.api",
     "hookimpl": "nogd.hookspecs",
     "minimize": "nogd.api",
+    "next_rows": "nogd.training.batches",
     "objective": "nogd.api",
     "rank_weights": "nogd.training.helpers",
     "run": "nogd.api",
     "uniform": "nogd.problem.simulator",
+    "used_rows": "nogd.training.batches",
 }
 
 __all__ = ["__version__", *_WHERE]

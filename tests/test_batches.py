@@ -10,7 +10,7 @@ from torch import Generator, Tensor, nn
 import nogd
 from nogd.engine.accounts.meter import BudgetSpent
 from nogd.engine.objective import Objective
-from nogd.learners.batches import BatchState, batch_size, next_rows, used_rows
+from nogd.training.batches import BatchState, batch_size, next_rows, used_rows
 
 pytestmark = pytest.mark.torch_alone
 

@@ -11,8 +11,8 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from nogd.engine.objective import Objective
-from nogd.learners.batches import BatchState, batch_size, next_rows, used_rows
 from nogd.learners.plateau import Plateau
+from nogd.training.batches import BatchState, batch_size, next_rows, used_rows
 from nogd.training.learner import Learner
 
 

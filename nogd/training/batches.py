@@ -21,13 +21,20 @@ class BatchState(State):
 
 
 def batch_size(objective: Objective, rows: int | None) -> int | None:
-    """Rows of a query: the learner's own, else the run's, else None for all of them."""
+    """Rows of a query: the learner's own, else the run's, else None for all of them.
+
+    :param rows: what the learner's hyper-parameter says, or None.
+    """
     size = rows or objective.batch_size
     return None if size is None or size >= objective.N else size
 
 
 def next_rows(objective: Objective, state: BatchState, size: int | None) -> Tensor | None:
-    """Numbers of the examples of the next mini-batch, or None for all; changes nothing but the epoch's order."""
+    """Numbers of the examples of the next mini-batch, or None for all; changes nothing but the epoch's order.
+
+    :param size: what `batch_size` gave.
+    :returns: `[B]`, to be handed to the objective as `rows`.
+    """
     if size is None:
         return None
     if state.order is None or state.cursor >= objective.N:
@@ -37,7 +44,10 @@ def next_rows(objective: Objective, state: BatchState, size: int | None) -> Tens
 
 
 def used_rows(objective: Objective, state: BatchState, size: int | None) -> bool:
-    """Go on behind the mini-batch that was just used; whether that ended an epoch."""
+    """Go on behind the mini-batch that was just used; call it once the objective has answered.
+
+    :returns: whether that ended an epoch.
+    """
     if size is None:
         return True
     state.cursor += size
