@@ -231,11 +231,55 @@ def test_its_own_arithmetic_is_paid():
     assert made.meter.forwards - before == pytest.approx(2 * made.gram_cost(6, readout=True) + 4 + own)
 
 
+def one_minus_f1(outputs: Tensor, targets: Tensor) -> Tensor:
+    """It counts, so that it has no slope."""
+    said = (outputs > 0).to(targets.dtype)
+    return 1 - 2 * (said * targets).sum() / (said.sum() + targets.sum()).clamp_min(1)
+
+
 def test_it_is_told_where_it_cannot_work():
     x, bits = moons()
-    made = nogd.objective(plain.network(2, 4, 1, activation=nn.Tanh), x, bits, loss="zero-one")
-    assert "a loss with a gradient with respect to outputs" in str(refusal(GaussNewton(), made))
+    made = nogd.objective(plain.network(2, 4, 1, activation=nn.Tanh), x, bits, loss=one_minus_f1)
+    assert "nothing is known to stand for the loss 'one_minus_f1'" in str(refusal(GaussNewton(), made))
+    assert refusal(GaussNewton(surrogate="binary-cross-entropy"), made) is None
+    assert "class numbers" in str(refusal(GaussNewton(surrogate="cross-entropy"), made))
     assert refusal(GaussNewton(), objective()) is None
+
+
+@pytest.mark.parametrize(
+    ("loss", "setting"), [("zero-one", ""), (one_minus_f1, ",surrogate=binary-cross-entropy")]
+)
+def test_a_loss_without_a_slope_falls_by_way_of_one_that_has_it(loss, setting):
+    x, bits = moons()
+    module = plain.network(2, 8, 1, activation=nn.Tanh)
+    before = float(
+        nogd.objective(module, x, bits, loss=loss).losses(nogd.Population(plain.read(module)[None]))[0]
+    )
+    run = nogd.fit(module, x, bits, loss=loss, learner=f"gauss-newton{setting}", budget=500, seed=1)
+    assert run.status == "budget"
+    assert run.loss < 0.35 * before
+    assert run.loss == pytest.approx(run.curve["loss"].min())
+
+
+def test_the_surrogate_of_a_loss_is_followed_as_the_loss_itself_would_be():
+    """With the own loss named as its surrogate nothing changes but that outputs are asked for in place of losses."""
+    x, bits = moons()
+    made = [
+        nogd.objective(plain.network(2, 5, 1, activation=nn.Tanh), x, bits, loss="binary-cross-entropy")
+        for _ in range(2)
+    ]
+    states = []
+    for each, learner in zip(
+        made, (GaussNewton(), GaussNewton(surrogate="binary-cross-entropy")), strict=True
+    ):
+        states.append(learner.init(each, theta_of(each), rng()))
+        for _ in range(8):
+            learner.step(each, states[-1])
+    one, other = states
+    torch.testing.assert_close(one.theta, other.theta)
+    assert one.loss == pytest.approx(other.loss)
+    assert one.value == one.loss < 0.5
+    assert made[0].meter.forwards == pytest.approx(made[1].meter.forwards)
 
 
 class HeadFirst(nn.Module):

@@ -9,6 +9,7 @@ from typing import Any
 import plain
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from largest import Largest
@@ -400,3 +401,106 @@ def test_the_kit_takes_its_arithmetic_for_paid():
         assert made.unpaid <= 0
         _ = found.matrix @ found.matrix  # what is made of it, is not
     assert made.unpaid > 0
+
+
+COUNTED = {"zero-one": "zero-one", "F1": lambda o, t: ((o > 0).to(t) - t).abs().sum() / len(t)}
+
+
+@pytest.mark.filterwarnings("ignore::nogd.errors.NogdWarning")
+@pytest.mark.parametrize("readout", [False, True])
+@pytest.mark.parametrize(
+    ("loss", "surrogate"),
+    [
+        ("zero-one", "cross-entropy"),
+        ("zero-one", "binary-cross-entropy"),
+        ("zero-one", "mse"),
+        ("F1", "binary-cross-entropy"),
+        ("cross-entropy", "mse"),
+        ("mse", "binary-cross-entropy"),
+        ("mse", "mse"),
+    ],
+)
+def test_a_surrogate_is_followed_and_the_own_loss_noted(loss, surrogate, readout):
+    """Equal to the Gram matrix of an objective with the surrogate as its loss, and with targets made for it by hand."""
+    module, x, numbers = network()
+    numbers = plain.classes(ROWS, 3) if surrogate == "cross-entropy" or loss == "cross-entropy" else numbers
+    if loss == "F1":
+        numbers = (numbers > 0).to(D)
+    wanted = numbers
+    if surrogate != "cross-entropy" and not numbers.is_floating_point():
+        wanted = F.one_hot(numbers, 3).to(D)
+    elif surrogate == "binary-cross-entropy":
+        wanted = (numbers > 0).to(D)
+    made = nogd.objective(module, x, numbers, loss=COUNTED.get(loss, loss))
+    other = nogd.objective(module, x, wanted, loss=surrogate)
+    probes = nogd.Subspace(plain.read(module), plain.thetas(4, made.D), 0.2)
+    found = made.gram(probes, readout=readout, surrogate=surrogate)
+    expected = other.gram(probes, readout=readout)
+    for name in ("value", "values", "slope", "matrix"):
+        torch.testing.assert_close(getattr(found, name), getattr(expected, name))
+    torch.testing.assert_close(expected.value, expected.loss)
+    torch.testing.assert_close(found.losses, made.losses(probes))
+    torch.testing.assert_close(found.loss, made.losses(nogd.Population(probes.theta[None]))[0])
+    if found.readout is not None and expected.readout is not None:
+        for name in ("slope", "matrix", "coupling"):
+            torch.testing.assert_close(getattr(found.readout, name), getattr(expected.readout, name))
+    outputs = made.outputs(probes)
+    curve, theirs = made.curvature(outputs, surrogate=surrogate), other.curvature(outputs)
+    torch.testing.assert_close(curve.loss, theirs.loss)
+    torch.testing.assert_close(curve.gradient, theirs.gradient)
+    torch.testing.assert_close(curve.loss, found.values)
+    torch.testing.assert_close(made.losses_of(outputs), found.losses)
+    rows = torch.tensor([1, 5, 5])
+    some = made.outputs(probes, rows)
+    torch.testing.assert_close(made.losses_of(some, rows), made.losses(probes, rows))
+    torch.testing.assert_close(
+        made.curvature(some, rows, surrogate=surrogate).gradient, other.curvature(some, rows).gradient
+    )
+
+
+def test_a_surrogate_of_streamed_data():
+    module, x, y = network("cross-entropy")
+    expected = nogd.objective(module, x, y, loss="cross-entropy")
+    probes = nogd.Subspace(plain.read(module), plain.thetas(3, expected.D), 0.2)
+    source = torch.utils.data.StackDataset(x, y)
+    made = nogd.objective(module, source, loss="zero-one", batch_size=5)
+    found, wanted = made.gram(probes, surrogate="cross-entropy"), expected.gram(probes)
+    torch.testing.assert_close(found.slope, wanted.slope)
+    torch.testing.assert_close(found.values, wanted.losses)
+    curve = made.curvature(made.outputs(probes), surrogate="cross-entropy")
+    torch.testing.assert_close(curve.loss, wanted.losses)
+
+
+def test_a_surrogate_of_a_black_box():
+    module, x, y = network("cross-entropy")
+
+    def box(own: nn.Module) -> Tensor:
+        return torch.tanh(x) @ own.weight.T
+
+    module = nn.Linear(4, 3, bias=False, dtype=D)
+    before = float((box(module).argmax(1) != y).double().mean())
+    run = nogd.minimize(module, box, targets=y, loss="zero-one", learner="gauss-newton,probes=12", budget=200)
+    assert run.loss <= before - 2 / ROWS
+
+
+def test_what_stands_for_a_loss_is_known():
+    module, x, numbers = network()
+    classes, bits = plain.classes(ROWS, 3), (numbers > 0).to(D)
+    for loss, y, kind in (
+        ("zero-one", classes, "cross-entropy"),
+        ("zero-one", bits, "binary-cross-entropy"),
+        ("hinge", classes, "cross-entropy"),
+        ("mae", numbers, "mse"),
+        ("huber", numbers, "mse"),
+        ("cross-entropy", classes, "cross-entropy"),
+    ):
+        assert nogd.objective(module, x, y, loss=loss).stand_in == kind
+    with pytest.raises(InvalidSetting, match="nothing is known to stand for the loss"):
+        assert nogd.objective(module, x, numbers, loss=of_fourth_powers).stand_in
+    made = nogd.objective(module, x, numbers)
+    with pytest.raises(
+        InvalidSetting, match="surrogate 'hinge' is none of mse, binary-cross-entropy, cross-entropy"
+    ):
+        made.gram(nogd.Subspace(plain.read(module), plain.thetas(2, made.D), 0.1), surrogate="hinge")
+    with pytest.raises(InvalidSetting, match="needs targets that are class numbers"):
+        made.gram_cost(2, surrogate="cross-entropy")

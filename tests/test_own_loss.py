@@ -213,3 +213,36 @@ def test_a_batched_form_is_not_used_where_blocks_would_be_averaged(name):
         thetas = plain.thetas(3, made.D)
         found = made.losses(nogd.Population(thetas))
     torch.testing.assert_close(found, plain.losses(module, thetas, x, y, loss))
+
+
+def shared(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Of the outputs' signs, so that it has no slope."""
+    return ((outputs > 0) != (targets > 0)).to(outputs.dtype).mean()
+
+
+WITHOUT: dict[str, Callable[[Tensor, Tensor], Any]] = {
+    "counts": shared,
+    "a number of Python's": lambda o, t: (o - t).square().mean().item(),
+    "detached": lambda o, t: squares(o.detach(), t),
+    "of its own parameter alone": lambda o, t: nn.Parameter(torch.ones((), dtype=o.dtype)) * shared(o, t),
+}
+WITH: dict[str, Callable[[Tensor, Tensor], Any]] = {
+    "squares": squares,
+    "in place": lambda o, t: o.sub_(t).square_().mean(),
+    "torch's own": F.huber_loss,
+}
+
+
+@pytest.mark.parametrize("name", [*WITHOUT, *WITH])
+def test_whether_a_loss_of_ones_own_has_a_gradient_is_found_out(name):
+    has = name in WITH
+    made = objective({**WITHOUT, **WITH}[name])
+    assert ({"gradient", "curvature"} <= made.features) is has
+    assert ({"gradient", "curvature"} & made.features != set()) is has
+    run = nogd.fit(network(), X, Y, loss={**WITHOUT, **WITH}[name], learner="random-search", budget=64)
+    assert run.status == "budget"
+
+
+def test_a_learner_that_needs_a_gradient_is_refused_for_one_without():
+    with pytest.raises(nogd.errors.InvalidSetting, match="gradient"):
+        nogd.fit(network(), X, Y, loss=shared, learner="adam", budget=64)

@@ -32,7 +32,7 @@ class BlackBoxOfOutputs(BlackBox):
     ) -> None:
         super().__init__(module, space, call)
         self.loss, self.examples = loss, len(targets)
-        self._given, self._fitted = targets, targets
+        self._given, self.targets = targets, targets
         self.gives: tuple[int, ...] | None = None
 
     def losses(self, thetas: Tensor, rows: Tensor | None = None) -> Tensor:
@@ -56,7 +56,7 @@ class BlackBoxOfOutputs(BlackBox):
     def targets_of(self, rows: Tensor | None) -> Tensor:
         """The targets, as the loss compares them."""
         _refuse(rows)
-        return self._fitted
+        return self.targets
 
     def _score(self, theta: Tensor) -> float:
         return float(self._answer(theta)[1])
@@ -66,9 +66,9 @@ class BlackBoxOfOutputs(BlackBox):
             self.space.write(theta, self.module)
             outputs = self._checked(self.score(self.module))
             if self.gives is None:
-                self._fitted = self.loss.fit_targets(self._given.to(outputs.device), outputs)
+                self.targets = self.loss.fit_targets(self._given.to(outputs.device), outputs)
             self.gives = tuple(outputs.shape[1:])
-            return outputs, self.loss(outputs.clone(), self._fitted)
+            return outputs, self.loss(outputs.clone(), self.targets)
 
     def _checked(self, outputs: Any) -> Tensor:
         what = f"a {type(outputs).__name__}"

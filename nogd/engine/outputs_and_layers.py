@@ -20,6 +20,8 @@ from nogd.engine.curvature import Curvature, curvature_at
 from nogd.engine.layers.listing import Activation, NamedLayer
 from nogd.engine.losses import lowest_of, ranked
 from nogd.engine.network import Network
+from nogd.engine.readout.solving import Kind
+from nogd.engine.readout.surrogates import followed, surrogate_for
 from nogd.engine.simulation import Simulation
 from nogd.engine.space import ParameterSpace
 from nogd.engine.stream import Stream
@@ -70,16 +72,59 @@ class OutputsAndLayers:
         self._till.note(losses, known, lowest)
         return outputs
 
-    def curvature(self, outputs: Tensor, rows: Tensor | None = None) -> Curvature:
+    def losses_of(self, outputs: Tensor, rows: Tensor | None = None) -> Tensor:
+        """The losses of given outputs, as `losses` gives them.
+
+        Counts nothing, as no network is called: the outputs were paid for when they were computed.
+
+        :param outputs: `[..., N, out]`, each leading index a network of its own.
+        :param rows: indices of the examples that the outputs belong to, `[B]`; all by default.
+        :returns: `[...]`, infinite where not finite.
+        :raises InvalidSetting: if there are no outputs here, or these have another shape.
+        """
+        scorer, own = self._given_outputs(outputs, rows)
+        started = time.perf_counter()
+        targets = scorer.targets_of(rows)
+        with torch.no_grad():
+            found = [scorer.loss(each, targets) for each in outputs.reshape(-1, *own).clone()]
+        losses = torch.stack(found) if found else outputs.new_empty(0)
+        self._ledger.inside += time.perf_counter() - started
+        return ranked(losses.reshape(outputs.shape[: outputs.ndim - len(own)]))
+
+    def curvature(
+        self, outputs: Tensor, rows: Tensor | None = None, *, surrogate: str | None = None
+    ) -> Curvature:
         """The loss as a formula of outputs: its value, gradient and Gauss-Newton product there.
 
         Counts nothing, as no network is called: the outputs were paid for when they were computed.
 
         :param outputs: `[..., N, out]`, each leading index a network of its own.
         :param rows: indices of the examples that the outputs belong to, `[B]`; all by default.
+        :param surrogate: the loss in place of the objective's own: "mse", "binary-cross-entropy" or "cross-entropy".
         :raises NotDifferentiable: for a loss without a gradient, such as zero-one.
-        :raises InvalidSetting: if there are no outputs here, or these have another shape.
+        :raises InvalidSetting: if there are no outputs here, these have another shape, or the surrogate does not go
+            with the targets.
         """
+        scorer, own = self._given_outputs(outputs, rows)
+        follow = followed(scorer.loss, surrogate, scorer.targets)
+        started = time.perf_counter()
+        aims = follow.targets(scorer.targets_of(rows), outputs.new_empty(own))
+        found = curvature_at(follow.loss, outputs, aims, len(own))
+        self._ledger.inside += time.perf_counter() - started
+        return found
+
+    @property
+    def stand_in(self) -> Kind:
+        """The surrogate that stands for the objective's loss at the outputs: the loss itself, if it is one of these.
+
+        :raises InvalidSetting: if there are no outputs here, or nothing is known to stand for the loss, such as for one
+            of your own.
+        """
+        scorer = self._answering()
+        return surrogate_for(scorer.loss, None, scorer.targets)
+
+    def _given_outputs(self, outputs: Tensor, rows: Tensor | None) -> tuple[Answering, tuple[int, ...]]:
+        """What gave them, and the shape of one network's."""
         scorer = self._answering()
         examples = count_rows(rows, self._examples)
         if scorer.gives is None:
@@ -90,10 +135,7 @@ class OutputsAndLayers:
         check_outputs(outputs, own)
         self._till.pay(0, 0)  # the seconds may be over
         self._till.used("outputs")
-        started = time.perf_counter()
-        found = curvature_at(scorer.loss, outputs, scorer.targets_of(rows), len(own))
-        self._ledger.inside += time.perf_counter() - started
-        return found
+        return scorer, own
 
     @property
     def layers(self) -> tuple[NamedLayer, ...]:

@@ -18,7 +18,8 @@ from nogd.errors import NogdWarning
 
 
 def looked_at(given: object, loss: Loss, outputs: object, targets: Tensor) -> Loss:
-    """The loss, with a warning where something about it is odd; without its batched form where that would be wrong.
+    """The loss, with a warning where something about it is odd; without its batched form where that would be wrong, and
+    known as one without a gradient where it has none with respect to outputs.
 
     given: what the user gave for it. outputs: what the network gives at the start; targets: as the loss compares them.
     """
@@ -28,6 +29,8 @@ def looked_at(given: object, loss: Loss, outputs: object, targets: Tensor) -> Lo
     if not isinstance(outputs, Tensor) or not outputs.ndim:
         return loss
     _say_pairs(loss, outputs, targets)
+    if loss.differentiable and not _has_gradient(loss, outputs, targets):
+        loss = replace(loss, differentiable=False)
     found = None if loss.batched is None else _in_halves(loss, outputs, targets)
     if loss.batched is not None and (found is None or _differ(*found, outputs.dtype)):
         _say(
@@ -91,6 +94,20 @@ def _say_pairs(loss: Loss, outputs: Tensor, targets: Tensor) -> None:
         )
     except Exception:  # whatever it raises, it does so again when it is used
         return
+
+
+def _has_gradient(loss: Loss, outputs: Tensor, targets: Tensor) -> bool:
+    """Whether autograd finds one with respect to outputs; also True where the loss raises, as it does again in use."""
+    try:
+        with torch.inference_mode(False), torch.enable_grad():
+            point = outputs.detach().clone().requires_grad_()
+            value: Any = loss(point.clone(), targets)
+            if not isinstance(value, Tensor) or not value.requires_grad:
+                return False
+            (gradient,) = torch.autograd.grad(value.sum(), point, allow_unused=True)
+            return gradient is not None
+    except Exception:  # whatever a loss may raise
+        return True
 
 
 class _EveryPair(Exception):

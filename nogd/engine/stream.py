@@ -76,6 +76,11 @@ class Stream:
         return self._network.loss
 
     @property
+    def targets(self) -> Tensor:
+        """Those of the batch at hand, as the loss compares them."""
+        return self._network.targets
+
+    @property
     def gives(self) -> tuple[int, ...] | None:
         """Shape of one example's outputs, None where they are no one tensor of real numbers."""
         return self._network.gives

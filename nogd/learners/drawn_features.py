@@ -25,7 +25,7 @@ Ridge = Annotated[float, Field(gt=0, allow_inf_nan=False, description="weight of
 Surrogate = Annotated[
     Kind | None,
     Field(
-        description="loss that the last layer is solved for; the task's own, or what stands for it, if not given"
+        description="loss that is followed at the outputs; the task's own, or what stands for it, if not given"
     ),
 ]
 

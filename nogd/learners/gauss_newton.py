@@ -15,8 +15,10 @@ from nogd.engine.candidates.subspace import Subspace
 from nogd.engine.gram.found import Gram
 from nogd.engine.objective import Objective
 from nogd.engine.state import State
+from nogd.errors import InvalidSetting
 from nogd.learners.damped_step import damped_step, flops_of_step
 from nogd.learners.directions import Directions
+from nogd.learners.drawn_features import Surrogate
 from nogd.training.learner import Learner
 
 Kind = Literal["isotropic", "units"]
@@ -33,12 +35,15 @@ _NOTHING = 1e-7
 
 @dataclass(kw_only=True)
 class GaussNewtonState(State):
-    """loss: of theta. damping: in units of the mean curvature. radius: of a probe. gains: of each kind of directions,
-    how far the loss's logarithm falls per forward, a moving mean; infinite before it was tried. last: the latest step,
-    None before. order: units that this sweep has left.
+    """loss: of theta. at: where the search stands, and value what it follows there, a surrogate or the loss; theta
+    itself without a surrogate. damping: in units of the mean curvature. radius: of a probe. gains: of each kind of
+    directions, how far the value's logarithm falls per forward, a moving mean; infinite before it was tried. last: the
+    latest step, None before. order: units that this sweep has left.
     """
 
     rng: Generator
+    at: Tensor
+    value: float = math.inf
     loss: float = math.inf
     damping: float = 1.0
     radius: float
@@ -61,10 +66,13 @@ class GaussNewton(Learner[GaussNewtonState]):
     "auto" takes the kind that has lowered the loss's logarithm more per forward, and now and then the other. After a
     step that fails the damping rises; then, and where most probes change nothing, they go further, up to a distance of
     1, where they look across steps of an activation. A success brings both back. An iteration is a step.
+
+    A loss without a slope, such as the share of errors, is replaced at the outputs by a surrogate, which alone decides
+    on steps; the network that is best by the loss itself is recommended.
     """
 
     name: ClassVar[str] = "gauss-newton"
-    needs: ClassVar[frozenset[str]] = frozenset({"outputs", "curvature"})
+    needs: ClassVar[frozenset[str]] = frozenset({"outputs"})
     uses: ClassVar[frozenset[str]] = frozenset({"layers"})
     tags: ClassVar[frozenset[str]] = frozenset({"gauss-newton", "subspace"})
     probes: int = Field(30, ge=1, description="directions of a step")
@@ -76,30 +84,47 @@ class GaussNewton(Learner[GaussNewtonState]):
         0.01, gt=0, allow_inf_nan=False, description="shortest distance of a probe from theta"
     )
 
+    surrogate: Surrogate = None
+
+    def supports(self, objective: Objective) -> str | None:
+        try:
+            objective.gram_cost(1, surrogate=self._followed(objective))
+        except InvalidSetting as refusal:
+            return str(refusal)
+        return None
+
     def init(self, objective: Objective, theta: Tensor, rng: Generator) -> GaussNewtonState:
-        state = GaussNewtonState(theta=theta, rng=rng, radius=self.radius)
-        state.loss = float(objective.losses(Population(theta[None]))[0])
+        state = GaussNewtonState(theta=theta, at=theta, rng=rng, radius=self.radius)
+        values, losses = _scored(objective, theta[None], self._followed(objective))
+        state.value, state.loss = float(values[0]), float(losses[0])
         return state
 
     def step(self, objective: Objective, state: GaussNewtonState) -> None:
-        before, forwards = state.loss, objective.meter.forwards
-        space = Directions.of(objective)
+        before, forwards = state.value, objective.meter.forwards
+        space, surrogate = Directions.of(objective), self._followed(objective)
         kind = self._kind(space, state)
         probes = self._probes(objective, space, state, kind)
-        gram = objective.gram(probes, readout=space.readout)
+        gram = objective.gram(probes, readout=space.readout, surrogate=surrogate)
         thetas = _stepped(objective, state, probes, gram)
-        losses = objective.losses(Population(thetas))
-        best = int(losses.argmin())
-        if float(losses[best]) < state.loss:
-            state.last = space.hidden(thetas[best] - state.theta)
-            state.loss, state.theta = float(losses[best]), thetas[best].clone()
+        values, losses = _scored(objective, thetas, surrogate)
+        _recommend(state, thetas, losses)
+        best = int(values.argmin())
+        if float(values[best]) < state.value:
+            state.last = space.hidden(thetas[best] - state.at)
+            state.value, state.at = float(values[best]), thetas[best].clone()
             state.damping = max(state.damping * TRIES[best], _LEAST_DAMPING)
         else:
             state.damping = state.damping * 100 if state.damping < _MOST_DAMPING else 1.0
-        further = state.loss == before or _are_blind(gram)
+        further = state.value == before or _are_blind(gram)
         state.radius = max(self.radius, min(_WIDEST, state.radius * (_WIDER if further else 1 / _WIDER)))
         state.iteration += 1
-        self._learn(state, kind, _gain(before, state.loss) / (objective.meter.forwards - forwards))
+        self._learn(state, kind, _gain(before, state.value) / (objective.meter.forwards - forwards))
+
+    def _followed(self, objective: Objective) -> Surrogate:
+        """The surrogate to follow, or None for the loss itself."""
+        if self.surrogate is None and "curvature" not in objective.features:
+            return objective.stand_in
+        return self.surrogate
 
     def _kind(self, space: Directions, state: GaussNewtonState) -> Kind:
         if self.directions != "auto":
@@ -119,16 +144,36 @@ class GaussNewton(Learner[GaussNewtonState]):
     def _probes(
         self, objective: Objective, space: Directions, state: GaussNewtonState, kind: Kind
     ) -> Subspace:
-        count = min(self.probes, space.size)
+        count, surrogate = min(self.probes, space.size), self._followed(objective)
         forwards = objective.left.forwards - len(TRIES) - 1
-        while count > 1 and objective.gram_cost(count, readout=space.readout) > forwards:
+
+        def cost() -> float:
+            return objective.gram_cost(count, readout=space.readout, surrogate=surrogate)
+
+        while count > 1 and cost() > forwards:
             count -= 1
         if self.probes >= space.size:  # the first of all, if a last step is smaller
-            return space.single(state.theta, torch.arange(count), None, state.radius)
+            return space.single(state.at, torch.arange(count), None, state.radius)
         if kind == "units":
             places = _some_units(space, state, count)
-            return space.single(state.theta, places, state.last, state.radius)
-        return space.normal(state.theta, count, state.last, state.radius, state.rng)
+            return space.single(state.at, places, state.last, state.radius)
+        return space.normal(state.at, count, state.last, state.radius, state.rng)
+
+
+def _scored(objective: Objective, thetas: Tensor, surrogate: Surrogate) -> tuple[Tensor, Tensor]:
+    """What is followed and the losses, `[P]` each."""
+    if surrogate is None:
+        losses = objective.losses(Population(thetas))
+        return losses, losses
+    outputs = objective.outputs(Population(thetas))
+    values = objective.curvature(outputs, surrogate=surrogate).loss
+    return torch.nan_to_num(values, nan=torch.inf), objective.losses_of(outputs)
+
+
+def _recommend(state: GaussNewtonState, thetas: Tensor, losses: Tensor) -> None:
+    best = int(losses.argmin())
+    if float(losses[best]) < state.loss:
+        state.loss, state.theta = float(losses[best]), thetas[best].clone()
 
 
 def _some_units(space: Directions, state: GaussNewtonState, count: int) -> Tensor:
@@ -145,7 +190,7 @@ def _some_units(space: Directions, state: GaussNewtonState, count: int) -> Tenso
 
 def _stepped(objective: Objective, state: GaussNewtonState, probes: Subspace, gram: Gram) -> Tensor:
     """Where the steps of the four dampings lead, `[4, D]`."""
-    thetas = state.theta.repeat(len(TRIES), 1)
+    thetas = state.at.repeat(len(TRIES), 1)
     flops = len(TRIES) * flops_of_step(len(probes), gram)
     passes = objective.forward_flops
     if passes:
@@ -170,11 +215,11 @@ def _move(thetas: Tensor, state: GaussNewtonState, probes: Subspace, gram: Gram)
 
 def _are_blind(gram: Gram) -> bool:
     """Whether most probes change nothing, as between two steps of an activation."""
-    change = (gram.losses - gram.loss).abs()
-    return bool((change <= _NOTHING * gram.loss.abs()).double().mean() > 0.5)
+    change = (gram.values - gram.value).abs()
+    return bool((change <= _NOTHING * gram.value.abs()).double().mean() > 0.5)
 
 
 def _gain(before: float, after: float) -> float:
-    """By how much the loss's logarithm fell."""
+    """By how much the value's logarithm fell."""
     least = 1e-30
     return math.log(max(before, least) / max(after, least)) if math.isfinite(before) else 0.0

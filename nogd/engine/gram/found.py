@@ -32,17 +32,21 @@ class ReadoutGram:
 class Gram:
     """The loss near theta along K directions, where J is the change of all outputs along each, per unit.
 
-    To second order the loss of theta + step @ directions is `loss + step @ slope + step @ matrix @ step / 2`.
+    To second order the value of theta + step @ directions is `value + step @ slope + step @ matrix @ step / 2`.
 
     :param loss: at theta, a scalar.
     :param losses: of the probes, `[K]`, infinite where not finite.
-    :param slope: J^T g, `[K]`, where g is the loss's gradient with respect to outputs.
-    :param matrix: J^T H J, `[K, K]`, where H is the loss's Hessian with respect to outputs.
+    :param value: of the loss that is followed, at theta: the surrogate if one was asked for, or the objective's own.
+    :param values: the same of the probes, `[K]`.
+    :param slope: J^T g, `[K]`, where g is the gradient of the loss that is followed with respect to outputs.
+    :param matrix: J^T H J, `[K, K]`, where H is its Hessian with respect to outputs.
     :param readout: the last layer's part, if it was asked for.
     """
 
     loss: Tensor
     losses: Tensor
+    value: Tensor
+    values: Tensor
     slope: Tensor
     matrix: Tensor
     readout: ReadoutGram | None = None

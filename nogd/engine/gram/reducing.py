@@ -19,6 +19,7 @@ from nogd.engine.layers.chain import Chain
 from nogd.engine.losses import BUILT_IN, Loss, mse
 from nogd.engine.network import Network
 from nogd.engine.readout.head import Head
+from nogd.engine.readout.surrogates import Followed
 
 # Elements that the outputs of all probes for a block of examples may have.
 _BLOCK = 1 << 22
@@ -26,15 +27,16 @@ _BLOCK = 1 << 22
 _PROBES = 16
 
 Parts = tuple[Tensor, ...]
-"""Means over examples: losses `[1 + K]` of theta and the probes, slope `[K]`, matrix `[K, K]`; with a readout also its
-slope `[out, F]`, matrix `[out, F, F]` and coupling `[K, out, F]`."""
+"""Means over examples: losses and values `[1 + K]` of theta and the probes, slope `[K]`, matrix `[K, K]`; with a
+readout also its slope `[out, F]`, matrix `[out, F, F]` and coupling `[K, out, F]`."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What is asked for. head: the last layer, if its part is."""
+    """What is asked for. followed: the loss whose slope it is. head: the last layer, if its part is."""
 
     probes: Subspace
+    followed: Followed
     head: Head | None
 
 
@@ -79,17 +81,19 @@ def _by_blocks(network: Network, chain: Chain, asked: Asked, rows: Tensor | None
 
 
 def _of_block(answers: SubspaceAnswers, inputs: Tensor, targets: Tensor, loss: Loss, asked: Asked) -> Parts:
-    values = trail(answers.chain, asked.probes.theta, inputs)
-    change, base = differences(answers, values), values[-1]
-    losses = _losses(loss, base, change, targets)
-    curve = curvature_at(loss, base[0].mT, targets, base.ndim - 1)
+    passed = trail(answers.chain, asked.probes.theta, inputs)
+    change, base = differences(answers, passed), passed[-1]
+    losses, followed = _losses(loss, base, change, targets), asked.followed
+    wanted = followed.targets(targets, base[0].mT)
+    values = losses if followed.is_own else _losses(followed.loss, base, change, wanted)
+    curve = curvature_at(followed.loss, base[0].mT, wanted, base.ndim - 1)
     jacobian = change.div_(asked.probes.radius)
     along = curve.product(jacobian.mT).mT
-    parts = (losses, *_reduced(jacobian, along, curve.gradient.mT))
+    parts = (losses, values, *_reduced(jacobian, along, curve.gradient.mT))
     if asked.head is None:
         return parts
-    hidden = asked.head.with_ones(values[-2][:, : asked.head.inputs])[0]
-    return (*parts, *_readout(curve, along, hidden, loss))
+    hidden = asked.head.with_ones(passed[-2][:, : asked.head.inputs])[0]
+    return (*parts, *_readout(curve, along, hidden, followed.loss))
 
 
 def _losses(loss: Loss, base: Tensor, change: Tensor, targets: Tensor) -> Tensor:
@@ -105,15 +109,19 @@ def _at_once(scorer: Network | BlackBoxOfOutputs, asked: Asked, rows: Tensor | N
     probes = asked.probes
     outputs, losses = _around(scorer, probes, rows)
     if len(outputs) <= len(probes):  # the box was not asked further, as one met the target
-        return losses, probes.theta.new_zeros(len(probes)), probes.theta.new_zeros(len(probes), len(probes))
+        flat = probes.theta.new_zeros(len(probes))
+        return losses, losses, flat, flat.expand(len(probes), -1)
+    followed = asked.followed
+    wanted = followed.targets(scorer.targets_of(rows), outputs[0])
+    values = losses if followed.is_own else torch.stack([followed.loss(one, wanted) for one in outputs])
     base, jacobian = outputs[0], outputs[1:].sub_(outputs[0]).div_(probes.radius)
-    curve = curvature_at(scorer.loss, base, scorer.targets_of(rows), base.ndim)
+    curve = curvature_at(followed.loss, base, wanted, base.ndim)
     along = curve.product(jacobian)
-    parts = (losses, *_reduced(jacobian, along, curve.gradient))
+    parts = (losses, values, *_reduced(jacobian, along, curve.gradient))
     if asked.head is None:
         return parts
     hidden = asked.head.with_ones(asked.head.hidden(probes.theta[None], rows))[0]
-    return (*parts, *_readout(curve, along.mT, hidden, scorer.loss))
+    return (*parts, *_readout(curve, along.mT, hidden, followed.loss))
 
 
 def _around(

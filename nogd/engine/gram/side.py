@@ -13,10 +13,11 @@ from nogd.engine.checks import count_rows
 from nogd.engine.curvature import check_differentiable
 from nogd.engine.gram.found import Gram, ReadoutGram
 from nogd.engine.gram.reducing import Asked, Parts, flops_of, gram_parts
-from nogd.engine.losses import lowest_of, ranked
+from nogd.engine.losses import Loss, lowest_of, ranked
 from nogd.engine.outputs_and_layers import Answering, OutputsAndLayers
 from nogd.engine.readout.head import Head
 from nogd.engine.readout.last_layer import LastLayer
+from nogd.engine.readout.surrogates import followed
 from nogd.engine.stream import Stream
 from nogd.errors import InvalidSetting
 
@@ -35,7 +36,14 @@ class _Around:
 class GramSide(OutputsAndLayers, LastLayer):
     """Gauss-Newton matrices from outputs; paid by passes and by arithmetic, and noted as scoring is."""
 
-    def gram(self, probes: Subspace, rows: Tensor | None = None, *, readout: bool = False) -> Gram:
+    def gram(
+        self,
+        probes: Subspace,
+        rows: Tensor | None = None,
+        *,
+        readout: bool = False,
+        surrogate: str | None = None,
+    ) -> Gram:
         """The loss near theta along the directions of K probes: its slope, and the Gauss-Newton matrix J^T H J.
 
         J is the change of the outputs from theta to each probe, divided by the radius: a derivative if that is small,
@@ -52,15 +60,18 @@ class GramSide(OutputsAndLayers, LastLayer):
         :param rows: indices of the examples to use, `[B]`; all by default.
         :param readout: whether to include the last, linear layer, whose derivatives cost no probe; the directions are
             then best `within` the others' parameters.
+        :param surrogate: the loss that is followed at the outputs in place of the objective's own: "mse",
+            "binary-cross-entropy" or "cross-entropy". The losses that are noted are the objective's.
         :raises NotDifferentiable: for a loss without a gradient, such as zero-one.
         :raises InvalidSetting: if there are no outputs here, or no such last layer.
         :raises BudgetSpent: before anything is computed, if the call does not fit the budget.
         """
         scorer = self._answering()
-        check_differentiable(scorer.loss)
-        asked = Asked(self._probes(probes), self._ends_linear() if readout else None)
+        follow = followed(scorer.loss, surrogate, scorer.targets)
+        check_differentiable(follow.loss)
+        asked = Asked(self._probes(probes), follow, self._ends_linear() if readout else None)
         count, examples = len(asked.probes) + 1, count_rows(rows, self._examples)
-        work = examples * self._reducing(count - 1, asked.head)
+        work = examples * self._reducing(count - 1, asked.head, follow.loss)
         passes = self._cost.flops * count * examples
         self._till.pay(
             count, count * examples, priced=self._cost.forwards_of(work, self._examples), flops=passes + work
@@ -74,12 +85,15 @@ class GramSide(OutputsAndLayers, LastLayer):
         self._till.note(losses, _Around(asked.probes), lowest)
         return _as_gram(losses, others, asked.head)
 
-    def gram_cost(self, count: int, rows: Tensor | None = None, *, readout: bool = False) -> float:
-        """Forwards that `gram` counts for so many probes, for the same rows and readout."""
-        examples = count_rows(rows, self._examples)
+    def gram_cost(
+        self, count: int, rows: Tensor | None = None, *, readout: bool = False, surrogate: str | None = None
+    ) -> float:
+        """Forwards that `gram` counts for so many probes, for the same rows, readout and surrogate."""
+        scorer, examples = self._answering(), count_rows(rows, self._examples)
         head = self._ends_linear() if readout else None
+        follow = followed(scorer.loss, surrogate, scorer.targets)
         return (count + 1) * examples / self._examples + self._cost.forwards_of(
-            examples * self._reducing(count, head), self._examples
+            examples * self._reducing(count, head, follow.loss), self._examples
         )
 
     def _probes(self, probes: object) -> Subspace:
@@ -91,9 +105,8 @@ class GramSide(OutputsAndLayers, LastLayer):
             f" {type(probes).__name__}{' of another kind' if isinstance(probes, Subspace) else ''}."
         )
 
-    def _reducing(self, count: int, head: Head | None) -> float:
-        scorer = self._answering()
-        return flops_of(count, math.prod(scorer.gives or ()), scorer.loss, head)
+    def _reducing(self, count: int, head: Head | None, loss: Loss) -> float:
+        return flops_of(count, math.prod(self._answering().gives or ()), loss, head)
 
 
 def _parts(scorer: Answering, asked: Asked, rows: Tensor | None) -> Parts:
@@ -103,7 +116,7 @@ def _parts(scorer: Answering, asked: Asked, rows: Tensor | None) -> Parts:
 
 
 def _as_gram(losses: Tensor, others: list[Tensor], head: Head | None) -> Gram:
-    slope, matrix, *last = others
+    values, slope, matrix, *last = others
     readout = None
     if head is not None:
         weight, bias = (
@@ -111,4 +124,5 @@ def _as_gram(losses: Tensor, others: list[Tensor], head: Head | None) -> Gram:
         )
         assert weight is not None
         readout = ReadoutGram(weight, bias, *last)
-    return Gram(losses[0], losses[1:], slope, matrix, readout)
+    values = ranked(values)
+    return Gram(losses[0], losses[1:], values[0], values[1:], slope, matrix, readout)

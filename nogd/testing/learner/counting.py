@@ -18,6 +18,7 @@ from nogd.training.recorder import Measure
 
 _PAID = (
     "losses",
+    "losses_of",
     "walk",
     "gradient",
     "directional",
