@@ -220,15 +220,35 @@ def test_a_black_box_that_returns_outputs_is_called_as_often_as_it_is_paid_for()
     assert run.loss < 0.5 * before
 
 
-def test_its_own_arithmetic_is_paid():
+@pytest.mark.parametrize(("probes", "tries"), [(6, 1), (24, 4)])  # in turn, and the first helps, or at once
+def test_its_own_arithmetic_is_paid(probes, tries):
     made = objective(widths=(3, 12))
-    learner = GaussNewton(probes=6)
+    learner = GaussNewton(probes=probes)
     state = learner.init(made, theta_of(made), rng())
     before = made.meter.forwards
     learner.step(made, state)
-    gram = made.gram(Directions.of(made).normal(state.theta, 6, None, 0.01, rng()), readout=True)
-    own = 4 * flops_of_step(6, gram) / made.forward_flops
-    assert made.meter.forwards - before == pytest.approx(2 * made.gram_cost(6, readout=True) + 4 + own)
+    gram = made.gram(Directions.of(made).normal(state.theta, probes, None, 0.01, rng()), readout=True)
+    own = tries * flops_of_step(probes, gram) / made.forward_flops
+    assert made.meter.forwards - before == pytest.approx(
+        2 * made.gram_cost(probes, readout=True) + tries + own
+    )
+
+
+def test_few_probes_try_one_damping_after_the_other_until_one_helps():
+    """On Rosenbrock's curved valley the first is often too small: then the same probes serve the next ones."""
+    module = Residuals(*MGH["rosenbrock"])
+    rows = torch.zeros(2, 1, dtype=torch.float64)
+    made = nogd.objective(module, rows, rows, loss="mse", engine="loop")
+    learner = GaussNewton(probes=2, radius=1e-5)
+    state = learner.init(made, plain.read(module), rng())
+    tries = []
+    for _ in range(25):
+        before, loss = made.meter.evaluations, state.loss
+        learner.step(made, state)
+        tries.append(made.meter.evaluations - before - 3)
+        assert state.loss < loss or tries[-1] == 5 or state.loss < 1e-20
+    assert set(tries) >= {1, 2}
+    assert max(tries) <= 5
 
 
 def one_minus_f1(outputs: Tensor, targets: Tensor) -> Tensor:

@@ -23,8 +23,11 @@ from nogd.training.learner import Learner
 
 Kind = Literal["isotropic", "units"]
 KINDS: tuple[Kind, ...] = ("isotropic", "units")
-# Factors of the damping that are tried in each step.
-TRIES = (0.03, 0.3, 3.0, 30.0)
+# Factors of the damping that are tried in each step: at once, or in turn until one helps, where a step takes so few
+# probes that a try is dear.
+AT_ONCE: tuple[tuple[float, ...], ...] = ((0.03, 0.3, 3.0, 30.0),)
+IN_TURN = ((0.1,), (1.0,), (10.0,), (100.0,), (1000.0,))
+_FEW = 24
 # Of a kind's gain what is remembered, and how often the worse kind is tried again.
 _MEMORY, _EXPLORED = 0.7, 0.15
 _LEAST_DAMPING, _MOST_DAMPING = 1e-7, 1e8
@@ -65,7 +68,8 @@ class GaussNewton(Learner[GaussNewtonState]):
     Directions are of two kinds: normal ones, or all incoming weights of a few units; the latest step is one of either.
     "auto" takes the kind that has lowered the loss's logarithm more per forward, and now and then the other. After a
     step that fails the damping rises; then, and where most probes change nothing, they go further, up to a distance of
-    1, where they look across steps of an activation. A success brings both back. An iteration is a step.
+    1, where they look across steps of an activation. A success brings both back. An iteration is a step. With fewer
+    than 24 probes, dampings are tried in turn until one helps, five at most.
 
     A loss without a slope, such as the share of errors, is replaced at the outputs by a surrogate, which alone decides
     on steps; the network that is best by the loss itself is recommended.
@@ -105,14 +109,16 @@ class GaussNewton(Learner[GaussNewtonState]):
         kind = self._kind(space, state)
         probes = self._probes(objective, space, state, kind)
         gram = objective.gram(probes, readout=space.readout, surrogate=surrogate)
-        thetas = _stepped(objective, state, probes, gram)
-        values, losses = _scored(objective, thetas, surrogate)
-        _recommend(state, thetas, losses)
-        best = int(values.argmin())
-        if float(values[best]) < state.value:
-            state.last = space.hidden(thetas[best] - state.at)
-            state.value, state.at = float(values[best]), thetas[best].clone()
-            state.damping = max(state.damping * TRIES[best], _LEAST_DAMPING)
+        for factors in self._tries(space):
+            thetas = _stepped(objective, state, probes, gram, factors)
+            values, losses = _scored(objective, thetas, surrogate)
+            _recommend(state, thetas, losses)
+            best = int(values.argmin())
+            if float(values[best]) < state.value:
+                state.last = space.hidden(thetas[best] - state.at)
+                state.value, state.at = float(values[best]), thetas[best].clone()
+                state.damping = max(state.damping * factors[best], _LEAST_DAMPING)
+                break
         else:
             state.damping = state.damping * 100 if state.damping < _MOST_DAMPING else 1.0
         further = state.value == before or _are_blind(gram)
@@ -141,11 +147,14 @@ class GaussNewton(Learner[GaussNewtonState]):
         known = state.gains[place]
         state.gains[place] = gain if known == math.inf else _MEMORY * known + (1 - _MEMORY) * gain
 
+    def _tries(self, space: Directions) -> tuple[tuple[float, ...], ...]:
+        return IN_TURN if min(self.probes, space.size) < _FEW else AT_ONCE
+
     def _probes(
         self, objective: Objective, space: Directions, state: GaussNewtonState, kind: Kind
     ) -> Subspace:
         count, surrogate = min(self.probes, space.size), self._followed(objective)
-        forwards = objective.left.forwards - len(TRIES) - 1
+        forwards = objective.left.forwards - len(self._tries(space)[0]) - 1
 
         def cost() -> float:
             return objective.gram_cost(count, readout=space.readout, surrogate=surrogate)
@@ -188,22 +197,26 @@ def _some_units(space: Directions, state: GaussNewtonState, count: int) -> Tenso
     return torch.cat(places)[:count]
 
 
-def _stepped(objective: Objective, state: GaussNewtonState, probes: Subspace, gram: Gram) -> Tensor:
-    """Where the steps of the four dampings lead, `[4, D]`."""
-    thetas = state.at.repeat(len(TRIES), 1)
-    flops = len(TRIES) * flops_of_step(len(probes), gram)
+def _stepped(
+    objective: Objective, state: GaussNewtonState, probes: Subspace, gram: Gram, factors: tuple[float, ...]
+) -> Tensor:
+    """Where the steps of these dampings lead, `[factors, D]`."""
+    thetas = state.at.repeat(len(factors), 1)
+    flops = len(factors) * flops_of_step(len(probes), gram)
     passes = objective.forward_flops
     if passes:
         with objective.work(flops / passes, flops=flops):
-            _move(thetas, state, probes, gram)
+            _move(thetas, state, probes, gram, factors)
     else:  # nobody knows how much arithmetic a pass takes
-        _move(thetas, state, probes, gram)
+        _move(thetas, state, probes, gram, factors)
     return thetas
 
 
-def _move(thetas: Tensor, state: GaussNewtonState, probes: Subspace, gram: Gram) -> None:
+def _move(
+    thetas: Tensor, state: GaussNewtonState, probes: Subspace, gram: Gram, factors: tuple[float, ...]
+) -> None:
     last = gram.readout
-    for theta, factor in zip(thetas, TRIES, strict=True):
+    for theta, factor in zip(thetas, factors, strict=True):
         step, own = damped_step(gram, state.damping * factor)
         probes.combine(step.to(theta), theta)
         if last is not None and own is not None:
