@@ -11,23 +11,31 @@ from valleys import Landscape
 import nogd
 
 
-class Point(nn.Module):
-    """A network that ignores its input and gives its only parameter, `place` [D]."""
+def place(*start: float, dtype: torch.dtype = torch.float64) -> nn.Linear:
+    """A network whose output for the one example is its parameters, [1, D]."""
+    point = nn.Linear(1, len(start), bias=False, dtype=dtype)
+    with torch.no_grad():
+        point.weight[:, 0] = torch.tensor(start, dtype=dtype)
+    return point
 
-    def __init__(self, place: Tensor) -> None:
-        super().__init__()
-        self.place = nn.Parameter(place.clone())
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Give place once for each row of inputs: [N, D]."""
-        return self.place.expand(len(inputs), -1)
+def data(D: int, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
+    """The one example, and targets that say nothing."""
+    return torch.ones(1, 1, dtype=dtype), torch.zeros(1, D, dtype=dtype)
+
+
+def as_loss(landscape: Landscape) -> nogd.Loss:
+    """Turn a function of points [..., D] into a loss of outputs, which scores a whole population at once."""
+    return nogd.Loss(
+        "landscape",
+        lambda outputs, _: landscape(outputs).mean(),
+        lambda outputs, _: landscape(outputs.movedim(1, -1)).mean(-1),
+    )
 
 
 def objective(landscape: Landscape, *start: float, dtype: torch.dtype = torch.float64) -> nogd.Objective:
     """What a learner is handed when it starts at `start`."""
-    nothing = torch.zeros(1, 1, dtype=dtype)
-    point = Point(torch.tensor(start, dtype=dtype))
-    return nogd.objective(point, nothing, nothing, loss=lambda outputs, _: landscape(outputs[0]))
+    return nogd.objective(place(*start, dtype=dtype), *data(len(start), dtype), loss=as_loss(landscape))
 
 
 def begin(
@@ -51,14 +59,16 @@ def fit(
     seed: int = 0,
     **options: Any,
 ) -> nogd.Run:
-    """Minimise a landscape from start; as a black box, which is the quickest way to score a single point."""
-
-    def score(module: nn.Module) -> float:
-        return float(landscape(module.get_parameter("place").detach()))
-
-    point = Point(torch.tensor(start, dtype=torch.float64))
-    budget = nogd.Budget(forwards=forwards)
-    return nogd.minimize(point, score, learner=learner, budget=budget, seed=seed, **options)
+    """Minimise a landscape from start."""
+    return nogd.fit(
+        place(*start),
+        *data(len(start)),
+        loss=as_loss(landscape),
+        learner=learner,
+        budget=nogd.Budget(forwards=forwards),
+        seed=seed,
+        **options,
+    )
 
 
 def evaluations(

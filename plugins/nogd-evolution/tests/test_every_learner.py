@@ -58,7 +58,7 @@ def test_no_budget_is_exceeded_or_left_over(name, forwards):
 def test_no_candidate_without_a_finite_loss_is_ever_recommended(name):
     def cliff(theta):
         """The loss falls up to where it is not a number."""
-        return torch.where(theta[0] > 2.5, math.nan, 9 - theta.sum()) + theta[1:].square().sum()
+        return torch.where(theta[..., 0] > 2.5, math.nan, 9 - theta.sum(-1)) + theta[..., 1:].square().sum(-1)
 
     run = fit(name, cliff, START, 600)
     assert math.isfinite(run.loss)
