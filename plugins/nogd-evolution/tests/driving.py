@@ -9,6 +9,7 @@ from torch import Generator, Tensor, nn
 from valleys import Landscape
 
 import nogd
+from nogd.training.names import build
 
 
 def place(*start: float, dtype: torch.dtype = torch.float64) -> nn.Linear:
@@ -71,12 +72,38 @@ def fit(
     )
 
 
-def evaluations(
-    learner: str, landscape: Landscape, start: tuple[float, ...], most: int, seed: int = 0
-) -> float:
-    """Evaluations until the loss is 1e-8 or less; infinite if there were `most` before."""
+def search(
+    name: str, landscape: Landscape, start: tuple[float, ...], most: int, seed: int = 0
+) -> tuple[bool, float]:
+    """Whether the loss came to 1e-8 or less within so many evaluations, and how many that took, or were spent."""
+    learner = build(name)
+    if isinstance(
+        learner, nogd.AskTell
+    ):  # without the accounts of a run, which take longer than a population's losses
+        return _asked(learner, landscape, start, most, seed)
     run = fit(learner, landscape, start, most, seed, target=1e-8)
-    return run.meter.evaluations if run.status == "target" else float("inf")
+    return run.status == "target", run.meter.evaluations
+
+
+def _asked(
+    learner: nogd.AskTell, landscape: Landscape, start: tuple[float, ...], most: int, seed: int
+) -> tuple[bool, float]:
+    _, state = begin(learner, landscape, *start, seed=seed)
+    count = 0
+    while count < most and not state.finished:
+        candidates = learner.ask(state)
+        losses = landscape(candidates.dense())
+        count += len(losses)
+        if losses.min() <= 1e-8:
+            return True, count
+        learner.tell(state, candidates, losses)
+    return False, count
+
+
+def evaluations(name: str, landscape: Landscape, start: tuple[float, ...], most: int, seed: int = 0) -> float:
+    """Evaluations until the loss is 1e-8 or less; infinite if there were `most` before."""
+    solved, count = search(name, landscape, start, most, seed)
+    return count if solved else float("inf")
 
 
 def uniform(D: int, half_width: float, seed: int) -> tuple[float, ...]:

@@ -95,7 +95,7 @@ class Distribution(AskTell[S]):
         moves = state.scale * self.offsets(state, state.noise)
         return Population(state.theta + moves.to(state.theta))
 
-    def tell(self, state: S, candidates: Population, losses: Tensor) -> None:
+    def tell(self, state: S, candidates: Any, losses: Tensor) -> None:
         best = losses.argsort(stable=True)
         losses = losses[best]
         if losses[0] < losses[-1]:
