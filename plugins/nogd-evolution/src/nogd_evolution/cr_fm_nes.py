@@ -105,8 +105,8 @@ def _distant(ranked: Tensor, noise: Tensor, feasible: int) -> Tensor:
     """Weights of a fast move: by rank, and larger for what is far away; they add up to 0."""
     count, D = noise.shape
     alpha = _distance_rate(D) * min(1.0, math.sqrt(count / D)) * math.sqrt(feasible / count)
-    weights = (ranked + 1 / count) * (alpha * noise.norm(dim=1)).exp()
-    return weights / weights.sum() - 1 / count
+    weights: Tensor = (ranked + 1 / count) * (alpha * noise.norm(dim=1)).exp()
+    return weights.div(weights.sum()) - 1 / count
 
 
 @functools.cache
