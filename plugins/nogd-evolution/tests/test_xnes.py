@@ -54,7 +54,7 @@ def test_each_parameter_has_a_first_deviation_by_its_box():
     learner = Xnes()
     the_objective = objective(sphere, 1.0, 2.0)
     state = learner.init(the_objective, torch.zeros(2, dtype=torch.float64), torch.Generator())
-    assert state.scale.tolist() == pytest.approx([0.2, 0.2])
+    assert state.scale.tolist() == pytest.approx([0.1, 0.1])
 
 
 def test_it_goes_the_same_way_however_the_coordinates_are_turned():

@@ -39,8 +39,8 @@ class CmaEs(Distribution[CmaState]):
     the worse half with negative weights. It goes the same way however the coordinates are turned, and needs no
     setting but `sigma`. Where it ends in a local minimum, `restarts(cma-es)` goes on with a larger population (IPOP),
     `restarts(cma-es,sigma=0.2),scheme=bipop` also with small ones. A step, which is an iteration, costs `population`
-    forwards, and some `population` D^2 products; the eigenvectors, a cube of D, are renewed as seldom as the
-    covariance changes little. Above 1,000 parameters take `sep-cma-es` or `lm-ma-es`. Source: Hansen 2016,
+    forwards, and some `population` D^2 products; the eigenvectors, a cube of D, are renewed every
+    1 / (2 D (c1 + cmu)) steps, as in Hansen's purecma, where the tutorial has five times as often. Above 1,000 parameters take `sep-cma-es` or `lm-ma-es`. Source: Hansen 2016,
     arXiv:1604.00772, whose defaults it has; negative weights: Jastrebski and Arnold 2006, doi
     10.1109/CEC.2006.1688662.
     """
@@ -77,7 +77,7 @@ class CmaEs(Distribution[CmaState]):
         state.covariance.addr_(state.shape_path, state.shape_path, alpha=rates.one)
         state.covariance.addmm_(rates.many * evened(weights, noise) * moves.T, moves)
         state.stale += 1
-        if state.stale >= math.floor(1 / (10 * D * (rates.one + rates.many))):
+        if state.stale >= math.floor(0.5 / (D * (rates.one + rates.many))):
             _decompose(state)
 
     def largest(self, state: CmaState) -> float:
@@ -89,7 +89,11 @@ def _stretched(state: CmaState, noise: Tensor) -> Tensor:
 
 
 def _decompose(state: CmaState) -> None:
-    """Renew axes and lengths. With the rates that the weights belong to, the covariance is positive definite."""
+    """Renew axes and lengths.
+
+    The covariance is positive definite: an update takes at most D (one + many) of what it was when these were last
+    renewed, and they are renewed before half of it is gone.
+    """
     state.covariance = (state.covariance + state.covariance.T) / 2
     values, state.axes = torch.linalg.eigh(state.covariance)
     low, high = float(values[0]), float(values[-1])

@@ -49,7 +49,7 @@ class Distribution(AskTell[S]):
         None,
         gt=0,
         allow_inf_nan=False,
-        description="first standard deviation, in theta's units; 2 % of each parameter's box if not given",
+        description="first standard deviation, in theta's units; 1 % of each parameter's box if not given",
     )
     population: int | None = Field(
         None, ge=4, description="candidates of a step; 4 + floor(3 ln D) if not given"

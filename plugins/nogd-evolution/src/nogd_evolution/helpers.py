@@ -11,8 +11,8 @@ from torch import Tensor
 
 from nogd import Objective, box_sigma
 
-# Of the width of a parameter's box; with the box (-5, 5) a first deviation of 0.2.
-SHARE = 0.02
+# Of the width of a parameter's box; with the box (-5, 5) a first deviation of 0.1.
+SHARE = 0.01
 # Parameters of a full covariance matrix: its decomposition takes half a second.
 LARGEST_MATRIX = 1_000
 
