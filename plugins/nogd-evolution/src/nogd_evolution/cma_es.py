@@ -35,14 +35,14 @@ class CmaState(PathState):
 class CmaEs(Distribution[CmaState]):
     """Adapt mean, step size and a full covariance matrix to where the better candidates were (active CMA-ES).
 
-    The step size follows the length of the mean's path, the covariance the path itself and all candidates, those of
-    the worse half with negative weights. It goes the same way however the coordinates are turned, and needs no
-    setting but `sigma`. Where it ends in a local minimum, `restarts(cma-es)` goes on with a larger population (IPOP),
+    The step size follows the length of the mean's path, the covariance the path itself and all candidates, those of the
+    worse half with negative weights. It goes the same way however the coordinates are turned, and needs no setting but
+    `sigma`. Where it ends in a local minimum, `restarts(cma-es)` goes on with a larger population (IPOP),
     `restarts(cma-es,sigma=0.2),scheme=bipop` also with small ones. A step, which is an iteration, costs `population`
-    forwards, and some `population` D^2 products; the eigenvectors, a cube of D, are renewed every
-    1 / (2 D (c1 + cmu)) steps, as in Hansen's purecma, where the tutorial has five times as often. Above 1,000 parameters take `sep-cma-es` or `lm-ma-es`. Source: Hansen 2016,
-    arXiv:1604.00772, whose defaults it has; negative weights: Jastrebski and Arnold 2006, doi
-    10.1109/CEC.2006.1688662.
+    forwards, and some `population` D^2 products; the eigenvectors, a cube of D, are renewed every 1 / (2 D (c1 + cmu))
+    steps, as in Hansen's purecma, where the tutorial has five times as often. Above 1,000 parameters take `sep-cma-es`
+    or `lm-ma-es`. Source: Hansen 2016, arXiv:1604.00772, whose defaults it has; negative weights: Jastrebski and Arnold
+    2006, doi 10.1109/CEC.2006.1688662.
     """
 
     name: ClassVar[str] = "cma-es"
