@@ -20,11 +20,10 @@ from nogd.engine.curvature import Curvature, curvature_at
 from nogd.engine.layers.listing import Activation, NamedLayer
 from nogd.engine.losses import lowest_of, ranked
 from nogd.engine.network import Network
-from nogd.engine.readout.solving import Kind
-from nogd.engine.readout.surrogates import followed, surrogate_for
 from nogd.engine.simulation import Simulation
 from nogd.engine.space import ParameterSpace
 from nogd.engine.stream import Stream
+from nogd.engine.surrogates import Kind, followed, surrogate_for
 from nogd.errors import InvalidSetting
 
 Scorer = Network | Stream | BlackBox | Simulation

@@ -13,8 +13,8 @@ from torch import Generator, Tensor
 
 from nogd.engine.candidates.sets import Population
 from nogd.engine.objective import Objective
-from nogd.engine.readout.solving import Kind
 from nogd.engine.state import State
+from nogd.engine.surrogates import Kind
 from nogd.errors import InvalidSetting
 from nogd.training.learner import Learner
 

@@ -19,7 +19,7 @@ from nogd.engine.layers.chain import Chain
 from nogd.engine.losses import BUILT_IN, Loss, mse
 from nogd.engine.network import Network
 from nogd.engine.readout.head import Head
-from nogd.engine.readout.surrogates import Followed
+from nogd.engine.surrogates import Followed
 
 # Elements that the outputs of all probes for a block of examples may have.
 _BLOCK = 1 << 22

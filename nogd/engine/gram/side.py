@@ -17,8 +17,8 @@ from nogd.engine.losses import Loss, lowest_of, ranked
 from nogd.engine.outputs_and_layers import Answering, OutputsAndLayers
 from nogd.engine.readout.head import Head
 from nogd.engine.readout.last_layer import LastLayer
-from nogd.engine.readout.surrogates import followed
 from nogd.engine.stream import Stream
+from nogd.engine.surrogates import followed
 from nogd.errors import InvalidSetting
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nogd.engine.readout.solving import LENGTHS, Kind, Problem, derivatives, slope_of, solved
+from nogd.engine.readout.solving import LENGTHS, Problem, derivatives, slope_of, solved
+from nogd.engine.surrogates import Kind
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,11 @@ from nogd.engine.outputs_and_layers import OutputsAndLayers
 from nogd.engine.readout.head import Head
 from nogd.engine.readout.last_layer import LastLayer
 from nogd.engine.readout.solved import Readout
-from nogd.engine.readout.solving import Kind, Problem, products, solve
+from nogd.engine.readout.solving import Problem, products, solve
 from nogd.engine.readout.solving_scope import SolvedScores
-from nogd.engine.readout.surrogates import is_own, solved_for, surrogate_for
 from nogd.engine.readout.unit_readout import UnitReadout, losses_of
 from nogd.engine.readout.unit_view import UnitView, view_of
+from nogd.engine.surrogates import Kind, is_own, solved_for, surrogate_for
 from nogd.errors import InvalidSetting
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-Kind = Literal["mse", "binary-cross-entropy", "cross-entropy"]
+from nogd.engine.surrogates import Kind
+
 Product = Callable[[Tensor], Tensor]
 Direction = Callable[[Tensor, Tensor], Tensor]
 """From weights `[P, out, H]` and their outputs `[P, out, N]` to a move of the weights."""

@@ -15,8 +15,8 @@ from nogd.engine.losses import Loss, ranked
 from nogd.engine.readout.columns import Solved, column_products, solve_columns
 from nogd.engine.readout.head import Head
 from nogd.engine.readout.solved import Readout
-from nogd.engine.readout.solving import Kind, Problem, products, solve
-from nogd.engine.readout.surrogates import is_own, solved_for
+from nogd.engine.readout.solving import Problem, products, solve
+from nogd.engine.surrogates import Kind, is_own, solved_for
 
 _ROWS_AND_OUTPUTS = 2
 # From which share of the last layer's features on it is cheaper to begin anew than to change them.

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from nogd.engine.layers.units import HiddenUnit
 from nogd.engine.readout.caught import catching
 from nogd.engine.readout.head import Head
-from nogd.engine.readout.solving import Kind, derivatives
-from nogd.engine.readout.surrogates import solved_for
+from nogd.engine.readout.solving import derivatives
 from nogd.engine.readout.unit_readout import losses_of
+from nogd.engine.surrogates import Kind, solved_for
 
 
 class UnitView(NamedTuple):

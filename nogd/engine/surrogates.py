@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import get_args
+from typing import Literal, get_args
 
 import torch.nn.functional as F
 from torch import Tensor
 
 from nogd.engine.losses import BUILT_IN, Loss
-from nogd.engine.readout.solving import Kind
 from nogd.errors import InvalidSetting, did_you_mean
 
+Kind = Literal["mse", "binary-cross-entropy", "cross-entropy"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _OF_NUMBERS = {"mae", "huber"}
 _OF_CLASSES = {"hinge", "zero-one"}
