@@ -18,6 +18,8 @@ from nogd_evolution import nogd_learners
 
 NAMES = [lazy.name for lazy in nogd_learners()]
 every_learner = pytest.mark.parametrize("name", NAMES)
+# What takes pairs or polytopes leaves less than one of them.
+LEAST = {"openai-es": 2, "ars": 2, "pgpe": 2, "eggroll": 2, "polystep": 7}
 START = (-1.2, 1.0, 0.3, -0.7, 0.5, 0.1)
 
 
@@ -50,7 +52,7 @@ def test_a_first_step_size_and_a_population_are_called_so(name):
 @pytest.mark.parametrize("forwards", [1, 2, 7, 23, 60])
 def test_no_budget_is_exceeded_or_left_over(name, forwards):
     run = fit(name, rosenbrock, START, forwards)
-    assert run.meter.forwards == forwards
+    assert forwards - LEAST.get(name, 1) < run.meter.forwards <= forwards
     assert run.theta.isfinite().all()
 
 

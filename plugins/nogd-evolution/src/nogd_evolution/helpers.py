@@ -17,15 +17,15 @@ SHARE = 0.01
 LARGEST_MATRIX = 1_000
 
 
-def first_deviations(objective: Objective, sigma: float | None) -> Tensor:
-    """A first standard deviation for each parameter, `[D]`: sigma, or a share of the box if that is None.
+def first_deviations(objective: Objective, sigma: float | None, share: float = SHARE) -> Tensor:
+    """A first standard deviation for each parameter, `[D]`: sigma, or that share of the box if it is None.
 
     A box without width, which says nothing of scale, counts as one of width 1.
     """
     if sigma is not None:
         return torch.full((objective.D,), sigma, dtype=objective.dtype, device=objective.device)
-    shares = box_sigma(objective.space, SHARE)
-    return torch.where(shares > 0, shares, SHARE)
+    shares = box_sigma(objective.space, share)
+    return torch.where(shares > 0, shares, share)
 
 
 @functools.cache

@@ -1,0 +1,80 @@
+"""What the learners that keep a population share: its first members, how they are scored, who of them differ."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from nogd import ParameterSpace, State
+
+
+@dataclass(kw_only=True)
+class MembersState(State):
+    """members `[NP, D]` with their losses `[NP]`, infinite where one was not scored yet; scored: how many were.
+
+    theta is the best of all that were scored, with the loss `best`.
+    """
+
+    rng: Generator
+    members: Tensor
+    losses: Tensor
+    scored: int = 0
+    best: float = math.inf
+
+
+def first_members(space: ParameterSpace, theta: Tensor, count: int, rng: Generator) -> Tensor:
+    """The starting point and vectors drawn from the box, `[count, D]`."""
+    return torch.cat([theta[None], space.sample(count - 1, rng)])
+
+
+def unscored(state: MembersState) -> Tensor:
+    """Members to score before anything else, as many as the budget allows, `[P, D]`; none once all are."""
+    return state.members[state.scored : state.scored + state.room]
+
+
+def note_best(state: MembersState, thetas: Tensor, losses: Tensor) -> None:
+    """Recommend the best of those that were just scored if it is better than what is recommended."""
+    lowest = int(losses.argmin())
+    if losses[lowest] < state.best:
+        state.best, state.theta = float(losses[lowest]), thetas[lowest].clone()
+
+
+def note_scored(state: MembersState, losses: Tensor) -> None:
+    """Take the losses of what `unscored` gave; the first generation ends with the last of them."""
+    start, stop = state.scored, state.scored + len(losses)
+    state.losses[start:stop] = losses
+    note_best(state, state.members[start:stop], losses)
+    state.scored = stop
+    if stop == len(state.members):
+        state.iteration += 1
+
+
+def others(rows: int, total: int, taken: list[Tensor], rng: Generator) -> Tensor:
+    """For each row i of `rows` a number below `total` that is neither i nor one of the taken, all equally likely.
+
+    taken: numbers `[rows]` each, all different and none of them i. Each is passed over in ascending order, so nothing
+    is drawn twice.
+    """
+    numbers = torch.arange(rows, device=rng.device)
+    barred = torch.stack([numbers, *taken]).sort(0).values
+    drawn = (
+        torch.rand(rows, generator=rng, device=rng.device, dtype=torch.float64) * (total - len(barred))
+    ).long()
+    for each in barred:
+        drawn += drawn >= each
+    return drawn
+
+
+def crossed(members: Tensor, mutants: Tensor, rate: Tensor | float, rng: Generator) -> Tensor:
+    """Binomial crossover: each gene is the mutant's with probability `rate` (`[P, 1]` or one), and one gene always."""
+    taken = torch.rand(members.shape, generator=rng, device=rng.device, dtype=members.dtype) < rate
+    always = torch.randint(members.shape[1], (len(members), 1), generator=rng, device=rng.device)
+    return torch.where(taken.scatter_(1, always, True), mutants, members)
+
+
+def stands_still(members: Tensor, tolerance: float) -> bool:
+    """Whether no member is further than that from the first one in any coordinate: differences move none."""
+    return float((members - members[0]).abs().max()) <= tolerance
