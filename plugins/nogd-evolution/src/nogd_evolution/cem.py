@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 from torch import Generator, Tensor
@@ -64,7 +64,7 @@ class Cem(AskTell[CemState]):
         noise = draw(state.theta, max(1, min(self.population, state.room)), state.rng)
         return Population(noise.mul_(state.variance.sqrt()).add_(state.theta))
 
-    def tell(self, state: CemState, candidates: Population, losses: Tensor) -> None:
+    def tell(self, state: CemState, candidates: Any, losses: Tensor) -> None:
         if losses.min() < losses.max():  # a plateau says nothing about where to look
             count = min(math.ceil(self.elite * len(losses)), int(losses.isfinite().sum()))
             best = candidates.thetas[losses.argsort(stable=True)[:count]]

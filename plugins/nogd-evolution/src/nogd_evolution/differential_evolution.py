@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
@@ -72,7 +72,7 @@ class DifferentialEvolution(AskTell[DifferentialState]):
         mutants = torch.add(state.members[a], state.members[b] - state.members[c], alpha=self.factor)
         return Population(crossed(state.members[:rows], mutants, self.crossover, state.rng))
 
-    def tell(self, state: DifferentialState, candidates: Population, losses: Tensor) -> None:
+    def tell(self, state: DifferentialState, candidates: Any, losses: Tensor) -> None:
         if state.scored < len(state.members):
             note_scored(state, losses)
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
@@ -76,7 +76,7 @@ class EggRoll(AskTell[EggRollState]):
             left.append(torch.cat([half, -half]))
         return LowRank(state.theta, tuple(left), tuple(right), state.sigma / math.sqrt(self.rank))
 
-    def tell(self, state: EggRollState, candidates: LowRank, losses: Tensor) -> None:
+    def tell(self, state: EggRollState, candidates: Any, losses: Tensor) -> None:
         losses = finite(losses)
         deviation = float(losses.std(correction=0))
         if deviation > 0:

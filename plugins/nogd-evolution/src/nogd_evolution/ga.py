@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
@@ -77,7 +77,7 @@ class Ga(AskTell[GeneticState]):
         children = draw(state.theta, count, state.rng).mul_(state.sigma).add_(state.parents[chosen])
         return Population(torch.cat([state.theta[None], children])[: state.room])
 
-    def tell(self, state: GeneticState, candidates: Population, losses: Tensor) -> None:
+    def tell(self, state: GeneticState, candidates: Any, losses: Tensor) -> None:
         best = losses.argsort(stable=True)  # the elite comes first, so that it stays where all are equal
         if len(state.contenders):
             state.contenders = state.contenders[:0]

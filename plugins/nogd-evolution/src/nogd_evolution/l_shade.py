@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
@@ -126,7 +126,7 @@ class LShade(AskTell[LShadeState]):
         state.CR = torch.where(state.rates[chosen] == ENDED, 0.0, rates)
         state.F = positive_cauchy(state.factors[chosen], uniform).clamp(0, 1).to(state.factors)
 
-    def tell(self, state: LShadeState, candidates: Population, losses: Tensor) -> None:
+    def tell(self, state: LShadeState, candidates: Any, losses: Tensor) -> None:
         state.spent += len(losses)
         if state.scored < len(state.members):
             note_scored(state, losses)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -74,7 +74,7 @@ class OpenAiEs(AskTell[OpenAiState]):
             return Perturbed(state.theta, tuple(seeds.tolist()), state.sigma, antithetic=True)
         return Mirrored(state.theta, draw(state.theta, pairs, state.rng), state.sigma)
 
-    def tell(self, state: OpenAiState, candidates: Mirrored | Perturbed, losses: Tensor) -> None:
+    def tell(self, state: OpenAiState, candidates: Any, losses: Tensor) -> None:
         weights = rank_weights(losses) / (len(losses) * state.sigma)
         if self.optimizer == "sgd":  # in place, so that no second vector of theta's length is needed
             state.theta.mul_(1 - state.lr * self.weight_decay)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
@@ -78,7 +78,7 @@ class Pgpe(AskTell[PgpeState]):
         noise = draw(state.theta, pairs_within(self.population, state.room), state.rng)
         return Mirrored(state.theta, noise, state.sigma)
 
-    def tell(self, state: PgpeState, candidates: Mirrored, losses: Tensor) -> None:
+    def tell(self, state: PgpeState, candidates: Any, losses: Tensor) -> None:
         gains = rank_weights(losses).to(state.theta)
         noise, pairs = candidates.noise, len(candidates.noise)
         ascent = (noise.T @ differences(gains)).mul_(state.sigma / (2 * pairs))

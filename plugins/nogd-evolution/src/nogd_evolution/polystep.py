@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
@@ -97,9 +97,8 @@ class PolyStep(AskTell[PolyStepState]):
         corners = turned_simplices(state.theta, groups, width, state.rng) @ parts
         return Subspace(state.theta, corners.flatten(0, 1), self._shrunk(state) * state.sigma * self.reach)
 
-    def tell(self, state: PolyStepState, candidates: Subspace, losses: Tensor) -> None:
+    def tell(self, state: PolyStepState, candidates: Any, losses: Tensor) -> None:
         shrunk = self._shrunk(state)
-        assert candidates.directions is not None
         _, width = self._particles(state)
         weights = corner_weights(losses.view(-1, width + 1), shrunk * self.temperature).flatten()
         move = candidates.directions.T @ weights.to(state.theta)

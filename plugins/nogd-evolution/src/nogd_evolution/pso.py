@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
@@ -95,7 +95,7 @@ class Pso(AskTell[SwarmState]):
     def _draw(self, state: SwarmState) -> Tensor:
         return self.attraction * torch.empty_like(state.places).uniform_(generator=state.rng)
 
-    def tell(self, state: SwarmState, candidates: Population, losses: Tensor) -> None:
+    def tell(self, state: SwarmState, candidates: Any, losses: Tensor) -> None:
         thetas, rows = candidates.thetas, len(losses)
         start = state.scored if state.scored < self.population else 0
         here = slice(start, start + rows)
