@@ -51,7 +51,7 @@ class EggRoll(AskTell[EggRollState]):
     lr: float = Field(1.0, gt=0, allow_inf_nan=False, description="learning rate, in units of the moves")
 
     def init(self, objective: Objective, theta: Tensor, rng: Generator) -> EggRollState:
-        shapes = [
+        shapes: list[tuple[int, ...]] = [
             (t.shape[0], math.prod(t.shape[1:])) if len(t.shape) > 1 else (t.stop - t.start,)
             for t in objective.space
         ]

@@ -149,11 +149,10 @@ def draw_basis(theta: Tensor, blocks: list[tuple[int, int, int]], rows: int, rng
 def turned_simplices(theta: Tensor, groups: int, width: int, rng: Generator) -> Tensor:
     """Corners of regular simplices about 0 at distance 1, each turned at random, `[groups, width + 1, width]`."""
     noise = theta.new_empty(groups, width, width).normal_(generator=rng)
-    turn, upper = torch.linalg.qr(noise)
-    turn = (
-        turn * upper.diagonal(dim1=1, dim2=2).sign()[:, None]
-    )  # without it not all turns are equally likely
-    return simplex(width).to(theta) @ turn.mT
+    turns, upper = torch.linalg.qr(noise)
+    # Without these signs not all turns would be equally likely.
+    turned: Tensor = turns * upper.diagonal(dim1=1, dim2=2).sign()[:, None]
+    return simplex(width).to(theta) @ turned.mT
 
 
 def simplex(width: int) -> Tensor:

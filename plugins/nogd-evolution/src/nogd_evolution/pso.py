@@ -88,7 +88,7 @@ class Pso(AskTell[SwarmState]):
         direction = torch.nn.functional.normalize(
             torch.empty_like(places).normal_(generator=state.rng), dim=1
         )
-        radius = middle.norm(dim=1, keepdim=True)
+        radius: Tensor = middle.norm(dim=1, keepdim=True)
         radius = radius * torch.empty_like(radius).uniform_(generator=state.rng)
         return self.inertia * state.velocities + middle + radius * direction
 
