@@ -42,13 +42,13 @@ class EggRoll(AskTell[EggRollState]):
         None,
         gt=0,
         allow_inf_nan=False,
-        description="standard deviation of the noise, in theta's units; 2 % of the box's width if not given",
+        description="standard deviation of the noise, in theta's units; 1 % of the box's width if not given",
     )
     population: int = Field(
         16, ge=2, multiple_of=2, description="candidates of a step, half of them mirrored"
     )
     rank: int = Field(1, ge=1, description="of a matrix's noise")
-    lr: float = Field(1.0, gt=0, allow_inf_nan=False, description="learning rate, in units of the moves")
+    lr: float = Field(2.0, gt=0, allow_inf_nan=False, description="learning rate, in units of the moves")
 
     def init(self, objective: Objective, theta: Tensor, rng: Generator) -> EggRollState:
         shapes: list[tuple[int, ...]] = [

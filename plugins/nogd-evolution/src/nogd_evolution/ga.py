@@ -47,7 +47,7 @@ class Ga(AskTell[GeneticState]):
         None,
         gt=0,
         allow_inf_nan=False,
-        description="standard deviation of a mutation, in theta's units; 2 % of the width of a parameter's box if"
+        description="standard deviation of a mutation, in theta's units; 1 % of the width of a parameter's box if"
         " not given",
     )
     population: int = Field(20, ge=2, description="candidates of a generation, the elite among them")

@@ -45,7 +45,7 @@ class OpenAiEs(AskTell[OpenAiState]):
         None,
         gt=0,
         allow_inf_nan=False,
-        description="standard deviation of the noise, in theta's units; 2 % of the box's width if not given",
+        description="standard deviation of the noise, in theta's units; 1 % of the box's width if not given",
     )
     population: int = Field(
         16, ge=2, multiple_of=2, description="candidates of a step, half of them mirrored"
