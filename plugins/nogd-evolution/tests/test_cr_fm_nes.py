@@ -8,7 +8,7 @@ import pytest
 import torch
 from driving import begin, evaluations, objective, uniform
 from pydantic import ValidationError
-from valleys import cigar, ellipsoid, rotated, sphere
+from valleys import ellipsoid, rotated, sphere
 
 from nogd_evolution.cr_fm_nes import CrFmNes, _distance_rate, _shape_rates, _step_rate
 
@@ -160,11 +160,9 @@ def test_the_distance_rate_solves_its_equation():
         assert (1 + a**2) * math.exp(a**2 / 2) / 0.24 == pytest.approx(10 + D)
 
 
-@pytest.mark.parametrize(
-    "landscape", [sphere, ellipsoid, rotated(cigar, 10)], ids=["sphere", "ellipsoid", "cigar"]
-)
-def test_it_learns_the_axes_and_one_direction_more(landscape):
-    assert evaluations("cr-fm-nes,sigma=2", landscape, uniform(10, 4.0, 0), 12_000) < 12_000
+@pytest.mark.parametrize("landscape", [sphere, ellipsoid], ids=["sphere", "ellipsoid"])
+def test_it_learns_the_axes(landscape):
+    assert evaluations("cr-fm-nes,sigma=2", landscape, uniform(10, 4.0, 0), 3_000) < 3_000
 
 
 def test_it_does_not_learn_an_ellipsoid_that_is_turned():

@@ -33,12 +33,17 @@ class LmMaEs(Distribution[LmState]):
 
     A candidate's noise is bent by one direction after the other, the fastest first, each a path of the mean that
     forgets four times as slowly as the one before. It costs some M D products a candidate, where CMA-ES has D^2, so
-    that it takes any number of parameters; it finds long valleys, but not many of different lengths. The rates of the
-    paper exceed 1 where D is small beside the population; there they are 1. A step, which is an iteration, costs
+    that it takes any number of parameters. It is made for thousands of them: where D is small beside the population,
+    the paper's rates exceed 1, and are 1 here; there `cma-es` is better. A step, which is an iteration, costs
     `population` forwards. Source: Loshchilov, Glasmachers and Beyer 2017, arXiv:1705.06693, whose defaults it has.
     """
 
     name: ClassVar[str] = "lm-ma-es"
+
+    def supports(self, objective: Objective) -> str | None:
+        if objective.D > 1:
+            return None
+        return "there are no directions to be told apart with a single parameter; snes takes one"
 
     def init(self, objective: Objective, theta: Tensor, rng: Generator) -> LmState:
         return LmState(
