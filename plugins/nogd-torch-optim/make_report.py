@@ -1,0 +1,26 @@
+"""Draw learning curves of all learners, with the package installed; runs that are stored are not done again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nogd_torch_optim import nogd_learners
+
+import nogd
+
+PICTURE = Path(__file__).with_name("learning-curves.svg")
+TASK = "breast-cancer"
+REFUSED = "torch-muon"  # the task's network has biases
+
+
+def main() -> None:
+    """Compare the package's learners with random search and Adam, and keep the picture of one task."""
+    own = [lazy.name for lazy in nogd_learners() if lazy.name != REFUSED]
+    results = nogd.run(learners=[*own, "random-search", "adam"], tasks=[TASK], repetitions=3)
+    print(results)
+    results.figures()[f"learning-curves-{TASK}"].savefig(PICTURE, metadata={"Date": None})
+    print(PICTURE)
+
+
+if __name__ == "__main__":
+    main()
