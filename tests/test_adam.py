@@ -131,9 +131,9 @@ class Spy:
     def __getattr__(self, name: str):
         return getattr(self.objective, name)
 
-    def gradient(self, theta: Tensor, rows: Tensor | None = None):
+    def gradient(self, theta: Tensor, rows: Tensor | None = None, **how: bool):
         self.asked.append(None if rows is None else rows.tolist())
-        return self.objective.gradient(theta, rows)
+        return self.objective.gradient(theta, rows, **how)
 
 
 @settings(deadline=None, derandomize=True, max_examples=30)

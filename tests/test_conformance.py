@@ -14,6 +14,7 @@ BUILT_IN = Plugins(PluginSettings(thirdparty=False))
 # Settings that take another way through a learner's code.
 VARIANTS = (
     "adam,rows=5,plateau=true",
+    "adam,checkpointing=true",
     "sgd,momentum=0,rows=7",
     "grid-search,points=3,bias-points=5,early-stopping=false",
     "random-search,population=1",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar, cast
 
 import torch
@@ -14,6 +14,7 @@ from nogd.engine.footprint import Footprint, footprint
 from nogd.engine.fork_safe_lock import ForkSafeLock
 from nogd.engine.layers.chunks import chunk_size
 from nogd.engine.losses import Loss
+from nogd.engine.modules.checkpointing import checkpointed
 from nogd.engine.modules.conduct import Conduct
 from nogd.engine.modules.forward_mode import agrees, tangents
 from nogd.engine.modules.mode import Mode
@@ -113,10 +114,16 @@ class CalledNetwork:
         self._flat.copy_(theta)
         torch.clear_autocast_cache()  # it does not notice that parameters are written to
 
-    def gradient(self, theta: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Loss and gradient `[D]` at theta, by autograd through the module itself; zeros where it has none."""
+    def gradient(
+        self, theta: Tensor, rows: Tensor | None, checkpointing: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        """Loss and gradient `[D]` at theta, by autograd through the module itself; zeros where it has none.
+
+        checkpointing: whether to keep few activations and compute the others again.
+        """
         inputs, targets = self.batch(rows)
-        with self._lock, torch.inference_mode(False), torch.enable_grad():
+        kept = checkpointed(self.module) if checkpointing else nullcontext()
+        with self._lock, kept, torch.inference_mode(False), torch.enable_grad():
             loss = self._loss(theta, inputs, targets)
             if not loss.requires_grad:
                 return loss, torch.zeros_like(theta)

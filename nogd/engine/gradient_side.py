@@ -7,9 +7,11 @@ import warnings
 
 from torch import Tensor
 
+from nogd.engine.accounts.stopwatch import Stopwatch
 from nogd.engine.candidates.sets import Population
 from nogd.engine.checks import check_directions, check_theta, count_rows
 from nogd.engine.losses import lowest_of, ranked
+from nogd.engine.modules.checkpointing import can_be_checkpointed, load
 from nogd.engine.network import Network
 from nogd.engine.outputs_and_layers import OutputsAndLayers
 from nogd.engine.stream import Stream
@@ -21,14 +23,24 @@ class GradientSide(OutputsAndLayers):
 
     _features: frozenset[str]
     _gradient_seen: bool
+    warming: Stopwatch
 
-    def gradient(self, theta: Tensor, rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    @property
+    def can_checkpoint(self) -> bool:
+        """Whether `gradient` can compute activations again in place of keeping them: the module has parts in a row."""
+        return can_be_checkpointed(self._scorer.module)
+
+    def gradient(
+        self, theta: Tensor, rows: Tensor | None = None, *, checkpointing: bool = False
+    ) -> tuple[Tensor, Tensor]:
         """Loss and gradient at theta.
 
-        Counts `gradient_cost` forwards (their share for rows) and 1 gradient.
+        Counts `gradient_cost` forwards (their share for rows), 1 more with checkpointing, and 1 gradient.
 
         :param theta: `[D]`.
         :param rows: indices of the examples to use, `[B]`; all by default.
+        :param checkpointing: whether to keep few activations and compute the others again in the backward pass, where
+            `can_checkpoint` says that there are parts to do so with.
         :returns: the loss, a scalar, and the gradient, `[D]`.
         :raises NotDifferentiable: if the task has no gradient.
         :raises BudgetSpent: before anything is computed, if the call does not fit the budget.
@@ -36,11 +48,15 @@ class GradientSide(OutputsAndLayers):
         scorer = self._differentiable()
         check_theta(theta, self.space.dimension)
         examples = count_rows(rows, self._examples)
-        flops = self._cost.flops * self._cost.gradient * examples
-        self._till.pay(1, examples, backwarded=examples, gradients=1, flops=flops)
+        passes = 2 if checkpointing else 1
+        flops = self._cost.flops * (self._cost.gradient + passes - 1) * examples
+        self._till.pay(1, passes * examples, backwarded=examples, gradients=1, flops=flops)
         self._till.used("gradient")
+        if checkpointing:
+            with self._ledger.clock, self.warming:
+                load()
         started = time.perf_counter()
-        loss, gradient = scorer.gradient(theta, rows)
+        loss, gradient = scorer.gradient(theta, rows, checkpointing)
         losses = ranked(loss.reshape(1))
         lowest = lowest_of(losses, rows)
         self._ledger.inside += time.perf_counter() - started

@@ -181,9 +181,11 @@ class Stream:
                 return self._hold(*self._batches.rows(rows)).targets
             return torch.cat([self._hold(*batch).targets for batch in self._batches])
 
-    def gradient(self, theta: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
+    def gradient(
+        self, theta: Tensor, rows: Tensor | None, checkpointing: bool = False
+    ) -> tuple[Tensor, Tensor]:
         """Loss and gradient `[D]` at theta."""
-        loss, gradient = self.mean(lambda network: network.gradient(theta, None), rows)
+        loss, gradient = self.mean(lambda network: network.gradient(theta, None, checkpointing), rows)
         return loss, gradient
 
     def directional(self, theta: Tensor, directions: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -30,7 +30,9 @@ class Adam(Learner[AdamState]):
     """Gradient descent with bias-corrected running moments of the gradient (Kingma & Ba, arXiv:1412.6980).
 
     Equal to torch.optim.Adam step for step. The default rate was chosen on tuning tasks that are not among the default
-    tasks (experiments/tuning). A step is one update and costs one gradient; an iteration is one epoch.
+    tasks (experiments/tuning). A step is one update and costs one gradient; an iteration is one epoch. With
+    `checkpointing=true` the backward pass computes most activations again, which takes less memory and one forward
+    more (Chen et al., arXiv:1604.06174).
     """
 
     name: ClassVar[str] = "adam"
@@ -46,6 +48,16 @@ class Adam(Learner[AdamState]):
         False, description="whether to divide the rate by 10 after 5 epochs without improvement"
     )
 
+    checkpointing: bool = Field(
+        False,
+        description="whether to keep few activations and compute the others again: less memory, one forward more",
+    )
+
+    def supports(self, objective: Objective) -> str | None:
+        if self.checkpointing and not objective.can_checkpoint:
+            return "checkpointing takes parts in a row, an nn.Sequential or an nn.ModuleList, and there are none here"
+        return None
+
     def init(self, objective: Objective, theta: Tensor, rng: Generator) -> AdamState:
         mean, square = torch.zeros_like(theta), torch.zeros_like(theta)
         return AdamState(
@@ -54,7 +66,8 @@ class Adam(Learner[AdamState]):
 
     def step(self, objective: Objective, state: AdamState) -> None:
         size = batch_size(objective, self.rows)
-        loss, gradient = objective.gradient(state.theta, next_rows(objective, state, size))
+        rows = next_rows(objective, state, size)
+        loss, gradient = objective.gradient(state.theta, rows, checkpointing=self.checkpointing)
         self._update(state, gradient)
         epoch_ended = used_rows(objective, state, size)
         if self.plateau:

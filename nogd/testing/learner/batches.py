@@ -56,9 +56,11 @@ class Batching(Objective):
         self._risen(rows)
         return super().activations(theta, rows)
 
-    def gradient(self, theta: Tensor, rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def gradient(
+        self, theta: Tensor, rows: Tensor | None = None, *, checkpointing: bool = False
+    ) -> tuple[Tensor, Tensor]:
         risen = self._risen(rows)
-        loss, gradient = super().gradient(theta, rows)
+        loss, gradient = super().gradient(theta, rows, checkpointing=checkpointing)
         return loss + risen, gradient
 
     def directional(
