@@ -14,7 +14,11 @@ def nogd_learners() -> list[Lazy]:
     losses = (
         ("spsa", "spsa:Spsa", "two losses a step, all parameters changed by plus or minus the same amount"),
         ("zo-sgd", "zo_sgd:ZoSgd", "gradient descent with momentum on estimates from random directions"),
-        ("zo-sign", "zo_sign:ZoSign", "steps of one size along the signs of estimates from random directions"),
+        (
+            "zo-sign",
+            "zo_sign:ZoSign",
+            "steps of one size along the signs of estimates from random directions",
+        ),
         ("zo-adam", "zo_adam:ZoAdam", "Adam on estimates from random directions"),
         ("guided-es", "guided_es:GuidedEs", "directions that lie, in part, where earlier estimates pointed"),
         ("mezo", "mezo:Mezo", "directions kept as seeds: the memory of inference"),
