@@ -148,6 +148,21 @@ def test_a_wall_beside_it_pushes_it_away(name):
     assert run.loss < 1
 
 
+@pytest.mark.parametrize("name", ["spsa", "mezo", "lozo"])
+def test_a_wall_on_one_side_of_every_pair_says_where_to_go_and_nothing_of_the_rate(name):
+    def walled(theta):
+        return torch.where(theta[0] > 0, math.nan, 1e-4 * (theta[0] + 1) ** 2)
+
+    learner = build(f"{name},sigma=0.1")
+    made, state = begin(learner, walled, torch.tensor([-1e-9], dtype=torch.float64))
+    learner.step(made, state)
+    assert state.theta[0] < -0.01
+    assert (state.rate, state.usual) == (0.0, 0.0)
+    for _ in range(30):
+        learner.step(made, state)
+    assert state.rate > 10  # slopes are 1e-4 and less here
+
+
 @every_learner
 def test_nothing_that_is_drawn_or_kept_is_of_another_type(name):
     module, inputs, targets = network()

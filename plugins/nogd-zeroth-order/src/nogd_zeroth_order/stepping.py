@@ -46,10 +46,15 @@ S = TypeVar("S", bound=SteppingState)
 
 @dataclass(frozen=True)
 class Look:
-    """What a step has found. probes: candidates that can be combined; slopes: along each of their directions, `[K]`."""
+    """What a step has found. probes: candidates that can be combined; slopes: along each of their directions, `[K]`.
+
+    known: whether the slopes' size tells anything, which it does not where each direction leads to where no loss is
+    finite.
+    """
 
     probes: Probes
     slopes: Tensor
+    known: bool = True
 
 
 class Stepping(Learner[S]):
@@ -108,13 +113,17 @@ class Stepping(Learner[S]):
         state.iteration += 1
 
     def _take(self, objective: Objective, state: S, found: Look) -> None:
-        state.usual = mean_size(found.slopes) or state.usual
+        if found.known:
+            state.usual = mean_size(found.slopes) or state.usual
+        rate = state.rate
         if self.lr is None:
             found = self._shortened(objective, state, found)
         state.rate = state.rate or self.lr or 0.0
         if state.rate:
             self.remember(state)
             self.move(state, found)
+        if not found.known:
+            state.rate = rate
 
     def _shortened(self, objective: Objective, state: S, found: Look) -> Look:
         """The same with slopes at which the step is no longer than the first one, of which the rate is made."""

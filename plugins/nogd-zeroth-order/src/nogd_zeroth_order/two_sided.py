@@ -9,7 +9,7 @@ from torch import Tensor
 
 from nogd import Objective
 from nogd_zeroth_order import settings
-from nogd_zeroth_order.stepping import Look, Probes, S, Stepping
+from nogd_zeroth_order.stepping import Look, Probes, S, Stepping, mean_size
 
 
 class TwoSided(Stepping[S]):
@@ -34,7 +34,9 @@ class TwoSided(Stepping[S]):
         losses = objective.losses(probes, rows)
         if not losses.isfinite().any():
             return None
-        return Look(probes, slopes_of(losses, self.distance(state), state.usual))
+        plus, minus = losses.chunk(2)
+        known = bool(state.usual) or bool((plus - minus).isfinite().any())
+        return Look(probes, slopes_of(losses, self.distance(state), state.usual), known)
 
 
 def slopes_of(losses: Tensor, distance: float, usual: float) -> Tensor:
@@ -45,12 +47,15 @@ def slopes_of(losses: Tensor, distance: float, usual: float) -> Tensor:
 
     :param losses: of all sums, then of all differences, `[2 K]`.
     :param distance: of the candidates along their directions.
-    :param usual: size of a slope, or 0 where none is known yet.
+    :param usual: size of a slope, or 0 where none is known yet: then that of these pairs, or 1.
     """
     plus, minus = losses.chunk(2)
     slopes = (plus - minus) / (2 * distance)
-    walls = usual * (plus.isinf().to(slopes) - minus.isinf().to(slopes))
-    return torch.where(slopes.isfinite(), slopes, walls)
+    finite = slopes.isfinite()
+    if not usual and finite.any():
+        usual = mean_size(slopes[finite])
+    walls = (usual or 1.0) * (plus.isinf().to(slopes) - minus.isinf().to(slopes))
+    return torch.where(finite, slopes, walls)
 
 
 def mirrored(directions: Tensor) -> Tensor:
