@@ -42,7 +42,7 @@ def test_steps_are_the_papers_update_written_out(about):
 def test_about_the_new_mean_deviations_collapse_on_a_slope_and_about_the_old_one_they_grow():
     deviations = {}
     for about in ("new", "old"):
-        learner = Cem(sigma=1.0, population=40, about=about)
+        learner = Cem(sigma=1.0, population=40, about=about, extra=0)
         the_objective, state = begin(learner, lambda theta: theta.sum(-1), 0.0)
         for _ in range(10):
             learner.step(the_objective, state)
@@ -75,8 +75,9 @@ def test_a_plateau_changes_nothing_and_a_loss_that_is_not_finite_is_in_no_elite(
     assert state.theta.tolist() == pytest.approx(asked[0][[1, 3]].mean(0).tolist())
 
 
-def test_it_comes_to_the_floor_of_the_sphere():
-    assert fit("cem,sigma=1", sphere, uniform(10, 4.0, 0), 4_000).loss < 1e-4
+@pytest.mark.parametrize("kept_by", ["about=new,extra=0.05", "about=old,extra=0"])
+def test_it_comes_to_the_floor_of_the_sphere(kept_by):
+    assert fit(f"cem,sigma=1,{kept_by}", sphere, uniform(10, 4.0, 0), 4_000).loss < 1e-4
 
 
 @pytest.mark.parametrize(

@@ -30,10 +30,10 @@ class Cem(AskTell[CemState]):
 
     The mean becomes that of the best `elite` of the candidates. Their deviation about their own mean would be too small
     from the first step on, since they lie to one side of the old one, and the search would stand still before it
-    arrives: so deviations are taken about the old mean, or about the new one with extra variance, which falls linearly
-    to 0. The mean is recommended, and never scored itself. A step, which is an iteration, costs `population` forwards,
-    and fewer where the budget ends. Sources: De Boer et al. 2005, doi 10.1007/s10479-005-5724-z; the falling noise:
-    Szita and Lorincz 2006, doi 10.1162/neco.2006.18.12.2936.
+    arrives: so there is extra variance, which falls linearly to 0, or deviations are taken about the old mean. The mean
+    is recommended, and never scored itself. A step, which is an iteration, costs `population` forwards, and fewer where
+    the budget ends. Sources: De Boer et al. 2005, doi 10.1007/s10479-005-5724-z; the falling noise: Szita and Lorincz
+    2006, doi 10.1162/neco.2006.18.12.2936.
     """
 
     name: ClassVar[str] = "cem"
@@ -47,9 +47,9 @@ class Cem(AskTell[CemState]):
     )
     population: int = Field(50, ge=2, description="candidates of a step")
     elite: float = Field(0.2, gt=0, le=1, description="share of them that the distribution is fitted to")
-    about: Literal["old", "new"] = Field("old", description="the mean that deviations are taken about")
+    about: Literal["old", "new"] = Field("new", description="the mean that deviations are taken about")
     extra: float = Field(
-        0.0,
+        0.05,
         ge=0,
         allow_inf_nan=False,
         description="extra variance of the first step, as a share of the first",
