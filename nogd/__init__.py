@@ -55,7 +55,9 @@ if TYPE_CHECKING:
     from nogd.training.learner import AskTell as AskTell
     from nogd.training.learner import Learner as Learner
     from nogd.training.learner import Sequence as Sequence
+    from nogd.training.library_ask_tell import LibraryAskTell as LibraryAskTell
     from nogd.training.library_loop import Loop as Loop
+    from nogd.training.library_loop import Questions as Questions
     from nogd.training.user_call import Run as Run
 
 _WHERE = {
@@ -66,6 +68,7 @@ _WHERE = {
     "Experiment": "nogd.bench.experiment",
     "Lazy": "nogd.plugins.registry",
     "Learner": "nogd.training.learner",
+    "LibraryAskTell": "nogd.training.library_ask_tell",
     "Line": "nogd.engine.candidates.sets",
     "Loop": "nogd.training.library_loop",
     "Loss": "nogd.engine.losses",
@@ -78,6 +81,7 @@ _WHERE = {
     "Policies": "nogd.engine.policies",
     "Population": "nogd.engine.candidates.sets",
     "Problem": "nogd.problem.task",
+    "Questions": "nogd.training.library_loop",
     "Restarts": "nogd.learners.restarts",
     "Results": "nogd.report.results",
     "Run": "nogd.training.user_call",

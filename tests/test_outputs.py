@@ -187,6 +187,29 @@ def boxed(learner: Any, budget: Any, targets: Any = None, **more: Any) -> tuple[
     return nogd.minimize(module, device, targets=targets, learner=learner, budget=budget, **more), device
 
 
+class Shapes(Leaning):
+    """Notes the shape of an example's outputs before any are asked for, and behind."""
+
+    name: ClassVar[str] = "shapes"
+    seen: ClassVar[list[object]] = []
+
+    def step(self, objective: Objective, state: nogd.State) -> None:
+        try:
+            self.seen.append(objective.output_shape)
+        except InvalidSetting as refusal:
+            self.seen.append(str(refusal))
+        super().step(objective, state)
+
+
+def test_the_shape_of_an_examples_outputs_is_known_but_of_a_black_box_until_it_was_called():
+    made = objective()
+    assert (made.output_shape, made.meter.forwards) == ((2,), 0)
+    Shapes.seen.clear()
+    boxed(Shapes(), 2)
+    assert "ask objective.outputs first" in str(Shapes.seen[0])
+    assert Shapes.seen[1] == (2,)
+
+
 def test_a_black_box_may_return_outputs():
     run, device = boxed(Leaning(), 200)
     assert run.loss < 0.05 < F.mse_loss(torch.zeros(ROWS, 2), plain.data(ROWS, 2)[0])

@@ -57,6 +57,23 @@ class Annealing(nogd.Loop):
         return str(scipy.optimize.dual_annealing(ask, bounds, rng=seed, maxfun=10_000, x0=theta).message)
 
 
+class Evolution(nogd.Loop):
+    """A library that asks for a population at once, within the search box."""
+
+    name: ClassVar[str] = "test-evolution"
+    FIRST_STEP: ClassVar[int] = 8
+
+    def drive(self, ask, theta, seed):
+        bounds = list(zip(ask.space.low.tolist(), ask.space.high.tolist(), strict=True))
+        rng = np.random.default_rng(seed)
+        several = {"vectorized": True, "updating": "deferred", "polish": False}
+        return str(
+            scipy.optimize.differential_evolution(
+                lambda columns: ask.all(columns.T), bounds, rng=rng, popsize=1, maxiter=10_000, **several
+            ).message
+        )
+
+
 class Forgetful(nogd.Loop):
     """A library with randomness that the seed does not reach."""
 
@@ -87,6 +104,7 @@ LEARNERS = {
     "nelder-mead": NelderMead(),
     "l-bfgs-b": Bfgs(),
     "annealing": Annealing(),
+    "evolution": Evolution(),
     "random search, then nelder-mead": nogd.Sequence(parts=(build("random-search"), NelderMead())),
     "nelder-mead, then l-bfgs-b in a sequence": nogd.Sequence(
         parts=(nogd.Sequence(parts=(NelderMead(), Bfgs())), build("adam"))

@@ -71,6 +71,22 @@ class OutputsAndLayers:
         self._till.note(losses, known, lowest)
         return outputs
 
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of one example's outputs, `(out,)` for most networks.
+
+        :raises InvalidSetting: if there are none here, or if a black box has not shown yet what they are like.
+        """
+        return self._shape_of_outputs(self._answering())
+
+    @staticmethod
+    def _shape_of_outputs(scorer: Answering) -> tuple[int, ...]:
+        if scorer.gives is None:
+            raise InvalidSetting(
+                "a black box shows by its first outputs what they are like: ask objective.outputs first."
+            )
+        return tuple(scorer.gives)
+
     def losses_of(self, outputs: Tensor, rows: Tensor | None = None) -> Tensor:
         """The losses of given outputs, as `losses` gives them.
 
@@ -126,11 +142,7 @@ class OutputsAndLayers:
         """What gave them, and the shape of one network's."""
         scorer = self._answering()
         examples = count_rows(rows, self._examples)
-        if scorer.gives is None:
-            raise InvalidSetting(
-                "a black box shows by its first outputs what they are like: ask objective.outputs first."
-            )
-        own = (examples, *scorer.gives)
+        own = (examples, *self._shape_of_outputs(scorer))
         check_outputs(outputs, own)
         self._till.pay(0, 0)  # the seconds may be over
         self._till.used("outputs")
