@@ -32,8 +32,9 @@ def test_a_step_is_the_gradient_of_each_layers_own_loss():
         layer.zero_grad()
         (up + down).backward()
         lengths = torch.cat([right, other]).norm(dim=1).mean().detach()
-        right_side = right.detach() / right.detach().norm(dim=1, keepdim=True) * lengths
-        wrong_side = other.detach() / other.detach().norm(dim=1, keepdim=True) * lengths
+        # Activities that are all zero stay zero.
+        right_side = F.normalize(right.detach(), dim=1) * lengths
+        wrong_side = F.normalize(other.detach(), dim=1) * lengths
     expected = torch.cat([p.grad.flatten() for p in module.parameters()])
     assert torch.allclose(before - state.theta, 0.5 * expected, rtol=1e-9, atol=1e-12)
 
