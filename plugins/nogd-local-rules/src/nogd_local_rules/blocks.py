@@ -86,16 +86,15 @@ class Block:
 def blocks_of(objective: Objective) -> list[Block]:
     """The blocks of a network that `refusal` has nothing against."""
     layers = objective.layers
-    places = [place for place, layer in enumerate(layers) if isinstance(layer.module, nn.Linear)]
+    found = [
+        (place, layer, layer.module)
+        for place, layer in enumerate(layers)
+        if isinstance(layer.module, nn.Linear)
+    ]
+    ends = [*(place for place, *_ in found[1:]), len(layers)]
     return [
-        Block(
-            place,
-            layers[place].module,
-            layers[place].weight,
-            layers[place].bias,
-            tuple(layer.module for layer in layers[place + 1 : end]),
-        )
-        for place, end in zip(places, [*places[1:], len(layers)], strict=True)
+        Block(place, module, layer.weight, layer.bias, tuple(each.module for each in layers[place + 1 : end]))
+        for (place, layer, module), end in zip(found, ends, strict=False)
     ]
 
 

@@ -84,7 +84,8 @@ class _Residuals:
     def __init__(self, objective: Objective, state: SquaresState, probe: float) -> None:
         self._objective, self._state, self._probe = objective, state, probe
         self._point: Array | None = None
-        self._outputs, self._found = state.theta[:0], np.empty(0)
+        self._outputs: Tensor = state.theta[:0]
+        self._found: Array = np.empty(0)
 
     def at(self, x: Array) -> Array:
         """Residuals at a point, `[N * out]`."""
