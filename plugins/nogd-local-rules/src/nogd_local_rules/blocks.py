@@ -56,9 +56,10 @@ class Block:
 
     def sums(self, theta: Tensor, inputs: Tensor) -> Tensor:
         """What the linear layer gives at theta."""
-        own = self.linear.bias
-        bias = theta[self.bias] if self.bias is not None else None if own is None else own.detach()
-        return F.linear(inputs, self.matrix(theta), bias)
+        fixed: Tensor | None = self.linear.bias
+        if fixed is not None:
+            fixed = fixed.detach()
+        return F.linear(inputs, self.matrix(theta), fixed if self.bias is None else theta[self.bias])
 
     def active(self, sums: Tensor) -> Tensor:
         """What the activations make of the sums."""
@@ -85,12 +86,11 @@ class Block:
 
 def blocks_of(objective: Objective) -> list[Block]:
     """The blocks of a network that `refusal` has nothing against."""
-    layers = objective.layers
-    found = [
-        (place, layer, layer.module)
-        for place, layer in enumerate(layers)
-        if isinstance(layer.module, nn.Linear)
-    ]
+    layers, found = objective.layers, []
+    for place, layer in enumerate(layers):
+        module = layer.module
+        if isinstance(module, nn.Linear):
+            found.append((place, layer, module))
     ends = [*(place for place, *_ in found[1:]), len(layers)]
     return [
         Block(place, module, layer.weight, layer.bias, tuple(each.module for each in layers[place + 1 : end]))

@@ -100,7 +100,7 @@ def other_labels(labels: Tensor, classes: int, rng: Generator) -> Tensor:
 
 def normalised(outputs: Tensor) -> Tensor:
     """Each example's activities at the mean length of all."""
-    lengths = torch.linalg.vector_norm(outputs, dim=1, keepdim=True)
+    lengths: Tensor = torch.linalg.vector_norm(outputs, dim=1, keepdim=True)
     return outputs / lengths.clamp_min(_LEAST_LENGTH) * lengths.mean()
 
 

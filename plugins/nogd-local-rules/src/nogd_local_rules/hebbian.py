@@ -84,7 +84,7 @@ class Hebbian(LocalRule):
         winners = sums.argmax(1, keepdim=True)
         signed = -shares.scatter(1, winners, -shares.gather(1, winners))
         towards = signed.T @ inputs - (signed * sums).sum(0)[:, None] * matrix
-        unfinished = (torch.linalg.vector_norm(matrix, dim=1, keepdim=True) - 1).abs().sqrt()
+        unfinished: Tensor = (torch.linalg.vector_norm(matrix, dim=1, keepdim=True) - 1).abs().sqrt()
         return unfinished * towards / towards.abs().max().clamp_min(_TINY)
 
 
