@@ -33,7 +33,8 @@ class LeastSquares(Learner[SquaresState]):
     The residuals are outputs less targets, which the loss's gradient with respect to outputs tells, so the loss must be
     the mean squared error. A Jacobian is made of the outputs of D networks, each a little way along one weight, that
     are asked for together. A step, which is an iteration, lets scipy try `trials` points from theta on, and so begins
-    with a new radius; it costs up to `trials` (D + 1) forwards. It assumes a smooth network of few parameters. Source:
+    with a new radius. A Jacobian costs D forwards and its decomposition, 2 N out D^2 operations, which is about as much
+    again; a point costs 1. It assumes a smooth network of few parameters. Source:
     Branch, Coleman and Li 1999, doi 10.1137/S1064827595289108; scipy (Virtanen et al. 2020, doi
     10.1038/s41592-019-0686-2).
     """
@@ -100,7 +101,10 @@ class _Residuals:
         theta = self._theta(x)
         near = self._objective.outputs(Population(theta + self._probe * torch.eye(len(theta)).to(theta)))
         slopes = (near - self._outputs).flatten(1) / self._probe
-        return slopes.nan_to_num(0.0, 0.0, 0.0).T.cpu().numpy().astype(np.float64)
+        flops = 2.0 * slopes.numel() * len(theta)  # scipy decomposes it
+        passes = self._objective.forward_flops
+        with self._objective.work(flops / passes if passes else 0.0, flops=flops):
+            return slopes.nan_to_num(0.0, 0.0, 0.0).T.cpu().numpy().astype(np.float64)
 
     def _theta(self, x: Array) -> Tensor:
         return torch.as_tensor(x, dtype=self._state.theta.dtype, device=self._state.theta.device)
