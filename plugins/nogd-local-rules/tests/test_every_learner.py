@@ -82,7 +82,7 @@ def runs(tmp_path_factory):
         "learners": [*NAMES, "random-search"],
         "tasks": ["wine", "digits"],
         "repetitions": 1,
-        "budget": {"forwards": 400},
+        "budget": {"forwards": 600},
     }
     results = nogd.run(experiment, out=tmp_path_factory.mktemp("runs"), jobs=0, progress=False)
     return results.runs.set_index(["learner", "task"])
