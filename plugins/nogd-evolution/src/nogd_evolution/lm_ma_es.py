@@ -34,8 +34,9 @@ class LmMaEs(Distribution[LmState]):
     A candidate's noise is bent by one direction after the other, the fastest first, each a path of the mean that
     forgets four times as slowly as the one before. It costs some M D products a candidate, where CMA-ES has D^2, so
     that it takes any number of parameters. It is made for thousands of them: where D is small beside the population,
-    the paper's rates exceed 1, and are 1 here; there `cma-es` is better. A step, which is an iteration, costs
-    `population` forwards. Source: Loshchilov, Glasmachers and Beyer 2017, arXiv:1705.06693, whose defaults it has.
+    the paper's rates exceed 1, and are 1 here; there `cma-es` is better (in 40 dimensions it solved neither a cigar nor
+    an ellipsoid within 120,000 evaluations). A step, which is an iteration, costs `population` forwards. Source:
+    Loshchilov, Glasmachers and Beyer 2017, arXiv:1705.06693, whose defaults it has.
     """
 
     name: ClassVar[str] = "lm-ma-es"
