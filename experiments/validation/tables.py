@@ -83,7 +83,7 @@ def draw(compared: pd.DataFrame, file: Path) -> None:
         axis.set_title(f"{ours}\nbeside {theirs}", fontsize=8)
         axis.set_yticks(range(len(functions)), functions, fontsize=8)
         axis.tick_params(axis="x", labelsize=7)
-    axes[0, 0].set_xlim(0.5, 1.5)
+    axes[0, 0].set_xlim(0.5, 1.6)
     axes[0, 0].legend(fontsize=7, loc="lower left")
     figure.supxlabel("median evaluations to 1e-8, of nogd's learner over the other's", fontsize=8)
     figure.tight_layout()

@@ -61,5 +61,5 @@ class Xnes(Distribution[XnesState]):
         state.factor = state.factor + (state.factor @ basis) @ change @ basis.T
 
     def largest(self, state: XnesState) -> float:
-        """Of all combinations of axes, by a bound: the length of all columns together."""
+        """The root mean square along all axes: to know the largest would take a decomposition."""
         return float(state.factor.norm()) / math.sqrt(len(state.factor))
