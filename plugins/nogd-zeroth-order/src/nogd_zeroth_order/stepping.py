@@ -58,8 +58,9 @@ class Look:
 
 
 class Stepping(Learner[S]):
-    """Base: ask, then move at a rate that follows from the first slopes, unless one is given, no further than at first.
+    """Base: ask, then move at a rate that follows from the first slopes, unless one is given.
 
+    Where it follows from them no later step is longer than the first one was to be.
     A step that led to where nothing has a finite loss is taken back, and the rate halved.
     """
 
