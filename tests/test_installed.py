@@ -6,11 +6,12 @@ In the environments of tox that have such packages.
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -84,14 +85,19 @@ def test_every_module_can_be_imported_before_all_others():
 def test_what_a_module_imports_its_package_requires(package, module):
     named = [re.match(r"[\w.-]+", text) for text in metadata.requires(package) or ()]
     required = {canonical(found[0]) for found in named if found}
-    owners = metadata.packages_distributions()
     own = module.partition(".")[0]
     for name in (
         {name.partition(".")[0] for name in imported(package, module)} - sys.stdlib_module_names - {own}
     ):
-        assert required & set(map(canonical, owners.get(name, [name]))), (
+        assert required & set(map(canonical, owners().get(name, [name]))), (
             f"{name} is missing in the dependencies"
         )
+
+
+@functools.cache
+def owners() -> Mapping[str, list[str]]:
+    """The distributions that have a module of a name; to ask takes a second."""
+    return metadata.packages_distributions()
 
 
 def canonical(name: str) -> str:
