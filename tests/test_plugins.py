@@ -53,10 +53,13 @@ def info_of(loaded: Plugins, name: str) -> PluginInfo:
     return info
 
 
+OWN_PACKAGES = {file.parent.name for file in Path(__file__).parents[1].glob("plugins/*/pyproject.toml")}
+
+
 def learner_names(loaded: Plugins) -> set[str]:
-    """Those of the plugins under test; who works on nogd has its own package installed as well."""
+    """Those of the plugins under test; who works on nogd has its own packages installed as well."""
     sources = {entry.name: entry.source for entry in loaded.learners}
-    return {n for n, source in sources.items() if not source.builtin and source.package != "nogd-local"}
+    return {n for n, source in sources.items() if not source.builtin and source.package not in OWN_PACKAGES}
 
 
 def load_with_warnings(*extra: object, blocked: tuple[str, ...] = ()) -> tuple[Plugins, list[str]]:
