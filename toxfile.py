@@ -18,7 +18,7 @@ from tox.session.state import State
 ROOT = Path(__file__).parent
 ALL = "plugins"
 _SPREAD = ["-n", "auto", "--dist", "worksteal"]  # a plugin's slowest tests are one file: the kit's rules
-# Of the plugins that are installed: the one that its own environment has, or all.
+# Of the plugins that are installed.
 _INSTALLED = Command(
     ["pytest", "-c", str(ROOT / "pyproject.toml"), str(ROOT / "tests" / "test_installed.py")]
 )
@@ -54,8 +54,7 @@ def tox_add_core_config(core_conf: CoreConfigSet, state: State) -> None:
     # Asking core_conf for env_list here would cache it without the plugins.
     declared = core_conf.loaders[0].load_raw("env_list", state.conf, None)
     names = [name.strip() for name in str(declared).replace(",", "\n").splitlines() if name.strip()]
-    together = [ALL] if len(_plugins()) > 1 else []
-    core_conf.loaders.insert(0, MemoryLoader(env_list=EnvList([*names, *_plugins(), *together])))
+    core_conf.loaders.insert(0, MemoryLoader(env_list=EnvList([*names, *_plugins(), ALL])))
 
 
 def _plugins() -> dict[str, Path]:
@@ -69,7 +68,7 @@ def _alone(folder: Path, arguments: Sequence[str]) -> MemoryLoader:
         skip_install=True,
         change_dir=folder,
         commands_pre=[_install(ROOT, folder)],
-        commands=[Command(["pytest", *_SPREAD, *arguments]), *([] if arguments else [_INSTALLED])],
+        commands=[Command(["pytest", *_SPREAD, *arguments])],
     )
 
 

@@ -12,7 +12,7 @@ TASK = "breast-cancer"
 SAME_METHOD = ("random-search,population=4", "random-search,population=128")
 """One method in two sizes of a step, to show what counting steps would do."""
 FORWARDS = 1_000
-REPETITIONS = 5
+REPETITIONS = 3
 
 
 def compare(folder: Path) -> Results:
