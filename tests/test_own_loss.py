@@ -234,15 +234,14 @@ WITH: dict[str, Callable[[Tensor, Tensor], Any]] = {
 
 
 @pytest.mark.parametrize("name", [*WITHOUT, *WITH])
-def test_whether_a_loss_of_ones_own_has_a_gradient_is_found_out(name):
-    has = name in WITH
-    made = objective({**WITHOUT, **WITH}[name])
-    assert ({"gradient", "curvature"} <= made.features) is has
-    assert ({"gradient", "curvature"} & made.features != set()) is has
-    run = nogd.fit(network(), X, Y, loss={**WITHOUT, **WITH}[name], learner="random-search", budget=64)
+def test_whether_a_loss_of_ones_own_has_a_slope_is_found_out(name):
+    has, loss = name in WITH, {**WITHOUT, **WITH}[name]
+    assert ("curvature" in objective(loss).features) is has
+    run = nogd.fit(network(), X, Y, loss=loss, learner="random-search", budget=64)
     assert run.status == "budget"
 
 
-def test_a_learner_that_needs_a_gradient_is_refused_for_one_without():
-    with pytest.raises(nogd.errors.InvalidSetting, match="gradient"):
-        nogd.fit(network(), X, Y, loss=shared, learner="adam", budget=64)
+def test_a_learner_that_needs_the_curvature_is_refused_for_one_without_a_slope():
+    assert nogd.fit(network(), X, Y, loss=squares, learner="gauss-newton", budget=64).status == "budget"
+    with pytest.raises(nogd.errors.InvalidSetting, match="nothing is known to stand for the loss 'shared'"):
+        nogd.fit(network(), X, Y, loss=shared, learner="gauss-newton", budget=64)

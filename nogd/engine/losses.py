@@ -32,6 +32,7 @@ class Loss:
         `[outputs, N]` or class numbers `[N]`, to losses `[P]`; equal to `plain` for each network. None: there is no
         such form.
     :param differentiable: whether it has a gradient.
+    :param sloped: whether autograd finds a gradient with respect to outputs; nogd finds it out for a loss of your own.
     :param targets: the kind of targets that it takes.
     :param summary: one line for lists.
     """
@@ -40,6 +41,7 @@ class Loss:
     plain: LossFunction
     batched: LossFunction | None = None
     differentiable: bool = True
+    sloped: bool = True
     targets: Literal["numbers", "shares", "classes", "either", "as given"] = "numbers"
     summary: str = ""
 

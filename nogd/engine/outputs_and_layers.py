@@ -226,4 +226,4 @@ def seen_features(scorer: Scorer) -> set[str]:
 
 
 def _curved(scorer: Answering) -> set[str]:
-    return {"curvature"} if scorer.loss.differentiable else set()
+    return {"curvature"} if scorer.loss.differentiable and scorer.loss.sloped else set()

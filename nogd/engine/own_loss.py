@@ -19,7 +19,7 @@ from nogd.errors import NogdWarning
 
 def looked_at(given: object, loss: Loss, outputs: object, targets: Tensor) -> Loss:
     """The loss, with a warning where something about it is odd; without its batched form where that would be wrong, and
-    known as one without a gradient where it has none with respect to outputs.
+    known as one without a slope where it has no gradient with respect to outputs.
 
     given: what the user gave for it. outputs: what the network gives at the start; targets: as the loss compares them.
     """
@@ -30,7 +30,7 @@ def looked_at(given: object, loss: Loss, outputs: object, targets: Tensor) -> Lo
         return loss
     _say_pairs(loss, outputs, targets)
     if loss.differentiable and not _has_gradient(loss, outputs, targets):
-        loss = replace(loss, differentiable=False)
+        loss = replace(loss, sloped=False)
     found = None if loss.batched is None else _in_halves(loss, outputs, targets)
     if loss.batched is not None and (found is None or _differ(*found, outputs.dtype)):
         _say(

@@ -85,8 +85,8 @@ def _usual(loss: Loss, targets: Tensor) -> str:
     if _is(loss, *KINDS):
         return loss.name
     raise InvalidSetting(
-        f"nothing is known to stand for the loss {loss.name!r}, which is none of nogd's own; choose what does by"
-        f" surrogate=, of {', '.join(KINDS)}."
+        f"nothing is known to stand for the loss {loss.name!r}, which is none of nogd's own; choose the one that"
+        f" stands for it by surrogate=, of {', '.join(KINDS)}."
     )
 
 
