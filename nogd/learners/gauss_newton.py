@@ -107,9 +107,12 @@ class GaussNewton(Learner[GaussNewtonState]):
         before, forwards = state.value, objective.meter.forwards
         space, surrogate = Directions.of(objective), self._followed(objective)
         kind = self._kind(space, state)
-        probes = self._probes(objective, space, state, kind)
+        tries = IN_TURN if min(self.probes, space.size) < _FEW else AT_ONCE
+        left = objective.left.forwards - len(tries[0]) - 1
+        count = self._room(objective, space, surrogate, left)
+        probes = self._probes(space, state, kind, count)
         gram = objective.gram(probes, readout=space.readout, surrogate=surrogate)
-        for factors in self._tries(space):
+        for factors in tries:
             thetas = _stepped(objective, state, probes, gram, factors)
             values, losses = _scored(objective, thetas, surrogate)
             _recommend(state, thetas, losses)
@@ -147,20 +150,14 @@ class GaussNewton(Learner[GaussNewtonState]):
         known = state.gains[place]
         state.gains[place] = gain if known == math.inf else _MEMORY * known + (1 - _MEMORY) * gain
 
-    def _tries(self, space: Directions) -> tuple[tuple[float, ...], ...]:
-        return IN_TURN if min(self.probes, space.size) < _FEW else AT_ONCE
-
-    def _probes(
-        self, objective: Objective, space: Directions, state: GaussNewtonState, kind: Kind
-    ) -> Subspace:
-        count, surrogate = min(self.probes, space.size), self._followed(objective)
-        forwards = objective.left.forwards - len(self._tries(space)[0]) - 1
-
-        def cost() -> float:
-            return objective.gram_cost(count, readout=space.readout, surrogate=surrogate)
-
-        while count > 1 and cost() > forwards:
+    def _room(self, objective: Objective, space: Directions, surrogate: Surrogate, forwards: float) -> int:
+        """How many probes fit these forwards, at least 1."""
+        count = min(self.probes, space.size)
+        while count > 1 and objective.gram_cost(count, readout=space.readout, surrogate=surrogate) > forwards:
             count -= 1
+        return count
+
+    def _probes(self, space: Directions, state: GaussNewtonState, kind: Kind, count: int) -> Subspace:
         if self.probes >= space.size:  # the first of all, if a last step is smaller
             return space.single(state.at, torch.arange(count), None, state.radius)
         if kind == "units":
