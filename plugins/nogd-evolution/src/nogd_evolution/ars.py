@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from torch import Generator, Tensor
 
 from nogd import AskTell, Objective, State
+from nogd_evolution import settings
 from nogd_evolution.estimates import Mirrored, differences, draw, finite, one_deviation, pairs_within
 
 # The step size, in standard deviations of the noise: 0.02 to 0.03, as for the paper's swimmer.
@@ -40,11 +41,8 @@ class Ars(AskTell[ArsState]):
     name: ClassVar[str] = "ars"
     tags: ClassVar[frozenset[str]] = frozenset({"evolution", "zeroth-order"})
     batches: ClassVar[bool] = True
-    sigma: float | None = Field(
-        None,
-        gt=0,
-        allow_inf_nan=False,
-        description="standard deviation of the noise, in theta's units; 1 % of the box's width if not given",
+    sigma: float | None = settings.sigma(
+        "standard deviation of the noise, in theta's units; 1 % of the box's width if not given"
     )
     population: int = Field(16, ge=2, multiple_of=2, description="candidates of a step, two for a direction")
     top: int | None = Field(

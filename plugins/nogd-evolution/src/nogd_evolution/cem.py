@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from nogd import AskTell, Objective, Population, State
+from nogd_evolution import settings
 from nogd_evolution.estimates import draw, out_of_range
 from nogd_evolution.helpers import first_deviations
 
@@ -39,11 +40,8 @@ class Cem(AskTell[CemState]):
     name: ClassVar[str] = "cem"
     tags: ClassVar[frozenset[str]] = frozenset({"evolution"})
     batches: ClassVar[bool] = True
-    sigma: float | None = Field(
-        None,
-        gt=0,
-        allow_inf_nan=False,
-        description="first standard deviation, in theta's units; 5 % of the width of a parameter's box if not given",
+    sigma: float | None = settings.sigma(
+        "first standard deviation, in theta's units; 5 % of the width of a parameter's box if not given"
     )
     population: int = Field(50, ge=2, description="candidates of a step")
     elite: float = Field(0.2, gt=0, le=1, description="share of them that the distribution is fitted to")

@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from nogd import AskTell, Objective, Population, State, default_population
+from nogd_evolution import settings
 from nogd_evolution.helpers import first_deviations
 
 # Of a deviation, in first ones: shorter steps change nothing, longer ones show that the loss falls for ever.
@@ -45,11 +46,8 @@ class Distribution(AskTell[S]):
 
     tags: ClassVar[frozenset[str]] = frozenset({"evolution"})
     batches: ClassVar[bool] = True
-    sigma: float | None = Field(
-        None,
-        gt=0,
-        allow_inf_nan=False,
-        description="first standard deviation, in theta's units; 1 % of each parameter's box if not given",
+    sigma: float | None = settings.sigma(
+        "first standard deviation, in theta's units; 1 % of each parameter's box if not given"
     )
     population: int | None = Field(
         None, ge=4, description="candidates of a step; 4 + floor(3 ln D) if not given"

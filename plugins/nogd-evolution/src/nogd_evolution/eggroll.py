@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from nogd import AskTell, LowRank, Objective, State
+from nogd_evolution import settings
 from nogd_evolution.estimates import finite, one_deviation, pairs_within
 
 
@@ -38,15 +39,10 @@ class EggRoll(AskTell[EggRollState]):
     name: ClassVar[str] = "eggroll"
     tags: ClassVar[frozenset[str]] = frozenset({"evolution"})
     batches: ClassVar[bool] = True
-    sigma: float | None = Field(
-        None,
-        gt=0,
-        allow_inf_nan=False,
-        description="standard deviation of the noise, in theta's units; 1 % of the box's width if not given",
+    sigma: float | None = settings.sigma(
+        "standard deviation of the noise, in theta's units; 1 % of the box's width if not given"
     )
-    population: int = Field(
-        16, ge=2, multiple_of=2, description="candidates of a step, half of them mirrored"
-    )
+    population: int = settings.pairs(16)
     rank: int = Field(1, ge=1, description="of a matrix's noise")
     lr: float = Field(2.0, gt=0, allow_inf_nan=False, description="learning rate, in units of the moves")
 

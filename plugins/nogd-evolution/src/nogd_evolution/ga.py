@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from nogd import AskTell, Objective, Population, State
+from nogd_evolution import settings
 from nogd_evolution.estimates import draw
 from nogd_evolution.helpers import first_deviations
 
@@ -43,12 +44,9 @@ class Ga(AskTell[GeneticState]):
     name: ClassVar[str] = "ga"
     tags: ClassVar[frozenset[str]] = frozenset({"evolution"})
     batches: ClassVar[bool] = True
-    sigma: float | None = Field(
-        None,
-        gt=0,
-        allow_inf_nan=False,
-        description="standard deviation of a mutation, in theta's units; 1 % of the width of a parameter's box if"
-        " not given",
+    sigma: float | None = settings.sigma(
+        "standard deviation of a mutation, in theta's units; 1 % of the width of a parameter's box if"
+        " not given"
     )
     population: int = Field(20, ge=2, description="candidates of a generation, the elite among them")
     parents: int = Field(5, ge=1, description="best candidates that have children; all where these are fewer")

@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from nogd import AskTell, Objective, Perturbed, rank_weights
+from nogd_evolution import settings
 from nogd_evolution.estimates import DescentState, Mirrored, adam_move, draw, one_deviation, pairs_within
 
 # The rate, in standard deviations of the noise: the ratio of the paper's rate (0.01) to its noise (0.02).
@@ -41,15 +42,10 @@ class OpenAiEs(AskTell[OpenAiState]):
     name: ClassVar[str] = "openai-es"
     tags: ClassVar[frozenset[str]] = frozenset({"evolution"})
     batches: ClassVar[bool] = True
-    sigma: float | None = Field(
-        None,
-        gt=0,
-        allow_inf_nan=False,
-        description="standard deviation of the noise, in theta's units; 1 % of the box's width if not given",
+    sigma: float | None = settings.sigma(
+        "standard deviation of the noise, in theta's units; 1 % of the box's width if not given"
     )
-    population: int = Field(
-        16, ge=2, multiple_of=2, description="candidates of a step, half of them mirrored"
-    )
+    population: int = settings.pairs(16)
     lr: float | None = Field(
         None, gt=0, allow_inf_nan=False, description="learning rate; half of sigma if not given"
     )

@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from nogd import AskTell, Objective, State, rank_weights
+from nogd_evolution import settings
 from nogd_evolution.estimates import Mirrored, differences, draw, out_of_range, pairs_within
 from nogd_evolution.helpers import first_deviations
 
@@ -43,15 +44,10 @@ class Pgpe(AskTell[PgpeState]):
     name: ClassVar[str] = "pgpe"
     tags: ClassVar[frozenset[str]] = frozenset({"evolution"})
     batches: ClassVar[bool] = True
-    sigma: float | None = Field(
-        None,
-        gt=0,
-        allow_inf_nan=False,
-        description="first standard deviation, in theta's units; 5 % of the width of a parameter's box if not given",
+    sigma: float | None = settings.sigma(
+        "first standard deviation, in theta's units; 5 % of the width of a parameter's box if not given"
     )
-    population: int = Field(
-        16, ge=2, multiple_of=2, description="candidates of a step, half of them mirrored"
-    )
+    population: int = settings.pairs(16)
     max_speed: float | None = Field(
         None,
         gt=0,

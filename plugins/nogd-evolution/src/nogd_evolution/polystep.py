@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from nogd import AskTell, Objective, State, Subspace
+from nogd_evolution import settings
 from nogd_evolution.estimates import one_deviation
 
 SHARE = 0.1
@@ -48,12 +49,8 @@ class PolyStep(AskTell[PolyStepState]):
     name: ClassVar[str] = "polystep"
     tags: ClassVar[frozenset[str]] = frozenset({"evolution", "subspace"})
     batches: ClassVar[bool] = True
-    sigma: float | None = Field(
-        None,
-        gt=0,
-        allow_inf_nan=False,
-        description="length from a particle to a corner at first, in theta's units; 10 % of the box's width if not"
-        " given",
+    sigma: float | None = settings.sigma(
+        "length from a particle to a corner at first, in theta's units; 10 % of the box's width if not given"
     )
     reach: float = Field(
         0.5, gt=0, allow_inf_nan=False, description="distance of the probes, as a share of sigma"
