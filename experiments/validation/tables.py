@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import pandas as pd
+from peers import PAIRS
 
 mpl.use("agg")
 mpl.rcParams["svg.hashsalt"] = "nogd"  # the same picture is the same file
-
-import matplotlib.pyplot as plt  # noqa: E402
-from peers import PAIRS  # noqa: E402
 
 
 def report(folder: Path) -> None:
