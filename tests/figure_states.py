@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -60,6 +60,22 @@ def _broken_numbers() -> Measured:
     return _counting(replace(made, runs=runs, curves=curves, reached=reached))
 
 
+def _diverged(learners: Sequence[str]) -> Measured:
+    """These learners end at numbers as large as diverged runs leave them, the others within one decade."""
+    made = _full(["adam", "sgd", "random-search"], FIVE[:2], 3, dict.fromkeys(_cells(learners), "diverged"))
+    runs, curves = made.runs.copy(), made.curves.copy()
+    curves["loss"] = 2 + np.log10(curves["loss"].clip(lower=1e-3)) / 10
+    late = curves["learner"].isin(learners) & (curves["forwards"] > 100)
+    curves.loc[late, "loss"], curves.loc[late, "test_metric"] = 1e37, -1e37
+    ended = runs["learner"].isin(learners)
+    runs.loc[ended, ["loss", "test_loss"]], runs.loc[ended, "test_metric"] = 1e37, -1e37
+    return replace(made, runs=runs, curves=curves)
+
+
+def _cells(learners: Sequence[str]) -> list[tuple[str, str, int]]:
+    return [(name, task, repetition) for name in learners for task in FIVE[:2] for repetition in range(3)]
+
+
 def _unfinished() -> Measured:
     """Every third run is still missing."""
     made = _full(tasks=FIVE[:3], repetitions=3, meta={"missing": 18})
@@ -82,6 +98,8 @@ STATES: dict[str, Callable[[], Any]] = {
     "ten repetitions": lambda: _full(["adam", "sgd", "random-search"], FIVE, 10),
     "all failed": lambda: _full(tasks=FIVE, repetitions=1, failures=_all("diverged")),
     "all killed": lambda: _counting(_full(tasks=FIVE[:2], repetitions=1, failures=_all("killed"))),
+    "diverged": lambda: _diverged(["sgd"]),
+    "all diverged": lambda: _diverged(["adam", "sgd", "random-search"]),
     "unfinished": _unfinished,
     "nothing applicable": lambda: _full(["adam", "sgd"], sorted(NO_GRADIENT), 2),
     "no task in common": lambda: _full(["adam", "grid-search"], ["diabetes-ternary"], 2),

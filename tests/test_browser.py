@@ -17,6 +17,7 @@ from xml.etree import ElementTree as ET
 
 import pandas as pd
 import pytest
+from figure_states import STATES as FIGURE_STATES
 from report_data import SKILL, TASKS, Results, make_results
 from target_data import make_measured
 
@@ -65,6 +66,7 @@ STATES: dict[str, Results] = {
     "all failed": make_results(
         ["adam", "sgd"], ["iris"], 1, {(name, "iris", 0): "error" for name in ("adam", "sgd")}
     ),
+    "diverged": FIGURE_STATES["diverged"](),
     "unfinished": make_results(["adam", "sgd"], ["iris"], 2, meta={"missing": 7}),
     "unequal": make_results(["adam", "sgd"], ["iris"], 2, meta={"settings": {"unequal_cost": True}}),
 }

@@ -16,6 +16,7 @@ from pandas import DataFrame
 from nogd.errors import PluginWarning
 from nogd.plugins.registry import Entry, offered
 from nogd.report.drawing.canvas import house_style
+from nogd.report.drawing.near import keep_near
 from nogd.report.drawing.svg import inline_svg
 from nogd.report.figure import Comparison, Drawn, Figure
 from nogd.report.names import clean
@@ -125,7 +126,11 @@ def _drawn(comparison: Comparison, entry: Entry) -> tuple[Figure, list[Drawn], s
     drawn = figure.draw(comparison)
     if isinstance(drawn, str):
         return figure, [], drawn
-    return figure, [drawn] if isinstance(drawn, Drawn) else list(drawn or ()), ""
+    several = [drawn] if isinstance(drawn, Drawn) else list(drawn or ())
+    for each in several:
+        if each.figure is not None:
+            keep_near(each.figure)
+    return figure, several, ""
 
 
 def loaded(entry: Entry) -> Figure:
