@@ -48,10 +48,7 @@ def _cut(path: Path, to_pixels: Transform, box: Bbox, *, filled: bool) -> None:
     shown = to_pixels.transform_path(path)
     if _inside(shown.vertices, box):
         return
-    if filled:
-        shown = shown.clip_to_bbox(box)
-    else:
-        shown = shown.cleaned(clip=tuple(box.extents), simplify=False)
+    shown = shown.clip_to_bbox(box) if filled else shown.cleaned(clip=tuple(box.extents), simplify=False)
     path.vertices, path.codes = to_pixels.inverted().transform(shown.vertices), shown.codes
 
 
