@@ -8,6 +8,7 @@ import sqlite3
 import time
 from contextlib import closing
 from datetime import UTC, datetime
+from threading import Semaphore
 from types import SimpleNamespace
 
 import pytest
@@ -42,8 +43,8 @@ def run_progress(**changes):
     return RunProgress(**plain | changes)
 
 
-def event(kind, name="adam", status="budget"):
-    cell = SimpleNamespace(id=name, name=f"{name} on iris")
+def event(kind, name="adam", status="budget", task="iris"):
+    cell = SimpleNamespace(id=name, name=f"{name} on {task}", label=name, task=task)
     return (
         kind(cell) if kind is Started else kind(cell, SimpleNamespace(status=status, row={"reason": "why"}))
     )
@@ -137,16 +138,46 @@ def test_a_page_that_cannot_be_written_stops_nothing(tmp_path, capsys):
     assert capsys.readouterr().err.count("is no longer written") == 1
 
 
-def test_results_are_read_only_while_that_stays_cheap(tmp_path, monkeypatch):
+@pytest.fixture
+def readings(monkeypatch):
+    """Counts how often results are read, while the page is written a hundred times a second."""
     monkeypatch.setattr(watch_module, "PERIOD", 0.01)
-    read = []
-    monkeypatch.setattr("nogd.report.forms.interim.interim", lambda folder: read.append(folder) or "")
+    monkeypatch.setattr(watch_module, "_SHORT", 0.0)
+    counted = Semaphore(0)
+    monkeypatch.setattr("nogd.report.forms.interim.interim", lambda folder: counted.release() or "")
+    return counted
+
+
+def test_results_are_read_as_soon_as_two_learners_can_be_compared_and_then_only_while_cheap(
+    tmp_path, readings
+):
     watch = Watch(Watcher(), WatchPage(tmp_path))
-    watch.begin(1, 0)
-    time.sleep(0.3)  # far less than a reading may cost of it
-    assert read == []
+    watch.begin(9, 0)
+    for finished in (event(Finished), event(Finished), event(Finished, "sgd", task="wine")):
+        watch.tell(finished)
+    assert not readings.acquire(timeout=0.2)
+    watch.tell(event(Finished, "sgd"))
+    assert readings.acquire(timeout=PATIENCE)
+    watch._reading = 100.0  # so dear that the next one would have to wait for hours
+    assert not readings.acquire(timeout=0.2)
     watch.end()
-    assert len(read) == 1  # the last page has them in any case
+    assert readings.acquire(timeout=0)  # the last page has them in any case
+
+
+def test_a_run_that_goes_on_shows_what_was_there(tmp_path, readings):
+    watch = Watch(Watcher(), WatchPage(tmp_path))
+    watch.begin(9, 4)
+    assert readings.acquire(timeout=PATIENCE)
+    watch.end()
+
+
+def test_a_short_run_is_read_once_at_its_end(tmp_path, readings, monkeypatch):
+    monkeypatch.setattr(watch_module, "_SHORT", 1e9)
+    watch = Watch(Watcher(), WatchPage(tmp_path))
+    watch.begin(9, 4)
+    assert not readings.acquire(timeout=0.2)
+    watch.end()
+    assert readings.acquire(timeout=0)
 
 
 def test_a_killed_run_leaves_a_page_that_is_still_refreshed(tmp_path):

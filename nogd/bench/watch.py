@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections import deque
+from collections import defaultdict, deque
 from datetime import UTC, datetime
 from typing import Protocol, final
 
@@ -19,8 +19,8 @@ PERIOD = 5.0
 """Seconds between two writings of the page."""
 SHARE = 0.008
 """Of the run's time, what reading its results for the page may take."""
-_FIRST_READING = 1.2
-"""Seconds of the processor that the first reading is expected to take, the import of pandas with it."""
+_SHORT = 15.0
+"""Seconds: a run that is over by then is read once, at its end."""
 _COMPLAINTS = 20
 
 
@@ -39,7 +39,8 @@ class Watch:
     """Passes all on to another Progress, and writes a page every few seconds.
 
     A thread of its own writes it, so that no cell waits, and so that a page that stands still means a run that is dead.
-    How far the run is costs next to nothing; its results are read anew only when that stays below SHARE of its time.
+    How far the run is costs next to nothing. Its results are read for the first time when two learners can be compared,
+    and anew only when all readings together stay below SHARE of its time.
     """
 
     def __init__(self, shown: Progress, page: Page) -> None:
@@ -49,7 +50,9 @@ class Watch:
         self._complaints: deque[str] = deque(maxlen=_COMPLAINTS)
         self._told: set[str] = set()
         self._failed, self._broken = 0, False
-        self._reading, self._spent = _FIRST_READING, 0.0
+        self._ended: defaultdict[str, set[str]] = defaultdict(set)
+        self._spent = 0.0
+        self._reading: float | None = None
         self._thread: threading.Thread | None = None
 
     @property
@@ -92,6 +95,7 @@ class Watch:
             self._running.pop(event.cell.id, None)
             self._done += 1
             self._failed += event.record.status in FAILED
+            self._ended[event.cell.task].add(event.cell.label)
         if (said := complaint(event, self._told)) is not None:
             self._complaints.append(said)
 
@@ -108,13 +112,24 @@ class Watch:
         """Whether the page could be written; a run goes on without it, whatever is wrong with it."""
         try:
             run_progress = self._run_progress(ended)
-            if ended or run_progress.spent * SHARE >= self._spent + self._reading:
+            if ended or self._affordable(run_progress.spent):
                 self._read()
             self._page.write(run_progress)
         except Exception as error:
             print(f"Warning: the page of --watch is no longer written: {error}", file=sys.stderr, flush=True)
             return False
         return True
+
+    def _affordable(self, ran: float) -> bool:
+        """Whether the results may be read: the first reading is paid in advance."""
+        if self._reading is None:
+            return ran >= _SHORT and self._comparable()
+        return ran * SHARE >= self._spent + self._reading
+
+    def _comparable(self) -> bool:
+        """Whether two learners have a run on one task; a run that goes on takes that from what was there."""
+        with self._lock:
+            return self._done_before > 0 or any(len(learners) > 1 for learners in self._ended.values())
 
     def _read(self) -> None:
         before = time.thread_time()

@@ -46,10 +46,12 @@ def _keep(artist: Artist, box: Bbox, axes: Axes) -> None:
 def _cut(path: Path, to_pixels: Transform, box: Bbox, *, filled: bool) -> None:
     """Leave of a path what is in a box of pixels."""
     shown = to_pixels.transform_path(path)
-    if _inside(shown.vertices, box):
-        return
-    shown = shown.clip_to_bbox(box) if filled else shown.cleaned(clip=tuple(box.extents), simplify=False)
-    path.vertices, path.codes = to_pixels.inverted().transform(shown.vertices), shown.codes
+    if not _inside(shown.vertices, box):
+        left, low, right, high = map(float, box.extents)
+        cut = shown.cleaned(clip=(left, low, right, high), simplify=False)
+        cut = shown.clip_to_bbox(box) if filled else cut
+        path.vertices = np.asarray(to_pixels.inverted().transform(cut.vertices))
+        path.codes = None if cut.codes is None else np.asarray(cut.codes)
 
 
 def _cut_rectangle(shape: Rectangle, box: Bbox) -> None:
