@@ -51,7 +51,7 @@ def _cut(path: Path, to_pixels: Transform, box: Bbox, *, filled: bool) -> None:
         cut = shown.cleaned(clip=(left, low, right, high), simplify=False)
         cut = shown.clip_to_bbox(box) if filled else cut
         path.vertices = np.asarray(to_pixels.inverted().transform(cut.vertices))
-        path.codes = None if cut.codes is None else np.asarray(cut.codes)
+        path.codes = np.asarray([] if cut.codes is None else cut.codes, dtype=np.uint8)
 
 
 def _cut_rectangle(shape: Rectangle, box: Bbox) -> None:
