@@ -88,8 +88,15 @@ def _tests(folder: Path) -> Command:
 
 def _install(*what: Path | str) -> Command:
     # uv rebuilds a folder only when its pyproject.toml is newer than what it has in its cache, unless told to.
-    again = [f"--reinstall-package={_project(folder)['name']}" for folder in what if isinstance(folder, Path)]
-    return Command(["uv", "pip", "install", *again, *map(str, what)])
+    folders = [each for each in what if isinstance(each, Path)]
+    again = [f"--reinstall-package={_project(folder)['name']}" for folder in folders]
+    tests = [f"--group={folder / 'pyproject.toml'}:test" for folder in folders if _tests_need_more(folder)]
+    return Command(["uv", "pip", "install", *again, *tests, *map(str, what)])
+
+
+def _tests_need_more(folder: Path) -> bool:
+    """Whether a plugin's tests need what the plugin does not."""
+    return folder != ROOT and "test" in _declared(folder).get("dependency-groups", {})
 
 
 def _lowest_versions() -> Iterator[str]:
@@ -100,4 +107,8 @@ def _lowest_versions() -> Iterator[str]:
 
 
 def _project(folder: Path) -> dict[str, Any]:
-    return tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return _declared(folder)["project"]
+
+
+def _declared(folder: Path) -> dict[str, Any]:
+    return tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))

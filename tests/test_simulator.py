@@ -26,6 +26,8 @@ from nogd.errors import InvalidSetting, NogdWarning, PluginError
 from nogd.hookspecs import hookimpl
 from nogd.plugins.manager import Plugins
 from nogd.tasks.control import CartPole, has_ended, pushed
+from nogd.testing import NotApplicable
+from nogd.testing.task_simulator import noise_is_declared
 
 pytestmark = pytest.mark.any_version
 
@@ -63,6 +65,15 @@ def objective_of(task: SimulatorTask) -> tuple[Objective, Tensor]:
 
 def around(theta: Tensor, count: int = 4) -> Tensor:
     return theta + torch.randn(count, len(theta), generator=torch.Generator().manual_seed(1))
+
+
+class Plain(Follow):
+    """Whatever a policy does comes to the same."""
+
+    name = "plain"
+
+    def rollout(self, policies, seeds):
+        return 0 * super().rollout(policies, seeds)
 
 
 # Cart-pole
@@ -127,6 +138,12 @@ def test_all_candidates_of_a_call_see_the_same_episodes_and_each_call_its_own():
     first, again = (objective.losses(Population(theta.repeat(3, 1))) for _ in range(2))
     assert len(first.unique()) == len(again.unique()) == 1
     assert first[0] != again[0]
+
+
+def test_where_all_candidates_return_the_same_nobody_can_say_whether_there_is_noise():
+    with pytest.raises(NotApplicable, match="all return the same"):
+        noise_is_declared(Plain())
+    noise_is_declared(Follow())
 
 
 def test_without_noise_all_calls_see_the_same():

@@ -53,6 +53,8 @@ def noise_is_declared(task: AnyTask) -> None:
     differs = any(not torch.equal(scored[0], other) for other in scored[1:])
     if differs and not world.simulator.noisy:
         broken("it says that it is not noisy, but a candidate scored twice differs.")
+    if not differs and len(scored[0].unique()) == 1:
+        raise NotApplicable("candidates near its start all return the same, so that no noise can show")
     if world.simulator.noisy and not differs:
         broken("it says that it is noisy, but candidates scored three times are equal.")
 
