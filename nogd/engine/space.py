@@ -134,8 +134,8 @@ def _placed(searched: list[tuple[str, nn.Parameter]], boxes: list[Interval]) -> 
 
 def _boxes(names: list[str], bounds: Bounds) -> list[Interval]:
     if not isinstance(bounds, Mapping):
-        return [_interval(bounds, "bounds")] * len(names)
-    patterns = {pattern: _interval(pair, f"bounds[{pattern!r}]") for pattern, pair in bounds.items()}
+        return [interval(bounds, "bounds")] * len(names)
+    patterns = {pattern: interval(pair, f"bounds[{pattern!r}]") for pattern, pair in bounds.items()}
     for pattern in patterns:
         if not isinstance(pattern, str):
             raise InvalidSetting(
@@ -150,7 +150,8 @@ def _boxes(names: list[str], bounds: Bounds) -> list[Interval]:
     return [(found or [DEFAULT_BOX])[0] for found in matches]
 
 
-def _interval(pair: object, what: str) -> Interval:
+def interval(pair: object, what: str) -> Interval:
+    """A pair (low, high) of finite numbers. Raises InvalidSetting naming `what` where it is none."""
     try:
         low, high = (float(end) for end in cast(Interval, pair))
     except (TypeError, ValueError):
