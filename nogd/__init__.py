@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from nogd.version import __version__
 
 if TYPE_CHECKING:
+    from nogd import optim as optim
     from nogd.api import fit as fit
     from nogd.api import minimize as minimize
     from nogd.api import objective as objective
@@ -108,10 +109,14 @@ _WHERE = {
     "used_rows": "nogd.training.batches",
 }
 
-__all__ = ["__version__", *_WHERE]
+_ROOMS = ("optim",)
+
+__all__ = ["__version__", *_ROOMS, *_WHERE]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return import_module(f"nogd.{name}")
     if name not in _WHERE:
         raise AttributeError(f"module 'nogd' has no attribute {name!r}")
     value = getattr(import_module(_WHERE[name]), name)

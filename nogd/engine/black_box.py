@@ -23,17 +23,19 @@ class BlackBox:
     """A callable that scores the user's own module, one candidate at a time; each score counts one forward.
 
     What it gave is remembered, so that it is never called for what is known. target: once a score is no higher the run
-    is over, and the candidates behind are not scored.
+    is over, and the candidates behind are not scored. noisy: whether one candidate may score differently in two calls;
+    nothing is then remembered.
     """
 
     engine = "black box"
     why = "each candidate is one call of the score"
     stack = None
     examples = 1
-    noisy = False
 
-    def __init__(self, module: nn.Module, space: ParameterSpace, score: Score) -> None:
-        self.module, self.space, self.score = module, space, score
+    def __init__(
+        self, module: nn.Module, space: ParameterSpace, score: Score, *, noisy: bool = False
+    ) -> None:
+        self.module, self.space, self.score, self.noisy = module, space, score, noisy
         self._lock = ForkSafeLock()  # at the module, which holds one candidate at a time
         self._known: dict[bytes, float] = {}  # the last ones' scores, the latest behind
         self.begin(-math.inf)
@@ -81,6 +83,8 @@ class BlackBox:
         self._known = dict(known)
 
     def _remember(self, theta: Tensor, loss: float) -> None:
+        if self.noisy:
+            return
         key = _key(theta)
         self._known.pop(key, None)
         self._known[key] = loss

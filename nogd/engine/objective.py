@@ -64,7 +64,11 @@ class Objective(GramSide, ReadoutSide, GradientSide, RunSide):
         self._examples = scorer.examples  # what all is counted by, so that nobody may set it
         ledger = Ledger(scorer.examples, self._cost.gradient if "gradient" in self._features else 1.0)
         self._ledger, self._meter = ledger, Meter(ledger)
-        self._till = BlackBoxTill(ledger, scorer) if isinstance(scorer, BlackBox) else self._till_kind(ledger)
+        self._till = (
+            BlackBoxTill(ledger, scorer)
+            if isinstance(scorer, BlackBox) and not scorer.noisy
+            else self._till_kind(ledger)
+        )
         lines = Lines(self._till, self._cost.flops * self._examples)
         self._score_line, self._line_minimum = lines.score, lines.minimum
         self._shown: Shown | None = None

@@ -24,9 +24,9 @@ from nogd.training.spelling import Named, NameOf
 # Words that the doors (nogd.fit, the command line, TOML) use themselves, and the methods of a learner.
 RESERVED = frozenset(
     {
-        "access", "ask", "batch_size", "bounds", "budget", "callback", "checkpoint", "device", "drive", "dtype", "init",
-        "label", "loss", "name", "needs", "progress", "seed", "share", "spelled", "step", "supports", "tags", "target",
-        "tell", "use", "uses", "validation",
+        "access", "ask", "batch_size", "bounds", "budget", "callback", "checkpoint", "device", "drive", "dtype",
+        "enable_grad", "init", "label", "loss", "name", "needs", "progress", "seed", "share", "spelled", "step",
+        "supports", "tags", "target", "tell", "use", "uses", "validation",
     }
 )  # fmt: skip
 

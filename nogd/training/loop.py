@@ -96,20 +96,7 @@ def _steps(
             if between_steps is not None:
                 with ledger.clock, recorder.watch:
                     between_steps(state)
-            till.check_step()
-            learner.step(objective, state)
-            if ledger.ran_backwards() or state.iteration < ledger.iterations:
-                raise LearnerError(
-                    f"{learner} overran its budget: it turned the meter back, so that its run is void."
-                )
-            if state.theta.shape != theta.shape:
-                objective.follow(State(theta=recorder.solution))
-                raise InvalidSetting(
-                    f"{learner.name} left a recommendation of shape {list(state.theta.shape)} in its state; theta has"
-                    f" shape {list(theta.shape)}."
-                )
-            if state.iteration != ledger.iterations:
-                ledger.iterations = state.iteration
+            if advance(learner, objective, state, till, recorder.solution):
                 with ledger.clock, recorder.watch:
                     recorder.iteration_ended(state.iteration)
         return "ok", str(state.finished)
@@ -120,6 +107,30 @@ def _steps(
         return "budget", "the budget is spent"
     except Stopped:
         return "stopped", "the callback ended it"
+
+
+def advance(learner: Learner, objective: Objective, state: State, till: Till, good: Tensor) -> bool:
+    """One step of the learner; whether an iteration ended with it.
+
+    good: what is recommended `[D]` where the learner leaves something of another shape, which raises InvalidSetting.
+    Raises LearnerError where the meter went back.
+    """
+    ledger = till.ledger
+    till.check_step()
+    learner.step(objective, state)
+    if ledger.ran_backwards() or state.iteration < ledger.iterations:
+        raise LearnerError(
+            f"{learner} overran its budget: it turned the meter back, so that its run is void."
+        )
+    if state.theta.shape != good.shape:
+        objective.follow(State(theta=good))
+        raise InvalidSetting(
+            f"{learner.name} left a recommendation of shape {list(state.theta.shape)} in its state; theta has"
+            f" shape {list(good.shape)}."
+        )
+    ended = state.iteration != ledger.iterations
+    ledger.iterations = state.iteration
+    return ended
 
 
 def _check_data(learner: Learner, objective: Objective) -> None:

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 from torch import Tensor, nn
@@ -109,8 +109,7 @@ def run_asked(plan: Asked, trained: Objective, module: nn.Module, held: Iterable
         raise InvalidSetting(f"{learner} is not applicable: {reason}.")
     if target is not None and not _is_number(target):
         raise InvalidSetting(f"target must be a number, not {target!r:.60}.")
-    if not is_whole(seed) or not -(2**63) <= seed < 2**63:
-        raise InvalidSetting(f"seed must be a whole number of at most 63 bits, not {seed!r:.60}.")
+    seed = checked_seed(seed)
     if plan.callback is not None and not callable(plan.callback):
         raise InvalidSetting(
             f"callback is called with each row of the curve, which {plan.callback!r:.60} cannot be."
@@ -124,7 +123,7 @@ def run_asked(plan: Asked, trained: Objective, module: nn.Module, held: Iterable
         learner=learner,
         measure=trained.measure if held is None else HeldOutMeasure(trained, held),
         limit=plan.budget.limit(),
-        seed=int(seed),
+        seed=seed,
         target=target,
         callback=plan.callback,
         progress=plan.progress,
@@ -143,6 +142,13 @@ def _tell_whole_only(learner: Learner, trained: Objective) -> None:
             NogdWarning,
             stacklevel=4,
         )
+
+
+def checked_seed(seed: Any) -> int:
+    """The seed, if it is one. Raises InvalidSetting."""
+    if not is_whole(seed) or not -(2**63) <= seed < 2**63:
+        raise InvalidSetting(f"seed must be a whole number of at most 63 bits, not {seed!r:.60}.")
+    return int(seed)
 
 
 def is_whole(value: object) -> bool:

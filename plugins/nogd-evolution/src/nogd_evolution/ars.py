@@ -19,7 +19,7 @@ RATE = 2 / 3
 
 @dataclass(kw_only=True)
 class ArsState(State):
-    """sigma: deviation of the noise. lr: the step size."""
+    """sigma: deviation of the noise. lr: the step size where none is given."""
 
     rng: Generator
     sigma: float
@@ -60,7 +60,7 @@ class Ars(AskTell[ArsState]):
 
     def init(self, objective: Objective, theta: Tensor, rng: Generator) -> ArsState:
         sigma = one_deviation(objective, self.sigma)
-        return ArsState(theta=theta, rng=rng, sigma=sigma, lr=self.lr or RATE * sigma)
+        return ArsState(theta=theta, rng=rng, sigma=sigma, lr=RATE * sigma)
 
     def ask(self, state: ArsState) -> Mirrored:
         noise = draw(state.theta, pairs_within(self.population, state.room), state.rng)
@@ -74,6 +74,7 @@ class Ars(AskTell[ArsState]):
         both = torch.cat([kept, kept + len(better)])
         deviation = float(losses[both].std(correction=0))
         if deviation > 0:
-            weights = differences(losses[both]).mul_(-state.lr / (top * deviation))
+            lr = state.lr if self.lr is None else self.lr
+            weights = differences(losses[both]).mul_(-lr / (top * deviation))
             state.theta = torch.addmv(state.theta, candidates.noise[kept].T, weights.to(state.theta))
         state.iteration += 1

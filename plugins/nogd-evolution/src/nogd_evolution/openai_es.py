@@ -21,7 +21,7 @@ MOST_STORED = 1 << 24
 
 @dataclass(kw_only=True)
 class OpenAiState(DescentState):
-    """sigma: deviation of the noise. lr: the rate."""
+    """sigma: deviation of the noise. lr: the rate where none is given."""
 
     sigma: float
     lr: float
@@ -60,7 +60,7 @@ class OpenAiEs(AskTell[OpenAiState]):
 
     def init(self, objective: Objective, theta: Tensor, rng: Generator) -> OpenAiState:
         sigma = one_deviation(objective, self.sigma)
-        return OpenAiState(theta=theta, rng=rng, sigma=sigma, lr=self.lr or RATE * sigma)
+        return OpenAiState(theta=theta, rng=rng, sigma=sigma, lr=RATE * sigma)
 
     def ask(self, state: OpenAiState) -> Mirrored | Perturbed:
         pairs = pairs_within(self.population, state.room)
@@ -71,12 +71,13 @@ class OpenAiEs(AskTell[OpenAiState]):
         return Mirrored(state.theta, draw(state.theta, pairs, state.rng), state.sigma)
 
     def tell(self, state: OpenAiState, candidates: Any, losses: Tensor) -> None:
+        lr = state.lr if self.lr is None else self.lr
         weights = rank_weights(losses) / (len(losses) * state.sigma)
         if self.optimizer == "sgd":  # in place, so that no second vector of theta's length is needed
-            state.theta.mul_(1 - state.lr * self.weight_decay)
-            candidates.combine(weights * state.lr, out=state.theta)
+            state.theta.mul_(1 - lr * self.weight_decay)
+            candidates.combine(weights * lr, out=state.theta)
         else:
             gradient = self.weight_decay * state.theta
             candidates.combine(-weights, out=gradient)
-            state.theta = state.theta + adam_move(state, gradient, state.lr)
+            state.theta = state.theta + adam_move(state, gradient, lr)
         state.iteration += 1

@@ -80,9 +80,8 @@ class Pgpe(AskTell[PgpeState]):
         ascent = (noise.T @ differences(gains)).mul_(state.sigma / (2 * pairs))
         means = (gains[:pairs] + gains[pairs:]) / 2  # of all of them the mean is 0, the baseline
         growth = ((noise.square() - 1).T @ means).mul_(state.sigma / pairs)
-        state.velocity = clip_up(
-            state.velocity, ascent, self.lr or state.speed / 2, self.momentum, state.speed
-        )
+        lr = state.speed / 2 if self.lr is None else self.lr
+        state.velocity = clip_up(state.velocity, ascent, lr, self.momentum, state.speed)
         state.theta = state.theta + state.velocity
         bound = self.max_change * state.sigma
         state.sigma = state.sigma + (self.sigma_lr * growth).clamp(-bound, bound)

@@ -33,10 +33,11 @@ FIRST_DIRECTIONS = 8
 class SteppingState(BatchState):
     """rate: the present learning rate, 0 while none is known. usual: mean size of the latest slopes that were not 0.
 
-    before: theta before the latest step, None where there is none to be taken back.
+    halved: how often the rate was. before: theta before the latest step, None where there is none to be taken back.
     """
 
     rate: float = 0.0
+    halved: int = 0
     usual: float = 0.0
     before: Tensor | None = None
 
@@ -111,6 +112,7 @@ class Stepping(Learner[S]):
             self._take(objective, state, found)
         elif self.retreat(state):
             state.rate /= 2
+            state.halved += 1
         state.iteration += 1
 
     def _take(self, objective: Objective, state: S, found: Look) -> None:
@@ -119,7 +121,8 @@ class Stepping(Learner[S]):
         rate = state.rate
         if self.lr is None:
             found = self._shortened(objective, state, found)
-        state.rate = state.rate or self.lr or 0.0
+        else:
+            state.rate = self.lr * 0.5**state.halved
         if state.rate:
             self.remember(state)
             self.move(state, found)
