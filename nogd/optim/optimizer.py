@@ -74,8 +74,9 @@ class Optimizer(torch.optim.Optimizer):
         return self._stepping.finished
 
     def restart(self) -> None:
-        """Make the learner begin again, from the parameters as they are at the next step; the meter counts on,
-        but for iterations."""
+        """Make the learner begin again, from the parameters as they are at the next step; all of the meter but its
+        iterations counts on.
+        """
         self._stepping.restart()
 
     def step(self, closure: Callable[[], Any] | None = None) -> Tensor:  # type: ignore[override]  # in any case
