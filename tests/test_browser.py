@@ -18,6 +18,7 @@ from xml.etree import ElementTree as ET
 import pandas as pd
 import pytest
 from figure_states import STATES as FIGURE_STATES
+from pypdf import PdfReader
 from report_data import SKILL, TASKS, Results, make_results
 from target_data import make_measured
 
@@ -59,6 +60,9 @@ STATES: dict[str, Results] = {
     "ten repetitions": make_results(["adam", "sgd", "random-search"], ["iris", "wine"], 10),
     "hostile": make_results(HOSTILE, HOSTILE[:4], 2, {(HOSTILE[0], HOSTILE[1], 0): "error"}),
     "thirty learners": make_results(THIRTY, ["iris", "wine"], 2),
+    "three tasks": make_measured(
+        ["adam", "grid-search", "random-search"], ["breast-cancer-sign", "iris", "wine"], 3
+    ),
     "twelve learners": make_results(THIRTY[:12], ["iris", "wine"], 5),
     "with targets": diverging(make_measured([*SKILL, "exact-line,order=random"], failures=FAILURES)),
     "empty": make_results(repetitions=0),
@@ -403,6 +407,25 @@ def test_on_paper_there_is_no_index_and_nothing_is_folded_or_cut(shown, tmp_path
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(254, 254, 254)"
     page.emulate_media(media="screen")
     assert page.pdf(format="A4").startswith(b"%PDF")
+
+
+OF_TEXT = "const range = document.createRange(); range.selectNodeContents(cell);"
+LINES = f"(cell) => {{ {OF_TEXT} return new Set([...range.getClientRects()].map((each) => each.top)).size; }}"
+RIGHT = f"(cell) => {{ {OF_TEXT} return range.getBoundingClientRect().right; }}"
+
+
+def test_a_printed_leaderboard_has_whole_numbers_and_places_beside_markers(shown):
+    page = shown("with targets", 690)  # A4 without its margins
+    page.emulate_media(media="print")
+    numbers = page.locator("#board td.n:not(.long)")
+    assert {each.evaluate(LINES) for each in numbers.element_handles()} == {1}
+    for row in page.locator("#board tbody tr").all():
+        assert row.locator("td").first.evaluate(RIGHT) < row.locator(".sign").bounding_box()["x"]
+
+
+def test_a_default_report_takes_ten_pages_at_most(shown):
+    page = shown("three tasks")
+    assert len(PdfReader(io.BytesIO(page.pdf(format="A4"))).pages) <= 10
 
 
 def test_many_learners_are_named_on_hover(shown):

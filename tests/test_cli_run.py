@@ -13,8 +13,9 @@ from bench_help import WICKED, command, python, rows, statuses
 from click.testing import Result
 
 import nogd
-from nogd.bench.columns import CURVE_COLUMNS
+from nogd.bench.columns import CURVE_COLUMNS, TRACE_COLUMNS
 from nogd.bench.store import RUN_COLUMNS
+from nogd.bench.targets import REACHED_COLUMNS
 from nogd.errors import StoreError, UserError
 from nogd.plugins.manager import plugins
 
@@ -221,17 +222,33 @@ def test_deleting(tmp_path: Path) -> None:
 # export, rerun
 
 
+EXPORTED = ("runs", "curves", "targets", "traces")
+
+
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_export(done: tuple[Path, Result], kind: str) -> None:
     result = command("export", "--out", done[0], "--format", kind)
-    paths = [done[0] / "export" / f"{name}.{kind}" for name in ("runs", "curves")]
+    paths = [done[0] / "export" / f"{name}.{kind}" for name in EXPORTED]
     assert (result.exit_code, result.stdout.splitlines()) == (0, list(map(str, paths)))
-    runs, curves = (pd.read_csv(path) if kind == "csv" else pd.read_parquet(path) for path in paths)
+    read = pd.read_csv if kind == "csv" else pd.read_parquet
+    runs, curves, targets, traces = map(read, paths)
     assert list(runs) == list(RUN_COLUMNS)
     assert list(curves) == ["id", "learner", "task", "repetition", *CURVE_COLUMNS]
     assert len(runs) == 4
     assert set(curves["id"]) == set(runs["id"][runs["status"] == "budget"])
     assert curves["evaluations"].dtype.kind == "i"
+    assert list(targets) == list(REACHED_COLUMNS)
+    assert list(traces) == ["id", *TRACE_COLUMNS]
+    assert set(traces["id"]) == set(curves["id"])
+
+
+def test_export_leaves_out_the_traces_of_runs_that_no_longer_count(tmp_path: Path) -> None:
+    for budget in ("20", "30"):
+        words = ("-l", "random-search", "-t", "iris", "--repetitions", "1", "--jobs", "0")
+        assert command("run", *words, "--forwards", budget, "--out", tmp_path).exit_code == 0
+    for options, runs in (((), 1), (("--all",), 2)):
+        assert command("export", *options, "--out", tmp_path).exit_code == 0
+        assert pd.read_csv(tmp_path / "export" / "traces.csv")["id"].nunique() == runs
 
 
 def test_export_where_it_cannot_be_written(done: tuple[Path, Result], tmp_path: Path) -> None:

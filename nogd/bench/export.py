@@ -1,4 +1,4 @@
-"""Runs and curves as CSV or Parquet."""
+"""Runs and what they left as CSV or Parquet."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ from nogd.bench.tables import RunTables
 from nogd.errors import InvalidSetting, StoreError
 
 
-def write_tables(results: RunTables, folder: Path, kind: str) -> list[Path]:
-    """Write `runs` and `curves` into the folder as "csv" or "parquet"; returns their paths.
+def write_tables(results: RunTables, traces: pd.DataFrame, folder: Path, kind: str) -> list[Path]:
+    """Write `runs`, `curves`, `targets` and `traces` into the folder as "csv" or "parquet"; returns their paths.
+
+    traces: of these runs, or of more.
 
     Raises StoreError if the folder cannot be written, InvalidSetting if Parquet's library is missing.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         return [
-            atomic_write(folder / f"{name}.{kind}", _content(table, kind)) for name, table in _tables(results)
+            atomic_write(folder / f"{name}.{kind}", _content(table, kind))
+            for name, table in _tables(results, traces).items()
         ]
     except ImportError:
         raise InvalidSetting(
@@ -29,8 +32,13 @@ def write_tables(results: RunTables, folder: Path, kind: str) -> list[Path]:
         raise StoreError(f"{folder} cannot be written: {error.strerror or error}.") from None
 
 
-def _tables(results: RunTables) -> list[tuple[str, pd.DataFrame]]:
-    return [("runs", results.runs), ("curves", results.curves)]
+def _tables(results: RunTables, traces: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    return {
+        "runs": results.runs,
+        "curves": results.curves,
+        "targets": results.reached,
+        "traces": traces[traces["id"].isin(results.runs["id"])],
+    }
 
 
 def _content(table: pd.DataFrame, kind: str) -> str | bytes:

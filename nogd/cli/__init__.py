@@ -12,7 +12,7 @@ COMMANDS = {  # name -> (where it is, what it does)
     "run": ("nogd.cli.run:run", "Compare learners on tasks, and write the report."),
     "runs": ("nogd.cli.runs:runs", "List, filter or delete stored runs."),
     "report": ("nogd.cli.report:report", "Write the stored comparison as one HTML page."),
-    "export": ("nogd.cli.export:export", "Write stored runs and curves as CSV or Parquet."),
+    "export": ("nogd.cli.export:export", "Write stored runs, curves, targets and traces as CSV or Parquet."),
     "rerun": ("nogd.cli.rerun:rerun", "Repeat a stored run and compare."),
     "targets": (
         "nogd.cli.targets:targets",

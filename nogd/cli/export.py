@@ -1,4 +1,4 @@
-"""`nogd export`: runs and curves for other tools."""
+"""`nogd export`: runs, curves, targets and traces for other tools."""
 
 from __future__ import annotations
 
@@ -23,12 +23,19 @@ Examples:
     "--all", "everything", is_flag=True, help="Also runs that no longer count, of other budgets and versions."
 )
 def export(out: Path, kind: str, everything: bool) -> None:
-    """Write one row per run and one row per point of its curve to DIR/export, and print the two paths.
+    r"""Write four tables to DIR/export, and print their paths.
+
+    \b
+    runs     one row per run
+    curves   one row per point of a run's curve
+    targets  one row per run and frozen target, with what the run had spent when it reached it
+    traces   one row per improvement of a run's best training loss
 
     The runs are those of the report: of each learner, task and repetition the one last asked for.
     """
     from nogd.bench.export import write_tables
-    from nogd.report.results import load_results
+    from nogd.bench.tables import load_tables, load_traces
 
-    for path in write_tables(load_results(out, latest=not everything), out / "export", kind):
+    results = load_tables(out, latest=not everything)
+    for path in write_tables(results, load_traces(out), out / "export", kind):
         click.echo(path)

@@ -1,4 +1,4 @@
-"""Critical-difference diagram: mean ranks over tasks, and which of them do not differ significantly."""
+"""Critical-difference diagram: mean task ranks, and which of them do not differ significantly."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ALPHA = 0.05
 
 @dataclass(frozen=True)
 class Diagram:
-    """Learners by mean rank, groups without significant differences, Friedman's test, critical difference."""
+    """Learners by mean task rank, groups without significant differences, Friedman's test, critical difference."""
 
     learners: tuple[str, ...]
     ranks: FloatArray
@@ -69,7 +69,7 @@ def draw(comparison: Comparison) -> Drawn | str:
     canvas = new_canvas(0.8 + (ROW if len(labels) <= MANY else NARROW_ROW) * len(labels))
     axes = place_axes(canvas, label_width(labels), 0.45 + LANE * len(diagram.bars), 0.32, 0.42)
     _plot(axes, diagram, look)
-    axes.set_xlabel("mean rank over tasks (further left is better)", labelpad=3)
+    axes.set_xlabel("mean task rank (further left is better)", labelpad=3)
     return Drawn(canvas, _data(diagram), _finding(diagram))
 
 
@@ -79,7 +79,7 @@ def draw_on(axes: Axes, comparison: Comparison) -> None:
     if isinstance(diagram, str):
         raise UserError(diagram)
     _plot(axes, diagram, looks_of(comparison))
-    axes.set_xlabel("mean rank over tasks")
+    axes.set_xlabel("mean task rank")
 
 
 def diagram_of(comparison: Comparison) -> Diagram | str:
@@ -163,7 +163,7 @@ def _data(diagram: Diagram) -> DataFrame:
     return DataFrame(
         {
             "learner": diagram.learners,
-            "mean_rank": diagram.ranks,
+            "mean_task_rank": diagram.ranks,
             "not_significantly_different_group": together,
             "tasks": diagram.tasks,
             "friedman_p": diagram.test.p,
@@ -187,7 +187,7 @@ def _finding(diagram: Diagram) -> str:
     close = listed([short_name(learner) for learner in diagram.learners[1 : first[1] + 1]])
     best = short_name(diagram.learners[0])
     return (
-        f"{said}{best} has the lowest mean rank, {diagram.ranks[0]:.2f}; not significantly different from it: "
+        f"{said}{best} has the lowest mean task rank, {diagram.ranks[0]:.2f}; not significantly different from it: "
         f"{close or 'none'} (critical difference {diagram.difference:.2f})."
     )
 
@@ -197,8 +197,10 @@ FIGURE = Figure(
     title="Critical-difference diagram: which ranks differ",
     reading=(
         (
-            "A point is a learner's mean rank, each task counting once (1 = first on every task). Learners joined by a "
-            "bar are not significantly different: their ranks lie within the critical difference (Nemenyi's test, 5 %)."
+            "A point is a learner's mean task rank (1 = first on every task): each task ranks the learners once, by "
+            "their mean rank over its repetitions, whereas the leaderboard's rank counts every repetition. Learners "
+            "joined by a bar are not significantly different: their ranks lie within the critical difference "
+            "(Nemenyi's test, 5 %)."
         ),
         (
             "The bars mean something only where Friedman's p is below 0.05; otherwise one bar joins all. F is Iman and "
@@ -207,7 +209,7 @@ FIGURE = Figure(
         ),
     ),
     draw=draw,
-    summary="mean ranks with Friedman's test and critical differences",
+    summary="mean task ranks with Friedman's test and critical differences",
     order=45,
     draw_on=draw_on,
 )
