@@ -111,7 +111,7 @@ def test_export_leaves_the_old_tables_where_the_disk_is_full(
     for kind in ("csv", "parquet"):
         assert command("export", "--out", tmp_path, "--format", kind).exit_code == 0
     before = {path.name: path.read_bytes() for path in (tmp_path / "export").iterdir()}
-    assert len(before) == 4
+    assert len(before) == 8
     request.getfixturevalue("full_disk")
     for kind in ("csv", "parquet"):
         done = command("export", "--out", tmp_path, "--format", kind)

@@ -14,7 +14,7 @@ from nogd.errors import InvalidSetting, StoreError
 def write_tables(results: RunTables, traces: pd.DataFrame, folder: Path, kind: str) -> list[Path]:
     """Write `runs`, `curves`, `targets` and `traces` into the folder as "csv" or "parquet"; returns their paths.
 
-    traces: of these runs, or of more.
+    traces: every improvement of these runs, as `nogd.bench.tables.load_with_traces` reads them.
 
     Raises StoreError if the folder cannot be written, InvalidSetting if Parquet's library is missing.
     """
@@ -37,7 +37,7 @@ def _tables(results: RunTables, traces: pd.DataFrame) -> dict[str, pd.DataFrame]
         "runs": results.runs,
         "curves": results.curves,
         "targets": results.reached,
-        "traces": traces[traces["id"].isin(results.runs["id"])],
+        "traces": traces,
     }
 
 

@@ -20,7 +20,7 @@ from nogd.bench.current import (
     stored_runs,
     with_references,
 )
-from nogd.bench.record import Arrays
+from nogd.bench.record import Arrays, Table
 from nogd.bench.schema import SHOWN
 from nogd.bench.store import Store
 from nogd.bench.targets import REACHED_COLUMNS, reached_table
@@ -47,7 +47,20 @@ def load_tables(folder: str | Path, ids: Collection[str] | None = None, *, lates
     :param latest: only the runs that count now, those last asked for; see `nogd.bench.current`.
     :raises StoreError: if there is no store, or it cannot be read at all.
     """
-    store = Store(Path(folder))
+    return _load(Path(folder), ids, latest=latest)[0]
+
+
+def load_with_traces(folder: str | Path, *, latest: bool = True) -> tuple[RunTables, pd.DataFrame]:
+    """What `load_tables` reads, and every improvement of these runs: see `load_traces`."""
+    tables, traces = _load(Path(folder), None, latest=latest)
+    frame = _traces(traces)
+    return tables, frame[frame["id"].isin(tables.runs["id"])]
+
+
+def _load(
+    folder: Path, ids: Collection[str] | None, *, latest: bool
+) -> tuple[RunTables, Mapping[str, Table]]:
+    store = Store(folder)
     try:
         stored = store.load()
         runs, planned, frozen = stored_runs(stored), planned_cells(store), frozen_now(store)
@@ -68,7 +81,7 @@ def load_tables(folder: str | Path, ids: Collection[str] | None = None, *, lates
         "damaged": dict(store.damage.runs),
         "asked_by": sorted(set(asking_sessions(runs, planned))),
     }
-    return RunTables(runs, _curves(runs, stored.curves), meta, pictures, reached)
+    return RunTables(runs, _curves(runs, stored.curves), meta, pictures, reached), stored.traces
 
 
 def load_traces(folder: str | Path) -> pd.DataFrame:
@@ -79,6 +92,10 @@ def load_traces(folder: str | Path) -> pd.DataFrame:
         store.damage.tell(store.path)
     finally:
         store.close()
+    return _traces(tables)
+
+
+def _traces(tables: Mapping[str, Table]) -> pd.DataFrame:
     frame = pd.DataFrame(
         np.concatenate([*tables.values(), np.empty((0, len(TRACE_COLUMNS)))]), columns=TRACE_COLUMNS
     )

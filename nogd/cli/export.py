@@ -34,8 +34,8 @@ def export(out: Path, kind: str, everything: bool) -> None:
     The runs are those of the report: of each learner, task and repetition the one last asked for.
     """
     from nogd.bench.export import write_tables
-    from nogd.bench.tables import load_tables, load_traces
+    from nogd.bench.tables import load_with_traces
 
-    results = load_tables(out, latest=not everything)
-    for path in write_tables(results, load_traces(out), out / "export", kind):
+    tables, traces = load_with_traces(out, latest=not everything)
+    for path in write_tables(tables, traces, out / "export", kind):
         click.echo(path)
