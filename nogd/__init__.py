@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from nogd.plugins.registry import Lazy as Lazy
     from nogd.problem.simulator import SimulatorTask as SimulatorTask
     from nogd.problem.simulator import uniform as uniform
+    from nogd.problem.table import TableData as TableData
     from nogd.problem.task import Dataset as Dataset
     from nogd.problem.task import Metric as Metric
     from nogd.problem.task import Problem as Problem
@@ -92,6 +93,7 @@ _WHERE = {
     "State": "nogd.engine.state",
     "Subspace": "nogd.engine.candidates.subspace",
     "SupervisedTask": "nogd.problem.task",
+    "TableData": "nogd.problem.table",
     "Task": "nogd.problem.task",
     "Unit": "nogd.engine.candidates.unit",
     "UserError": "nogd.errors",

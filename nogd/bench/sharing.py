@@ -12,6 +12,7 @@ from nogd.plugins.parsing import parsed
 # What may be imported before a fork (neither starts threads), and what of it most who import it use.
 SHARED = {"pandas": "pandas", "scipy": "scipy.optimize", "sklearn": "sklearn.datasets"}
 _WITHOUT = ("builtins", "nogd", "pydantic", "torch")
+_WITH = ("nogd.problem.table",)  # what of nogd imports any of these for a cell
 
 
 def shared_imports(job: Job) -> frozenset[str]:
@@ -28,7 +29,7 @@ def shared_imports(job: Job) -> frozenset[str]:
 @functools.cache
 def _of_module(name: str) -> frozenset[str]:
     file = getattr(sys.modules.get(name), "__file__", None)
-    if file is None or name.partition(".")[0] in _WITHOUT:
+    if file is None or (name.partition(".")[0] in _WITHOUT and name not in _WITH):
         return frozenset()
     imports = parsed(Path(file)).imports
     return frozenset(module for library, module in SHARED.items() if library in imports)

@@ -13,16 +13,19 @@ import click
 from nogd.cli import complete
 from nogd.cli.fork_servers import fork_server_for
 from nogd.cli.messages import INTERRUPTED
+from nogd.cli.own_data import OwnData, own_data_options, print_own_task, with_own_data
 
 if TYPE_CHECKING:
     from nogd.bench.experiment import Experiment
     from nogd.bench.forking import ForkServer
     from nogd.bench.run import Progress, Summary
+    from nogd.scaffold.table_target import Wanted
 
 EPILOG = """\b
 Examples:
   nogd run --all
   nogd run -l adam,lr=0.003 -l grid-search+adam -t diabetes --repetitions 10
+  nogd run --csv customers.csv --target churned
   nogd run --all --forwards 500 --set grid-search.points=20 --out quick
   nogd run experiment.toml --jobs 1 --watch
 """
@@ -48,6 +51,12 @@ Examples:
     shell_complete=complete.names_of("task"),
     help="A task, with settings if wanted (parity,bits=10); a pattern, such as 'breast-*'; or tag:TAG for all"
     " with that tag. May be repeated.",
+)
+@own_data_options
+@click.option(
+    "--print-task",
+    is_flag=True,
+    help="Print the task of --csv as a Python file, to be changed and given as --plugin; run nothing.",
 )
 @click.option(
     "--repetitions",
@@ -103,6 +112,10 @@ def run(
     everything: bool,
     learners: tuple[str, ...],
     tasks: tuple[str, ...],
+    csv: Path | None,
+    target: str | None,
+    target_type: Wanted,
+    print_task: bool,
     sets: tuple[str, ...],
     jobs: int | None,
     out: Path,
@@ -113,16 +126,23 @@ def run(
 ) -> None:
     """Compare learners on tasks: make the missing runs, print the leaderboard, and write the report.
 
-    With -l alone all default tasks are run, with -t alone all learners. Options override the file. Every finished run
-    is stored at once; after an interruption the same command continues.
+    With -l alone all default tasks are run, with -t or --csv alone all learners. Options override the file. Every
+    finished run is stored at once; after an interruption the same command continues.
     """
+    own = OwnData(csv, target, target_type)
+    if print_task:
+        print_own_task(own)
+        return
     # Before anything heavy is imported here: both import side by side.
     forked = 0 if print_experiment else jobs
-    with fork_server_for(settings["executor"], forked, settings["threads"]) as fork_server:
+    with (
+        fork_server_for(settings["executor"], forked, settings["threads"]) as fork_server,
+        with_own_data(own, tasks, out) as chosen,
+    ):
         with _importing():
             from nogd.cli.selection import select
 
-        made = select(experiment, everything, learners, tasks, sets, settings)
+        made = select(experiment, everything, learners, chosen, sets, settings)
         if print_experiment:
             from nogd.bench.run import prepare
 
@@ -130,7 +150,7 @@ def run(
             click.echo(made.to_toml(), nl=False)
             return
         summary = _run(made, out, jobs, fresh, watch, fork_server)
-    _report(out, summary.planned)
+        _report(out, summary.planned)
     if summary.failed:
         raise click.exceptions.Exit(1)
 

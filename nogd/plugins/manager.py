@@ -177,11 +177,10 @@ class Plugins:
     def _found(self) -> Iterator[Found]:
         """Built-ins first; then those given by path, so that a checkout wins over its installed copy."""
         yield from builtin_plugins()
-        if not self.settings.thirdparty:
-            return
         for given in self.settings.extra:
             yield from given_plugins(given)
-        yield from installed_plugins()
+        if self.settings.thirdparty:
+            yield from installed_plugins()
 
     def _load(self, found: Found) -> None:
         """Import and register one plugin, or note why not."""

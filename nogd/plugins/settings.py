@@ -11,7 +11,7 @@ class PluginSettings:
     """Which plugins to load; picklable, so that workers load the same.
 
     extra: files, folders or modules beyond the installed ones (paths are made absolute); blocked: names of
-    plugins, entry points or distributions that stay out; thirdparty: False for the built-ins alone.
+    plugins, entry points or distributions that stay out; thirdparty: False leaves out all that are installed.
     """
 
     extra: tuple[str, ...] = ()

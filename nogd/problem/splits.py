@@ -105,6 +105,20 @@ def _parts(count: int, shares: Sequence[float]) -> Tensor:
     return torch.bucketize(torch.arange(count), torch.tensor(ends), right=True)
 
 
+def balanced(data: Split) -> Split:
+    """The examples with those of rarer classes repeated, whole times, until all classes have about as many.
+
+    Raises DataError for targets that are no classes.
+    """
+    classes = labels(data.targets)
+    if classes is None:
+        raise DataError("targets that are no classes cannot be balanced; take 'balanced' out of the task.")
+    sizes = classes.bincount()
+    times = (sizes.max() / sizes.clamp(min=1)).round().long()
+    rows = torch.arange(len(data)).repeat_interleave(times[classes])
+    return Split(data.inputs[rows], data.targets[rows])
+
+
 def standardised(parts: Sequence[Split], fields: Sequence[str]) -> Sequence[Split]:
     """The parts with `fields` ("inputs", "targets") at mean 0 and standard deviation 1 of the first part.
 

@@ -23,7 +23,7 @@ from nogd.problem.constant import constant_outputs
 from nogd.problem.dataset import Dataset, loaded, parts_of, resolved
 from nogd.problem.metrics import Metric, find_metric
 from nogd.problem.reference import FrozenReference
-from nogd.problem.splits import Split, split, standardised
+from nogd.problem.splits import Split, balanced, split, standardised
 from nogd.seeds import derive
 from nogd.training.spelling import Named
 
@@ -159,7 +159,7 @@ class Task(Named, ABC):
 
 _OF_THE_CLASS = frozenset(
     {
-        "bounds", "budget", "dataset", "default", "differentiable", "has_gradient", "label", "loss", "metric", "mode",
+        "balanced", "bounds", "budget", "dataset", "default", "differentiable", "has_gradient", "label", "loss", "metric", "mode",
         "name", "reference", "split", "standardise", "tags", "use", "version", "why",
     }
 )  # fmt: skip
@@ -176,6 +176,7 @@ class SupervisedTask(Task):
         the task's name only; the setting `split=2` gives another one of the same shares.
     :cvar standardise: which of "inputs" and "targets" to bring to mean 0 and standard deviation 1, by the training
         split.
+    :cvar balanced: whether training examples of the rarer classes are repeated until all classes weigh about the same.
     """
 
     dataset: ClassVar[str | type[Dataset]]
@@ -184,6 +185,7 @@ class SupervisedTask(Task):
     bounds: ClassVar[Bounds] = DEFAULT_BOX
     split: ClassVar[tuple[float, float, float] | None] = (0.6, 0.2, 0.2)
     standardise: ClassVar[tuple[str, ...]] = ("inputs",)
+    balanced: ClassVar[bool] = False
 
     split_number: int = Field(0, ge=0, alias="split", description="which of all splits of these shares")
 
@@ -303,11 +305,16 @@ class SupervisedTask(Task):
             )
         return rows
 
+    def features(self) -> int:
+        """How many numbers an example's inputs are, for networks of data whose `Dataset.fit` decides that."""
+        [train, *_] = parts_of(self.data(), self.rows_of_splits())
+        return train.inputs.numel() // len(train)
+
     def _splits(self) -> Splits:
-        parts = standardised(parts_of(self.data(), self.rows_of_splits()), self.standardise)
-        if len(parts) == 1:
-            return parts[0], None, None
-        train, validation, test = parts
+        train, *others = standardised(parts_of(self.data(), self.rows_of_splits()), self.standardise)
+        if self.balanced:
+            train = balanced(train)
+        validation, test = others or (None, None)
         return train, validation, test
 
 
