@@ -39,6 +39,24 @@ def test_the_board_by_hand():
     assert list(leaderboard(results.runs, results.curves).columns) == COLUMNS
 
 
+def test_one_task_without_a_reference_shows_its_metric_in_place_of_scores():
+    one = make_results(["adam", "dice"], ["a"], 3)
+    reached = [0.5 if row.learner == "dice" else 0.7 + 0.1 * row.repetition for row in one.runs.itertuples()]
+    facts = {"metric_name": "accuracy", "metric_greater": 1, "has_split": 1, "status": "ok"}
+    runs = one.runs.assign(constant=0.5, reference=np.nan, test_metric=reached, **facts)
+    board = main_board(Comparison.of(Results(runs, one.curves, one.meta)))
+    row = board.table.set_index("learner").loc["adam"]
+    assert board.measures
+    assert [row["metric"], row["metric_low"], row["metric_high"]] == pytest.approx([0.8, 0.7, 0.9])
+    text = text_leaderboard(Results(runs, one.curves, one.meta))
+    assert "0.800  0.700 to 0.900" in text
+    assert "Metric: accuracy on test data (0.500 = best constant predictor)" in text
+    assert "Range: from the lowest to the highest repetition." in text
+    scaled = main_board(Comparison.of(Results(runs.assign(reference=0.9), one.curves, one.meta)))
+    assert not scaled.measures
+    assert scaled.table["metric"].isna().all()
+
+
 def test_costs_by_hand():
     results = make_results(["x"], ["iris"], 2)
     runs = results.runs.assign(forwards=[100.0, 300.0], seconds=[1.0, 3.0], overhead_seconds=[0.5, 0.5])

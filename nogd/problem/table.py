@@ -138,21 +138,22 @@ def read_table(file: str | Path, separator: str = ",", decimal: str = ".") -> pd
             f"{str(file)!r} is not text in UTF-8: save it as CSV in UTF-8, or as Parquet (iconv -f LATIN1 -t UTF-8"
             " converts files of old programs)."
         ) from None
-    except (
-        OSError,
-        ValueError,
-        pd.errors.ParserWarning,
-    ) as error:  # a folder; rows of unequal length; no Parquet
-        raise DataError(f"{str(file)!r} cannot be read as a table: {first_line(error)}") from None
+    except OSError as error:
+        raise DataError(f"{str(file)!r} cannot be read: {error.strerror or first_line(error)}.") from None
+    except (ValueError, pd.errors.ParserWarning) as error:  # rows of unequal length; no Parquet
+        cause = first_line(error).rpartition("C error: ")[2].rstrip(".")
+        raise DataError(f"{str(file)!r} cannot be read as a table: {cause}.") from None
     if table.empty:
         raise DataError(f"{str(file)!r} has no rows of data: a table has a row for each example.")
+    table.columns = table.columns.astype(str).str.strip()
     return table
 
 
 def _csv(path: Path, separator: str, decimal: str) -> pd.DataFrame:
     reading: dict[str, Any] = {"sep": separator, "skipinitialspace": True, "encoding": "utf-8"}
     header = pd.read_csv(path, header=None, nrows=1, dtype=str, **reading).iloc[0]
-    repeated = header[header.notna() & header.duplicated()]
+    header = header.dropna().str.strip()
+    repeated = header[header.duplicated()]
     if len(repeated):
         raise DataError(
             f"two columns of {str(path)!r} are named {repeated.iloc[0]!r}: give one another name."

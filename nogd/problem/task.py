@@ -159,8 +159,8 @@ class Task(Named, ABC):
 
 _OF_THE_CLASS = frozenset(
     {
-        "balanced", "bounds", "budget", "dataset", "default", "differentiable", "has_gradient", "label", "loss", "metric", "mode",
-        "name", "reference", "split", "standardise", "tags", "use", "version", "why",
+        "balanced", "bounds", "budget", "dataset", "default", "differentiable", "has_gradient", "label", "loss",
+        "metric", "mode", "name", "reference", "split", "standardise", "tags", "use", "version", "why",
     }
 )  # fmt: skip
 
@@ -305,7 +305,7 @@ class SupervisedTask(Task):
             )
         return rows
 
-    def features(self) -> int:
+    def input_features(self) -> int:
         """How many numbers an example's inputs are, for networks of data whose `Dataset.fit` decides that."""
         [train, *_] = parts_of(self.data(), self.rows_of_splits())
         return train.inputs.numel() // len(train)

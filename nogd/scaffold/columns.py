@@ -42,9 +42,11 @@ def looked_at(name: str, column: pd.Series[Any]) -> Column:
     known = column.dropna()
     if known.empty:
         return Column("left out", "empty")
-    if types.is_object_dtype(known) and any(isinstance(each, list | dict | set) for each in known.head()):
-        return Column("left out", "lists")
-    if column.nunique(dropna=False) == 1:
+    try:
+        distinct = column.nunique(dropna=False)
+    except TypeError:  # Parquet has lists and the like, which cannot be told apart
+        return Column("left out", "neither numbers nor words")
+    if distinct == 1:
         return Column("left out", "the same in each row")
     if types.is_bool_dtype(known) or types.is_numeric_dtype(known):
         return Column("left out", "numbers the rows") if _are_ids(name, column) else Column("number")

@@ -24,6 +24,7 @@ _NO_LETTERS = re.compile(r"[\W_]+")
 _SEPARATORS = ",;\t|"
 _WIDTHS = ((1_000, 8), (10_000, 16), (100_000, 32))
 _LARGEST_WIDTH = 64
+_FEW = 5
 _ROWS_AT_FULL_BUDGET = 20_000
 _HEADINGS = {"number": "numbers", "category": "categories", "date": "dates", "left out": "left out"}
 
@@ -159,7 +160,7 @@ def _slug(text: str) -> str:
 def told(task: TableTask) -> Iterator[tuple[str, str]]:
     """What was understood of a table, as pairs of a heading and a text."""
     target = task.target
-    dropped = f"; {target.dropped:,} without a target are left out" if target.dropped else ""
+    dropped = f", without the {target.dropped:,} that have no target" if target.dropped else ""
     yield "task", f"{task.name}: {target.rows:,} rows of {task.file.name}{dropped}"
     yield "target", _target_told(task)
     for kind, heading in _HEADINGS.items():
@@ -179,5 +180,8 @@ def _target_told(task: TableTask) -> str:
         return f"{target.name}, a number, judged by {task.metric}"
     largest = sorted(target.sizes.items(), key=lambda each: -each[1])[:5]
     shares = ", ".join(f"{name} {100 * size / target.rows:.3g} %" for name, size in largest)
+    others = ", ..." if len(target.sizes) > len(largest) else ""
     why = " as they are unbalanced; in training the rarer ones are repeated" if target.unbalanced else ""
-    return f"{target.name}, {len(target.sizes)} classes ({shares}), judged by {task.metric}{why}"
+    few = ", ".join(name for name, size in target.sizes.items() if size < _FEW)
+    told = f"{target.name}, {len(target.sizes)} classes ({shares}{others}), judged by {task.metric}{why}"
+    return told + (f"; fewer than {_FEW} rows have {few}" if few else "")

@@ -7,19 +7,39 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 from nogd.report.figure import Comparison
 from nogd.report.names import clean, counted, short_names
-from nogd.report.numbers.formats import interval_text, number, score_text, time_text
+from nogd.report.numbers.formats import (
+    interval_text,
+    metric_interval_text,
+    metric_text,
+    number,
+    score_text,
+    time_text,
+)
 from nogd.report.numbers.leaderboard import Board, other_boards
 from nogd.report.numbers.running_time import CAP, MOST
 from nogd.report.numbers.tables import ResultsLike
 
 _OF_TARGETS = ("hit", "time", "profile")
-_TO_THE_LEFT = ("access", "interval")
+_OF_SCORES, _OF_METRIC = ("score", "interval"), ("metric", "range")
+_TO_THE_LEFT = ("access", "interval", "range")
 _NAME, _SHORTEST_NAME = 24, 12
-_DISPENSABLE = ("seconds", "forwards", "n/a", "overhead", "profile", "time", "hit", "access", "interval")
+_DISPENSABLE = (
+    "seconds",
+    "forwards",
+    "n/a",
+    "overhead",
+    "profile",
+    "time",
+    "hit",
+    "access",
+    "interval",
+    "range",
+)
 """Columns that a narrow terminal goes without, the least important first."""
 
 
@@ -63,13 +83,15 @@ def _asked_for(comparison: Comparison, asked: Collection[str] | None) -> tuple[C
 
 
 def _wrapped(notes: list[str], width: int) -> list[str]:
-    return [line for note in notes for line in textwrap.wrap(note, width - 2)]
+    return [line for note in notes for line in textwrap.wrap(note, width - 2, break_on_hyphens=False)]
 
 
 def _lines(board: Board, width: int, marked: Collection[str]) -> list[str]:
     rows = [{str(key): value for key, value in row.items()} for row in board.table.to_dict("records")]
     cells = [_cells(row) for row in rows]
     sizes = {column: max(len(column), *(len(each[column]) for each in cells)) for column in cells[0]}
+    for column in _OF_SCORES if board.measures else _OF_METRIC:
+        del sizes[column]
     for column in () if board.table["targets_hit"].notna().any() else _OF_TARGETS:
         del sizes[column]
     if not (board.table["access"] != "").any():
@@ -104,6 +126,8 @@ def _cells(row: Mapping[str, Any]) -> dict[str, str]:
         "access": row["access"] or "-",
         "score": score_text(row["score"]),
         "interval": interval_text(row["score_low"], row["score_high"]),
+        "metric": metric_text(row["metric"]),
+        "range": metric_interval_text(row["metric_low"], row["metric_high"]),
         "rank": number(row["mean_rank"], ".2f"),
         "hit": number(row["targets_hit"], ".0%"),
         "time": time_text(row["relative_time"], row["unsolved"]),
@@ -130,7 +154,7 @@ def _notes(comparison: Comparison, board: Board) -> list[str]:
     failures = int(board.table["failures"].sum())
     named = ", ".join(map(clean, board.below_minimum))
     return [
-        f"Score: 0 = best constant predictor, 1 = frozen reference; interquartile mean, {_scope(comparison, board)}.",
+        _measure_told(comparison, board),
         f"{board.interval}.",
         _targets_told(board),
         without_scale(comparison, board),
@@ -142,6 +166,20 @@ def _notes(comparison: Comparison, board: Board) -> list[str]:
         f"Not better than {board.minimum_baseline}: {named}." if named else "",
         outside_told(board),
     ]
+
+
+def _measure_told(comparison: Comparison, board: Board) -> str:
+    """What the learners are ordered by."""
+    mean = f"interquartile mean, {_scope(comparison, board)}"
+    if not board.measures:
+        return f"Score: 0 = best constant predictor, 1 = frozen reference; {mean}."
+    runs = comparison.runs[comparison.runs["task"].isin(board.tasks)]
+    constant = (
+        metric_text(float(runs["constant"].dropna().iloc[0])) if runs["constant"].notna().any() else "unknown"
+    )
+    where = "test" if (runs["has_split"] > 0).any() else "training"
+    name = runs["metric_name"].dropna().iloc[0]
+    return f"Metric: {name} on {where} data ({constant} = best constant predictor); {mean}."
 
 
 def _targets_told(board: Board) -> str:
@@ -166,11 +204,27 @@ def without_scale(comparison: Comparison, board: Board) -> str:
     without = [task for task in board.tasks if task not in scaled]
     if not without:
         return ""
-    freeze = "nogd targets freeze " + " ".join(f"-t {shlex.quote(str(task))}" for task in without)
+    asked = [("-t", str(task)) for task in without] + [
+        ("--plugin", _shortest(path)) for path in _given_plugins()
+    ]
+    freeze = "nogd targets freeze " + " ".join(f"{option} {shlex.quote(value)}" for option, value in asked)
     lacking = f"a frozen reference that beats the constant predictor ({freeze!r} freezes one)"
     if not scaled:
         return f"No score: no task here has {lacking}."
     return f"Not in the score: {', '.join(short_names(without, 40))}, without {lacking}."
+
+
+def _given_plugins() -> tuple[str, ...]:
+    """The plugins that were given by hand, without which their tasks are not found."""
+    from nogd.plugins.manager import plugins
+
+    return plugins().settings.extra
+
+
+def _shortest(path: str) -> str:
+    """A path from here where it lies below."""
+    here = Path.cwd()
+    return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path
 
 
 def _scope(comparison: Comparison, board: Board) -> str:

@@ -11,7 +11,14 @@ from typing import Any
 from nogd.plugins.access import ACCESS
 from nogd.report.figure import Comparison
 from nogd.report.names import short_name
-from nogd.report.numbers.formats import interval_text, number, score_text, time_text
+from nogd.report.numbers.formats import (
+    interval_text,
+    metric_interval_text,
+    metric_text,
+    number,
+    score_text,
+    time_text,
+)
 from nogd.report.numbers.leaderboard import Board, task_board
 
 Row = Mapping[Any, Any]
@@ -48,6 +55,10 @@ def _interval(row: Row) -> str:
     return interval_text(row["score_low"], row["score_high"])
 
 
+def _range(row: Row) -> str:
+    return metric_interval_text(row["metric_low"], row["metric_high"])
+
+
 def _relative_time(row: Row) -> str:
     return time_text(row["relative_time"], row["unsolved"])
 
@@ -61,6 +72,22 @@ COLUMNS: tuple[Column, ...] = (
         "descending",
     ),
     Column("score_low", "interval", "how far the score moves between repetitions", _interval, "descending"),
+    Column(
+        "metric",
+        "metric",
+        "the metric by which runs are judged, as the task has no scale for scores",
+        lambda row: metric_text(row["metric"]),
+        "descending",
+        always=False,
+    ),
+    Column(
+        "metric_low",
+        "range",
+        "how far the metric moves between repetitions",
+        _range,
+        "descending",
+        always=False,
+    ),
     Column(
         "mean_rank", "rank", "mean rank, 1 = first everywhere", _formatted("mean_rank", ".2f"), always=False
     ),

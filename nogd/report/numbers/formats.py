@@ -25,3 +25,13 @@ def time_text(relative: float, unsolved: float) -> str:
 def interval_text(low: float, high: float) -> str:
     """An interval of scores, or a dash where there is none."""
     return "-" if math.isnan(low) or math.isnan(high) else f"{score_text(low)} to {score_text(high)}"
+
+
+def metric_text(value: float) -> str:
+    """A metric in three digits, or a dash where there is none."""
+    return number(value, "#.3g" if 1e-3 <= abs(value) < 1e3 else ".3g")
+
+
+def metric_interval_text(low: float, high: float) -> str:
+    """An interval of a metric, or a dash where there is none."""
+    return "-" if math.isnan(low) or math.isnan(high) else f"{metric_text(low)} to {metric_text(high)}"

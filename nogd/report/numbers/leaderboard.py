@@ -30,6 +30,9 @@ COLUMNS = [
     "score",
     "score_low",
     "score_high",
+    "metric",
+    "metric_low",
+    "metric_high",
     "mean_rank",
     "targets_hit",
     "relative_time",
@@ -72,12 +75,20 @@ class Board:
         return tuple(map(str, top["learner"]))
 
     @property
+    def measures(self) -> bool:
+        """Whether it has the metric in place of scores: one task, without a scale."""
+        return bool(self.table["metric"].notna().any())
+
+    @property
     def interval(self) -> str:
-        """What the score's interval is, as a sentence without its full stop."""
+        """What the interval of the score, or the range of the metric, is, as a sentence without its full stop."""
         if self.repetitions < 2:
             return "Uncertainty unknown: one run only"
+        what = "Range" if self.measures else "Interval"
         if self.repetitions >= ENOUGH_FOR_BOOTSTRAP:
-            return "Interval: 95 % stratified bootstrap interval"
+            return f"{what}: 95 % stratified bootstrap interval"
+        if self.measures:
+            return "Range: from the lowest to the highest repetition"
         return "Interval: from the score of the worst repetition to that of the best"
 
     @property
@@ -101,6 +112,7 @@ def leaderboard(
 
     `score` (interquartile mean of the normalised final metric, pooled over tasks and repetitions) and `mean_rank` are
     taken over the tasks that all compared learners can do; failures, costs and the number of runs over all tasks.
+    `metric` is in place of the score on a single task that has no scale: the final metric itself, pooled alike.
     `targets_hit` (share of frozen targets that runs reached), `relative_time` (geometric mean of the expected running
     time to a target, 1 = the frozen reference, one that is never reached counting as 10 budgets), `unsolved` (how many
     (task, target) pairs no run reached) and `profile` (mean height of the performance profile up to 4 times the best)
@@ -186,10 +198,12 @@ def _board(
     comparable = common and not unequal
     rank = _mean_ranks(finals, group.learners) if comparable else {}
     times = _times(comparison, group) if comparable else {}
+    measured = "value" if len(group.tasks) == 1 and finals["score"].isna().all() else None
     rows = [
         {
             "learner": learner,
-            **_score(ends.get(learner, finals[:0])),
+            **_pooled(ends.get(learner, finals[:0]), "score", "score"),
+            **_pooled(ends.get(learner, finals[:0]), measured, "metric"),
             "mean_rank": rank.get(learner, np.nan),
             **times.get(learner, {}),
             **_costs(costs[learner]),
@@ -209,25 +223,31 @@ def _board(
     )
 
 
-def _score(finals: DataFrame) -> dict[str, float]:
-    """One learner's pooled score and its interval; the random numbers depend on its name alone."""
-    scores = score_matrix(finals)
-    if not np.any(~np.isnan(scores)):
-        return {"score": np.nan, "score_low": np.nan, "score_high": np.nan}
+def _pooled(finals: DataFrame, column: str | None, name: str) -> dict[str, float]:
+    """One learner's pooled values and their interval; the random numbers depend on the learner's name alone."""
+    keys = (name, f"{name}_low", f"{name}_high")
+    values = np.full((0, 0), np.nan) if column is None else value_matrix(finals, column)
+    if not np.any(~np.isnan(values)):
+        return dict.fromkeys(keys, np.nan)
     rng = np.random.default_rng(zlib.crc32(str(finals["learner"].iloc[0]).encode()))
-    low, high = score_interval(scores, rng=rng)
-    return {"score": float(pooled_interquartile_mean(scores)), "score_low": low, "score_high": high}
+    interval = score_interval(values, rng=rng)
+    return dict(zip(keys, (float(pooled_interquartile_mean(values)), *interval), strict=True))
 
 
 def score_matrix(finals: DataFrame) -> Any:
     """One learner's scores, shape (repetitions, tasks), NaN where a run is missing or a task has no scale."""
+    return value_matrix(finals, "score")
+
+
+def value_matrix(finals: DataFrame, column: str) -> Any:
+    """One learner's values of a column, shape (repetitions, tasks), NaN where there is none."""
     if finals.empty:
         return np.full((0, 0), np.nan)
     repetitions, row = np.unique(finals["repetition"].to_numpy(), return_inverse=True)
-    tasks, column = np.unique(finals["task"].to_numpy(dtype=str), return_inverse=True)
-    scores = np.full((len(repetitions), len(tasks)), np.nan)
-    scores[row, column] = finals["score"].to_numpy(dtype=float)
-    return scores
+    tasks, place = np.unique(finals["task"].to_numpy(dtype=str), return_inverse=True)
+    values = np.full((len(repetitions), len(tasks)), np.nan)
+    values[row, place] = finals[column].to_numpy(dtype=float)
+    return values
 
 
 def _mean_ranks(finals: DataFrame, learners: tuple[str, ...]) -> dict[str, float]:
