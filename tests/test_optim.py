@@ -19,6 +19,8 @@ import nogd
 from nogd.errors import InvalidSetting, NogdWarning, UnknownName
 from nogd.optim import Optimizer, optimizer
 
+pytestmark = pytest.mark.torch_alone
+
 X, Y = plain.data(60, 3)
 
 
