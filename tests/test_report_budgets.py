@@ -18,9 +18,11 @@ from nogd.report.numbers.leading import TIE, leads
 GRID = np.array([1.0, 10.0, 100.0, 1000.0])
 
 
-def curve(*middle: float, spread: float = 0.0, runs: int = 5) -> Curve:
+def curve(*middle: float, spread: float = 0.0, runs: int = 8) -> Curve:
+    """Runs that lie about the middle, each learner's in another order."""
     values = np.array(middle, dtype=float)
-    return Curve(values, values - spread, values + spread, runs)
+    offsets = spread * np.resize([-1.0, 1.0], runs)
+    return Curve(values, values - spread, values + spread, values + offsets[:, None], np.arange(runs))
 
 
 def told(found):
@@ -39,22 +41,31 @@ def test_with_less_being_better_the_lowest_leads():
     assert told(found) == [("a", "b", True)]
 
 
-@pytest.mark.parametrize(("spread", "clear"), [(0.4, True), (0.5, False), (0.6, False)])
-def test_a_lead_is_clear_only_where_intervals_do_not_touch(spread, clear):
-    curves = {"a": curve(1, 1, 1, 1, spread=spread), "b": curve(2, 2, 2, 2, spread=spread)}
-    [lead] = leads(GRID, curves, greater=True)
+@pytest.mark.parametrize(("spread", "clear"), [(0.4, True), (2.5, False)])
+def test_a_lead_is_clear_only_where_it_is_beyond_chance(spread, clear):
+    unlike = curve(1, 1, 1, 1, spread=-spread)  # what is a good start for one is a bad one for the other
+    [lead] = leads(GRID, {"a": unlike, "b": curve(2, 2, 2, 2, spread=spread)}, greater=True)
     assert (lead.clear, lead.shared, lead.rivals) == (clear, not clear, int(not clear))
 
 
-def test_a_third_whose_interval_reaches_up_makes_a_lead_unclear():
+def test_runs_are_compared_with_those_that_had_the_same_start():
+    spread = {"a": curve(1, 1, 1, 1, spread=9), "b": curve(2, 2, 2, 2, spread=9)}
+    assert leads(GRID, spread, greater=True)[0].clear
+    shifted = replace(spread["a"], repetitions=np.arange(8) + 7)  # one in common
+    assert not leads(GRID, {**spread, "a": shifted}, greater=True)[0].clear
+
+
+def test_a_third_that_cannot_be_told_apart_makes_a_lead_unclear():
     curves = {"a": curve(3, 3, 3, 3), "b": curve(2, 2, 2, 2), "c": curve(1, 1, 1, 1, spread=9)}
     [lead] = leads(GRID, curves, greater=True)
     assert (lead.leader, lead.runner_up, lead.clear, lead.rivals) == ("a", "b", False, 1)
 
 
-def test_one_repetition_proves_no_lead():
-    [lead] = leads(GRID, {"a": curve(1, 1, 1, 1, runs=1), "b": curve(2, 2, 2, 2, runs=1)}, greater=True)
-    assert (lead.leader, lead.clear) == ("b", False)
+@pytest.mark.parametrize(("runs", "level", "clear"), [(5, 0.05, False), (6, 0.05, True), (6, 0.03, False)])
+def test_few_repetitions_prove_no_lead(runs, level, clear):
+    curves = {"a": curve(1, 1, 1, 1, runs=runs), "b": curve(2, 2, 2, 2, runs=runs)}
+    [lead] = leads(GRID, curves, greater=True, level=level)
+    assert (lead.leader, lead.clear) == ("b", clear)
 
 
 def test_ties_and_unknown_values_have_no_leader():

@@ -49,17 +49,17 @@ def test_of_thirty_learners_a_caption_names_a_few(figure):
     assert "more" in told
 
 
-def test_a_curve_leads_clearly_not_clearly_or_with_unknown_uncertainty():
-    apart = make_results(["adam", "random-search"], ["iris"], 5)
-    assert "adam leads with" in caption(learning_curves, apart)
-    assert "its band clear of all others." in caption(learning_curves, apart)
-    close = make_results(["twin-a", "twin-b"], ["iris"], 5)
-    assert "not clearly: its band overlaps that of 1 other." in caption(learning_curves, close)
-    once = make_results(["adam", "random-search"], ["iris"], 1)
-    assert "uncertainty unknown: one run only." in caption(learning_curves, once)
+def test_a_curve_is_best_beyond_chance_or_perhaps_by_it():
+    apart = make_results(["adam", "random-search"], ["iris"], 8)
+    assert "adam is best with" in caption(learning_curves, apart)
+    assert ", ahead of all others beyond chance." in caption(learning_curves, apart)
+    close = make_results(["twin-a", "twin-b"], ["diabetes"], 8)
+    assert ", not told apart from 1 other." in caption(learning_curves, close)
+    few = make_results(["adam", "random-search"], ["iris"], 5)
+    assert ", and 5 repetitions cannot show whether that is chance." in caption(learning_curves, few)
     alone = caption(learning_curves, make_results(["adam"], ["iris"], 5))
     assert "1 learner on iris" in alone
-    assert "leads" not in alone
+    assert "is best" not in alone
 
 
 def test_a_tie_is_no_lead():
@@ -75,13 +75,13 @@ def test_unequal_budgets_are_told_where_curves_end(figure):
     assert learning_curves.SPENT not in caption(figure, make_results(["adam", "sgd"], ["iris"], 2))
 
 
-def test_the_highest_score_says_whose_intervals_reach_it():
+def test_the_highest_score_says_whether_it_is_beyond_chance():
     clear = make_results(["adam", "random-search"], ["iris", "wine"], 5)
-    assert ", clear of all others)" in caption(scores, clear)
-    few = make_results(["adam", "random-search"], ["iris", "wine"], 3)
-    assert ", clear of all others in 3 repetitions, which are too few to be sure)" in caption(scores, few)
+    assert ", ahead of all others beyond chance)" in caption(scores, clear)
+    few = make_results(["adam", "random-search"], ["iris", "wine"], 2)
+    assert ", too few runs to tell whether by chance)" in caption(scores, few)
     close = make_results(["twin-a", "twin-b"], ["iris", "wine"], 5)
-    assert ", overlapped by 1 other)" in caption(scores, close)
+    assert ", not told apart from 1 other)" in caption(scores, close)
 
 
 def test_where_no_target_was_reached_nobody_is_the_fastest():
@@ -113,10 +113,9 @@ def test_the_end_of_one_path_is_no_verdict(monkeypatch):
 
 
 def test_a_setting_that_may_matter_by_chance_alone_is_told_so():
-    def sweep(spread):
+    def sweep(p):
         values, score = np.array([0.1, 1.0]), np.array([0.4, 0.6])
-        return sensitivity.Sweep("adam", "lr", ("a", "b"), values, score, score - spread, score + spread, 2)
+        return sensitivity.Sweep("adam", "lr", ("a", "b"), values, score, score, score, 2, p)
 
-    assert sensitivity._finding(sweep(0.2)).endswith("their intervals overlap.")
-    assert sensitivity._finding(sweep(0.05)).endswith("their intervals do not overlap.")
-    assert sensitivity._finding(sweep(np.nan)).endswith("uncertainty unknown: one run only.")
+    assert sensitivity._finding(sweep(0.2)).endswith("which may be chance.")
+    assert sensitivity._finding(sweep(0.01)).endswith("which is beyond chance.")

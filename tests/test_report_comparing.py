@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy import stats
 
 from nogd.report.numbers.comparing import (
@@ -13,11 +11,8 @@ from nogd.report.numbers.comparing import (
     friedman,
     holm,
     iman_davenport,
-    improvement_interval,
-    improvement_p,
     nemenyi_quantile,
     not_told_apart,
-    probability_of_improvement,
 )
 
 # Demsar, Statistical Comparisons of Classifiers over Multiple Data Sets, JMLR 7 (2006), Table 5(a), k = 2 ... 10.
@@ -89,65 +84,6 @@ def test_groups_are_the_largest_that_lie_within_the_difference():
     assert not_told_apart([1.0, 1.5, 2.6, 3.0, 5.0], 1.2) == [(0, 1), (1, 2), (2, 3)]
     assert not_told_apart([1.0, 1.1, 1.2], 1.0) == [(0, 2)]
     assert not_told_apart([1.0, 3.0], 2.0) == []  # exactly the critical difference is a difference
-
-
-def test_improvement_by_hand():
-    assert probability_of_improvement([[1.0, 2.0]], [[1.5, 3.0]]) == 0.75
-    assert probability_of_improvement([[1.0], [np.inf]], [[1.0], [2.0]]) == 0.25  # a tie, then a failure
-
-
-@given(
-    st.lists(st.integers(0, 6), min_size=2, max_size=12), st.lists(st.integers(0, 6), min_size=2, max_size=12)
-)
-def test_for_one_task_the_test_is_mann_whitneys(ours, theirs):
-    if len({*ours, *theirs}) == 1:
-        assert improvement_p([ours], [theirs]) == 1.0
-        return
-    expected = stats.mannwhitneyu(ours, theirs, method="asymptotic")
-    assert improvement_p([ours], [theirs]) == pytest.approx(expected.pvalue)
-    share = 1 - expected.statistic / (
-        len(ours) * len(theirs)
-    )  # scipy counts the pairs in which ours is larger
-    assert probability_of_improvement([ours], [theirs]) == pytest.approx(share)
-
-
-def test_several_points_are_tested_each_by_itself():
-    rng = np.random.default_rng(0)
-    ours, theirs = rng.normal(size=(5, 3)), rng.normal(1.0, size=(6, 3))
-    alone = [float(improvement_p([ours[:, place]], [theirs[:, place]])) for place in range(3)]
-    assert improvement_p([ours], [theirs]) == pytest.approx(alone)
-
-
-def test_more_tasks_make_the_same_advantage_surer():
-    ours, theirs = [1.0, 2.0, 3.0, 7.0], [4.0, 5.0, 6.0, 8.0]
-    one, four = improvement_p([ours], [theirs]), improvement_p([ours] * 4, [theirs] * 4)
-    assert float(four) < 0.01 < float(one)
-
-
-def test_the_test_rejects_rarely_where_nothing_differs():
-    rng = np.random.default_rng(1)
-    ours, theirs = ([rng.normal(size=(6, 4000)) for _ in range(4)] for _ in range(2))
-    assert 0.03 < np.mean(improvement_p(ours, theirs) < 0.05) < 0.06
-
-
-def test_the_interval_is_about_the_estimate_and_repeats_with_its_seed():
-    rng = np.random.default_rng(2)
-    ours, theirs = [rng.normal(size=10) for _ in range(5)], [rng.normal(0.5, size=10) for _ in range(5)]
-    low, high = improvement_interval(ours, theirs, rng=np.random.default_rng(3))
-    assert low < probability_of_improvement(ours, theirs) < high
-    assert improvement_interval(ours, theirs, rng=np.random.default_rng(3)) == (low, high)
-    assert improvement_interval(ours, theirs, rng=np.random.default_rng(4)) != (low, high)
-
-
-def test_the_interval_covers_the_truth_about_as_often_as_it_says():
-    rng = np.random.default_rng(5)
-    truth = stats.norm.cdf(0.5 / np.sqrt(2))
-    covered = []
-    for _ in range(200):
-        ours, theirs = [rng.normal(size=15) for _ in range(4)], [rng.normal(0.5, size=15) for _ in range(4)]
-        low, high = improvement_interval(ours, theirs, rng=rng, draws=400)
-        covered.append(low <= truth <= high)
-    assert 0.88 < np.mean(covered) < 0.99
 
 
 def test_holm_by_hand():

@@ -7,7 +7,7 @@ from report_data import make_results
 
 from nogd.report.figure import Comparison
 from nogd.report.forms import verdict
-from nogd.report.forms.board_text import outside_told
+from nogd.report.forms.remarks import outside_told
 
 LEARNERS = ("adam", "grid-search", "random-search")
 TASKS = ("iris", "wine")

@@ -156,7 +156,7 @@ def test_the_order_of_a_budgets_keys_is_no_difference():
 def test_who_does_not_beat_the_first_baseline_is_flagged():
     results = two_tasks({"dice": [(0.4, 0.4)], "good": [(0.9, 0.9)], "poor": [(0.4, 0.4)]})
     assert main_board(Comparison.of(results)).below_minimum == ("poor",)
-    assert "Not better than dice: poor." in text_leaderboard(results)
+    assert "Scores no higher than that of dice: poor." in text_leaderboard(results)
     unnamed = Results(results.runs, results.curves, {})
     assert main_board(Comparison.of(unnamed)).below_minimum == ()
 

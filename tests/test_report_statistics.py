@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import bootstrap, rankdata, trim_mean
+from scipy.stats import bootstrap, norm, rankdata, t, trim_mean
 
 from nogd.report.numbers.curves import budget_grid, carried_forward
 from nogd.report.numbers.statistics import (
@@ -13,7 +13,6 @@ from nogd.report.numbers.statistics import (
     normalised_score,
     pooled_interquartile_mean,
     ranks,
-    score_interval,
     stratified_bootstrap,
 )
 
@@ -49,13 +48,15 @@ def test_interquartile_mean_is_not_the_mean():
     assert interquartile_mean([1.0, 2.0, 3.0, 100.0]) != np.mean([1.0, 2.0, 3.0, 100.0])
 
 
-def test_bootstrap_interval_agrees_with_scipy():
+def test_bootstrap_interval_is_scipys_with_its_ends_moved_outwards():
     values = random(1).normal(size=40)
     mine = bootstrap_interval(values[:, None], pooled_interquartile_mean, rng=random(2), draws=20_000)
+    outwards = 2 * norm.cdf(np.sqrt(40 / 39) * t.ppf(0.025, 39))
     theirs = bootstrap(
         (values,),
         lambda sample, axis: trim_mean(sample, 0.25, axis=axis),
         method="percentile",
+        confidence_level=1 - outwards,
         n_resamples=20_000,
         random_state=random(3),
     ).confidence_interval
@@ -83,27 +84,32 @@ def test_bootstrap_uses_the_generator_it_is_given():
     assert once != other
 
 
-def test_few_repetitions_give_the_lowest_and_the_highest_repetition():
-    scores = np.array([[0.0, 1.0], [0.5, 0.7], [2.0, 4.0]])
-    assert score_interval(scores, rng=random()) == (0.5, 3.0)
-
-
 def test_the_interval_holds_the_score_however_few_repetitions_there_are():
     for seed in range(200):
         scores = random(seed).standard_cauchy(size=(3, 5))
-        low, high = score_interval(scores, rng=random())
+        low, high = bootstrap_interval(scores, pooled_interquartile_mean, rng=random())
         assert low <= pooled_interquartile_mean(scores) <= high
 
 
-def test_ten_repetitions_give_a_narrower_interval_than_extremes():
-    scores = random(6).normal(size=(10, 4))
-    alone = pooled_interquartile_mean(scores[:, None, :])
-    low, high = score_interval(scores, rng=random())
-    assert alone.min() < low < high < alone.max()
+def test_more_repetitions_give_a_narrower_interval():
+    wide, narrow = (
+        np.ptp(bootstrap_interval(random(6).normal(size=(count, 4)), pooled_interquartile_mean, rng=random()))
+        for count in (5, 50)
+    )
+    assert narrow < wide / 2
 
 
-def test_no_scores_no_interval():
-    assert np.isnan(score_interval(np.full((5, 2), np.nan), rng=random())).all()
+def test_several_matrices_are_resampled_together():
+    scores = random(7).normal(size=(6, 3))
+    draws = stratified_bootstrap(
+        np.stack([scores, scores + 1]), lambda both: np.ptp(both, axis=1).max(axis=(1, 2)), rng=random()
+    )
+    assert draws == pytest.approx(np.ones(2000))
+
+
+@pytest.mark.parametrize("scores", [np.full((5, 2), np.nan), np.ones((1, 4))])
+def test_no_interval_without_two_runs_of_a_task(scores):
+    assert np.isnan(bootstrap_interval(scores, pooled_interquartile_mean, rng=random())).all()
 
 
 def test_band_below_ten_is_minimum_and_maximum():

@@ -10,10 +10,10 @@ import pytest
 from bench_help import command
 from pypdf import PdfReader
 from report_data import make_results
-from scipy.stats import mannwhitneyu
 
 from nogd.report.figure import Comparison
 from nogd.report.forms import versus_forms
+from nogd.report.numbers.paired import block_differences, exchange_p
 from nogd.report.numbers.versus import APART, BETTER, OPEN, SAME, WORSE, compare
 
 LEARNERS, TASKS = ["adam", "sgd"], ["iris", "wine"]
@@ -47,20 +47,28 @@ def test_a_change_in_one_learner_is_found_there_alone_and_in_its_direction():
     assert back.learners.set_index("learner")["verdict"]["sgd"] == BETTER
 
 
-def test_p_is_mann_whitneys_and_corrected_for_all_rows():
+def test_p_is_that_of_exchanging_runs_with_one_start_and_corrected_for_all_rows():
     def jitter(value):
         return value + np.resize([0.01, -0.02, 0.015], len(value))
 
     first, second = comparison(), comparison({"adam": jitter, "sgd": jitter})
     found = compare(first, second).cells
     row = found[(found["learner"] == "sgd") & (found["task"] == "wine")].iloc[0]
-    values = [
-        each.finals.query("learner == 'sgd' and task == 'wine'")["value"].to_numpy()
+    losses = [
+        -each.finals.query("learner == 'sgd' and task == 'wine'")["value"].to_numpy()[:, None]
         for each in (first, second)
     ]
-    assert row["p"] == pytest.approx(mannwhitneyu(values[1], values[0], method="asymptotic").pvalue)
+    assert row["p"] == exchange_p(block_differences(losses[1], losses[0]))[0]
     assert row["p_holm"] >= row["p"]
+    assert row["pairs"] == 10
     assert set(found["verdict"]) == {OPEN}
+
+
+def test_only_repetitions_that_both_have_are_tested():
+    long, short = comparison(repetitions=10), comparison({"sgd": lambda value: value + 0.1}, repetitions=7)
+    found = compare(long, short).cells
+    row = found[(found["learner"] == "sgd") & (found["task"] == "iris")].iloc[0]
+    assert (row["pairs"], row["runs"], row["wins"]) == (7, "10 / 7", pytest.approx(1.0, abs=0.3))
 
 
 def test_other_budgets_or_task_versions_are_never_called_better():

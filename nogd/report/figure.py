@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from nogd.report.numbers.leaderboard import Board
+    from nogd.report.numbers.verdict import Verdict
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison(Tables):
-    """The tables of a comparison and its leaderboard; figures read them and change nothing in them."""
+    """The tables of a comparison, its leaderboard and its verdict; figures read them and change nothing in them."""
 
     @cached_property
     def board(self) -> Board:
@@ -27,6 +28,13 @@ class Comparison(Tables):
         from nogd.report.numbers.leaderboard import main_board  # pandas: not before a report is drawn
 
         return main_board(self)
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """Who won, and what speaks against it."""
+        from nogd.report.numbers.verdict import judge
+
+        return judge(self, self.board)
 
 
 @dataclass(frozen=True)

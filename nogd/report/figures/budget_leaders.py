@@ -73,7 +73,7 @@ def strips_of(panels: Sequence[CurvePanel], view: str) -> list[Strip]:
         curves = panel.metric if view == "metric" else panel.loss
         measured = panel.metric_title.partition(" (")[0] if view == "metric" else "training loss"
         if len(curves) > 1 and len(panel.grid) > 1:
-            found = leads(panel.grid, curves, greater=panel.greater and view == "metric")
+            found = leads(panel.grid, curves, panel.greater and view == "metric", panel.level)
             strips.append(Strip(panel.task, measured, found, panel.unequal))
     return strips
 
@@ -191,8 +191,9 @@ FIGURE = Figure(
             "the task has no split) and by training loss. A thin grey line: a tie."
         ),
         (
-            "One colour over the whole height: the leader's interval overlaps no other. Two colours: it does overlap, "
-            "so the lead may be chance; the lower colour is the runner-up. Intervals are those of the learning curves."
+            "One colour over the whole height: the leader is ahead of every other learner beyond chance (an exact test "
+            "that exchanges runs with the same start, 5 % for all tasks and budgets together). Two colours: it may be "
+            "chance; the lower colour is the runner-up. Fewer than six repetitions can never show it."
         ),
     ),
     draw=draw,

@@ -17,20 +17,26 @@ from nogd.report.drawing.cells import WIN_LOSE, draw_cells, name_cells, room_for
 from nogd.report.drawing.style import Look, looks_of
 from nogd.report.figure import Comparison, Drawn, Figure
 from nogd.report.names import counted, short_name, short_names
-from nogd.report.numbers.comparing import (
-    holm,
+from nogd.report.numbers.finals import matrices
+from nogd.report.numbers.groups import unequal_budgets
+from nogd.report.numbers.paired import (
+    LEVEL,
+    among_all,
+    block_differences,
+    difference,
+    exchange_p,
     improvement_interval,
-    improvement_p,
-    probability_of_improvement,
 )
-from nogd.report.numbers.groups import Group, unequal_budgets
 from nogd.report.numbers.ranking import common_group
-from nogd.report.numbers.statistics import ENOUGH_FOR_BOOTSTRAP, FloatArray
+from nogd.report.numbers.statistics import pooled_interquartile_mean
 
 ROW, COLUMN = 0.23, 0.37
 _NAME = 20
 _MOST_COLUMNS = 12
-ALPHA = 0.05
+_COLUMNS = [
+    *("learner", "against", "probability", "low", "high", "p", "p_all"),
+    *("score_difference", "difference_low", "difference_high"),
+]
 
 
 def draw(comparison: Comparison) -> Drawn | str:
@@ -62,43 +68,32 @@ def draw_on(axes: Axes, comparison: Comparison) -> None:
 
 
 def improvement_table(comparison: Comparison) -> DataFrame | str:
-    """Both directions of each pair: probability, interval, p, and p by Holm's rule; a sentence if none compare."""
+    """Both directions of each pair; a sentence if none compare.
+
+    probability with its interval, p, p_all (corrected for all pairs), and the difference of the scores with its
+    interval.
+    """
     if unequal_budgets(comparison.runs, comparison.settings):
         return "Budgets differ, so a better run need not mean a better learner: no pairs are compared."
     group = common_group(comparison)
     if group is None or len(group.learners) < 2:
         return "There are no two learners with runs on a common set of tasks to compare pair by pair."
-    losses = _losses(comparison, group)
+    rows = comparison.finals[comparison.finals["task"].isin(group.tasks)]
+    losses, scores = matrices(rows, "ranked"), matrices(rows, "score")
     pairs = list(combinations(group.learners, 2))
-    p_values = np.array([float(improvement_p(losses[ours], losses[theirs])) for ours, theirs in pairs])
-    rows = []
-    for (ours, theirs), p, adjusted in zip(pairs, p_values, holm(p_values), strict=True):
-        share = probability_of_improvement(losses[ours], losses[theirs])
-        low, high = _interval(ours, theirs, losses)
-        rows.append((ours, theirs, share, low, high, p, adjusted))
-        rows.append((theirs, ours, 1 - share, 1 - high, 1 - low, p, adjusted))
-    return DataFrame(rows, columns=["learner", "against", "probability", "low", "high", "p", "p_holm"])
-
-
-def _interval(ours: str, theirs: str, losses: Mapping[str, Sequence[FloatArray]]) -> tuple[float, float]:
-    """A bootstrap interval; none where a task has too few repetitions to be resampled."""
-    if min(len(runs) for name in (ours, theirs) for runs in losses[name]) < ENOUGH_FOR_BOOTSTRAP:
-        return np.nan, np.nan
-    rng = np.random.default_rng(zlib.crc32(f"{ours}/{theirs}".encode()))
-    return improvement_interval(losses[ours], losses[theirs], rng=rng, draws=1000)
-
-
-def _losses(comparison: Comparison, group: Group) -> dict[str, list[FloatArray]]:
-    """Final losses of each learner's runs, one array per task, infinite for a failure."""
-    finals = comparison.finals
-    rows = finals[finals["task"].isin(group.tasks)].drop_duplicates(
-        ["learner", "task", "repetition"], keep="last"
-    )
-    found = {
-        (str(learner), str(task)): part.to_numpy(dtype=float)
-        for (learner, task), part in rows.groupby(["learner", "task"])["ranked"]
-    }
-    return {learner: [found[learner, task] for task in group.tasks] for learner in group.learners}
+    differences = np.stack([block_differences(losses[a], losses[b]).ravel() for a, b in pairs], axis=1)
+    p = exchange_p(differences)
+    among = among_all(p, differences, len(group.learners))
+    found = []
+    for (ours, theirs), share, alone, corrected in zip(
+        pairs, 0.5 + differences.sum(axis=0), p, among, strict=True
+    ):
+        rng = np.random.default_rng(zlib.crc32(f"{ours}/{theirs}".encode()))
+        low, high = improvement_interval(losses[ours], losses[theirs], rng=rng)
+        apart, least, most = difference(scores[ours], scores[theirs], pooled_interquartile_mean, rng=rng)
+        found.append((ours, theirs, share, low, high, alone, corrected, apart, least, most))
+        found.append((theirs, ours, 1 - share, 1 - high, 1 - low, alone, corrected, -apart, -most, -least))
+    return DataFrame(found, columns=_COLUMNS)
 
 
 def _columns(rows: Sequence[str], look: Mapping[str, Look]) -> list[str]:
@@ -114,7 +109,7 @@ def _panel(
     shares = table.pivot(index="learner", columns="against", values="probability").reindex(
         index=rows, columns=columns
     )
-    p = table.pivot(index="learner", columns="against", values="p_holm").reindex(index=rows, columns=columns)
+    p = table.pivot(index="learner", columns="against", values="p_all").reindex(index=rows, columns=columns)
     values = shares.to_numpy(dtype=float)
     texts = [
         [_text(share, adjusted) for share, adjusted in zip(line, p_line, strict=True)]
@@ -128,16 +123,16 @@ def _panel(
 def _text(share: float, adjusted: float) -> str:
     if math.isnan(share):
         return ""
-    return f"{share:.0%}{'*' if adjusted < ALPHA else ''}"
+    return f"{share:.0%}{'*' if adjusted < LEVEL else ''}"
 
 
 def _finding(table: DataFrame, rows: Sequence[str]) -> str:
-    sure = table[(table["p_holm"] < ALPHA) & (table["probability"] > 0.5)]
-    said = f"{len(sure)} of {counted(len(table) // 2, 'pair')} differ significantly (Holm-corrected p below 0.05)."
+    sure = table[(table["p_all"] < LEVEL) & (table["probability"] > 0.5)]
+    said = f"{len(sure)} of {counted(len(table) // 2, 'pair')} differ beyond chance."
     if len(rows) < 2:
         return said
     row = table[(table["learner"] == rows[0]) & (table["against"] == rows[1])].iloc[0]
-    how = "a significant difference" if row["p_holm"] < ALPHA else "no significant difference"
+    how = "beyond chance" if row["p_all"] < LEVEL else "not beyond chance"
     interval = "" if math.isnan(row["low"]) else f" (95 % interval {row['low']:.0%} to {row['high']:.0%})"
     return (
         f"A run of {short_name(rows[0])} beats one of {short_name(rows[1])} with probability {row['probability']:.0%}"
@@ -155,9 +150,9 @@ FIGURE = Figure(
             "orange: more often worse. A failed run loses to any other."
         ),
         (
-            "* marks pairs that are significantly different: Mann-Whitney's test over the runs of all tasks, corrected "
-            "for the number of pairs by Holm's method, 5 %. It says how often, not by how much, and for these tasks "
-            "only."
+            "* marks pairs that differ beyond chance: an exact test that exchanges runs with the same start, corrected "
+            "for all pairs (Tukey), 5 %. It says how often, not by how much (the data have the differences of the "
+            "scores), and for these tasks only."
         ),
     ),
     draw=draw,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -34,6 +34,7 @@ from nogd.report.numbers.curves import Curve, budget_grid, resampled
 from nogd.report.numbers.finals import applicable, finite, numbers
 from nogd.report.numbers.groups import unequal_budgets
 from nogd.report.numbers.leading import TIE, leads
+from nogd.report.numbers.paired import LEVEL, smallest_p
 from nogd.report.numbers.statistics import FloatArray, band, interquartile_mean
 
 PLOT_HEIGHT = 1.75
@@ -57,6 +58,8 @@ class CurvePanel:
     """Whether learners had different budgets."""
     ceiling: float = np.inf
     """Where the loss axis ends, so that runs that diverged do not flatten the others."""
+    level: float = LEVEL
+    """Of a test on this task alone, so that all tasks together claim a lead by chance at most once in twenty."""
 
     @property
     def beyond(self) -> list[str]:
@@ -98,11 +101,12 @@ def panels_of(comparison: Comparison) -> list[CurvePanel]:
 def _panels(comparison: Comparison) -> list[CurvePanel]:
     by_task = dict(iter(comparison.curves.groupby("task", sort=False)))
     unequal = unequal_budgets(comparison.runs, comparison.settings)
-    return [
+    panels = [
         panel_of(str(task), applicable(runs), by_task[task], unequal=unequal)
         for task, runs in comparison.runs.groupby("task", sort=True)
         if task in by_task
     ]
+    return [replace(panel, level=LEVEL / len(panels)) for panel in panels]
 
 
 def panel_of(task: str, runs: DataFrame, curves: DataFrame, *, unequal: bool) -> CurvePanel:
@@ -131,11 +135,14 @@ def panel_of(task: str, runs: DataFrame, curves: DataFrame, *, unequal: bool) ->
 
 def _curves(task: str, runs: DataFrame, curves: DataFrame, column: str, grid: FloatArray) -> dict[str, Curve]:
     found = {}
+    repetitions = {str(learner): rows["repetition"].to_numpy() for learner, rows in runs.groupby("learner")}
     for learner, values in sorted(resampled(runs, curves, column, grid).items()):
         if np.isfinite(values).any():
             rng = np.random.default_rng(zlib.crc32(f"{task}/{learner}/{column}".encode()))
             low, high = band(values, rng=rng)
-            found[learner] = Curve(interquartile_mean(values, axis=0), low, high, len(values))
+            found[learner] = Curve(
+                interquartile_mean(values, axis=0), low, high, values, repetitions[learner]
+            )
     return found
 
 
@@ -293,15 +300,17 @@ def _ahead(panel: CurvePanel, curves: Mapping[str, Curve]) -> str:
     if len(curves) == 1:
         [(name, curve)] = curves.items()
         return f"{short_name(name)} is at {plain(float(curve.middle[-1]))}"
-    lead = leads(panel.grid, curves, greater=bool(panel.metric) and panel.greater)[-1]
+    lead = leads(panel.grid, curves, bool(panel.metric) and panel.greater, panel.level)[-1]
     if lead.leader == TIE:
         return f"the best are tied at {plain(lead.value)}"
-    sure = "its band clear of all others"
-    if min(curve.runs for curve in curves.values()) == 1:
-        sure = "uncertainty unknown: one run only"
-    elif not lead.clear:
-        sure = f"not clearly: its band overlaps that of {counted(lead.rivals, 'other')}"
-    return f"{short_name(lead.leader)} leads with {plain(lead.value)}, {sure}"
+    runs = min(curve.runs for curve in curves.values())
+    if lead.clear:
+        sure = "ahead of all others beyond chance"
+    elif smallest_p(runs) >= panel.level:
+        sure = f"and {counted(runs, 'repetition')} cannot show whether that is chance"
+    else:
+        sure = f"not told apart from {counted(lead.rivals, 'other')}"
+    return f"{short_name(lead.leader)} is best with {plain(lead.value)}, {sure}"
 
 
 FIGURE = Figure(

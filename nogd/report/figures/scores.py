@@ -24,7 +24,7 @@ from nogd.report.drawing.svg import named
 from nogd.report.figure import Comparison, Drawn, Figure
 from nogd.report.names import counted, short_name
 from nogd.report.numbers.formats import interval_text, score_text
-from nogd.report.numbers.statistics import ENOUGH_FOR_A_LOOK
+from nogd.report.numbers.verdict import LEADS, NO_TEST, Verdict
 
 ROW, NARROW_ROW = 0.27, 0.19
 FARTHEST = (-1.0, 3.0)
@@ -50,7 +50,7 @@ def draw(comparison: Comparison) -> Drawn | str:
     return Drawn(
         canvas,
         table[["learner", "score", "score_low", "score_high"]],
-        _finding(table, comparison.board.repetitions),
+        _finding(table, comparison.verdict),
     )
 
 
@@ -108,20 +108,23 @@ def view(table: DataFrame) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _finding(table: DataFrame, repetitions: int) -> str:
+def _finding(table: DataFrame, verdict: Verdict) -> str:
     first = table.iloc[0]
     said = f"{short_name(first['learner'])} has the highest normalised score, {score_text(first['score'])}"
     if pd.notna(first["score_low"]):
-        rivals = int((table["score_high"].iloc[1:] >= first["score_low"]).sum())
-        overlap = f"overlapped by {counted(rivals, 'other')}" if rivals else "clear of all others"
-        few = repetitions < ENOUGH_FOR_A_LOOK and not rivals
-        overlap += f" in {repetitions} repetitions, which are too few to be sure" if few else ""
-        told = f", {overlap}" if len(table) > 1 else ""
-        said += f" (interval {interval_text(first['score_low'], first['score_high'])}{told})"
+        said += f" (interval {interval_text(first['score_low'], first['score_high'])}{_sure(verdict)})"
     if len(table) == 1:
         return f"{said}."
     last = table.iloc[-1]
     return f"{said}; {short_name(last['learner'])} the lowest of {len(table)}, {score_text(last['score'])}."
+
+
+def _sure(verdict: Verdict) -> str:
+    if verdict.kind == LEADS:
+        return ", ahead of all others beyond chance"
+    if verdict.rivals and verdict.kind != NO_TEST:
+        return f", not told apart from {counted(len(verdict.rivals), 'other')}"
+    return ", too few runs to tell whether by chance" if verdict.kind == NO_TEST else ""
 
 
 FIGURE = Figure(
@@ -133,8 +136,9 @@ FIGURE = Figure(
             "constant predictor (0) to the frozen reference (1)."
         ),
         (
-            "The bar is its interval: where two bars overlap, the order of the two is not settled. It covers starts "
-            "and random streams, not other splits of the data. A point at the edge lies beyond it; its number is exact."
+            "The bar is its interval, over starts and random streams, not over other splits of the data. Learners "
+            "share starts, so that a test of pairs tells whether two differ (the verdict above), not the overlap of "
+            "their bars. A point at the edge lies beyond it; its number is exact."
         ),
     ),
     draw=draw,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,11 +24,12 @@ from nogd.report.drawing.canvas import (
 from nogd.report.drawing.style import LIGHT, MUTED
 from nogd.report.figure import Comparison, Drawn, Figure, choice
 from nogd.report.names import counted, short_name
-from nogd.report.numbers.finals import applicable
+from nogd.report.numbers.finals import applicable, matrices
 from nogd.report.numbers.formats import score_text
 from nogd.report.numbers.groups import unequal_budgets
 from nogd.report.numbers.leaderboard import score_matrix
-from nogd.report.numbers.statistics import FloatArray, pooled_interquartile_mean, score_interval
+from nogd.report.numbers.paired import LEVEL, among_all, block_differences, exchange_p
+from nogd.report.numbers.statistics import FloatArray, bootstrap_interval, pooled_interquartile_mean
 
 HEIGHT = 1.9
 NOT_VARIED = (
@@ -50,6 +51,8 @@ class Sweep:
     low: FloatArray
     high: FloatArray
     tasks: int
+    p: float
+    """That the highest and the lowest score differ by chance alone, corrected for all pairs of values and sweeps."""
 
     @property
     def title(self) -> str:
@@ -86,7 +89,7 @@ def sweeps(comparison: Comparison) -> list[Sweep]:
             sweep = _scored(comparison, str(name), parameter, variants)
             if sweep is not None:
                 found.append(sweep)
-    return found
+    return [replace(sweep, p=min(1.0, len(found) * sweep.p)) for sweep in found]
 
 
 def _flat(hyper: object) -> Iterator[tuple[str, Any]]:
@@ -134,16 +137,23 @@ def _scored(comparison: Comparison, name: str, parameter: str, variants: Mapping
     if not tasks:
         return None
     labels = sorted(variants, key=lambda learner: variants[learner])
+    both = matrices(rows[rows["task"].isin(tasks)], "ranked")
     summary = [_summary(rows[rows["task"].isin(tasks) & (rows["learner"] == label)]) for label in labels]
     score, low, high = np.array(summary).T
     values = np.array([variants[label] for label in labels])
-    return Sweep(name, parameter, tuple(labels), values, score, low, high, len(tasks))
+    ends = (both[labels[int(place)]] for place in (np.argmax(score), np.argmin(score)))
+    apart = block_differences(*ends).reshape(-1, 1)
+    p = float(among_all(exchange_p(apart), apart, len(labels))[0])
+    return Sweep(name, parameter, tuple(labels), values, score, low, high, len(tasks), p)
 
 
 def _summary(finals: DataFrame) -> tuple[float, float, float]:
     scores = score_matrix(finals)
     rng = np.random.default_rng(zlib.crc32(str(finals["learner"].iloc[0]).encode()))
-    return (float(pooled_interquartile_mean(scores)), *score_interval(scores, rng=rng))
+    return (
+        float(pooled_interquartile_mean(scores)),
+        *bootstrap_interval(scores, pooled_interquartile_mean, rng=rng),
+    )
 
 
 def _drawn(sweep: Sweep) -> Drawn:
@@ -203,10 +213,7 @@ def _data(sweep: Sweep) -> DataFrame:
 
 def _finding(sweep: Sweep) -> str:
     best, worst = int(np.argmax(sweep.score)), int(np.argmin(sweep.score))
-    if np.isnan(sweep.low).any():
-        sure = "uncertainty unknown: one run only"
-    else:
-        sure = f"their intervals {'overlap' if sweep.low[best] <= sweep.high[worst] else 'do not overlap'}"
+    sure = "which is beyond chance" if sweep.p < LEVEL else "which may be chance"
     values: Sequence[str] = [short_number(value) for value in sweep.values]
     return (
         f"{short_name(sweep.name)} with {counted(len(set(values)), 'value')} of {short_name(sweep.parameter)}, over "

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pandas as pd
-from pandas import DataFrame
 
 from nogd.report.figure import Comparison
 from nogd.report.figures.task_table import summary
-from nogd.report.forms.verdict import called, notes, nothing_succeeded
+from nogd.report.forms.verdict import called, highest, notes, nothing_succeeded, objection
 from nogd.report.names import counted
-from nogd.report.numbers.formats import number, score_text, time_text
+from nogd.report.numbers.formats import number, time_text
 from nogd.report.numbers.leaderboard import Board
 from nogd.report.numbers.origins import budgets_told
-from nogd.report.numbers.statistics import ENOUGH_FOR_A_LOOK, ENOUGH_FOR_BOOTSTRAP
+from nogd.report.numbers.statistics import ENOUGH_FOR_BOOTSTRAP
+from nogd.report.numbers.verdict import ALONE, DISPUTED, LEADS, NO_TASK, NO_TEST, TIED, UNEQUAL
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def answers(comparison: Comparison) -> list[Answer]:
     if nothing_succeeded(comparison):
         return []
     board = comparison.board
-    found = [_who(comparison, board), _what(comparison, board), _cost(comparison, board), _sure(board)]
+    found = [_who(comparison), _what(comparison, board), _cost(comparison, board), _sure(comparison, board)]
     return [answer for answer in found if answer is not None]
 
 
@@ -43,47 +43,26 @@ def sentences(comparison: Comparison) -> list[str]:
     return told + notes(comparison)
 
 
-def _who(comparison: Comparison, board: Board) -> Answer | None:
-    """The first of the leaderboard, where there is somebody to be ahead of."""
-    first = _first(board)
-    if first is None or len(board.table) < 2:
+def _who(comparison: Comparison) -> Answer | None:
+    """What the verdict says, in a word or two, and what is behind it."""
+    verdict = comparison.verdict
+    if verdict.kind in (ALONE, NO_TASK):
         return None
-    name = first["learner"]
-    winner = "no winner at unequal cost" if board.unequal else f"{called(name)}{_doubt(board)}"
-    wins = f"{_wins(comparison, name)}{_other_by_rank(board, name)}"
-    if pd.isna(first["score"]):
-        return Answer("Who won", winner, f"Mean rank {number(first['mean_rank'], '.2f')}. {wins}")
-    second = board.table.iloc[1]
-    highest = f"{called(name)} has the highest score" if board.unequal else "Score"
-    told = f"{highest} {score_text(first['score'])}; next is {called(second['learner'])} with "
-    return Answer("Who won", winner, f"{told}{score_text(second['score'])}. {wins}")
+    first = called(verdict.first)
+    told = {
+        LEADS: first,
+        TIED: f"tied: {first} and {counted(len(verdict.rivals), 'other')}",
+        DISPUTED: f"{first}, disputed",
+        NO_TEST: f"{first}, too few runs to tell",
+        UNEQUAL: "no winner at unequal cost",
+    }[verdict.kind]
+    return Answer(
+        "Who won", told, f"{_upper(highest(comparison))}. {_wins(comparison, verdict.first)}".strip()
+    )
 
 
-def _first(board: Board) -> pd.Series | None:
-    """The leader: by score, or by mean rank where there are no scores; None where there is none."""
-    table = board.table
-    if table["score"].notna().any():
-        return table.iloc[0]
-    ranked = table.dropna(subset=["mean_rank"]).sort_values(["mean_rank", "learner"])
-    return None if ranked.empty else ranked.iloc[0]
-
-
-def _doubt(board: Board) -> str:
-    """What keeps the first from being the winner; empty where nothing does."""
-    if board.repetitions < 2:
-        return ", in one repetition"
-    if _rivals(board.table.dropna(subset=["score_low", "score_high"])):
-        return ", not clearly"
-    few = board.repetitions < ENOUGH_FOR_A_LOOK
-    return f", in {counted(board.repetitions, 'repetition')}" if few else ""
-
-
-def _other_by_rank(board: Board, first: str) -> str:
-    """Who has a better mean rank than the first by score; empty where none has."""
-    ranks = board.table.dropna(subset=["mean_rank"]).sort_values(["mean_rank", "learner"])
-    if ranks.empty or ranks["mean_rank"].iloc[0] >= ranks.loc[ranks["learner"] == first, "mean_rank"].min():
-        return ""
-    return f" By mean rank {called(ranks['learner'].iloc[0])} is first."
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _wins(comparison: Comparison, learner: str) -> str:
@@ -115,15 +94,17 @@ def _scope(comparison: Comparison, board: Board) -> str:
 
 
 def _cost(comparison: Comparison, board: Board) -> Answer:
+    """What the first spent, beside what a run may spend at most."""
     budget = budgets_told(comparison.runs)
-    first = _first(board)
-    if first is None:
+    first = board.table.iloc[0]
+    if pd.isna(first["forwards"]) or pd.isna(first["seconds"]):
         return Answer("At what cost", budget, "The budget of each run.")
-    who = "It" if len(board.table) < 2 else called(first["learner"])
-    spent = f"{number(first['forwards'], ',.0f')} forwards and {number(first['seconds'], '.3g')} s"
+    spent = f"{number(first['forwards'], ',.0f')} forwards, {number(first['seconds'], '.3g')} s"
     outside = "" if pd.isna(first["overhead"]) else f", {first['overhead']:.0%} of the time outside scoring"
-    told = f"The budget of each run. {who} spent {spent} per run{outside}.{_targets(first)}"
-    return Answer("At what cost", budget, told)
+    who = called(first["learner"])
+    return Answer(
+        "At what cost", spent, f"A run of {who}{outside}. Budget of a run: {budget}.{_targets(first)}"
+    )
 
 
 def _targets(row: pd.Series) -> str:
@@ -135,36 +116,30 @@ def _targets(row: pd.Series) -> str:
     return f" It reached {row['targets_hit']:.0%} of the targets, in {soon}."
 
 
-def _sure(board: Board) -> Answer:
-    if board.repetitions < 2:
-        return Answer(
-            "How sure",
-            "uncertainty unknown",
-            "One run only gives no interval: use 5 repetitions for a quick look, 10 for a publication.",
+def _sure(comparison: Comparison, board: Board) -> Answer:
+    verdict = comparison.verdict
+    kind = f"{board.interval}; it covers starts and random streams, not other splits.{_more(board)}"
+    if verdict.kind == NO_TEST:
+        few = (
+            "uncertainty unknown"
+            if board.repetitions < 2
+            else f"only {counted(board.repetitions, 'repetition')}"
         )
-    few = (
-        ""
-        if board.repetitions >= ENOUGH_FOR_BOOTSTRAP
-        else " Use 5 repetitions for a quick look, 10 for a publication."
-    )
-    kind = f"{board.interval}; it covers starts and random streams, not other splits.{few}"
-    compared = board.table.dropna(subset=["score_low", "score_high"])
-    if len(compared) < 2:
+        return Answer("How sure", few, f"No test can show a difference between so few runs. {kind}")
+    if not verdict.chances:
         return Answer("How sure", counted(board.repetitions, "repetition"), kind)
-    rivals = _rivals(compared)
-    if not rivals and board.repetitions < ENOUGH_FOR_A_LOOK:
-        said = "No other interval overlaps that of the first, but with so few repetitions this may be chance."
-        return Answer("How sure", f"only {counted(board.repetitions, 'repetition')}", f"{said} {kind}")
-    if not rivals:
-        return Answer("How sure", "intervals apart", f"No other interval overlaps that of the first. {kind}")
-    named = ", ".join(map(called, rivals[:3])) + (f" and {len(rivals) - 3} more" if len(rivals) > 3 else "")
-    return Answer("How sure", "intervals overlap", f"Intervals that overlap the first one's: {named}. {kind}")
+    if verdict.kind == LEADS:
+        near = verdict.closest
+        told = f"Closest is {called(near.learner)}: {near.probability:.0%} of runs won, p = {near.p:.2g}."
+        return Answer("How sure", "beyond chance", f"{told} {kind}")
+    if verdict.dispute is not None:
+        return Answer("How sure", "measures disagree", f"{_upper(objection(verdict.dispute))}. {kind}")
+    named = ", ".join(map(called, verdict.rivals[:3]))
+    more = f" and {len(verdict.rivals) - 3} more" if len(verdict.rivals) > 3 else ""
+    return Answer("How sure", "not beyond chance", f"Not told apart from the first: {named}{more}. {kind}")
 
 
-def _rivals(compared: DataFrame) -> list[str]:
-    """Learners whose interval overlaps that of the first."""
-    if len(compared) < 2:
-        return []
-    low = compared["score_low"].iloc[0]
-    others = compared.iloc[1:]
-    return list(map(str, others.loc[others["score_high"] >= low, "learner"]))
+def _more(board: Board) -> str:
+    if board.repetitions >= ENOUGH_FOR_BOOTSTRAP:
+        return ""
+    return " Use 5 repetitions for a quick look, 10 for a publication."

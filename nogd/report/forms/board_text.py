@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
 import sys
 import textwrap
 from collections.abc import Collection, Mapping
-from pathlib import Path
 from typing import Any
 
 from nogd.report.figure import Comparison
+from nogd.report.forms.remarks import LOST, lost_told, outside_told, without_scale
+from nogd.report.forms.verdict import headline
 from nogd.report.names import clean, counted, short_names
 from nogd.report.numbers.formats import (
     interval_text,
@@ -27,18 +27,23 @@ from nogd.report.numbers.tables import ResultsLike
 _OF_TARGETS = ("hit", "time", "profile")
 _OF_SCORES, _OF_METRIC = ("score", "interval"), ("metric", "range")
 _TO_THE_LEFT = ("access", "interval", "range")
+_BESIDE_SCORE = ("gap", "best")
 _NAME, _SHORTEST_NAME = 24, 12
 _DISPENSABLE = (
-    "seconds",
-    "forwards",
-    "n/a",
-    "overhead",
-    "profile",
-    "time",
-    "hit",
-    "access",
-    "interval",
-    "range",
+    *(
+        "seconds",
+        "forwards",
+        "n/a",
+        "overhead",
+        "best",
+        "gap",
+        "profile",
+        "time",
+        "hit",
+        "access",
+        "interval",
+        "range",
+    ),
 )
 """Columns that a narrow terminal goes without, the least important first."""
 
@@ -94,6 +99,8 @@ def _lines(board: Board, width: int, marked: Collection[str]) -> list[str]:
         del sizes[column]
     for column in () if board.table["targets_hit"].notna().any() else _OF_TARGETS:
         del sizes[column]
+    for column in () if board.table["gap"].notna().any() else _BESIDE_SCORE:
+        del sizes[column]
     if not (board.table["access"] != "").any():
         del sizes["access"]
     name = max(map(len, ["learner", *short_names(board.table["learner"], _NAME)]))
@@ -124,7 +131,7 @@ def _line(place: str, learner: str, cells: Mapping[str, str], sizes: Mapping[str
 def _cells(row: Mapping[str, Any]) -> dict[str, str]:
     return {
         "access": row["access"] or "-",
-        "score": score_text(row["score"]),
+        "score": score_text(row["score"]) + (LOST if row["lost"] else ""),
         "interval": interval_text(row["score_low"], row["score_high"]),
         "metric": metric_text(row["metric"]),
         "range": metric_interval_text(row["metric_low"], row["metric_high"]),
@@ -132,6 +139,8 @@ def _cells(row: Mapping[str, Any]) -> dict[str, str]:
         "hit": number(row["targets_hit"], ".0%"),
         "time": time_text(row["relative_time"], row["unsolved"]),
         "profile": number(row["profile"], ".2f"),
+        "gap": number(row["gap"], ".2f"),
+        "best": score_text(row["best_score"]),
         "failed": str(row["failures"]),
         "n/a": str(row["not_applicable"]),
         "forwards": number(row["forwards"], ",.0f"),
@@ -140,22 +149,15 @@ def _cells(row: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def outside_told(board: Board) -> str:
-    """That a top score was made outside the objective, where cost is not counted; empty where none was."""
-    names = ", ".join(short_names(list(map(clean, board.top_outside)), 40))
-    return names and (
-        f"Check this: {names} scored best, but spent nearly all of the time outside the objective, where nothing is"
-        " counted."
-    )
-
-
 def _notes(comparison: Comparison, board: Board) -> list[str]:
     missing = int(comparison.meta.get("missing") or 0)
     failures = int(board.table["failures"].sum())
     named = ", ".join(map(clean, board.below_minimum))
     return [
+        headline(comparison),
         _measure_told(comparison, board),
         f"{board.interval}.",
+        _beside_told(board),
         _targets_told(board),
         without_scale(comparison, board),
         "UNEQUAL COST: learners had different budgets, so there are no ranks." if board.unequal else "",
@@ -163,7 +165,8 @@ def _notes(comparison: Comparison, board: Board) -> list[str]:
         f"{failures} of {counted(len(comparison.runs), 'run')} failed; each takes the last place in its ranks."
         if failures
         else "",
-        f"Not better than {board.minimum_baseline}: {named}." if named else "",
+        f"Scores no higher than that of {board.minimum_baseline}: {named}." if named else "",
+        lost_told(board),
         outside_told(board),
     ]
 
@@ -182,6 +185,13 @@ def _measure_told(comparison: Comparison, board: Board) -> str:
     return f"Metric: {name} on {where} data ({constant} = best constant predictor); {mean}."
 
 
+def _beside_told(board: Board) -> str:
+    """How to read what stands beside a score; empty where there is none."""
+    if board.table["gap"].isna().all():
+        return ""
+    return "Gap: mean distance to a score of 1, failures included. Best: score at each run's best validation point."
+
+
 def _targets_told(board: Board) -> str:
     """How to read the columns on targets; empty where there are none."""
     if board.table["targets_hit"].isna().all():
@@ -195,36 +205,6 @@ def _targets_told(board: Board) -> str:
         f"Hit: share of frozen targets reached. Time to a target: 1 = the frozen reference, less is faster{marked}. "
         f"Profile: 1 = always the fastest, 0 = never within {MOST:.0f} times the fastest."
     )
-
-
-def without_scale(comparison: Comparison, board: Board) -> str:
-    """A sentence on the tasks that count in ranks but not in scores; empty where there is none."""
-    finals = comparison.finals[comparison.finals["task"].isin(board.tasks)]
-    scaled = set(finals.loc[finals["score"].notna(), "task"])
-    without = [task for task in board.tasks if task not in scaled]
-    if not without:
-        return ""
-    asked = [("-t", str(task)) for task in without] + [
-        ("--plugin", _shortest(path)) for path in _given_plugins()
-    ]
-    freeze = "nogd targets freeze " + " ".join(f"{option} {shlex.quote(value)}" for option, value in asked)
-    lacking = f"a frozen reference that beats the constant predictor ({freeze!r} freezes one)"
-    if not scaled:
-        return f"No score: no task here has {lacking}."
-    return f"Not in the score: {', '.join(short_names(without, 40))}, without {lacking}."
-
-
-def _given_plugins() -> tuple[str, ...]:
-    """The plugins that were given by hand, without which their tasks are not found."""
-    from nogd.plugins.manager import plugins
-
-    return plugins().settings.extra
-
-
-def _shortest(path: str) -> str:
-    """A path from here where it lies below."""
-    here = Path.cwd()
-    return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path
 
 
 def _scope(comparison: Comparison, board: Board) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from nogd.plugins.access import ACCESS
 from nogd.report.figure import Comparison
+from nogd.report.forms.remarks import LOST
 from nogd.report.names import short_name
 from nogd.report.numbers.formats import (
     interval_text,
@@ -68,10 +69,25 @@ COLUMNS: tuple[Column, ...] = (
         "score",
         "score",
         "test metric: 0 = best constant predictor, 1 = frozen reference",
-        lambda row: score_text(row["score"]),
+        lambda row: score_text(row["score"]) + (LOST if row["lost"] else ""),
         "descending",
     ),
-    Column("score_low", "interval", "how far the score moves between repetitions", _interval, "descending"),
+    Column("score_low", "interval", "how far the score moves with other starts", _interval, "descending"),
+    Column(
+        "best_score",
+        "best",
+        "the score where each run's validation loss was lowest",
+        lambda row: score_text(row["best_score"]),
+        "descending",
+        always=False,
+    ),
+    Column(
+        "gap",
+        "gap",
+        "optimality gap: mean distance to a score of 1, failures counting as 0",
+        _formatted("gap", ".2f"),
+        always=False,
+    ),
     Column(
         "metric",
         "metric",
@@ -114,7 +130,12 @@ COLUMNS: tuple[Column, ...] = (
         "descending",
         always=False,
     ),
-    Column("failures", "failed", "runs that failed", _formatted("failures", ".0f")),
+    Column(
+        "failures",
+        "failed",
+        f"runs that failed; {LOST} beside a score: all runs on some task",
+        _formatted("failures", ".0f"),
+    ),
     Column(
         "not_applicable",
         "n/a",

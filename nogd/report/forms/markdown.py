@@ -10,13 +10,14 @@ from nogd.report.figure import Comparison, Drawn
 from nogd.report.figures import failures, task_table
 from nogd.report.forms import verdict
 from nogd.report.forms.answers import sentences
+from nogd.report.forms.board_view import cells, columns_of
 from nogd.report.names import clean, short_name
-from nogd.report.numbers.formats import interval_text, number, score_text
+from nogd.report.numbers.formats import number
 from nogd.report.numbers.leaderboard import Board, other_boards
 from nogd.report.numbers.tables import ResultsLike
 from nogd.version import __version__
 
-_HEADER = ("#", "learner", "access", "score", "interval", "rank", "failed", "n/a", "forwards", "seconds")
+_TO_THE_LEFT = ("score_low", "access")
 _SPECIAL = str.maketrans({sign: f"\\{sign}" for sign in "\\`*_{}[]<>#|!@~$"})
 
 
@@ -39,22 +40,17 @@ def markdown(results: ResultsLike) -> str:
 
 
 def _board(board: Board) -> list[str]:
+    """The columns of the page's leaderboard."""
+    columns = columns_of(board)
     rows = [
-        (
-            str(place),
-            code(row["learner"]),
-            row["access"] or "-",
-            f"**{score_text(row['score'])}**",
-            interval_text(row["score_low"], row["score_high"]),
-            number(row["mean_rank"], ".2f"),
-            str(row["failures"]),
-            str(row["not_applicable"]),
-            number(row["forwards"], ",.0f"),
-            number(row["seconds"], ".3g"),
-        )
+        (str(place), code(row["learner"]), *(cell.text for cell in cells(row, columns)))
         for place, row in enumerate(board.table.to_dict("records"), start=1)
     ]
-    return table(_HEADER, rows, right=(0, 3, 5, 6, 7, 8, 9))
+    left = [place for place, column in enumerate(columns, start=2) if column.key in _TO_THE_LEFT]
+    header = ("#", "learner", *(column.heading for column in columns))
+    return table(
+        header, rows, right=[place for place in range(len(header)) if place != 1 and place not in left]
+    )
 
 
 def _table(title: str, drawn: Drawn | str | None) -> list[str]:

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 
 from nogd.report.figure import Comparison
-from nogd.report.forms.board_text import outside_told, without_scale
-from nogd.report.names import counted, short_name
+from nogd.report.forms.remarks import lost_told, outside_told, without_scale
+from nogd.report.names import counted, listed, short_name
 from nogd.report.numbers.finals import FAILED, NOT_APPLICABLE
-from nogd.report.numbers.formats import score_text
+from nogd.report.numbers.formats import metric_text, number, score_text
 from nogd.report.numbers.leaderboard import Board
-from nogd.report.numbers.statistics import ENOUGH_FOR_A_LOOK
+from nogd.report.numbers.verdict import (
+    ALONE,
+    DISPUTED,
+    FAILURES,
+    LEADS,
+    NO_TASK,
+    NO_TEST,
+    TIED,
+    UNEQUAL,
+    WINS,
+    Dispute,
+    Verdict,
+)
 
 
 def headline(comparison: Comparison) -> str:
@@ -22,10 +36,7 @@ def headline(comparison: Comparison) -> str:
         return f"None of the {len(runs)} runs succeeded, so nothing can be compared."
     if len(runs) == 1:
         return _one_run(comparison)
-    table = comparison.board.table
-    if len(table) == 1:
-        return f"{called(table['learner'][0])} alone on {counted(len(comparison.tasks), 'task')}."
-    return _winner(comparison.board)
+    return _SENTENCES[comparison.verdict.kind](comparison, comparison.verdict)
 
 
 def notes(comparison: Comparison) -> list[str]:
@@ -36,7 +47,12 @@ def notes(comparison: Comparison) -> list[str]:
     if nothing_succeeded(comparison):
         return ["The reasons are listed below."]
     board = comparison.board
-    said = [without_scale(comparison, board), _minimum_baseline(board), _failures(comparison)]
+    said = [
+        without_scale(comparison, board),
+        _minimum_baseline(board),
+        _failures(comparison),
+        lost_told(board),
+    ]
     return [sentence for sentence in said if sentence]
 
 
@@ -75,39 +91,100 @@ def _one_run(comparison: Comparison) -> str:
     )
 
 
-def _winner(board: Board) -> str:
-    table = board.table
+def _alone(comparison: Comparison, verdict: Verdict) -> str:
+    return f"{called(verdict.first)} alone on {counted(len(comparison.tasks), 'task')}."
+
+
+def _no_task(comparison: Comparison, verdict: Verdict) -> str:
+    learners = counted(len(comparison.board.table), "learner")
+    return f"{learners}, and no task that all can do; {called(verdict.first)} has {highest(comparison)} on its own."
+
+
+def _unequal(comparison: Comparison, verdict: Verdict) -> str:
+    return f"Unequal cost, so nobody is first; {called(verdict.first)} has {highest(comparison)}."
+
+
+def _no_test(comparison: Comparison, verdict: Verdict) -> str:
+    board = comparison.board
+    if board.repetitions < 2:
+        return (
+            f"{called(verdict.first)} has {highest(comparison)}, but one repetition cannot show a difference."
+        )
+    runs = f"{counted(board.repetitions, 'repetition')} of {counted(len(board.tasks), 'task')}"
+    return f"{called(verdict.first)} has {highest(comparison)}, but {runs} cannot show a difference."
+
+
+def _leads(comparison: Comparison, verdict: Verdict) -> str:
+    return (
+        f"{called(verdict.first)} leads, with {highest(comparison)}: its runs beat those of {_everybody(verdict)} more "
+        "often than chance explains."
+    )
+
+
+def _everybody(verdict: Verdict) -> str:
+    return called(verdict.chances[0].learner) if len(verdict.chances) == 1 else "every other learner"
+
+
+def _tied(comparison: Comparison, verdict: Verdict) -> str:
+    rivals = verdict.rivals
+    named = listed([called(name) for name in (verdict.first, *rivals[:2])])
+    more = f" and {len(rivals) - 2} more" if len(rivals) > 2 else ""
+    behind = f"; {verdict.behind} behind" if verdict.behind else ""
+    return (
+        f"Tied: {named}{more} are not told apart ({called(verdict.first)} has {highest(comparison)}{behind})."
+    )
+
+
+def _disputed(comparison: Comparison, verdict: Verdict) -> str:
+    assert verdict.dispute is not None
+    return f"No clear winner: {called(verdict.first)} has {highest(comparison)}, but {objection(verdict.dispute)}."
+
+
+def objection(dispute: Dispute) -> str:
+    """What speaks against the first, as the end of a sentence."""
+    if dispute.measure == FAILURES:
+        more = f" and {dispute.figure - 1:.0f} more" if dispute.figure > 1 else ""
+        return f"all its runs on {called(dispute.by)}{more} failed"
+    if dispute.measure == WINS:
+        return f"runs of {called(dispute.by)} beat its own more often ({dispute.figure:.0%})"
+    return f"{called(dispute.by)} reaches targets sooner (profile {dispute.figure:.2f})"
+
+
+def highest(comparison: Comparison) -> str:
+    """What makes the first the first, with the next one's figure."""
+    table = comparison.board.table
     first, second = table.iloc[0], table.iloc[1]
-    name, other = called(first["learner"]), called(second["learner"])
-    if pd.isna(first["score"]) or pd.isna(second["score"]):
-        return _winner_by_rank(board)
-    score, next_score = score_text(first["score"]), score_text(second["score"])
-    told = f"both score {score}" if score == next_score else f"score {score} against {next_score}"
-    if board.unequal:
-        return f"Unequal cost, so there are no ranks; {name} and {other} have the highest scores ({told})."
-    if pd.isna(first["score_low"]) or pd.isna(second["score_low"]):
-        return f"{name} is ahead of {other} ({told}), but the uncertainty is unknown: one run only."
-    apart = first["score_low"] > second["score_high"]
-    if apart and board.repetitions < ENOUGH_FOR_A_LOOK:
-        few = counted(board.repetitions, "repetition")
-        return f"{name} is ahead of {other} ({told}), but {few} are too few to be sure."
-    if apart:
-        return f"{name} leads, ahead of {other} ({told}; their intervals do not overlap)."
-    return f"{name} leads {other}, but not clearly ({told}; their intervals overlap)."
+    if pd.notna(first["score"]):
+        return f"the highest score ({score_text(first['score'])}; next {score_text(second['score'])})"
+    if pd.notna(first["mean_rank"]):
+        ranks = f"{first['mean_rank']:.2f}; next {number(second['mean_rank'], '.2f')}"
+        return f"the best mean rank ({ranks}{_metric(comparison)})"
+    return "the first place by name"
 
 
-def _winner_by_rank(board: Board) -> str:
-    ranked = board.table.dropna(subset=["mean_rank"]).sort_values(["mean_rank", "learner"])
-    if ranked.empty:
-        return f"{counted(len(board.table), 'learner')}, and no common scale to rank them on."
-    first = ranked.iloc[0]
-    return f"{called(first['learner'])} has the best mean rank, {first['mean_rank']:.2f} of {len(ranked)}."
+def _metric(comparison: Comparison) -> str:
+    """The first's metric and the next one's, where they stand in place of scores."""
+    if not comparison.board.measures:
+        return ""
+    values = [metric_text(value) for value in comparison.board.table["metric"].iloc[:2]]
+    return f"; {called(comparison.runs['metric_name'].dropna().iloc[0])} {values[0]}, next {values[1]}"
+
+
+_SENTENCES: dict[str, Callable[[Comparison, Verdict], str]] = {
+    ALONE: _alone,
+    NO_TASK: _no_task,
+    UNEQUAL: _unequal,
+    NO_TEST: _no_test,
+    LEADS: _leads,
+    TIED: _tied,
+    DISPUTED: _disputed,
+}
 
 
 def _minimum_baseline(board: Board) -> str:
     if not board.below_minimum:
         return ""
-    return f"Not better than {board.minimum_baseline}: {', '.join(map(called, board.below_minimum))}."
+    return f"Scores no higher than that of {board.minimum_baseline}: {', '.join(map(called, board.below_minimum))}."
 
 
 def _failures(comparison: Comparison) -> str:

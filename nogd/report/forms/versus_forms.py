@@ -21,16 +21,19 @@ from nogd.report.forms.pdf_pages import Sheet, bound, front_sheet, picture_sheet
 from nogd.report.forms.sections import csv_link
 from nogd.report.forms.templating import environment
 from nogd.report.names import short_name, short_names
+from nogd.report.numbers.formats import interval_text
 from nogd.report.numbers.versus import BETTER, VERDICTS, WORSE, Versus
 
 READING = (
     (
-        "Second wins: how often a run of the second is better than one of the first on the same task, 0.5 being a tie; "
-        "over all tasks with its 95 % bootstrap interval, each for itself and not corrected for their number."
+        "Second wins: how often a run of the second is better than one of the first on the same task, 0.5 being a tie. "
+        "Score change: the second's score minus the first's. Both over all tasks, with 95 % bootstrap intervals, each "
+        "for itself and not corrected for their number."
     ),
     (
-        "Better or worse is said where p is below 0.05: Mann-Whitney's test, after Holm's correction for the rows of "
-        "the table. Not shown is not the same as not there: few repetitions show only large differences."
+        "Better or worse is said where p is below 0.05: an exact test that exchanges runs with the same start, after "
+        "Holm's correction for the rows of the table. Not shown is not the same as not there: few repetitions show "
+        "only large differences."
     ),
 )
 _SIGNS = {BETTER: "▲ ", WORSE: "▼ "}
@@ -70,7 +73,7 @@ def markdown(versus: Versus, names: tuple[str, str]) -> str:
         f"First: {plain_text(names[0])}. Second: {plain_text(names[1])}.",
         "",
     ]
-    lines += [f"- {plain_text(sentence)}" for sentence in versus.differences]
+    lines += [f"- {plain_text(sentence)}" for sentence in versus.remarks]
     if len(versus.learners):
         lines += ["", *frame(_shown_learners(versus.learners).map(_cell))]
     if len(versus.cells):
@@ -84,7 +87,7 @@ def pdf(versus: Versus, names: tuple[str, str]) -> bytes:
 
 
 def _sheets(versus: Versus, names: tuple[str, str]) -> Iterator[Sheet]:
-    yield front_sheet(versus.headline, [f"First: {names[0]}", f"Second: {names[1]}", *versus.differences])
+    yield front_sheet(versus.headline, [f"First: {names[0]}", f"Second: {names[1]}", *versus.remarks])
     if len(versus.learners):
         words = [finding(versus), *READING]
         yield picture_sheet(_canvas(_ordered(versus.learners)), "How often the second is better", words)
@@ -108,7 +111,15 @@ def _shown_learners(table: DataFrame) -> DataFrame:
         for low, high in shown[["low", "high"]].itertuples(index=False, name=None)
     ]
     shown["second wins"] += bands
-    return shown[["learner", "verdict", "second wins", "p (Holm)", "tasks"]]
+    shown["score change"] = [
+        "-"
+        if math.isnan(change)
+        else f"{change:+.2f}" + ("" if math.isnan(low) else f"\n{interval_text(low, high)}")
+        for change, low, high in shown[["score_change", "change_low", "change_high"]].itertuples(
+            index=False, name=None
+        )
+    ]
+    return shown[["learner", "verdict", "second wins", "score change", "p (Holm)", "tasks"]]
 
 
 def _shown_cells(table: DataFrame) -> DataFrame:
@@ -141,7 +152,7 @@ def save_tables(versus: Versus, folder: Path) -> Path:
 
 def text(versus: Versus) -> str:
     """For the terminal: the headline, what differs, and the learners."""
-    lines = [versus.headline, *(f"- {sentence}" for sentence in versus.differences)]
+    lines = [versus.headline, *(f"- {sentence}" for sentence in versus.remarks)]
     if len(versus.learners):
         shown = _shown_learners(versus.learners)
         cells = shown.assign(learner=shown["learner"].map(lambda name: short_name(name, 40))).map(_cell)

@@ -1,4 +1,4 @@
-"""Whether learners differ: Friedman's test, critical difference, probability of improvement; arrays in, numbers out."""
+"""Whether several learners differ in their ranks: Friedman's test and critical difference; arrays in, numbers out."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nogd.report.numbers.statistics import FloatArray
-
-DRAWS = 2000
 
 
 @dataclass(frozen=True)
@@ -80,80 +78,6 @@ def not_told_apart(mean_ranks: Sequence[float], difference: float) -> list[tuple
         if last > first and (not groups or last > groups[-1][1]):
             groups.append((first, last))
     return groups
-
-
-def wins(ours: ArrayLike, theirs: ArrayLike) -> FloatArray:
-    """For every pair of runs 1 where ours has the lower loss, 0.5 on a tie, 0 otherwise.
-
-    ours: shape (n, ...), theirs: (m, ...) -> (n, m, ...). Infinity is a failed run.
-    """
-    mine, other = np.asarray(ours, dtype=float)[:, None], np.asarray(theirs, dtype=float)[None, :]
-    return np.asarray((mine < other) + 0.5 * (mine == other))
-
-
-def probability_of_improvement(ours: Sequence[ArrayLike], theirs: Sequence[ArrayLike]) -> float:
-    """P(a run of ours beats a run of theirs) on a task, averaged over tasks (Agarwal et al. 2021).
-
-    ours, theirs: losses of the runs, one array per task.
-    """
-    return float(np.mean([wins(mine, other).mean() for mine, other in zip(ours, theirs, strict=True)]))
-
-
-def improvement_interval(
-    ours: Sequence[ArrayLike],
-    theirs: Sequence[ArrayLike],
-    *,
-    rng: np.random.Generator,
-    level: float = 0.95,
-    draws: int = DRAWS,
-) -> tuple[float, float]:
-    """Percentile interval of `probability_of_improvement`, runs resampled within task and learner."""
-    total = np.zeros(draws)
-    for mine, other in zip(ours, theirs, strict=True):
-        table = wins(mine, other)
-        n, m = table.shape
-        left, right = _counts(n, draws, rng), _counts(m, draws, rng)
-        total += np.sum((left @ table) * right, axis=1) / (n * m)
-    low, high = np.quantile(total / len(ours), ((1 - level) / 2, (1 + level) / 2))
-    return float(low), float(high)
-
-
-def _counts(size: int, draws: int, rng: np.random.Generator) -> FloatArray:
-    """How often each of `size` runs is in each resample; shape (draws, size)."""
-    return rng.multinomial(size, np.full(size, 1 / size), size=draws).astype(float)
-
-
-def improvement_p(ours: Sequence[ArrayLike], theirs: Sequence[ArrayLike]) -> FloatArray:
-    """Two-sided p that on no task runs of ours and theirs differ: Mann-Whitney's test, summed over tasks.
-
-    One array per task, of shape (runs, ...), the other axes being tested each by itself. By normal approximation,
-    corrected for ties and continuity: for a single task it is `scipy.stats.mannwhitneyu(method="asymptotic")`.
-    """
-    excess, variance, step = np.zeros(1), np.zeros(1), np.inf
-    pairs = zip(map(_floats, ours), map(_floats, theirs), strict=True)
-    for mine, other in pairs:
-        excess = excess + wins(mine, other).mean(axis=(0, 1)) - 0.5
-        variance = variance + _variance(mine, other)
-        step = min(step, 0.5 / (len(mine) * len(other)))
-    from scipy.stats import norm
-
-    size = np.maximum(np.abs(excess) - step, 0.0)
-    z = np.divide(size, np.sqrt(variance), out=np.zeros_like(size), where=variance > 0)
-    return np.asarray(2 * norm.sf(z)).reshape(np.shape(ours[0])[1:])
-
-
-def _floats(values: ArrayLike) -> FloatArray:
-    return np.asarray(values, dtype=float)
-
-
-def _variance(ours: FloatArray, theirs: FloatArray) -> FloatArray:
-    """Variance of the share of pairs won where both have one distribution; ties make it smaller."""
-    n, m = len(ours), len(theirs)
-    both = np.concatenate([ours, theirs])
-    tied = np.sum(both[:, None] == both[None, :], axis=1)
-    ties = np.sum(tied.astype(float) ** 2 - 1, axis=0)
-    total = n + m
-    return np.asarray((total + 1 - ties / (total * (total - 1))) / (12 * n * m))
 
 
 def holm(p_values: ArrayLike) -> FloatArray:

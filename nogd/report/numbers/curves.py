@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pandas import DataFrame
 
 from nogd.report.numbers.finals import applicable, numbers, starts
@@ -17,12 +18,21 @@ POINTS_A_DECADE = 12
 
 @dataclass(frozen=True)
 class Curve:
-    """A learner's interquartile mean over repetitions with its band, all of shape (points,)."""
+    """A learner's interquartile mean over repetitions with its band, all of shape (points,), and its runs.
+
+    values: each run's own curve, shape (runs, points); repetitions: of each run, (runs,).
+    """
 
     middle: FloatArray
     low: FloatArray
     high: FloatArray
-    runs: int
+    values: FloatArray
+    repetitions: NDArray[np.int_]
+
+    @property
+    def runs(self) -> int:
+        """How many runs it is made of."""
+        return len(self.values)
 
 
 def budget_grid(low: float, high: float, points_a_decade: int = POINTS_A_DECADE) -> FloatArray:
@@ -50,7 +60,7 @@ def carried_forward(
 
 
 def resampled(runs: DataFrame, curves: DataFrame, column: str, grid: FloatArray) -> dict[str, FloatArray]:
-    """For each learner of one task its runs' curves on the grid, shape (runs, points).
+    """For each learner of one task its runs' curves on the grid, shape (runs, points), in the order of `runs`.
 
     A run that ended early, or failed, keeps its last finite value to the end; one that left nothing keeps its start.
     """

@@ -25,7 +25,8 @@ def final_values(runs: DataFrame, curves: DataFrame) -> DataFrame:
     `value` is the metric on test data (on training data where the task has no split), `loss` the training loss. A
     run that left neither counts with its last finite value on its curve, else with where it started, else with the
     constant predictor: a failure stays in every mean. `score` is `value` normalised (0 constant predictor, 1
-    reference), that of a run that timed out no higher than the worst of those that ended on its task and repetition;
+    reference), that of a run that failed no higher than the worst of those that ended on its task and repetition;
+    `best_score` is the same where the run's validation loss was lowest (`score` where there are no validation data);
     `ranked` is `value` as a loss, infinite for a failure.
     """
     rows = applicable(runs)
@@ -37,7 +38,9 @@ def final_values(runs: DataFrame, curves: DataFrame) -> DataFrame:
     value = np.where(np.isfinite(value), value, numbers(rows, "constant"))
     loss = _filled(rows, curves, numbers(rows, "loss"), np.full(len(rows), "loss"))
     ranked = np.where(failed | ~np.isfinite(measured), np.inf, np.where(greater, -measured, measured))
-    score = normalised_score(value, numbers(rows, "constant"), numbers(rows, "reference"), greater)
+    scale = (numbers(rows, "constant"), numbers(rows, "reference"), greater)
+    score = normalised_score(value, *scale)
+    best = normalised_score(np.where(split, _at_best_validation(rows, curves), np.nan), *scale)
     return rows[["learner", "task", "repetition"]].assign(
         failed=failed,
         split=split,
@@ -45,15 +48,41 @@ def final_values(runs: DataFrame, curves: DataFrame) -> DataFrame:
         value=value,
         loss=np.where(np.isfinite(loss), loss, numbers(rows, "start_loss")),
         score=_no_better_than_ended(rows, score, failed),
+        best_score=_no_better_than_ended(rows, np.where(np.isnan(best), score, best), failed),
         ranked=ranked,
     )
 
 
 def _no_better_than_ended(rows: DataFrame, score: Any, failed: Any) -> Any:
-    """The scores, those of runs that timed out cut: time that the others did not take must not buy a place."""
+    """The scores, those of runs that failed cut: no failure may buy a place."""
     ended = Series(np.where(failed, np.nan, score), index=rows.index)
     worst = ended.groupby([rows["task"], rows["repetition"]]).transform("min").to_numpy()
-    return np.where(rows["status"] == "timeout", np.fmin(score, worst), score)
+    return np.where(failed, np.fmin(score, worst), score)
+
+
+def _at_best_validation(rows: DataFrame, curves: DataFrame) -> Any:
+    """Each run's test metric where its validation loss was lowest for the first time; NaN where that is unknown."""
+    if "validation_loss" not in curves:
+        return np.full(len(rows), np.nan)
+    known = _finite(_finite(curves, "validation_loss"), "test_metric")
+    losses = known.assign(validation_loss=numbers(known, "validation_loss"))
+    first = losses.sort_values(["validation_loss", "forwards"], kind="stable").groupby("id").first()
+    return rows["id"].map(first["test_metric"]).to_numpy(dtype=float)
+
+
+def matrices(finals: DataFrame, column: str) -> dict[str, Any]:
+    """A column of final values by learner, shape (repetitions, tasks), both in ascending order; NaN without a run.
+
+    All learners have the same repetitions and tasks, those of the table.
+    """
+    last = finals.drop_duplicates(["learner", "task", "repetition"], keep="last")
+    repetitions, row = np.unique(last["repetition"].to_numpy(), return_inverse=True)
+    tasks, place = np.unique(last["task"].to_numpy(dtype=str), return_inverse=True)
+    found = {str(name): np.full((len(repetitions), len(tasks)), np.nan) for name in last["learner"].unique()}
+    values = last[column].to_numpy(dtype=float)
+    for learner, i, j, value in zip(last["learner"], row, place, values, strict=True):
+        found[str(learner)][i, j] = value
+    return found
 
 
 def starts(curves: DataFrame, column: str) -> Series[Any]:

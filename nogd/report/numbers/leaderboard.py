@@ -12,16 +12,16 @@ from pandas import DataFrame
 
 from nogd.plugins.access import strongest
 from nogd.report.names import short_names
-from nogd.report.numbers.finals import FAILED, applicable, numbers
+from nogd.report.numbers.finals import FAILED, applicable, matrices, numbers
 from nogd.report.numbers.groups import Group, compared_learners, groups, unequal_budgets
 from nogd.report.numbers.pairs import pairs_of
 from nogd.report.numbers.ranking import complete_blocks
 from nogd.report.numbers.running_time import profile_score, ratios_to_best, relative_time, share_reached
 from nogd.report.numbers.statistics import (
     ENOUGH_FOR_BOOTSTRAP,
+    bootstrap_interval,
     mean_ranks,
     pooled_interquartile_mean,
-    score_interval,
 )
 from nogd.report.numbers.tables import Tables
 
@@ -45,6 +45,9 @@ COLUMNS = [
     "overhead",
     "runs",
     "access",
+    "gap",
+    "best_score",
+    "lost",
 ]
 
 
@@ -80,6 +83,12 @@ class Board:
         return bool(self.table["metric"].notna().any())
 
     @property
+    def lost(self) -> dict[str, tuple[str, ...]]:
+        """The learners all of whose runs on some task failed, with these tasks."""
+        pairs = zip(self.table["learner"], self.table["lost"], strict=True)
+        return {str(learner): tasks for learner, tasks in pairs if tasks}
+
+    @property
     def interval(self) -> str:
         """What the interval of the score, or the range of the metric, is, as a sentence without its full stop."""
         if self.repetitions < 2:
@@ -87,9 +96,7 @@ class Board:
         what = "Range" if self.measures else "Interval"
         if self.repetitions >= ENOUGH_FOR_BOOTSTRAP:
             return f"{what}: 95 % stratified bootstrap interval"
-        if self.measures:
-            return "Range: from the lowest to the highest repetition"
-        return "Interval: from the score of the worst repetition to that of the best"
+        return f"{what}: 95 % stratified bootstrap interval, rough below {ENOUGH_FOR_BOOTSTRAP} repetitions"
 
     @property
     def learners_told(self) -> str:
@@ -118,7 +125,10 @@ def leaderboard(
     (task, target) pairs no run reached) and `profile` (mean height of the performance profile up to 4 times the best)
     are over the same tasks, and unknown where budgets differ.
     `forwards` and `seconds` are means over runs, `overhead` is the share of `seconds` outside the objective. `access`
-    is the strongest that a run really used, of `nogd.plugins.access.ACCESS`; "" where no run tells.
+    is the strongest that a run really used, of `nogd.plugins.access.ACCESS`; "" where no run tells. `gap` is the
+    optimality gap (Agarwal et al. 2021): the mean of 1 - score, scores kept within 0 and 1 and failed runs at 0; unlike
+    the interquartile mean it leaves no run out. `best_score` is the score where each run's validation loss was lowest;
+    `lost` has the tasks on which all of the learner's runs failed.
     """
     if curves is None:
         curves = DataFrame(columns=["id", "task", "repetition", "forwards", "loss", "metric", "test_metric"])
@@ -204,6 +214,7 @@ def _board(
             "learner": learner,
             **_pooled(ends.get(learner, finals[:0]), "score", "score"),
             **_pooled(ends.get(learner, finals[:0]), measured, "metric"),
+            **_beside_score(ends.get(learner, finals[:0])),
             "mean_rank": rank.get(learner, np.nan),
             **times.get(learner, {}),
             **_costs(costs[learner]),
@@ -230,8 +241,19 @@ def _pooled(finals: DataFrame, column: str | None, name: str) -> dict[str, float
     if not np.any(~np.isnan(values)):
         return dict.fromkeys(keys, np.nan)
     rng = np.random.default_rng(zlib.crc32(str(finals["learner"].iloc[0]).encode()))
-    interval = score_interval(values, rng=rng)
+    interval = bootstrap_interval(values, pooled_interquartile_mean, rng=rng)
     return dict(zip(keys, (float(pooled_interquartile_mean(values)), *interval), strict=True))
+
+
+def _beside_score(finals: DataFrame) -> dict[str, Any]:
+    """What stands beside one learner's score: its gap, the score at best validation points, tasks that all failed."""
+    lost = tuple(str(task) for task, failed in finals.groupby("task")["failed"] if failed.all())
+    scaled = finals[finals["score"].notna()]
+    if scaled.empty:
+        return {"gap": np.nan, "best_score": np.nan, "lost": lost}
+    reached = np.where(scaled["failed"], 0.0, scaled["score"].clip(0.0, 1.0))
+    best = float(pooled_interquartile_mean(value_matrix(finals, "best_score")))
+    return {"gap": float(np.mean(1.0 - reached)), "best_score": best, "lost": lost}
 
 
 def score_matrix(finals: DataFrame) -> Any:
@@ -241,13 +263,7 @@ def score_matrix(finals: DataFrame) -> Any:
 
 def value_matrix(finals: DataFrame, column: str) -> Any:
     """One learner's values of a column, shape (repetitions, tasks), NaN where there is none."""
-    if finals.empty:
-        return np.full((0, 0), np.nan)
-    repetitions, row = np.unique(finals["repetition"].to_numpy(), return_inverse=True)
-    tasks, place = np.unique(finals["task"].to_numpy(dtype=str), return_inverse=True)
-    values = np.full((len(repetitions), len(tasks)), np.nan)
-    values[row, place] = finals[column].to_numpy(dtype=float)
-    return values
+    return next(iter(matrices(finals, column).values()), np.full((0, 0), np.nan))
 
 
 def _mean_ranks(finals: DataFrame, learners: tuple[str, ...]) -> dict[str, float]:

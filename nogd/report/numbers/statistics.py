@@ -11,9 +11,8 @@ FloatArray = NDArray[np.float64]
 Statistic = Callable[[FloatArray], FloatArray]
 
 ENOUGH_FOR_BOOTSTRAP = 10
-"""From so many repetitions on an interval is a bootstrap interval; below, it is the minimum and the maximum."""
-ENOUGH_FOR_A_LOOK = 5
-"""With fewer repetitions, minimum and maximum lie apart too easily to say who is ahead."""
+"""From so many repetitions on a bootstrap interval holds what it says; below, it is rough, and a curve's band is its
+minimum and maximum."""
 
 
 def interquartile_mean(values: ArrayLike, axis: int = -1) -> FloatArray:
@@ -41,16 +40,25 @@ def stratified_bootstrap(
 ) -> FloatArray:
     """Values of a statistic under resampling of the repetitions, within each task by itself; shape (draws,).
 
-    scores: shape (repetitions, tasks), NaN where a run is missing; a task's missing runs are never drawn.
-    statistic: from shape (draws, repetitions, tasks) to (draws,).
+    scores: shape (..., repetitions, tasks), NaN where a run is missing, which is never drawn. Of several such matrices
+    the same repetitions are drawn, and a repetition that one lacks is drawn of none.
+    statistic: from shape (draws, ..., repetitions, tasks) to (draws,).
     """
     samples = np.full((draws, *scores.shape), np.nan)
-    for task, column in enumerate(scores.T):
-        present = column[~np.isnan(column)]
-        if present.size:
-            chosen = rng.integers(present.size, size=(draws, present.size))
-            samples[:, : present.size, task] = present[chosen]
+    known = _known(scores)
+    for task in range(scores.shape[-1]):
+        present = scores[..., known[:, task], task]
+        size = present.shape[-1]
+        if size:
+            chosen = present[..., rng.integers(size, size=(draws, size))]
+            samples[..., :size, task] = np.moveaxis(chosen, -2, 0)
     return statistic(samples)
+
+
+def _known(scores: FloatArray) -> NDArray[np.bool_]:
+    """Which repetitions are there: shape (..., repetitions, tasks) -> (repetitions, tasks)."""
+    missing = np.isnan(scores)
+    return np.asarray(~missing.any(axis=tuple(range(scores.ndim - 2))))
 
 
 def bootstrap_interval(
@@ -61,28 +69,35 @@ def bootstrap_interval(
     level: float = 0.95,
     draws: int = 2000,
 ) -> tuple[float, float]:
-    """Percentile interval of a statistic by stratified bootstrap (see `stratified_bootstrap`)."""
-    values = stratified_bootstrap(scores, statistic, rng=rng, draws=draws)
-    return _percentiles(values, level)
+    """Expanded percentile interval of a statistic by stratified bootstrap; (nan, nan) with one repetition.
 
-
-def score_interval(
-    scores: FloatArray, statistic: Statistic = pooled_interquartile_mean, *, rng: np.random.Generator
-) -> tuple[float, float]:
-    """How sure a pooled statistic is: the 95 % bootstrap interval from 10 repetitions on.
-
-    Below that, the smallest and the largest value that one repetition by itself gives, with the statistic between
-    them; one repetition alone has no interval: (nan, nan).
-
-    scores: shape (repetitions, tasks), NaN where a run is missing.
+    See `stratified_bootstrap` and `expanded_interval`. With fewer than 10 repetitions it is rough.
     """
-    if np.sum(np.any(~np.isnan(scores), axis=1)) < 2:
+    values = stratified_bootstrap(scores, statistic, rng=rng, draws=draws)
+    return expanded_interval(values, _known(scores).sum(axis=0), level)
+
+
+def expanded_interval(values: FloatArray, sizes: ArrayLike, level: float = 0.95) -> tuple[float, float]:
+    """Interval from bootstrap values, as wide as few repetitions demand (Hesterberg 2015, section 5.4.3).
+
+    A plain percentile interval is too narrow: resamples of n runs vary by a factor sqrt((n - 1) / n) too little, and
+    its ends are a normal distribution's in place of Student's. values: shape (draws,); sizes: how many runs of each
+    stratum there were; (nan, nan) where no stratum has two.
+    """
+    found, counts = values[~np.isnan(values)], np.asarray(sizes)[np.asarray(sizes) > 0]
+    if found.size == 0 or not np.any(counts > 1):
         return (np.nan, np.nan)
-    if scores.shape[0] >= ENOUGH_FOR_BOOTSTRAP:
-        return bootstrap_interval(scores, statistic, rng=rng)
-    alone = statistic(scores[:, None, :])
-    values = [*alone[~np.isnan(alone)], float(statistic(scores[None])[0])]
-    return (float(min(values)), float(max(values)))
+    tail = _expanded_tail(counts, level)
+    low, high = np.quantile(found, (tail, 1 - tail))
+    return (float(low), float(high))
+
+
+def _expanded_tail(counts: NDArray[np.int_], level: float) -> float:
+    """The share of resamples that an expanded interval leaves out on each side."""
+    from scipy.special import ndtr, stdtrit
+
+    freedom = int(np.sum(counts - 1))
+    return float(ndtr(np.sqrt(counts.sum() / freedom) * stdtrit(freedom, (1 - level) / 2)))
 
 
 def band(
@@ -90,7 +105,7 @@ def band(
 ) -> tuple[FloatArray, FloatArray]:
     """Lower and upper edge around the interquartile mean of curves: shape (repetitions, points) -> two (points,).
 
-    Minimum and maximum below 10 repetitions; from there on a bootstrap interval, at each point by itself.
+    Minimum and maximum below 10 repetitions; from there on an expanded bootstrap interval, at each point by itself.
     """
     if values.shape[0] < ENOUGH_FOR_BOOTSTRAP:
         return _extremes(values)
@@ -101,7 +116,8 @@ def band(
         weights = _resampling_weights(int(count), draws, rng)
         points = np.flatnonzero(counts == count)
         means = weights @ ordered[:count, points]
-        edges[:, points] = np.quantile(means, ((1 - level) / 2, (1 + level) / 2), axis=0)
+        tail = _expanded_tail(np.array([count]), level) if count > 1 else 0.0
+        edges[:, points] = np.quantile(means, (tail, 1 - tail), axis=0)
     return edges[0], edges[1]
 
 
@@ -158,15 +174,6 @@ def finite_values(values: ArrayLike) -> FloatArray:
     """The values, NaN where they are infinite."""
     given = np.asarray(values, dtype=float)
     return np.asarray(np.where(np.isfinite(given), given, np.nan))
-
-
-def _percentiles(values: FloatArray, level: float) -> tuple[float, float]:
-    values = values[~np.isnan(values)]
-    if values.size == 0:
-        return (np.nan, np.nan)
-    tail = (1 - level) / 2
-    low, high = np.quantile(values, (tail, 1 - tail))
-    return (float(low), float(high))
 
 
 def _extremes(values: FloatArray) -> tuple[FloatArray, FloatArray]:

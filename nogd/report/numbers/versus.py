@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,18 +12,21 @@ import numpy as np
 from pandas import DataFrame
 
 from nogd.report.names import counted, short_name
-from nogd.report.numbers.comparing import (
-    holm,
-    improvement_interval,
-    improvement_p,
-    probability_of_improvement,
-)
+from nogd.report.numbers.comparing import holm
 from nogd.report.numbers.finals import applicable
 from nogd.report.numbers.origins import makers
-from nogd.report.numbers.statistics import FloatArray, interquartile_mean
+from nogd.report.numbers.paired import (
+    LEVEL,
+    block_differences,
+    difference,
+    exchange_p,
+    improvement,
+    improvement_interval,
+    smallest_p,
+)
+from nogd.report.numbers.statistics import FloatArray, interquartile_mean, pooled_interquartile_mean
 from nogd.report.numbers.tables import Tables
 
-LEVEL = 0.05
 SAME, BETTER, WORSE, OPEN, APART = (
     "identical",
     "better",
@@ -33,8 +36,26 @@ SAME, BETTER, WORSE, OPEN, APART = (
 )
 VERDICTS = (BETTER, WORSE, OPEN, APART, SAME)
 """In the order in which a reader wants to know."""
-_CELLS = ["learner", "task", "metric", "first", "second", "runs", "wins", "p", "p_holm", "verdict", "why"]
-_LEARNERS = ["learner", "tasks", "wins", "low", "high", "p", "p_holm", "verdict"]
+_CELLS = [
+    *(
+        "learner",
+        "task",
+        "metric",
+        "first",
+        "second",
+        "runs",
+        "wins",
+        "p",
+        "p_holm",
+        "verdict",
+        "why",
+        "pairs",
+    ),
+]
+_LEARNERS = [
+    *("learner", "tasks", "wins", "low", "high", "p", "p_holm", "verdict"),
+    *("score_change", "change_low", "change_high"),
+]
 
 
 @dataclass(frozen=True)
@@ -42,14 +63,32 @@ class Versus:
     """What `compare` found.
 
     cells: one row for each learner and task that both have. first, second: interquartile mean of the final metric;
-    wins: how often a run of the second is better than one of the first; p: Mann-Whitney's test, p_holm: after Holm's
-    correction for all cells. learners: the same over all comparable tasks of a learner, with a bootstrap interval.
-    differences: what else differs, a sentence each.
+    wins: how often a run of the second is better than one of the first; p: the exact test of
+    `nogd.report.numbers.paired.exchange_p` over the repetitions that both have, p_holm: after Holm's correction for all
+    cells. learners: the same over all comparable tasks of a learner, and the change of its score, with bootstrap
+    intervals. differences: what else differs, a sentence each.
     """
 
     cells: DataFrame
     learners: DataFrame
     differences: tuple[str, ...]
+
+    @property
+    def remarks(self) -> list[str]:
+        """What else a reader should know, a sentence each."""
+        return [*filter(None, [self.hopeless]), *self.differences]
+
+    @property
+    def hopeless(self) -> str:
+        """That no single pair of learner and task could show a difference, however large; empty where one could."""
+        tested = self.cells[self.cells["p_holm"].notna()]
+        if not len(tested) or len(tested) * smallest_p(int(tested["pairs"].max())) < LEVEL:
+            return ""
+        enough = next(count for count in range(1, 99) if len(tested) * smallest_p(count) < LEVEL)
+        return (
+            f"With {counted(int(tested['pairs'].max()), 'repetition')} no single pair of learner and task can show a "
+            f"difference; {enough} would do. The rows of learners pool all their tasks."
+        )
 
     @property
     def headline(self) -> str:
@@ -108,15 +147,20 @@ def _cells(first: Tables, second: Tables) -> Iterator[tuple[Any, ...]]:
         before, after = ours[key], theirs[key]
         why = _incomparable(facts[0][key], facts[1][key])
         middles = [float(interquartile_mean(part["value"].to_numpy(dtype=float))) for part in (before, after)]
-        losses = [part["ranked"].to_numpy(dtype=float) for part in (before, after)]
-        wins = probability_of_improvement([losses[1]], [losses[0]])
-        p = float(improvement_p([losses[1]], [losses[0]]))
+        losses = [column[:, None] for column in _paired(before, after, "ranked")]
+        p = float(exchange_p(block_differences(losses[1], losses[0]))[0])
         verdict = APART if why else SAME if _identical(before, after) else ""
         runs = f"{len(before)} / {len(after)}"
         yield (
-            *(learner, task, facts[1][key]["metric_name"], *middles, runs, wins),
-            *(p if verdict == "" else np.nan, np.nan, verdict, why),
+            *(learner, task, facts[1][key]["metric_name"], *middles, runs, improvement(losses[1], losses[0])),
+            *(p if verdict == "" else np.nan, np.nan, verdict, why, len(losses[0])),
         )
+
+
+def _paired(before: DataFrame, after: DataFrame, column: str) -> tuple[FloatArray, FloatArray]:
+    """A column of the repetitions that both have, in one order: they share their starts."""
+    both = before.merge(after, on="repetition", suffixes=("_before", "_after")).sort_values("repetition")
+    return both[f"{column}_before"].to_numpy(dtype=float), both[f"{column}_after"].to_numpy(dtype=float)
 
 
 def _finals(comparison: Tables) -> dict[tuple[str, str], DataFrame]:
@@ -164,14 +208,15 @@ def _learners(first: Tables, second: Tables, cells: DataFrame) -> DataFrame:
     rows = []
     for learner, part in cells[cells["verdict"] != APART].groupby("learner", sort=True):
         keys = [(str(learner), str(task)) for task in part["task"]]
-        before = [ours[key]["ranked"].to_numpy(dtype=float) for key in keys]
-        after = [theirs[key]["ranked"].to_numpy(dtype=float) for key in keys]
         same = bool(part["verdict"].eq(SAME).all())
+        before, after = _matrices(ours, theirs, keys, "ranked")
         rng = np.random.default_rng(zlib.crc32(str(learner).encode()))
         low, high = (np.nan, np.nan) if same else improvement_interval(after, before, rng=rng)
-        p = np.nan if same else _summed_p(after, before)
-        wins = probability_of_improvement(after, before)
-        rows.append((learner, len(keys), wins, low, high, p, np.nan, SAME if same else ""))
+        p = np.nan if same else float(exchange_p(block_differences(after, before).reshape(-1, 1))[0])
+        scores = _matrices(ours, theirs, keys, "score")
+        change = difference(scores[1], scores[0], pooled_interquartile_mean, rng=rng)
+        wins = improvement(after, before)
+        rows.append((learner, len(keys), wins, low, high, p, np.nan, SAME if same else "", *change))
     table = DataFrame(rows, columns=_LEARNERS)
     tested = table["verdict"].eq("")
     table.loc[tested, "p_holm"] = holm(table.loc[tested, "p"].to_numpy(dtype=float))
@@ -182,8 +227,18 @@ def _learners(first: Tables, second: Tables, cells: DataFrame) -> DataFrame:
     return table
 
 
-def _summed_p(after: list[FloatArray], before: list[FloatArray]) -> float:
-    return float(improvement_p(after, before))
+def _matrices(
+    ours: Mapping[tuple[str, str], DataFrame],
+    theirs: Mapping[tuple[str, str], DataFrame],
+    keys: Sequence[tuple[str, str]],
+    column: str,
+) -> tuple[FloatArray, FloatArray]:
+    """A column of some learner's tasks in both, shape (repetitions, tasks); NaN where a repetition lacks either."""
+    pairs = [_paired(ours[key], theirs[key], column) for key in keys]
+    before, after = (np.full((max(len(each[0]) for each in pairs), len(keys)), np.nan) for _ in range(2))
+    for place, (mine, its) in enumerate(pairs):
+        before[: len(mine), place], after[: len(its), place] = mine, its
+    return before, after
 
 
 def _differences(first: Tables, second: Tables) -> Iterator[str]:
