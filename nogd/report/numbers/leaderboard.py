@@ -11,13 +11,14 @@ import numpy as np
 from pandas import DataFrame
 
 from nogd.plugins.access import strongest
-from nogd.report.names import short_names
+from nogd.report.names import counted, short_names
 from nogd.report.numbers.finals import FAILED, applicable, matrices, numbers
 from nogd.report.numbers.groups import Group, compared_learners, groups, unequal_budgets
 from nogd.report.numbers.pairs import pairs_of
 from nogd.report.numbers.ranking import complete_blocks
 from nogd.report.numbers.running_time import profile_score, ratios_to_best, relative_time, share_reached
 from nogd.report.numbers.statistics import (
+    ENOUGH_FOR_A_LOOK,
     ENOUGH_FOR_BOOTSTRAP,
     bootstrap_interval,
     mean_ranks,
@@ -96,7 +97,9 @@ class Board:
         what = "Range" if self.measures else "Interval"
         if self.repetitions >= ENOUGH_FOR_BOOTSTRAP:
             return f"{what}: 95 % stratified bootstrap interval"
-        return f"{what}: 95 % stratified bootstrap interval, rough below {ENOUGH_FOR_BOOTSTRAP} repetitions"
+        how = "rough" if self.repetitions >= ENOUGH_FOR_A_LOOK else "too narrow"
+        few = counted(self.repetitions, "repetition")
+        return f"{what}: 95 % stratified bootstrap interval, {how} with {few}"
 
     @property
     def learners_told(self) -> str:

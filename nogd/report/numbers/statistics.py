@@ -13,6 +13,8 @@ Statistic = Callable[[FloatArray], FloatArray]
 ENOUGH_FOR_BOOTSTRAP = 10
 """From so many repetitions on a bootstrap interval holds what it says; below, it is rough, and a curve's band is its
 minimum and maximum."""
+ENOUGH_FOR_A_LOOK = 5
+"""With fewer repetitions a bootstrap interval of few tasks is much too narrow."""
 
 
 def interquartile_mean(values: ArrayLike, axis: int = -1) -> FloatArray:
