@@ -229,7 +229,7 @@ def test_one_that_fails_in_the_midst_is_closed_and_left_alone(
     ("variable", "module", "message"),
     [
         ("NOGD_TENSORBOARD", "torch.utils.tensorboard", "pip install tensorboard"),
-        ("NOGD_MLFLOW", "mlflow", "pip install mlflow"),
+        ("NOGD_MLFLOW", "mlflow", "pip install mlflow-skinny"),
     ],
 )
 def test_a_package_that_is_not_installed_is_named(run, tmp_path, monkeypatch, variable, module, message):

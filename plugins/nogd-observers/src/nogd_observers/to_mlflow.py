@@ -36,7 +36,7 @@ class ToMlflow:
             from mlflow import MlflowClient
         except ImportError as error:
             raise UserError(
-                f"NOGD_MLFLOW is set, but mlflow cannot be imported ({error}): pip install mlflow."
+                f"NOGD_MLFLOW is set, but mlflow cannot be imported ({error}): pip install mlflow-skinny."
             ) from error
         self._client, self._session = MlflowClient(tracking_uri=where), session
         self._experiment = self._found(os.environ.get(_EXPERIMENT) or "nogd")
