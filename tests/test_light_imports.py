@@ -59,7 +59,15 @@ def test_looking_around_imports_nothing_heavy(words: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["nogd", "nogd.hookspecs", "nogd.plugins.manager", "nogd.plugins.registry", "nogd.errors"]
+    "module",
+    [
+        "nogd",
+        "nogd.hookspecs",
+        "nogd.plugins.manager",
+        "nogd.plugins.registry",
+        "nogd.errors",
+        "nogd.sklearn",
+    ],
 )
 def test_modules_that_must_be_light(module: str) -> None:
     assert not imported_by(f"import sys, {module}\nprint(*sys.modules, file=sys.stderr)") & HEAVY
