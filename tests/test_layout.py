@@ -79,6 +79,7 @@ MEETS = {
     "jinja2": "test_report_page.py",
     "matplotlib": "test_report_states.py",
     "numba": "test_compiled.py",
+    "optuna": "test_tune.py",
     "numpy": "test_arrays.py",
     "packaging": "test_ageing.py",
     "pandas": "test_report_states.py",

@@ -10,6 +10,7 @@ from nogd.cli.options import GLOBAL_OPTIONS, use_plugins
 
 COMMANDS = {  # name -> (where it is, what it does)
     "run": ("nogd.cli.run:run", "Compare learners on tasks, and write the report."),
+    "tune": ("nogd.cli.tune:tune", "Search a learner's hyper-parameters on validation data."),
     "runs": ("nogd.cli.runs:runs", "List, filter or delete stored runs."),
     "report": ("nogd.cli.report:report", "Write the stored comparison as one HTML page."),
     "export": ("nogd.cli.export:export", "Write stored runs, curves, targets and traces as CSV or Parquet."),
