@@ -232,25 +232,44 @@ def test_a_file_that_is_no_study_is_told_of(tmp_path: Path) -> None:
     assert "is no study of Optuna any more" in result.stderr
 
 
+PICKY = """
+from typing import ClassVar
+from pydantic import Field, model_validator
+from nogd import Learner, Population, State, hookimpl
+
+class Picky(Learner):
+    'Stay where it is; two settings that do not go together.'
+    name: ClassVar[str] = "picky"
+    least: float = Field(0.2, ge=0, le=1)
+    most: float = Field(0.8, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _in_order(self):
+        if self.least > self.most:
+            raise ValueError("least is above most")
+        return self
+
+    def init(self, objective, theta, rng):
+        return State(theta=theta)
+
+    def step(self, objective, state):
+        objective.losses(Population(state.theta[None]))
+        state.iteration += 1
+
+@hookimpl
+def nogd_learners():
+    return [Picky]
+"""
+
+
 def test_settings_that_do_not_go_together_are_the_worst_trial_and_no_end(tmp_path: Path) -> None:
-    found = trials(
-        tune(
-            tmp_path,
-            "unit-search",
-            "-t",
-            "iris",
-            "--range",
-            "least=0.5:2",
-            "--range",
-            "most=0.5:2",
-            "--trials",
-            4,
-            "--json",
-        )
-    )
-    assert len(found) == 4
-    assert any(each["value"] == WORST and each["reasons"] for each in found)
-    assert any(each["value"] < WORST for each in found)
+    (tmp_path / "picky.py").write_text(PICKY)
+    words = ("tune", "picky", "-t", "iris", "--trials", 6, *SMALL, "--out", tmp_path / "study")
+    found = trials(command("--plugin", tmp_path / "picky.py", *words, "--json"))
+    ordered = [each["settings"]["least"] <= each["settings"]["most"] for each in found]
+    assert len(set(ordered)) == 2
+    assert [each["value"] == WORST for each in found] == [not each for each in ordered]
+    assert all("least is above most" in " ".join(each["reasons"]) for each in found if each["value"] == WORST)
 
 
 def test_runs_that_fail_are_counted_and_told_with_their_reason(tmp_path: Path) -> None:
