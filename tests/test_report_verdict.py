@@ -254,3 +254,13 @@ def test_a_learner_without_a_run_here_is_no_rival():
     only = made.runs[(made.runs["task"] == "breast-cancer-sign") | (made.runs["learner"] != "adam")]
     found = Comparison(pd.DataFrame(only), made.curves, made.meta)
     assert verdict.judge(found, found.board).first == "random-search"
+
+
+def test_where_all_runs_failed_nothing_is_said_of_references():
+    failures = {(learner, "iris", k): "error" for learner in ("adam", "sgd") for k in range(2)}
+    made = make_results(["adam", "sgd"], ["iris"], 2, failures=failures)
+    unknown = made.runs.assign(constant=np.nan, reference=np.nan)
+    told = " ".join(text_leaderboard(Comparison(unknown, made.curves.iloc[:0], made.meta)).split())
+    assert "None of the 4 runs succeeded" in told
+    assert "Not in the score: iris, where no run succeeded." in told
+    assert "frozen reference that beats" not in told

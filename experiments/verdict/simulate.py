@@ -16,28 +16,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from nogd.report.figure import Comparison
+from nogd.report.numbers.paired import LEVEL, smallest_p
 from nogd.report.numbers.statistics import bootstrap_interval, pooled_interquartile_mean
-from nogd.report.numbers.verdict import LEADS
+from nogd.report.numbers.verdict import chances_of, is_ahead
 
 HERE = Path(__file__).parent
 REPETITIONS = (2, 3, 5, 8, 10, 15)
-FACTS = {
-    "learner_name": "x", "status": "ok", "reason": "", "metric_name": "accuracy", "metric_greater": 1, "has_split": 1,
-    "constant": 0.0, "reference": 1.0, "metric": np.nan, "loss": 1.0, "start_loss": 2.0, "seconds": 1.0,
-    "overhead_seconds": 0.1, "forwards": 100.0, "budget": '{"forwards": 100}', "access": "losses",
-}  # fmt: skip
-CURVE = [
-    "id",
-    "task",
-    "learner",
-    "repetition",
-    "forwards",
-    "loss",
-    "metric",
-    "test_metric",
-    "validation_loss",
-]
 
 
 def scores(rng: np.random.Generator, shape: tuple[int, int, int], better: float, shared: float) -> np.ndarray:
@@ -50,33 +34,27 @@ def scores(rng: np.random.Generator, shape: tuple[int, int, int], better: float,
     return level + spread * noise
 
 
-def store(values: np.ndarray) -> Comparison:
-    """The comparison of a store with these scores."""
-    place = np.indices(values.shape).reshape(3, -1)
-    runs = pd.DataFrame(
-        {
-            "id": [f"{r}-{t}-{k}" for r, t, k in place.T],
-            "repetition": place[0],
-            "task": [f"task-{t}" for t in place[1]],
-            "learner": [f"learner-{k}" for k in place[2]],
-            "test_metric": values.ravel(),
-            **FACTS,
-        }
-    )
-    return Comparison(runs, pd.DataFrame(columns=CURVE), {"settings": {}})
+def judged(values: np.ndarray) -> tuple[str, bool, bool]:
+    """Who has the highest score, whether it leads, and whether it is told apart from any other learner."""
+    losses = {f"learner-{place}": -values[..., place] for place in range(values.shape[2])}
+    first, *others = sorted(losses, key=lambda name: float(pooled_interquartile_mean(losses[name])))
+    chances = chances_of(losses, first, others)
+    if smallest_p(chances[0].blocks) >= LEVEL:
+        return first, False, False
+    return first, is_ahead(chances), any(chance.p_among_all < LEVEL for chance in chances)
 
 
 def verdicts(stores: int) -> pd.DataFrame:
     """How often a learner is said to lead, and how often it is told apart from any other."""
     rows = []
     for learners, tasks, repetitions, better, shared in product(
-        (2, 6), (3, 10), REPETITIONS, (0.0, 0.5, 1.0), (0.0, 0.5)
+        (2, 3, 6, 20), (1, 3, 10), REPETITIONS, (0.0, 0.5, 1.0), (0.0, 0.5)
     ):
         rng = np.random.default_rng([learners, tasks, repetitions, int(10 * better), int(10 * shared)])
         shape = (repetitions, tasks, learners)
-        found = [store(scores(rng, shape, better, shared)).verdict for _ in range(stores)]
-        leading = [each.first for each in found if each.kind == LEADS]
-        differing = sum(each.kind == LEADS or len(each.rivals) < learners - 1 for each in found)
+        found = [judged(scores(rng, shape, better, shared)) for _ in range(stores)]
+        leading = [first for first, leads, _ in found if leads]
+        differing = sum(leads or apart for _, leads, apart in found)
         rows.append(
             {
                 "learners": learners, "tasks": tasks, "repetitions": repetitions, "better": better, "shared": shared,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ from nogd.report.numbers.paired import (
 )
 from nogd.report.numbers.pairs import pairs_of
 from nogd.report.numbers.running_time import profile_score, ratios_to_best
+from nogd.report.numbers.statistics import FloatArray
 from nogd.report.numbers.tables import Tables
 
 LEADS, TIED, DISPUTED = "leads", "tied", "disputed"
@@ -80,7 +81,9 @@ def judge(comparison: Tables, board: Board) -> Verdict:
     first, *others = _compared(comparison, board)
     if board.unequal or not board.common or not others:
         return Verdict(UNEQUAL if board.unequal else NO_TASK if others else ALONE, first)
-    chances = tuple(_chances(comparison, board, first, others))
+    finals = comparison.finals
+    losses = matrices(finals[finals["task"].isin(board.tasks)], "ranked")
+    chances = chances_of(losses, first, others)
     if board.repetitions < 2 or smallest_p(min(chance.blocks for chance in chances)) >= LEVEL:
         return Verdict(NO_TEST, first, chances, tuple(others))
     rivals = tuple(chance.learner for chance in chances if chance.p_among_all >= LEVEL)
@@ -88,7 +91,7 @@ def judge(comparison: Tables, board: Board) -> Verdict:
     dispute = _dispute(comparison, board, chances)
     if dispute:
         return Verdict(DISPUTED, first, chances, rivals, behind, dispute)
-    if all(chance.p < LEVEL and chance.probability > 0.5 for chance in chances):
+    if is_ahead(chances):
         return Verdict(LEADS, first, chances)
     return Verdict(TIED, first, chances, rivals, behind)
 
@@ -101,15 +104,14 @@ def _compared(comparison: Tables, board: Board) -> list[str]:
     return [first, *(other for other in others if other in able and first in able)]
 
 
-def _chances(comparison: Tables, board: Board, first: str, others: Sequence[str]) -> list[Chance]:
-    finals = comparison.finals
-    losses = matrices(finals[finals["task"].isin(board.tasks)], "ranked")
+def chances_of(losses: Mapping[str, FloatArray], first: str, others: Sequence[str]) -> tuple[Chance, ...]:
+    """The first against each of the others; losses: of each learner, shape (repetitions, tasks)."""
     differences = np.stack(
         [block_differences(losses[first], losses[other]).ravel() for other in others], axis=1
     )
     p = exchange_p(differences)
     among = among_all(p, differences, len(others) + 1)
-    return [
+    return tuple(
         Chance(
             other,
             0.5 + float(differences[:, place].sum()),
@@ -118,7 +120,12 @@ def _chances(comparison: Tables, board: Board, first: str, others: Sequence[str]
             int((~np.isnan(losses[first]) & ~np.isnan(losses[other])).sum()),
         )
         for place, other in enumerate(others)
-    ]
+    )
+
+
+def is_ahead(chances: Sequence[Chance]) -> bool:
+    """Whether the first beats every other learner beyond chance."""
+    return all(chance.p < LEVEL and chance.probability > 0.5 for chance in chances)
 
 
 def _dispute(comparison: Tables, board: Board, chances: Sequence[Chance]) -> Dispute | None:
