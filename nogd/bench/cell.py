@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -47,7 +47,7 @@ class Cell:
 
         The learner's version, which tables show, is in `code`, where nogd's own stays while no result moves.
         """
-        decides = {name: value for name, value in asdict(self).items() if name != "label"}
+        decides: dict[str, Any] = {name: getattr(self, name) for name in _DECIDING}
         decides["learner"] = {name: value for name, value in self.learner.items() if name != "version"}
         text = json.dumps(decides, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -56,6 +56,9 @@ class Cell:
     def name(self) -> str:
         """For people: "adam on diabetes, repetition 2"."""
         return f"{self.label} on {self.task}, repetition {self.repetition}"
+
+
+_DECIDING = [field.name for field in fields(Cell) if field.name != "label"]
 
 
 def identity(learner: Learner, package: str, version: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
@@ -54,15 +54,20 @@ def plan(experiment: Experiment) -> list[Planned]:
     """
     code = CodeReader()
     learners, tasks = _learners(experiment, code), _tasks(experiment, code)
-    return [
-        Planned(_cell(experiment, learner, task, repetition), learner.learner, task.task)
-        for repetition in range(experiment.repetitions)
+    first = [
+        Planned(_first_cell(experiment, learner, task), learner.learner, task.task)
         for learner in learners
         for task in tasks
     ]
+    return [
+        Planned(replace(each.cell, repetition=repetition), each.learner, each.task)
+        for repetition in range(experiment.repetitions)
+        for each in first
+    ]
 
 
-def _cell(experiment: Experiment, learner: _Labelled, task: _Placed, repetition: int) -> Cell:
+def _first_cell(experiment: Experiment, learner: _Labelled, task: _Placed) -> Cell:
+    """The cell of repetition 0."""
     budget = learner.budget or experiment.budget or _budget_of(task)
     return Cell(
         label=learner.label,
@@ -71,7 +76,7 @@ def _cell(experiment: Experiment, learner: _Labelled, task: _Placed, repetition:
         task_package=task.package,
         code=tuple(sorted(learner.code | task.code)),
         task_version=task.task.version,
-        repetition=repetition,
+        repetition=0,
         mode=checked_mode(task.task.scored_in, f"the mode of task {task.name!r}"),
         budget=budget.model_dump(),
         threads=experiment.threads,
