@@ -49,7 +49,7 @@ def shown(text: str) -> list[tuple[str, str]]:
 
 
 def in_markdown(text: str) -> list[tuple[str, str]]:
-    return re.findall(r"^\| \d+ \| `([\w-]+)` \| [\w-]+ \| \*\*(-?\d+\.\d\d)\*\* ", text, re.MULTILINE)
+    return re.findall(r"^\| \d+ \| `([\w-]+)` \| (-?\d+\.\d\d) ", text, re.MULTILINE)
 
 
 def expected(results: Results) -> list[tuple[str, str]]:

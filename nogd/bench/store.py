@@ -10,7 +10,7 @@ import json
 import math
 import os
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,7 +114,7 @@ class Store:
 
     def endings(self) -> dict[str, tuple[str, str]]:
         """Status and time of the end of every run that can be read, by id."""
-        return {row["id"]: (row["status"], row["finished"]) for row in self.load().rows}
+        return {row["id"]: (row["status"], row["finished"]) for row, _, _ in self._sound_runs()}
 
     def ending(self, id_: str) -> tuple[str, str] | None:
         """Status and time of the end of one run, or None if there is none yet."""
@@ -152,31 +152,36 @@ class Store:
 
     def load(self, id_: str | None = None) -> Stored:
         """All runs that can be read, or the one of that id if it can; the others are noted in `damage`."""
-        where, given = ("", ()) if id_ is None else (" where id = ?", (id_,))
         found = Stored([], {}, {})
+        for row, curve, trace in self._sound_runs(id_):
+            found.rows.append(row)
+            for all_, table in ((found.curves, curve), (found.traces, trace)):
+                if table is not None:
+                    all_[row["id"]] = table
+        return found
+
+    def _sound_runs(
+        self, id_: str | None = None
+    ) -> Iterator[tuple[dict[str, Any], Array | None, Array | None]]:
+        """Row, curve and trace of each run that can be read; the others are noted in `damage`."""
+        where, given = ("", ()) if id_ is None else (" where id = ?", (id_,))
         with self._file.reading():
             for *values, curve, trace in self._connection.execute(
                 f"select {', '.join(RUN_COLUMNS)}, curve, trace from runs{where}"
                 " order by task, learner, repetition, id",
                 given,
             ):
-                self._keep(dict(zip(RUN_COLUMNS, values, strict=True)), curve, trace, found)
-        return found
-
-    def _keep(self, row: dict[str, Any], curve: object, trace: object, found: Stored) -> None:
-        try:
-            sound = sound_run(row)
-            tables = (
-                (found.curves, sound_table("curve", curve, CURVE_COLUMNS, WHOLE_CURVE)),
-                (found.traces, sound_table("trace", trace, TRACE_COLUMNS)),
-            )
-        except Damaged as why:
-            self.damage.runs[str(row["id"])] = str(why)
-            return
-        found.rows.append(sound)
-        for all_, one in tables:
-            if one is not None:
-                all_[sound["id"]] = one
+                row = dict(zip(RUN_COLUMNS, values, strict=True))
+                try:
+                    sound = sound_run(row)
+                    tables = (
+                        sound_table("curve", curve, CURVE_COLUMNS, WHOLE_CURVE),
+                        sound_table("trace", trace, TRACE_COLUMNS),
+                    )
+                except Damaged as why:
+                    self.damage.runs[str(row["id"])] = str(why)
+                    continue
+                yield sound, *tables
 
     def runs(self) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Column names and rows of all runs that can be read, without their curves, in a stable order."""

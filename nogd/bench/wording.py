@@ -13,6 +13,8 @@ _ACTS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-
 
 def tidy(text: str, most: int) -> str:
     """At most so many characters of a text, its beginning and its end, with what is no text written as an escape."""
+    if len(text) <= most and text.isascii() and text.isprintable():  # as nearly all are
+        return text
     short = _cut(text, most)
     encodable = short.encode(
         errors="backslashreplace"
