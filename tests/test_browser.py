@@ -55,7 +55,14 @@ def diverging(results: Results) -> Results:
     return replace(results, runs=runs)
 
 
+def looking(results: Results) -> Results:
+    """The same, with what each learner looked at."""
+    looked = results.runs["learner"].map({"adam": "gradient", "sgd": "gradient"}).fillna("losses")
+    return replace(results, runs=results.runs.assign(access=looked))
+
+
 STATES: dict[str, Results] = {
+    "with access": looking(make_results(tasks=["iris", "wine"], repetitions=2)),
     "full": make_results(failures=FAILURES),
     "ten repetitions": make_results(["adam", "sgd", "random-search"], ["iris", "wine"], 10),
     "hostile": make_results(HOSTILE, HOSTILE[:4], 2, {(HOSTILE[0], HOSTILE[1], 0): "error"}),
@@ -327,10 +334,117 @@ def test_the_leaderboard_shows_some_learners_and_one_task(shown):
     assert names(page) == list(Comparison.of(STATES["full"]).board.table["learner"])
 
 
+def drawn(page) -> set[str]:
+    """Whose marks are seen in pictures."""
+    marks = (
+        "[...document.querySelectorAll('svg g[data-learner]:not(.off)')].map((each) => each.dataset.learner)"
+    )
+    return set(page.evaluate(marks))
+
+
+def brought_out(page) -> set[str]:
+    return set(
+        page.evaluate("[...document.querySelectorAll('svg g.out')].map((each) => each.dataset.learner)")
+    )
+
+
+def choose(page, name):
+    page.locator("#board").get_by_role("button", name=name, exact=True).click()
+
+
+def test_a_click_on_a_name_brings_it_out_hides_it_and_shows_it_again_everywhere(shown):
+    page = shown("full")
+    column = page.locator("#figure-task-table thead th", has_text="sgd")
+    assert drawn(page) == set(SKILL)
+    choose(page, "sgd")
+    assert brought_out(page) == {"sgd"}
+    pressed = page.locator("#board button[aria-pressed=true]")
+    assert pressed.all_inner_texts() == ["sgd"]
+    assert page.locator(".active").inner_text() == "6 of 6 learners, 1 brought out Show all"
+    choose(page, "sgd")
+    assert drawn(page) == set(SKILL) - {"sgd"}
+    assert brought_out(page) == set()
+    assert not column.is_visible()
+    choose(page, "sgd (hidden)")
+    assert drawn(page) == set(SKILL)
+    assert column.is_visible()
+    assert not page.locator(".active").is_visible()
+
+
+def test_a_name_in_a_picture_is_the_same_button(shown):
+    page = shown("full")
+    page.locator("#figure-learning-curves svg text", has_text="random-search").first.click()
+    assert brought_out(page) == {"random-search"}
+
+
+def test_a_search_and_a_class_of_access_choose_in_pictures_too(shown):
+    page = shown("with access")
+    page.get_by_role("searchbox", name="Learner").fill("search")
+    assert drawn(page) == {"grid-search", "random-search", "pattern-search"}
+    page.get_by_role("searchbox", name="Learner").fill("")
+    page.get_by_role("combobox", name="Access").select_option("gradient")
+    assert drawn(page) == {"adam", "sgd"}
+    assert sorted(names(page)) == ["adam", "sgd"]
+
+
+def test_a_task_alone_hides_the_pictures_of_others(shown):
+    page = shown("full")
+    titles = page.locator("#figure-learning-curves figure:visible h4")
+    page.get_by_role("combobox", name="Task").select_option("wine")
+    assert titles.all_inner_texts() == ["wine"]
+    page.get_by_role("button", name="Show all").click()
+    assert titles.count() == 6
+
+
+def test_the_address_keeps_what_was_chosen(shown):
+    page = shown("full")
+    choose(page, "adam")
+    choose(page, "sgd")
+    choose(page, "sgd")
+    page.get_by_role("combobox", name="Task").select_option("iris")
+    page.locator("#board thead th", has_text="seconds").get_by_role("button").click()
+    order, told = names(page), page.locator(".active").inner_text()
+    assert "out=adam" in page.url
+    assert "hide=sgd" in page.url
+    page.goto(page.url)
+    assert (names(page), page.locator(".active").inner_text()) == (order, told)
+    assert brought_out(page) == {"adam"}
+    assert "sgd" not in drawn(page)
+
+
+def test_an_address_of_another_page_changes_nothing(shown):
+    page = shown("full")
+    page.goto(page.url + "?out=nobody&hide=<b>&task=none&access=all&sort=moon ascending&learner=")
+    assert names(page) == list(Comparison.of(STATES["full"]).board.table["learner"])
+    assert not page.locator(".active").is_visible()
+
+
+def test_the_value_under_the_pointer_is_told(shown):
+    page = shown("full")
+    mark = page.locator(".picture svg g[data-learner=adam] use").last
+    mark.scroll_into_view_if_needed()
+    box = mark.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    score = Comparison.of(STATES["full"]).board.table.set_index("learner").loc["adam", "score"]
+    name, _, value = page.locator(".tip").inner_text().partition(": ")
+    assert name == "adam"
+    assert float(value) == pytest.approx(score, abs=0.02)
+    page.mouse.move(1, 1)
+    assert page.locator(".tip").is_hidden()
+
+
+def test_axe_finds_nothing_with_learners_brought_out_and_hidden(shown):
+    page = shown("full", 390, color_scheme="dark")
+    for name in ("adam", "sgd", "sgd"):
+        choose(page, name)
+    assert violations(page) == []
+
+
 def test_without_script_all_is_there_and_nothing_is_dead(shown):
     page = shown("full", 390, java_script_enabled=False)
     assert page.locator("#board tbody tr").count() == len(SKILL)
     assert page.locator("button:visible, input:visible, select:visible").count() == 0
+    assert page.get_by_text("nogd export").first.is_visible()
     assert not page.get_by_role("link", name="Learning curves", exact=True).is_visible()
     page.locator(".index summary").click()
     assert page.get_by_role("link", name="Learning curves", exact=True).is_visible()
@@ -376,7 +490,7 @@ def downloaded(page, target) -> Path:
 def test_the_data_and_the_picture_are_one_click_away(shown, tmp_path):
     page = shown("full", accept_downloads=True)
     figure = page.locator(".picture figure")
-    table = downloaded(page, figure.get_by_role("link", name="CSV"))
+    table = downloaded(page, figure.get_by_role("button", name="CSV"))
     assert table.suggested_filename == "scores.csv"
     assert set(pd.read_csv(table.path())["learner"]) == set(SKILL)
     drawn = downloaded(page, figure.get_by_role("button", name="SVG"))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import cProfile
+import gzip
 import hashlib
 import io
 import json
@@ -13,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import unquote
 
 import pytest
 from click.testing import CliRunner
@@ -26,13 +26,16 @@ from nogd.errors import PluginWarning, StoreError
 from nogd.plugins.registry import Entry, Lazy, Source
 from nogd.report import nogd_figures
 from nogd.report.drawing.canvas import house_style, log_ticks, short_number
+from nogd.report.drawing.style import looks_of
 from nogd.report.drawing.svg import inline_svg
 from nogd.report.figure import Comparison, Drawn, Figure
 from nogd.report.forms.answers import answers
 from nogd.report.forms.files import save
 from nogd.report.forms.page import write_report
+from nogd.report.forms.script import learners_told, packed
 from nogd.report.forms.sections import draw_canvases
 from nogd.report.forms.verdict import headline
+from nogd.report.names import short_name
 from nogd.report.numbers.leaderboard import task_board
 
 HOSTILE = [
@@ -128,14 +131,15 @@ def test_the_page_is_whole_and_needs_nothing_else(full):
     assert outline.open == []
     assert outline.names.count("svg") == len(draw_canvases(Comparison.of(make_results()), built_in().figures))
     assert outline.names.count("svg") > 2 * len(TASKS)
-    assert all(link.startswith(("data:text/csv", "#")) for link in outline.links)
+    assert all(link.startswith("#") for link in outline.links)
     assert "://" not in re.sub(r'xmlns="[^"]*"', "", full)
 
 
 def test_a_browser_runs_the_pages_own_script_and_no_other(full):
-    data, script = re.findall(r"<script([^>]*)>(.*?)</script>", full, re.DOTALL)
+    data, tables, script = re.findall(r"<script([^>]*)>(.*?)</script>", full, re.DOTALL)
     assert "application/json" in data[0]
     assert json.loads(data[1])["tasks"] == sorted(TASKS)
+    assert "application/gzip" in tables[0]
     digest = base64.b64encode(hashlib.sha256(script[1].encode()).digest()).decode()
     assert (
         f"default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
@@ -225,11 +229,42 @@ def test_failures_have_reason_traceback_and_a_place(full):
     assert "needs a gradient, and the task has none" in full
 
 
-def test_the_data_behind_a_figure_is_one_link_away(full):
-    tables = [unquote(link.partition(",")[2]) for link in Outline(full).links if link.startswith("data:")]
-    assert any(table.startswith("learner,score,score_low") for table in tables)
-    curves = [table for table in tables if table.startswith("task,learner,shown,forwards")]
+def tables_of(page: str) -> dict[str, str]:
+    """What the page offers as CSV, by key."""
+    packed = re.search(r'id="tables">(.*?)</script>', page)
+    return json.loads(gzip.decompress(base64.b64decode(packed[1])))
+
+
+def test_the_data_behind_every_figure_are_in_one_block(full):
+    tables = tables_of(full)
+    assert set(re.findall(r'data-table="(.*?)"', full)) == set(tables)
+    assert tables["leaderboard"].startswith("learner,score,score_low")
+    curves = [table for table in tables.values() if table.startswith("task,learner,shown,forwards")]
     assert len(curves) == len(TASKS)
+
+
+def test_tables_of_any_text_come_back_as_they_were():
+    tables = {"a": "name\n</script>\n\u202e\u0645\n", "b": "x\n1\n"}
+    assert tables_of(f'<script id="tables">{packed(tables)}</script>') == tables
+    assert packed(tables) == packed(dict(tables))
+    assert "<" not in packed(tables)
+    assert tables_of(f'<script id="tables">{packed({"a": chr(0xD800)})}</script>') == {"a": "?"}
+
+
+def test_learners_are_found_by_all_that_they_are_called_in_pictures_and_tables(full):
+    data = json.loads(re.search(r'id="by-task">(.*?)</script>', full)[1])
+    known = {spelling for learner in data["learners"] for spelling in learner["spellings"]}
+    assert {learner["name"] for learner in data["learners"]} == set(SKILL)
+    marked = set(re.findall(r'data-learner="(.*?)"', full))
+    assert marked == set(SKILL)
+    assert marked <= known
+    crowd = ["x" * 200, "y" * 60, "plain"]
+    comparison = Comparison.of(make_results(crowd, ["iris"], 2))
+    told = learners_told(comparison, comparison.board)
+    for learner in told:
+        [name] = [each for each in crowd if each[0] == learner["name"][0]]
+        wanted = {short_name(name, width) for width in (40, 120, 400)} | {looks_of(comparison)[name].label}
+        assert set(learner["spellings"]) == wanted
 
 
 def test_colours_follow_the_pages_scheme(full):
@@ -301,7 +336,9 @@ def test_two_processes_write_the_same_bytes():
 def test_lines_are_named_on_hover(full):
     curves = re.search(r"<svg.*?</svg>", full[full.index("<h3>Learning curves") :], re.DOTALL)
     assert curves
-    assert set(re.findall(r'<g class="named"><title>(.*?)</title>', curves[0])) == set(SKILL)
+    assert set(re.findall(r'<g class="named" data-learner=".*?"><title>(.*?)</title>', curves[0])) == set(
+        SKILL
+    )
 
 
 def test_figures_that_are_not_drawn_take_one_line_and_say_why(full):
@@ -342,7 +379,7 @@ def test_hostile_names_are_only_names(tmp_path):
     page = page_of(tmp_path, results)
     outline = Outline(page)
     assert "img" not in outline.names
-    assert outline.names.count("script") == 2  # the filter's data and the page's own
+    assert outline.names.count("script") == 3  # the data of filters and of tables, and the page's own
     assert "<script>alert(1)</script>" in " ".join(outline.texts)
     for text in outline.texts:
         assert not re.search("[xy]{121}", text)

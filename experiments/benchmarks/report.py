@@ -11,8 +11,10 @@ import json
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +40,20 @@ FIRST = {"scores", "task-table"}
 """What stands on the first screen beside the leaderboard, and the table under it."""
 
 
+@dataclass(frozen=True)
+class Shape:
+    """How large a made-up store is; tasks beyond the built-in ones are copies of these by another name."""
+
+    learners: int = len(LEARNERS)
+    tasks: int = 10
+    repetitions: int = REPETITIONS
+
+
 def main() -> None:
     """Make the store, measure, and write the figures."""
     configure(PluginSettings(thirdparty=False))
     with tempfile.TemporaryDirectory() as folder:
-        _fill(Path(folder))
+        fill(Path(folder), Shape())
         _page(load_results(folder))  # imports and fonts are not what is measured
         write("report", list(_rows(Path(folder))))
 
@@ -84,17 +95,22 @@ def _each(results: Results) -> dict[str, list[float]]:
     return seconds
 
 
-def _fill(folder: Path) -> None:
+def fill(folder: Path, shape: Shape) -> None:
+    """Write a store of this shape into a folder."""
     frozen = json.loads(files("nogd.tasks").joinpath("reference.json").read_text(encoding="utf-8"))
+    copies = product(range(-(-shape.tasks // len(frozen))), frozen.items())
+    tasks = {f"{task}-{copy}" if copy else task: entry for copy, (task, entry) in copies}
+    learners = [*LEARNERS, *(f"learner-{place}" for place in range(len(LEARNERS) - 4, shape.learners))]
     store, rng = Store(folder, create=True), np.random.default_rng(0)
     settings = {"reference": "adam", "baselines": ["random-search", "sgd", "adam"]}
     store.begin_session("2026-01-01T00:00:00", {"machine": "made up"}, settings)
-    store.freeze((task, entry["version"], entry, None) for task, entry in frozen.items())
-    for task, entry in frozen.items():
-        for place, learner in enumerate(LEARNERS):
+    some = dict(list(tasks.items())[: shape.tasks])
+    store.freeze((task, entry["version"], entry, None) for task, entry in some.items())
+    for task, entry in some.items():
+        for place, learner in enumerate(learners[: shape.learners]):
             able = entry["learner"] == "adam" or learner in TAKES_NO_GRADIENT
-            for repetition in range(REPETITIONS):
-                store.add(_run(task, entry, learner, place, repetition, able, rng))
+            for repetition in range(shape.repetitions):
+                store.add(_run(task, entry, learner, place % len(LEARNERS), repetition, able, rng))
     store.close()
 
 

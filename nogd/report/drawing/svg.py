@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from collections.abc import Iterable
 from xml.etree import ElementTree as ET
@@ -10,6 +11,7 @@ from xml.etree import ElementTree as ET
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure as MplFigure
 
+from nogd.report.drawing.scales import axes_told
 from nogd.report.drawing.style import THEME
 from nogd.report.names import short_name
 
@@ -27,21 +29,26 @@ _COLOUR = re.compile(r"#[0-9a-f]{6}\b")
 _SPACES = re.compile(r"\s+")
 _USED_ID = re.compile(r"url\(#([^)]+)\)")
 _ROUNDED = ("d", "x", "y", "width", "height", "transform")
-_NAMED = "name:"
+_NAMED, _SAYS = "name:", "\ue000"
 _FONT = "font-family: 'DejaVu Sans', sans-serif; "
 
 
-def named(artists: Iterable[Artist], name: object) -> None:
-    """Tell what these lines, bars or bands are: the page says so when the mouse is over them."""
+def named(artists: Iterable[Artist], learner: object, says: str = "") -> None:
+    """Tell whose these lines, bars or bands are: the page says so under the pointer, and finds them by it.
+
+    learner: "" where it is nobody's; says: what is said in place of the learner's name.
+    """
+    name = short_name(learner, 120)
     for artist in artists:
-        artist.set_gid(f"{_NAMED}{short_name(name, 120)}")
+        artist.set_gid(f"{_NAMED}{name}{_SAYS}{says or name}")
 
 
 def inline_svg(canvas: MplFigure, prefix: str, alt: str) -> str:
     """The canvas as one `<svg>` element: its ids begin with `prefix`, its colours follow the page's scheme.
 
-    What has a name (see `named`) gets it as a `<title>`. The style property `--w` is the width in inches as it was
-    drawn. Call inside of `house_style()`, so that text stays text and equal canvases give equal bytes.
+    What has a name (see `named`) gets it as a `<title>`; `data-axes` says where values are. The style property `--w`
+    is the width in inches as it was drawn. Call inside of `house_style()`, so that text stays text and equal canvases
+    give equal bytes.
     """
     buffer = io.BytesIO()
     canvas.savefig(buffer, format="svg", metadata=_NO_METADATA)
@@ -54,6 +61,7 @@ def inline_svg(canvas: MplFigure, prefix: str, alt: str) -> str:
         _tidy(parent, prefix, used)
     for parent in root.iter():  # after all children have the colours of the page
         _share_style(parent)
+    root.set("data-axes", json.dumps(axes_told(canvas), separators=(",", ":")))
     root.set("font-family", "system-ui, sans-serif")
     root.set("role", "img")
     root.set("aria-label", alt)
@@ -120,10 +128,13 @@ def _share_style(group: ET.Element) -> None:
 
 
 def _title(element: ET.Element, name: str) -> None:
+    learner, _, says = name.partition(_SAYS)
     title = ET.Element(f"{{{_SVG}}}title")
-    title.text = name
+    title.text = says
     element.insert(0, title)
     element.set("class", "named")
+    if learner:
+        element.set("data-learner", learner)
 
 
 def _themed(match: re.Match[str]) -> str:

@@ -128,11 +128,11 @@ def _leaders(axes: Axes, place: int, strip: Strip, look: Mapping[str, Look]) -> 
     ):
         if name == TIE:
             said = f"{short_name(strip.task)}: a tie, or nothing known"
-            _box(axes, list(part), place - 0.05, place + 0.05, GRID, said)
+            _box(axes, list(part), place - 0.05, place + 0.05, GRID, said, "")
             continue
         said = f"{short_name(strip.task)}: {look[name].label} leads" + ("" if clear else ", not clearly")
         bottom = place + (_SPLIT if shared else _HALF)
-        _box(axes, list(part), place - _HALF, bottom, look[name].colour, said)
+        _box(axes, list(part), place - _HALF, bottom, look[name].colour, said, name)
 
 
 def _seconds(axes: Axes, place: int, strip: Strip, look: Mapping[str, Look]) -> None:
@@ -142,16 +142,18 @@ def _seconds(axes: Axes, place: int, strip: Strip, look: Mapping[str, Look]) -> 
     ):
         if second != TIE:
             said = f"{short_name(strip.task)}: {look[second].label} is next to {look[name].label}"
-            _box(axes, list(part), place + _SPLIT, place + _HALF, look[second].colour, said)
+            _box(axes, list(part), place + _SPLIT, place + _HALF, look[second].colour, said, second)
 
 
-def _box(axes: Axes, leads: Sequence[Lead], top: float, bottom: float, colour: str, said: str) -> None:
+def _box(
+    axes: Axes, leads: Sequence[Lead], top: float, bottom: float, colour: str, said: str, learner: str
+) -> None:
     """A little longer than its piece, without antialiasing: the page would shine through between two of one colour."""
     start, height = leads[0].start, bottom - top
     width = leads[-1].stop * 1.004 - start
     box = Rectangle((start, top), width, height, facecolor=colour, linewidth=0, antialiased=False)
     axes.add_patch(box)
-    named([box], said)
+    named([box], learner, said)
 
 
 def _mark(axes: Axes, place: int, lead: Lead, look: Look) -> None:

@@ -187,9 +187,8 @@ def _path(axes: Axes, walk: LearnerPath, look: Look, end_at: NDArray[Any]) -> No
     if not np.array_equal(end_at, walk.at[-1]):  # it goes on beyond the picture
         end |= {"markerfacecolor": PAPER, "markeredgecolor": look.colour, "clip_on": False}
     lines += axes.plot(*end_at[:, None], color=look.colour, zorder=2.5 if look.quiet else 3.5, **end)
-    named(
-        lines, f"{look.label}: {walk.share:.0%} on the plane, ends with loss {plain(float(walk.losses[-1]))}"
-    )
+    loss = plain(float(walk.losses[-1]))
+    named(lines, walk.learner, f"{look.label}: {walk.share:.0%} on the plane, ends with loss {loss}")
 
 
 def _data(chart: Chart) -> DataFrame:

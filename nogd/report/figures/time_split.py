@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -83,7 +83,7 @@ def split(comparison: Comparison) -> DataFrame:
 
 def _panel(axes: Axes, table: DataFrame, look: Mapping[str, Look]) -> None:
     for place, row in enumerate(table.to_dict("records")):
-        _bar(axes, place, {part: float(row[part]) for part in _PARTS}, look[row["learner"]])
+        _bar(axes, place, row, look[row["learner"]])
     name_rows(axes, [look[learner].label for learner in table["learner"]])
     axes.set_xlim(0, float(table["total"].max()) * 1.02 or 1.0)
     linear_values(axes, "x")
@@ -96,7 +96,7 @@ def _numbers(table: DataFrame) -> list[str]:
     return [f"{_seconds(total)}, own {share:.0%}" for total, share in totals]
 
 
-def _bar(axes: Axes, place: int, row: Mapping[str, float], look: Look) -> None:
+def _bar(axes: Axes, place: int, row: Mapping[Hashable, Any], look: Look) -> None:
     """Scoring in full, own work pale, measuring as an outline: it is the harness's, and no learner pays for it."""
     start = 0.0
     styles: tuple[dict[str, Any], ...] = (
@@ -106,7 +106,7 @@ def _bar(axes: Axes, place: int, row: Mapping[str, float], look: Look) -> None:
     )
     for part, style in zip(_PARTS, styles, strict=True):
         bars = axes.barh([place], [row[part]], left=[start], height=0.62, **style)
-        named(bars, f"{look.label}: {_PARTS[part]}, {_seconds(row[part])}")
+        named(bars, row["learner"], f"{look.label}: {_PARTS[part]}, {_seconds(row[part])}")
         start += row[part]
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import functools
-import hashlib
 import math
 from collections.abc import Iterable, Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +20,8 @@ from nogd.report.forms.answers import answers
 from nogd.report.forms.board_view import cells, columns_of, task_rows
 from nogd.report.forms.chapters import FAILURES, chapters
 from nogd.report.forms.freshness import PAGE, made_from
-from nogd.report.forms.sections import HasFigures, csv_link, draw_sections, figure_entries
+from nogd.report.forms.script import accesses, checksum, learners_told, packed, script
+from nogd.report.forms.sections import HasFigures, Section, csv_text, draw_sections, figure_entries
 from nogd.report.forms.templating import environment
 from nogd.report.names import clean, counted, short_name
 from nogd.report.numbers.finals import FAILED
@@ -55,7 +53,7 @@ def render(comparison: Comparison, entries: Iterable[Entry]) -> str:
     some, entries = len(comparison.runs) > 0, list(entries)
     drawn = draw_sections(comparison, entries) if some else []
     none_won = verdict.nothing_succeeded(comparison)
-    script = files("nogd.report.forms").joinpath("templates/page.js").read_text(encoding="utf-8")
+    text = script()
     return _template().render(
         **_first_screen(comparison),
         **(_numbers(comparison) if some else {"board": None}),
@@ -70,8 +68,9 @@ def render(comparison: Comparison, entries: Iterable[Entry]) -> str:
         footer=counted(len(comparison.runs), "run"),
         light=LIGHT,
         dark=DARK,
-        script=script,
-        script_hash=_hash(script),
+        tables=packed(_tables(comparison, drawn)),
+        script=text,
+        script_hash=checksum(text),
     )
 
 
@@ -90,9 +89,8 @@ def _numbers(comparison: Comparison) -> dict[str, Any]:
     return {
         "board": board,
         "others": other_boards(comparison),
-        "by_task": task_rows(comparison, board),
-        "board_csv": csv_link(board.table),
-        "runs_csv": csv_link(run_list(runs)),
+        "by_task": task_rows(comparison, board) | {"learners": learners_told(comparison, board)},
+        "accesses": accesses(board),
         "looks": looks_of(comparison, width=300),
         "roles": _roles(comparison),
         "tasks": task_facts(runs),
@@ -100,9 +98,15 @@ def _numbers(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _hash(script: str) -> str:
-    """The one script that a browser may run in this page, whatever a plugin's name or text contains."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
+def _tables(comparison: Comparison, drawn: Iterable[Section]) -> dict[str, str]:
+    """What the page offers as CSV, by the key under which the script finds it."""
+    found = {shown.key: shown.csv for section in drawn for shown in section.drawings}
+    if len(comparison.runs):
+        found |= {
+            "leaderboard": csv_text(comparison.board.table),
+            "runs": csv_text(run_list(comparison.runs)),
+        }
+    return found
 
 
 def _roles(comparison: Comparison) -> dict[str, str]:

@@ -44,7 +44,10 @@ def figure_entries(plugins: HasFigures | None) -> Iterable[Entry]:
 
 @dataclass(frozen=True)
 class Shown:
-    """One drawing as the template needs it: `svg` is safe mark-up, all the rest is escaped there."""
+    """One drawing as the template needs it: `svg` is safe mark-up, all the rest is escaped there.
+
+    csv: the data behind it; key: what they are called in the page, where `file` may stand twice.
+    """
 
     title: str
     alt: str
@@ -52,6 +55,7 @@ class Shown:
     table: DataFrame | None
     csv: str
     file: str
+    key: str
     wide: bool = False
     """Too wide for a column of the page."""
 
@@ -151,12 +155,19 @@ def _shown(figure: Figure, drawn: Drawn, prefix: str) -> Shown:
     svg = "" if drawn.figure is None else inline_svg(drawn.figure, prefix, drawn.alt)
     table = drawn.table if drawn.table is not None else drawn.data if drawn.figure is None else None
     wide = drawn.figure is None or drawn.figure.get_size_inches()[0] > _COLUMN
-    return Shown(drawn.title, drawn.alt, svg, table, csv_link(drawn.data), file_name(figure, drawn), wide)
+    return Shown(
+        drawn.title, drawn.alt, svg, table, csv_text(drawn.data), file_name(figure, drawn), prefix, wide
+    )
+
+
+def csv_text(data: DataFrame) -> str:
+    """The table as CSV, with six digits."""
+    return str(data.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
 
 
 def csv_link(data: DataFrame) -> str:
     """The table as a `data:` link, so that the page needs no second file."""
-    text = data.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    text = csv_text(data)
     return f"data:text/csv;charset=utf-8,{_NOT_PLAIN.sub(lambda match: quote(match[0], safe=''), text)}"
 
 

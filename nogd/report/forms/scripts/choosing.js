@@ -1,0 +1,160 @@
+// Which learners are shown, which are brought out, and which task alone: in all figures and tables at once. The
+// address keeps it, so that a link shows the same.
+{
+  const form = document.querySelector(".filter"), board = document.querySelector("#board .leaders");
+  const data = form && JSON.parse(document.getElementById("by-task").textContent);
+  const SHOWN = "shown", OUT = "brought out", HIDDEN = "hidden", NEXT = { [SHOWN]: OUT, [OUT]: HIDDEN, [HIDDEN]: SHOWN };
+  const chosen = new Map();
+  const stateOf = (learner) => chosen.get(learner.name) ?? SHOWN;
+
+  // Whoever is spelled somewhere, in full or shortened, is found by it.
+  const bySpelling = new Map();
+  data?.learners.forEach((learner) => learner.spellings.forEach((spelling) => bySpelling.set(spelling, learner)));
+  const marks = new Map(data?.learners.map((learner) => [learner, []]));
+  const mark = (element, spelling) => marks.get(bySpelling.get(spelling))?.push(element);
+
+  function findInPictures() {
+    for (const each of all("svg [data-learner]")) mark(each, each.dataset.learner);
+    for (const text of all("svg text")) {
+      const learner = bySpelling.get(text.textContent);
+      if (!learner) continue;
+      text.dataset.learner = learner.spellings[0];
+      marks.get(learner).push(text);
+    }
+  }
+  function findInTables() {
+    for (const table of all(".frame")) {
+      const heads = [...table.rows[0].cells].map((cell) => cell.textContent.trim());
+      for (const row of table.tBodies[0].rows) mark(row, row.cells[0].textContent.trim());
+      heads.forEach((head, place) => {
+        if (place > 0 && bySpelling.has(head)) for (const row of table.rows) mark(row.cells[place], head);
+      });
+    }
+    for (const row of all(".leaders tbody tr")) mark(row, row.cells[1].dataset.v);
+  }
+
+  const wanted = (learner) => {
+    const asked = form.learner.value.trim().toLowerCase(), access = form.access?.value ?? "";
+    return learner.name.toLowerCase().includes(asked) && (access === "" || learner.access === access);
+  };
+  function showLearners() {
+    const some = data.learners.some((learner) => stateOf(learner) === OUT);
+    for (const [learner, elements] of marks) {
+      const state = stateOf(learner), off = state === HIDDEN || !wanted(learner);
+      for (const element of elements) {
+        element.classList.toggle("off", off);
+        element.classList.toggle("out", state === OUT && !off);
+      }
+    }
+    document.body.classList.toggle("choosing", some);
+  }
+
+  // The leaderboard: the cells of one task alone come from the page's own data.
+  const rows = board ? all("tbody tr", board) : [], columns = board ? [...board.rows[0].cells].map((_, at) => at).filter((at) => at !== 1) : [];
+  const together = rows.map((row) => columns.map((at) => [row.cells[at].textContent, row.cells[at].dataset.v]));
+  const nothing = columns.map(() => ["n/a", null]);
+  function showBoard() {
+    const task = form.task.value;
+    rows.forEach((row, place) => {
+      const learner = data.learners[place], cells = task === "" ? together[place] : data.rows[task][place] ?? nothing;
+      row.hidden = !wanted(learner);
+      columns.forEach((at, cell) => {
+        row.cells[at].textContent = cells[cell][0];
+        row.cells[at].dataset.v = cells[cell][1] ?? "";
+      });
+      const button = row.cells[1].querySelector("button");
+      button.setAttribute("aria-pressed", stateOf(learner) === OUT);
+      stateOf(learner) === HIDDEN ? button.setAttribute("aria-label", `${learner.name} (hidden)`) : button.removeAttribute("aria-label");
+    });
+    sorting.sort(board, ...sorting.sorted(board));
+  }
+  function showTask() {
+    const task = form.task.value, name = task === "" ? "" : data.tasks[task];
+    for (const figure of all("figure")) {
+      const title = figure.querySelector("h4")?.textContent.trim();
+      figure.hidden = name !== "" && data.tasks.includes(title) && title !== name;
+    }
+    for (const more of all(".more")) {
+      const holds = name !== "" && more.querySelector("figure:not([hidden])");
+      if (holds && !more.open) more.dataset.opened = "";
+      if (holds) more.open = true;
+      else if ("opened" in more.dataset) {
+        more.open = false;
+        delete more.dataset.opened;
+      }
+    }
+  }
+
+  // What is chosen, in words and in the address.
+  const active = made("p", "", { class: "active", hidden: "" }), undo = made("button", "Show all", { type: "button" });
+  function tell() {
+    const shown = data.learners.filter((learner) => wanted(learner) && stateOf(learner) !== HIDDEN);
+    const out = shown.filter((learner) => stateOf(learner) === OUT).length;
+    const task = form.task.value === "" ? "" : `, on ${data.tasks[form.task.value]} alone`;
+    const told = `${shown.length} of ${data.learners.length} learners${task}${out ? `, ${out} brought out` : ""}`;
+    form.querySelector("output").textContent = told;
+    active.firstChild.textContent = told + " ";
+    active.hidden = !(task || out || shown.length < data.learners.length);
+  }
+  function keep() {
+    const address = new URL(location), [place, way] = sorting.sorted(board), asked = new URLSearchParams();
+    for (const [name, field] of Object.entries({ learner: form.learner, access: form.access })) if (field?.value) asked.set(name, field.value);
+    if (form.task.value) asked.set("task", data.tasks[form.task.value]);
+    for (const learner of data.learners) if (stateOf(learner) !== SHOWN) asked.append(stateOf(learner) === OUT ? "out" : "hide", learner.name);
+    if (place > 0 || way !== "ascending") asked.set("sort", `${board.rows[0].cells[place].textContent.trim()} ${way}`);
+    address.search = asked;
+    try { history.replaceState(null, "", address); } catch { /* a page in a frame may have no address of its own */ }
+  }
+  function recall() {
+    const asked = new URLSearchParams(location.search), named = (text, name) => text.textContent.trim() === name;
+    form.learner.value = asked.get("learner") ?? "";
+    if (form.access && all("option", form.access).some((option) => option.value === asked.get("access"))) form.access.value = asked.get("access");
+    const task = data.tasks.indexOf(asked.get("task"));
+    form.task.value = task < 0 ? "" : task;
+    for (const [key, state] of [["out", OUT], ["hide", HIDDEN]]) for (const name of asked.getAll(key)) chosen.set(name, state);
+    const [, head, way] = (asked.get("sort") ?? "").match(/^(.*) (ascending|descending)$/) ?? [];
+    const place = all("thead th", board).findIndex((th) => named(th, head));
+    if (place >= 0) sorting.sort(board, place, way);
+  }
+  function show() {
+    showLearners();
+    showBoard();
+    showTask();
+    tell();
+    keep();
+  }
+  function next(learner) {
+    chosen.set(learner.name, NEXT[stateOf(learner)]);
+    show();
+  }
+
+  if (form && board) {
+    data.tasks.forEach((name, place) => form.task.add(new Option(name, place)));
+    rows.forEach((row, place) => {
+      const name = row.cells[1].querySelector("bdi"), button = made("button", "", { type: "button", class: "choose" });
+      name.replaceWith(button);
+      button.append(name);
+      button.addEventListener("click", () => next(data.learners[place]));
+    });
+    findInPictures();
+    findInTables();
+    form.hidden = rows.length < 2;
+    form.reset();
+    form.addEventListener("input", show);
+    form.addEventListener("submit", (event) => event.preventDefault());
+    board.addEventListener("sorted", keep);
+    document.addEventListener("click", (event) => {
+      const learner = bySpelling.get(event.target.closest?.("svg [data-learner]")?.dataset.learner);
+      if (learner) next(learner);
+    });
+    undo.addEventListener("click", () => {
+      chosen.clear();
+      form.reset();
+      show();
+    });
+    active.append("", undo);
+    document.querySelector("main").append(active);
+    recall();
+    show();
+  }
+}
