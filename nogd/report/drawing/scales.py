@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure as MplFigure
-from matplotlib.ticker import FixedFormatter
 
 _POINTS = 72
 _SCALES = ("linear", "log")
+_NUMBER = re.compile(r"[-\u2212]?[\d.]")
 
 
 def axes_told(canvas: MplFigure) -> list[dict[str, Any]]:
@@ -28,7 +29,7 @@ def _told(axes: Axes, height: float, point: float) -> dict[str, Any]:
 
 
 def _scale(axis: Axis) -> list[Any] | None:
-    named = isinstance(axis.get_major_formatter(), FixedFormatter)
-    if named or axis.get_scale() not in _SCALES:
+    labels = axis.get_major_formatter().format_ticks(list(axis.get_majorticklocs()))
+    if any(label and not _NUMBER.match(label) for label in labels) or axis.get_scale() not in _SCALES:
         return None
     return [axis.get_scale(), *(float(f"{end:.6g}") for end in axis.get_view_interval())]
