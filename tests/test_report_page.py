@@ -263,7 +263,7 @@ def test_learners_are_found_by_all_that_they_are_called_in_pictures_and_tables(f
     told = learners_told(comparison, comparison.board)
     for learner in told:
         [name] = [each for each in crowd if each[0] == learner["name"][0]]
-        wanted = {short_name(name, width) for width in (40, 120, 400)} | {looks_of(comparison)[name].label}
+        wanted = {short_name(name, width) for width in (40, 120)} | {looks_of(comparison)[name].label}
         assert set(learner["spellings"]) == wanted
 
 

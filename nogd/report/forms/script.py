@@ -42,12 +42,10 @@ def learners_told(comparison: Comparison, board: Board) -> list[dict[str, Any]]:
     look, rows = looks_of(comparison), board.table
     return [
         {
-            "name": short_name(learner, 400),
+            "name": short_name(learner, 120),
             "access": access or "",
             "spellings": list(
-                dict.fromkeys(
-                    [*(short_name(learner, width) for width in (120, 400, 40)), look[learner].label]
-                )
+                dict.fromkeys([*(short_name(learner, width) for width in (120, 40)), look[learner].label])
             ),
         }
         for learner, access in zip(rows["learner"], rows["access"], strict=True)
