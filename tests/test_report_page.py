@@ -178,7 +178,7 @@ def test_the_sections_come_in_their_order(full):
 
 
 def test_the_first_screen_says_who_won_and_how_sure(full):
-    assert '<h1 id="headline">adam leads' in full
+    assert '<h1 id="headline">On the 8 of 10 tasks that all can do: adam leads' in full
     said = re.search(r'<dl class="answers">.*?</dl>', full, re.DOTALL)
     assert said
     assert re.findall(r"<strong><bdi>(.*?)</bdi>", said[0]) == [
@@ -399,7 +399,7 @@ def test_hostile_names_are_only_names(tmp_path):
         ),
         (make_results(["adam"], sorted(NO_GRADIENT), 2), "None of the 4 runs succeeded"),
         (make_results(["adam", "sgd"], ["iris"], 2, meta={"missing": 7}), "7 planned runs still missing"),
-        (make_results(["adam", "sgd"], ["iris"], 1), "one repetition cannot show a difference"),
+        (make_results(["adam", "sgd"], ["iris"], 1), "1 repetition cannot show a difference"),
         (make_results(["adam"], ["iris", "wine"], 10), "adam alone on 2 tasks."),
         (
             make_results(["adam", "sgd"], ["iris"], 2, meta={"settings": {"unequal_cost": True}}),

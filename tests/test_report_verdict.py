@@ -145,12 +145,17 @@ def test_equal_curves_have_a_clear_leader_in_one_store_of_twenty():
 def test_the_sentence_is_quoted_everywhere():
     made = comparison_of(draw(np.random.default_rng(11), 10, 10, 3, better=2.0))
     said = headline(made)
-    assert said.startswith("learner-0 leads, with the highest score (")
-    assert said.endswith("its runs beat those of every other learner more often than chance explains.")
+    assert said.startswith("learner-0 leads beyond chance, with the highest score (")
+    assert "every other learner more often than chance explains." in answers(made)[0].behind
     assert said in " ".join(text_leaderboard(made).split())
     assert said in markdown(made).splitlines()[0].replace("\\", "")
     told = [each.answer for each in answers(made)]
     assert (told[0], told[-1]) == ("learner-0", "beyond chance")
+
+
+def test_the_sentence_says_which_tasks_it_is_about_where_not_all_can_do_all():
+    said = headline(Comparison.of(make_results(["adam", "random-search"], repetitions=6)))
+    assert said.startswith("On the 8 of 10 tasks that all can do: adam leads beyond chance")
 
 
 def test_a_tie_names_who_is_in_it_and_how_many_are_behind():
@@ -159,10 +164,8 @@ def test_a_tie_names_who_is_in_it_and_how_many_are_behind():
     made = comparison_of(values)
     assert made.verdict.kind == TIED
     assert made.verdict.behind == 1
-    assert headline(made).startswith(
-        f"Tied: {made.verdict.first}, {made.verdict.rivals[0]} are not told apart"
-    )
-    assert "; 1 behind)" in headline(made)
+    assert headline(made).startswith(f"Tied: {made.verdict.first}, {made.verdict.rivals[0]}. ")
+    assert headline(made).endswith(", not beyond chance. 1 behind.")
     assert answers(made)[0].answer == f"tied: {made.verdict.first} and 1 other"
 
 
@@ -173,7 +176,7 @@ def test_so_few_runs_that_no_test_could_tell():
     assert made.verdict.kind == NO_TEST
     assert headline(made).endswith("but 2 repetitions of 2 tasks cannot show a difference.")
     one = comparison_of(np.concatenate([values, values, values], axis=1)[:1])
-    assert headline(one).endswith("but one repetition cannot show a difference.")
+    assert headline(one).endswith("but 1 repetition cannot show a difference.")
 
 
 def test_who_failed_a_whole_task_does_not_lead():

@@ -8,13 +8,13 @@ import pandas as pd
 
 from nogd.report.figure import Comparison
 from nogd.report.figures.task_table import summary
-from nogd.report.forms.verdict import called, highest, notes, nothing_succeeded, objection
+from nogd.report.forms.verdict import called, notes, nothing_succeeded, objection
 from nogd.report.names import counted
 from nogd.report.numbers.formats import number, time_text
 from nogd.report.numbers.leaderboard import Board
 from nogd.report.numbers.origins import budgets_told
 from nogd.report.numbers.statistics import ENOUGH_FOR_BOOTSTRAP
-from nogd.report.numbers.verdict import ALONE, DISPUTED, LEADS, NO_TASK, NO_TEST, TIED, UNEQUAL
+from nogd.report.numbers.verdict import ALONE, DISPUTED, LEADS, NO_TASK, NO_TEST, TIED, UNEQUAL, Verdict
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,14 @@ def _who(comparison: Comparison) -> Answer | None:
         NO_TEST: f"{first}, too few runs to tell",
         UNEQUAL: "no winner at unequal cost",
     }[verdict.kind]
-    return Answer(
-        "Who won", told, f"{_upper(highest(comparison))}. {_wins(comparison, verdict.first)}".strip()
-    )
+    return Answer("Who won", told, f"{_why(verdict)} {_wins(comparison, verdict.first)}".strip())
+
+
+def _why(verdict: Verdict) -> str:
+    if verdict.kind != LEADS:
+        return ""
+    others = "those of every other learner" if len(verdict.chances) > 1 else "the other learner's"
+    return f"Its runs beat {others} more often than chance explains."
 
 
 def _upper(text: str) -> str:

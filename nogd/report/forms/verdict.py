@@ -36,7 +36,16 @@ def headline(comparison: Comparison) -> str:
         return f"None of the {len(runs)} runs succeeded, so nothing can be compared."
     if len(runs) == 1:
         return _one_run(comparison)
-    return _SENTENCES[comparison.verdict.kind](comparison, comparison.verdict)
+    said = _SENTENCES[comparison.verdict.kind](comparison, comparison.verdict)
+    return f"{_scope(comparison)}{said}"
+
+
+def _scope(comparison: Comparison) -> str:
+    """The tasks that the verdict is about, where they are not all; the beginning of a sentence."""
+    board, verdict = comparison.board, comparison.verdict
+    if len(board.tasks) == len(comparison.tasks) or verdict.kind in (ALONE, NO_TASK):
+        return ""
+    return f"On the {len(board.tasks)} of {counted(len(comparison.tasks), 'task')} that all can do: "
 
 
 def notes(comparison: Comparison) -> list[str]:
@@ -106,33 +115,21 @@ def _unequal(comparison: Comparison, verdict: Verdict) -> str:
 
 def _no_test(comparison: Comparison, verdict: Verdict) -> str:
     board = comparison.board
-    if board.repetitions < 2:
-        return (
-            f"{called(verdict.first)} has {highest(comparison)}, but one repetition cannot show a difference."
-        )
-    runs = f"{counted(board.repetitions, 'repetition')} of {counted(len(board.tasks), 'task')}"
+    runs = counted(board.repetitions, "repetition")
+    if board.repetitions > 1:
+        runs += f" of {counted(len(board.tasks), 'task')}"
     return f"{called(verdict.first)} has {highest(comparison)}, but {runs} cannot show a difference."
 
 
 def _leads(comparison: Comparison, verdict: Verdict) -> str:
-    return (
-        f"{called(verdict.first)} leads, with {highest(comparison)}: its runs beat those of {_everybody(verdict)} more "
-        "often than chance explains."
-    )
-
-
-def _everybody(verdict: Verdict) -> str:
-    return called(verdict.chances[0].learner) if len(verdict.chances) == 1 else "every other learner"
+    return f"{called(verdict.first)} leads beyond chance, with {highest(comparison)}."
 
 
 def _tied(comparison: Comparison, verdict: Verdict) -> str:
     rivals = verdict.rivals
-    named = listed([called(name) for name in (verdict.first, *rivals[:2])])
-    more = f" and {len(rivals) - 2} more" if len(rivals) > 2 else ""
-    behind = f"; {verdict.behind} behind" if verdict.behind else ""
-    return (
-        f"Tied: {named}{more} are not told apart ({called(verdict.first)} has {highest(comparison)}{behind})."
-    )
+    named = listed([called(name) for name in (verdict.first, *rivals)], 3)
+    behind = f" {verdict.behind} behind." if verdict.behind else ""
+    return f"Tied: {named}. {called(verdict.first)} has {highest(comparison)}, not beyond chance.{behind}"
 
 
 def _disputed(comparison: Comparison, verdict: Verdict) -> str:
