@@ -204,7 +204,10 @@ def test_rows_that_are_held_out_keep_their_weights():
     heavy = np.where(FLOWERS == 2, 50.0, 1.0)
     found = NogdClassifier(**HELD_OUT).fit(IRIS, FLOWERS, sample_weight=heavy)
     assert np.count_nonzero(found.predict(IRIS) == 2) >= 50
-    assert np.isfinite(found.run_.curve["validation_loss"]).all()
+    shares = found.predict_proba(IRIS)[np.arange(150), FLOWERS]
+    held = found._parts(IRIS, np.arange(150), heavy, found._seed(), FLOWERS)[1]
+    expected = np.average(-np.log(shares[held.targets]), weights=held.weights)
+    assert found.run_.curve["validation_loss"].min() == pytest.approx(expected, rel=1e-9)
 
 
 # -- with scikit-learn
@@ -266,6 +269,8 @@ def test_a_search_over_learners_and_layers():
         ({"hidden": (5, 0)}, InvalidSetting, r"hidden must hold whole numbers of at least 1, not \(5, 0\)"),
         ({"hidden": "wide"}, InvalidSetting, "hidden must hold"),
         ({"hidden": (2.5,)}, InvalidSetting, "hidden must hold"),
+        ({"module": nn.Linear(4, 3)}, InvalidSetting, "which each fit calls for a new network"),
+        ({"module": 5}, InvalidSetting, "module must be a function"),
         ({"module": lambda inputs, outputs: 5}, InvalidSetting, "module must make a torch module"),
         ({"module": lambda inputs, outputs: nn.Linear(inputs, 2)}, DataError, "2 outputs"),
         ({"budget": -5}, InvalidSetting, "budget"),

@@ -21,6 +21,8 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from nogd.errors import DataError, InvalidSetting
 from nogd.study import GradientModel, HybridModel, SearchModel, StudyModel
 
+pytestmark = pytest.mark.met_in("test_compiled.py", "test_report_states.py")
+
 X, Y = load_diabetes(return_X_y=True)
 SMALL = {"input_size": 10, "hidden_sizes": [5, 4], "output_size": 1}
 TENSORS = torch.tensor(X[:60]), torch.tensor(Y[:60])[:, None]

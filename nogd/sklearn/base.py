@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -20,12 +20,13 @@ from torch import Tensor, nn
 from nogd.api import objective
 from nogd.engine.losses import Loss, find_loss
 from nogd.engine.making import AnyLoss
+from nogd.engine.objective import Objective
 from nogd.engine.space import Bounds
 from nogd.errors import InvalidSetting
 from nogd.sklearn.stopping import EarlyStopping
-from nogd.sklearn.weights import is_weighted, weighted, with_weights
+from nogd.sklearn.weights import weighted, with_weights
 from nogd.training.held_out import held_out
-from nogd.training.learner import refusal
+from nogd.training.learner import Learner, refusal
 from nogd.training.names import build
 from nogd.training.user_call import AnyBudget, AnyLearner, Asked, Run, as_budget, is_whole, run_asked
 
@@ -39,6 +40,7 @@ except ImportError:  # scikit-learn 1.5
 
 
 Array = NDArray[Any]
+Pair = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -124,39 +126,41 @@ class NogdEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
         train = parts[0]
         scaler = StandardScaler(with_mean=self.standardize, with_std=self.standardize)
         self.scaler_ = scaler.fit(train.inputs, sample_weight=train.weights)
-        loss, pairs = (
-            self._known_loss(),
-            [(self._scaled(part.inputs), encode(part.targets)) for part in parts],
-        )
-        if any(np.ptp(part.weights) for part in parts):
-            loss, unit = weighted(loss), train.weights.mean()
-            weights = [torch.from_numpy(part.weights / unit) for part in parts]
-            pairs = [(x, with_weights(y, w)) for (x, y), w in zip(pairs, weights, strict=True)]
+        loss = self._known_loss()
+        pairs = [(self._scaled(part.inputs), encode(part.targets)) for part in parts]
+        has_weights = any(np.ptp(part.weights) for part in parts)
+        if has_weights:
+            loss, pairs = weighted(loss), _with_weights(pairs, parts)
         self.module_ = self._network(train.inputs.shape[1], outputs, seed)
-        self.run_ = self._run(loss, pairs, seed)
-
-    def _run(self, loss: Loss, pairs: list[tuple[Tensor, Tensor]], seed: int) -> Run:
-        """Train on the first pair, and stop early by the second, if there is one."""
         trained = objective(self.module_, *pairs[0], loss=loss, bounds=self.bounds)
-        learner, budget = build(self.learner), as_budget(self.budget)
-        if is_weighted(loss) and (reason := refusal(learner, trained)):
+        learner = build(self.learner)
+        if has_weights and (reason := refusal(learner, trained)):
             raise InvalidSetting(
                 f"{learner} does not take sample_weight: {reason}; take another learner, such as adam."
             )
-        if len(pairs) == 1:
-            return run_asked(Asked(learner, budget, seed, None, None, False, None), trained, self.module_)
-        stopping = EarlyStopping(trained, self.patience)
-        asked = Asked(learner, budget, seed, None, stopping, False, None)
-        run = run_asked(asked, trained, self.module_, held_out(pairs[1], trained))
-        if stopping.theta is not None:
+        self.run_ = self._run(learner, trained, pairs[1:], seed)
+
+    def _run(self, learner: Learner, trained: Objective, held: Sequence[Pair], seed: int) -> Run:
+        """Train, and stop early by what is held out, if anything is."""
+        stopping = EarlyStopping(trained, self.patience) if held else None
+        batches = held_out(held[0], trained) if held else None
+        asked = Asked(learner, as_budget(self.budget), seed, None, stopping, False, None)
+        run = run_asked(asked, trained, self.module_, batches)
+        if stopping and stopping.theta is not None:
             trained.write(stopping.theta, self.module_)
         return run
 
     def _network(self, inputs: int, outputs: int, seed: int) -> nn.Module:
         """In float64, as scikit-learn's own estimators compute, and in eval mode, as it will be used."""
+        made: Any = self.module
+        if made is not None and (isinstance(made, nn.Module) or not callable(made)):
+            raise InvalidSetting(
+                f"module must be a function (inputs, outputs) -> torch module, which each fit calls for a new network,"
+                f" not {made!r:.60}."
+            )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            made = self.module(inputs, outputs) if self.module else _stack(inputs, self.hidden, outputs)
+            made = made(inputs, outputs) if made else _stack(inputs, self.hidden, outputs)
         if not isinstance(made, nn.Module):
             raise InvalidSetting(f"module must make a torch module of (inputs, outputs), not {made!r:.60}.")
         return made.double().eval()
@@ -181,6 +185,12 @@ def dense(estimator: NogdEstimator, *data: Any, **checks: Any) -> Any:
     X, *y = found if len(data) == 2 else [found]
     X = X if isinstance(X, np.ndarray) else X.toarray()
     return (X, *y) if y else X
+
+
+def _with_weights(pairs: list[Pair], parts: list[Part]) -> list[Pair]:
+    """The same with weights in the targets, whose mean is 1 in each part."""
+    weights = [torch.from_numpy(part.weights / part.weights.mean()) for part in parts]
+    return [(x, with_weights(y, w)) for (x, y), w in zip(pairs, weights, strict=True)]
 
 
 def _stack(inputs: int, hidden: Any, outputs: int) -> nn.Sequential:

@@ -20,9 +20,6 @@ _EACH: dict[str, Callable[..., Tensor]] = {
 }
 
 
-_PREFIX = "weighted-"
-
-
 def weighted(loss: Loss) -> Loss:
     """The mean of each example's loss times its weight, for targets that `with_weights` gives.
 
@@ -39,12 +36,7 @@ def weighted(loss: Loss) -> Loss:
         losses = each(outputs, values, reduction="none")
         return ((losses if of_classes else losses.mean(1)) * targets[:, -1]).mean()
 
-    return Loss(_PREFIX + loss.name, mean, targets="as given")
-
-
-def is_weighted(loss: Loss) -> bool:
-    """Whether `weighted` made it."""
-    return loss.name.startswith(_PREFIX)
+    return Loss(f"weighted-{loss.name}", mean, targets="as given")
 
 
 def with_weights(targets: Tensor, weights: Tensor) -> Tensor:
