@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import tomllib
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def _package(file: Path) -> str:
         [
             f"## {project['name']}",
             f"{project['description']} Version {project['version']}. {readme}.",
-            table(["name", "kind", "what it is"], _offers(project["name"])),
+            table(["name", "kind", "what it is"], [*_offers(project["name"]), *_observers(project["name"])]),
             "From the folder of nogd's sources:",
             block(f"pip install -c constraints.txt . ./plugins/{file.parent.name}", "sh"),
         ]
@@ -47,6 +48,19 @@ def _offers(distribution: str) -> list[tuple[str, str, str]]:
         for entry in plugins().registry(kind)
         if entry.source.distribution == distribution
     ]
+
+
+def _observers(distribution: str) -> list[tuple[str, str, str]]:
+    return [
+        (code(info.name), "observer", _summary(plugins().manager.get_plugin(info.name)))
+        for info in plugins().infos
+        if info.source.distribution == distribution and "nogd_point" in info.hooks
+    ]
+
+
+def _summary(plugin: object) -> str:
+    """Its own, or the first line of a module's docstring."""
+    return getattr(plugin, "summary", (inspect.getdoc(plugin) or "").partition("\n")[0])
 
 
 def _linked(kind: str, name: str) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from nogd_observers.observer import Observer
 
-CSV_LOG = Observer("NOGD_CSV_LOG", "nogd_observers.csv_log:CsvLog")
-TENSORBOARD = Observer("NOGD_TENSORBOARD", "nogd_observers.to_tensorboard:ToTensorBoard")
-MLFLOW = Observer("NOGD_MLFLOW", "nogd_observers.to_mlflow:ToMlflow")
+CSV_LOG = Observer("NOGD_CSV_LOG", "nogd_observers.csv_log:CsvLog", "a row of a CSV file for each point")
+TENSORBOARD = Observer(
+    "NOGD_TENSORBOARD", "nogd_observers.to_tensorboard:ToTensorBoard", "curves, settings and solutions"
+)
+MLFLOW = Observer("NOGD_MLFLOW", "nogd_observers.to_mlflow:ToMlflow", "parameters and metrics")

@@ -36,11 +36,12 @@ class Observer:
     """A plugin that opens a tracker for each session, where the environment variable says.
 
     A tracker that fails is closed; nogd warns of it, and calls this plugin no more. tracker: "module:Class", made of
-    the variable's value and the session.
+    the variable's value and the session. written: what it keeps, for lists.
     """
 
-    def __init__(self, variable: str, tracker: str) -> None:
+    def __init__(self, variable: str, tracker: str, written: str) -> None:
         self.variable, self._kind = variable, tracker
+        self.summary = f"where {variable} says: {written}"
         self._tracker: Tracker | None = None
 
     @hookimpl

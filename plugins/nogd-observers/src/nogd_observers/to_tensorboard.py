@@ -49,11 +49,11 @@ class ToTensorBoard:
         from torch.utils.tensorboard.summary import hparams
 
         writer = self._open.pop(cell.id)
-        reached = worths(run.row)
+        reached = {f"solution/{name}": value for name, value in worths(run.row).items()}
         for summary in hparams(settings_of(cell), reached):
             writer._get_file_writer().add_summary(summary)
         for name, value in reached.items():
-            writer.add_scalar(f"solution/{name}", value)
+            writer.add_scalar(name, value)
         writer.add_text("ending", f"{run.status}: {run.row.get('reason')}")
         writer.close()
 
