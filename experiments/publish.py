@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 import nogd
-from nogd.bench.columns import TEXT
+from nogd.bench.columns import RUN_COLUMNS, TEXT
 from nogd.report.drawing.canvas import house_style
 from nogd.report.forms.page import write_report
 from nogd.report.results import load_results
@@ -67,8 +67,9 @@ def write_data(results: nogd.Results, folder: Path) -> None:
 
 
 def read_data(folder: Path) -> nogd.Results:
-    """What `write_data` wrote, as results."""
+    """What `write_data` wrote, as results; columns that runs have had since then are empty."""
     runs, curves, reached = (pd.read_csv(folder / f"{table}.csv.gz") for table in TABLES)
+    runs = runs.reindex(columns=[*runs.columns, *(name for name in RUN_COLUMNS if name not in runs)])
     runs = runs.assign(**{column: runs[column].astype(object).fillna("").astype(str) for column in TEXT})
     meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
     return nogd.Results(runs, curves, meta, reached=reached)

@@ -14,6 +14,7 @@ import plain
 import pytest
 import torch
 from bench_help import HERE, command
+from report_data import make_results
 from torch import nn
 
 import nogd
@@ -232,3 +233,9 @@ def test_where_nothing_is_known_there_is_no_column(tmp_path):
     assert known.any()
     text = text_leaderboard(replace(old, runs=old.runs.assign(access=None)))
     assert "access" not in text.splitlines()[0]
+
+
+def test_of_runs_that_do_not_tell_how_closely_they_looked_nothing_is_shown():
+    made = make_results(["adam"], ["iris"], 2)
+    untold = Comparison(made.runs.assign(access=""), made.curves, made.meta)
+    assert untold.board.table["access"].tolist() == [""]

@@ -37,7 +37,9 @@ def headline(comparison: Comparison) -> str:
     if len(runs) == 1:
         return _one_run(comparison)
     said = _SENTENCES[comparison.verdict.kind](comparison, comparison.verdict)
-    return f"{_scope(comparison)}{said}"
+    scope = _scope(comparison)
+    begins_with_name = comparison.verdict.kind not in (TIED, DISPUTED)
+    return f"{scope}{said if begins_with_name or not scope else said[0].lower() + said[1:]}"
 
 
 def _scope(comparison: Comparison) -> str:

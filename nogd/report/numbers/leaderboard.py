@@ -313,7 +313,7 @@ def _costs(runs: DataFrame) -> dict[str, float | str]:
 
 def _access(runs: DataFrame) -> str:
     """The strongest access that any of the runs used; "" where none is known."""
-    known = [] if "access" not in runs else list(runs["access"].dropna())
+    known = [] if "access" not in runs else [each for each in runs["access"].dropna() if each]
     return strongest(known) if known else ""
 
 
