@@ -22,6 +22,7 @@ def nogd_figures() -> Sequence[Lazy]:
         _lazy("learning-curves", "loss and metric against forwards, per task"),
         _lazy("histories", "training loss after each iteration, where the budget counts iterations"),
         _lazy("final-losses", "final training loss of every learner"),
+        _lazy("score-against-cost", "score against seconds and peak memory, with Pareto fronts"),
         _lazy("performance-profile", "expected running times relative to the fastest learner"),
         _lazy("rank-heat-map", "mean rank of every learner on every task"),
         _lazy("critical-differences", "mean task ranks with Friedman's test and critical differences"),

@@ -43,6 +43,7 @@ _SETTINGS: dict[Any, Any] = {
     "grid.linewidth": 0.7,
     "text.parse_math": False,  # a learner may be called "$x$"
     "axes.unicode_minus": False,
+    "lines.solid_capstyle": "butt",  # SVG's own, which takes no words
     "svg.fonttype": "none",  # text stays text: small, searchable, in the page's font
     "svg.hashsalt": "nogd",  # equal pictures are equal bytes
 }

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from xml.etree import ElementTree as ET
 
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure as MplFigure
 
+from nogd.report.drawing.paths import in_steps, without_idle_groups
 from nogd.report.drawing.scales import axes_told
 from nogd.report.drawing.style import THEME
 from nogd.report.names import short_name
@@ -22,8 +23,6 @@ _USE = f"{{{_SVG}}}use"
 _LINK = "{http://www.w3.org/1999/xlink}href"
 _NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 _LONG_NUMBER = re.compile(r"-?\d+\.\d\d+")
-_REPEATED_LINE = re.compile(r"(?<=\d) L ")
-"""In a path, numbers that follow those of a line are another line."""
 _NO_TURN = re.compile(r"rotate\(-?0 [^)]*\)")
 _COLOUR = re.compile(r"#[0-9a-f]{6}\b")
 _SPACES = re.compile(r"\s+")
@@ -61,6 +60,7 @@ def inline_svg(canvas: MplFigure, prefix: str, alt: str) -> str:
         _tidy(parent, prefix, used)
     for parent in root.iter():  # after all children have the colours of the page
         _share_style(parent)
+    without_idle_groups(root)
     root.set("data-axes", json.dumps(axes_told(canvas), separators=(",", ":")))
     root.set("font-family", "system-ui, sans-serif")
     root.set("role", "img")
@@ -69,30 +69,32 @@ def inline_svg(canvas: MplFigure, prefix: str, alt: str) -> str:
     return ET.tostring(root, encoding="unicode")
 
 
-def _used_ids(root: ET.Element) -> set[str]:
-    used: set[str] = set()
+def _used_ids(root: ET.Element) -> dict[str, str]:
+    """The ids that something refers to, and short ones in place of them."""
+    used: dict[str, None] = {}
     for element in root.iter():
         for key, value in element.attrib.items():
-            used.update(_USED_ID.findall(value))
+            used |= dict.fromkeys(_USED_ID.findall(value))
             if key in {_LINK, "href"} and value.startswith("#"):
-                used.add(value.removeprefix("#"))
-    return used
+                used[value.removeprefix("#")] = None
+    return {identity: str(place) for place, identity in enumerate(used)}
 
 
-def _tidy(element: ET.Element, prefix: str, used: set[str]) -> None:
+def _tidy(element: ET.Element, prefix: str, used: Mapping[str, str]) -> None:
     """Prefix ids and drop those that nothing refers to; shorten numbers; give colours their names."""
     identity = element.attrib.pop("id", None)
-    if identity in used:
-        element.set("id", f"{prefix}-{identity}")
+    if identity is not None and identity in used:
+        element.set("id", f"{prefix}-{used[identity]}")
     elif identity is not None and identity.startswith(_NAMED):
         _title(element, identity.removeprefix(_NAMED))
     link = element.attrib.pop(_LINK, None)
     if link is not None:  # a picture inside of the drawing keeps its data: link
-        element.set("href", f"#{prefix}-{link.removeprefix('#')}" if link.startswith("#") else link)
+        element.set("href", f"#{prefix}-{used[link.removeprefix('#')]}" if link.startswith("#") else link)
     if _NO_TURN.fullmatch(element.get("transform", "")):
         del element.attrib["transform"]
     for key, value in element.attrib.items():
-        element.set(key, _attribute(key, value).replace("url(#", f"url(#{prefix}-"))
+        told = _USED_ID.sub(lambda match: f"url(#{prefix}-{used[match[1]]})", value)
+        element.set(key, _attribute(key, told))
     for part in ("text", "tail"):
         if not (getattr(element, part) or "").strip():
             setattr(element, part, None)
@@ -101,11 +103,11 @@ def _tidy(element: ET.Element, prefix: str, used: set[str]) -> None:
 def _attribute(key: str, value: str) -> str:
     if key in {"style", "fill", "stroke"}:
         style = _COLOUR.sub(_themed, value).replace(_FONT, "")
-        return style.replace(": ", ":").replace("; ", ";")
+        return style.replace(": ", ":").replace("; ", ";").replace("text-anchor:start;", "")
     if key not in _ROUNDED:
         return value
     told = _rounded(_SPACES.sub(" ", value.strip()), key)
-    return _REPEATED_LINE.sub(" ", told) if key == "d" else told
+    return in_steps(told) if key == "d" else told
 
 
 def _rounded(text: str, key: str) -> str:

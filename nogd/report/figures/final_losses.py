@@ -31,27 +31,31 @@ from nogd.report.numbers.statistics import band, interquartile_mean
 
 BoolArray = NDArray[np.bool_]
 ROW = 0.25
+MANY, _SPREAD = 14, 0.24
+"""With more learners single runs are left out; how far they are from the middle of their row."""
 NO_LOSS = "No run here has left a training loss that is a number."
 
 
 def draw(comparison: Comparison) -> list[Drawn] | str:
     """One drawing per task, the lowest loss on top, or why there is none."""
     look = looks_of(comparison)
-    return [_drawn(task, table, look) for task, table in _tables(comparison).items()] or NO_LOSS
+    return [_drawn(task, finals, look) for task, finals in _by_task(comparison).items()] or NO_LOSS
 
 
 def draw_on(axes: Axes, comparison: Comparison, *, task: str | None = None) -> None:
     """One task's on given axes."""
-    tables = _tables(comparison)
-    if not tables:
+    found = _by_task(comparison)
+    if not found:
         raise UserError(NO_LOSS)
-    _plot(axes, tables[choice("task", task, list(tables))], looks_of(comparison))
+    task = choice("task", task, list(found))
+    _plot(axes, summary(task, found[task]), found[task], looks_of(comparison))
 
 
-def _tables(comparison: Comparison) -> dict[str, DataFrame]:
+def _by_task(comparison: Comparison) -> dict[str, DataFrame]:
+    """The runs of each task that have left a loss."""
     finals = comparison.finals
     finals = finals[np.isfinite(finals["loss"].to_numpy(dtype=float))]
-    return {str(task): summary(str(task), rows) for task, rows in finals.groupby("task", sort=True)}
+    return {str(task): rows for task, rows in finals.groupby("task", sort=True)}
 
 
 def summary(task: str, finals: DataFrame) -> DataFrame:
@@ -76,22 +80,25 @@ def summary(task: str, finals: DataFrame) -> DataFrame:
     return DataFrame(rows, columns=columns).sort_values(["loss", "learner"]).reset_index(drop=True)
 
 
-def _drawn(task: str, table: DataFrame, look: Mapping[str, Look]) -> Drawn:
+def _drawn(task: str, finals: DataFrame, look: Mapping[str, Look]) -> Drawn:
+    table = summary(task, finals)
     labels = [look[learner].label for learner in table["learner"]]
     canvas = new_canvas(0.62 + ROW * len(table))
     right = numbers_width([plain(loss) for loss in table["loss"]])
     axes = place_axes(canvas, label_width(labels), right, 0.3, 0.28)
-    _plot(axes, table, look)
+    _plot(axes, table, finals, look)
     return Drawn(canvas, table, _finding(task, table), title=task)
 
 
-def _plot(axes: Axes, table: DataFrame, look: Mapping[str, Look]) -> None:
+def _plot(axes: Axes, table: DataFrame, finals: DataFrame, look: Mapping[str, Look]) -> None:
     beyond = _beyond(table)
     shown = table[~beyond]
     if shown["low"].min() > 0 and shown["high"].max() / shown["low"].min() > 20:
         _points(axes, shown, look)
     else:
         _bars(axes, shown, look)
+    if len(table) <= MANY:
+        _single_runs(axes, shown, finals)
     name_rows(axes, [look[learner].label for learner in table["learner"]])
     numbers_at_right(axes, [plain(loss) for loss in table["loss"]])
     for place in np.flatnonzero(beyond):
@@ -137,6 +144,21 @@ def _points(axes: Axes, table: DataFrame, look: Mapping[str, Look]) -> None:
     heading(axes, "final training loss, log scale (further left is better)")
 
 
+def _single_runs(axes: Axes, table: DataFrame, finals: DataFrame) -> None:
+    """A dot a run, one below the other by repetition; it does not move the axis, at whose edge it may lie."""
+    edges = axes.get_xlim()
+    low, high = min(edges), max(edges)
+    for place, learner in zip(table.index, table["learner"], strict=True):
+        rows = finals[finals["learner"] == learner].sort_values("repetition")
+        losses = np.clip(rows["loss"].to_numpy(dtype=float), low, high)
+        heights = place + np.linspace(-_SPREAD, _SPREAD, len(losses)) * (len(losses) > 1)
+        dots = axes.plot(
+            losses, heights, color=INK, marker=".", markersize=3.2, linestyle="none", alpha=0.6, zorder=4
+        )
+        named(dots, learner)
+    axes.set_xlim(edges)
+
+
 def _intervals(axes: Axes, table: DataFrame) -> None:
     axes.hlines(table.index, table["low"], table["high"], color=INK, linewidth=1.1, zorder=3)
 
@@ -158,7 +180,8 @@ FIGURE = Figure(
         ),
         (
             "The thin line runs from the lowest to the highest run (from 10 repetitions on: a 95 % bootstrap "
-            "interval). A low training loss does not imply a good score on test data: compare with the tables above."
+            "interval); a dot is a run, drawn for at most 14 learners. A low training loss does not imply a good score "
+            "on test data: compare with the tables above."
         ),
     ),
     draw=draw,

@@ -10,11 +10,20 @@
     const [scale, low, high] = axis;
     return scale === "log" ? low * (high / low) ** share : low + (high - low) * share;
   }
+  // The places of `M1 2l3-4 0 5`: each but the first is a step from the one before.
+  function steps(line) {
+    const numbers = line.match(/-?[\d.]+/g).map(Number), found = [];
+    for (let at = 0; at < numbers.length; at += 2) {
+      const [x, y] = at ? found[found.length - 1] : [0, 0];
+      found.push([x + numbers[at], y + numbers[at + 1]]);
+    }
+    return found;
+  }
   const points = new WeakMap();
   function pointsOf(path) {
     if (!points.has(path)) {
-      const numbers = (path.getAttribute("d").match(/-?[\d.]+(?:e-?\d+)?/g) ?? []).map(Number);
-      points.set(path, /[CzQ]/.test(path.getAttribute("d")) ? [] : numbers.flatMap((x, place) => (place % 2 ? [] : [[x, numbers[place + 1]]])));
+      const told = path.getAttribute("d"), lines = /[CQz]/.test(told) ? [] : told.split("M").slice(1);
+      points.set(path, lines.flatMap(steps));
     }
     return points.get(path);
   }
