@@ -19,6 +19,9 @@ from nogd.errors import DataError, UserError
 from nogd.problem.dataset import parts_of
 from nogd.problem.splits import Split, balanced
 from nogd.problem.task import SupervisedTask
+from nogd.report.forms.markdown import markdown
+from nogd.report.forms.notebook import notebook
+from nogd.report.results import load_results
 from nogd.scaffold.columns import looked_at
 from nogd.scaffold.table_target import target_of
 from nogd.scaffold.table_task import TableTask, table_task, told
@@ -85,6 +88,11 @@ def test_from_a_messy_table_to_the_leaderboard(done: tuple[Path, Result]) -> Non
 def test_the_page_tells_the_metric_too(done: tuple[Path, Result]) -> None:
     page = (done[0] / "report.html").read_text(encoding="utf-8")
     assert "Ordered by mean rank, as the task has no scale for scores." in page
+    results = load_results(done[0])
+    header = next(line for line in markdown(results).splitlines() if line.startswith("| #"))
+    assert "| metric | range | rank |" in header
+    assert "score" not in header
+    assert "<th>metric</th>" in notebook(results)
 
 
 def test_the_same_command_runs_nothing_again_and_other_data_do(
@@ -140,6 +148,8 @@ def test_worker_processes_find_it_and_a_rerun_does(table: Path, tmp_path: Path) 
     file = tmp_path / "runs" / "tasks" / "customers_churned.py"
     again = command("--plugin", file, "rerun", row["id"], "--out", tmp_path / "runs")
     assert "the same curve, bit for bit" in again.output
+    lost = command("rerun", row["id"], "--out", tmp_path / "runs")
+    assert f"a table of your own: add --plugin {file}." in lost.stderr
 
 
 def test_what_is_learnt_is_learnt_from_the_training_split_alone(table: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from own_tables import customers
 from pydantic import Field
 
 from nogd import Learner
+from nogd.bench import fork_servers
 from nogd.bench.columns import CURVE_COLUMNS
 from nogd.errors import InvalidSetting
 from nogd.training.names import build
@@ -63,6 +64,25 @@ def test_a_table_of_trials_ends_in_a_name_to_paste(done: tuple[Path, Result]) ->
     again = command("--no-plugins", "run", "-l", lines[-1], "-t", "iris", *SMALL, "--out", folder / "run")
     assert again.exit_code == 0, again.output
     assert "trial 4 of 4" in result.stderr
+
+
+@pytest.mark.slow
+def test_worker_processes_come_from_one_server_for_all_trials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = []
+
+    class Counted(fork_servers.ForkServer):
+        def __init__(self, threads: int) -> None:
+            started.append(threads)
+            super().__init__(threads)
+
+    monkeypatch.setattr(fork_servers, "ForkServer", Counted)
+    words = ("random-search", "-t", "iris", "--trials", 2, "--repetitions", 1, "--forwards", 20, "--jobs", 1)
+    result = command("--no-plugins", "tune", *words, "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert [row["status"] for row in rows(tmp_path)] == ["budget"] * 2
+    assert started == [1]
 
 
 def test_forwards_are_those_of_the_runs(done: tuple[Path, Result]) -> None:

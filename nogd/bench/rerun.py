@@ -21,6 +21,8 @@ from nogd.errors import InvalidSetting, UnknownName
 from nogd.plugins.manager import plugins
 from nogd.training.names import as_learner
 
+OWN_TASKS = "tasks"
+"""Of the folder of results, where the files of tasks lie that `nogd run --csv` has made."""
 _SECONDS = CURVE_COLUMNS.index("seconds")
 
 
@@ -42,7 +44,7 @@ def repeat(folder: Path, id_: str, timeout: float) -> Repeated:
         store.close()
     row = _row(stored.rows, id_, folder)
     curve = stored.curves.get(row["id"], np.empty((0, len(CURVE_COLUMNS))))
-    item = _planned(row)
+    item = _planned(row, folder)
     record = _again(Job(item.cell, item.learner, item.task, timeout), item.cell.threads)
     return _compared(row, curve, record, item.cell.name)
 
@@ -63,10 +65,13 @@ def _row(rows: list[dict[str, Any]], id_: str, folder: Path) -> dict[str, Any]:
     return found[0]
 
 
-def _planned(row: dict[str, Any]) -> Planned:
+def _planned(row: dict[str, Any], folder: Path) -> Planned:
     try:
         item = _planned_anew(row)
     except UnknownName as error:
+        own = folder / OWN_TASKS / f"{row['task_package']}.py"
+        if own.is_file():
+            raise UnknownName(f"{error} The run's task is a table of your own: add --plugin {own}.") from None
         raise UnknownName(
             f"{error} The run took it from {row['package']} {row['version']} (its task from {row['task_package']});"
             " install that, or give --plugin as you did then."

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from nogd.scaffold.table_target import Wanted
     from nogd.scaffold.table_task import TableTask
 
-FOLDER = "tasks"
-"""Of the folder of results, where the files of such tasks lie."""
-
 
 @dataclass(frozen=True)
 class OwnData:
@@ -90,10 +87,11 @@ def with_own_data(own: OwnData, tasks: tuple[str, ...], out: Path) -> Iterator[t
     if own.file is None:
         yield tasks
         return
+    from nogd.bench.rerun import OWN_TASKS
     from nogd.plugins.manager import configured, plugins
 
     made = made_task(own)
-    path = _written(made, out / FOLDER)
+    path = _written(made, out / OWN_TASKS)
     settings = plugins().settings
     with configured(replace(settings, extra=(*settings.extra, str(path)))) as loaded:
         own_entries = [entry for entry in loaded.tasks if entry.source.location == str(path.absolute())]

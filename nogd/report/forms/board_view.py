@@ -158,11 +158,15 @@ COLUMNS: tuple[Column, ...] = (
 )
 
 
+_OF_SCORES = ("score", "score_low")
+
+
 def columns_of(board: Board) -> list[Column]:
     """The columns that this leaderboard has something to say in."""
-    return [
-        column for column in COLUMNS if column.key in board.table and (column.always or _says(board, column))
-    ]
+    told = [column for column in COLUMNS if column.key in board.table]
+    if board.measures:
+        told = [column for column in told if column.key not in _OF_SCORES]
+    return [column for column in told if column.always or _says(board, column)]
 
 
 def _says(board: Board, column: Column) -> bool:

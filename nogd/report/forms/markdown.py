@@ -17,7 +17,7 @@ from nogd.report.numbers.leaderboard import Board, other_boards
 from nogd.report.numbers.tables import ResultsLike
 from nogd.version import __version__
 
-_TO_THE_LEFT = ("score_low", "access")
+_TO_THE_LEFT = ("score_low", "metric_low", "access")
 _SPECIAL = str.maketrans({sign: f"\\{sign}" for sign in "\\`*_{}[]<>#|!@~$"})
 
 

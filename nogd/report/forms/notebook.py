@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
+from typing import Any
 
 from pandas import DataFrame
 
@@ -14,7 +16,7 @@ from nogd.report.figures import scores
 from nogd.report.forms import verdict
 from nogd.report.forms.sections import HasFigures, draw_figures, figure_entries, file_name
 from nogd.report.names import short_name
-from nogd.report.numbers.formats import interval_text, number, score_text
+from nogd.report.numbers.formats import interval_text, metric_interval_text, metric_text, number, score_text
 from nogd.report.numbers.tables import ResultsLike
 
 _ON_PAPER = f"display: inline-block; background: {PAPER}"
@@ -42,8 +44,7 @@ def _board(comparison: Comparison) -> DataFrame:
         {
             "learner": short_name(row["learner"]),
             "access": row["access"] or "-",
-            "score": score_text(row["score"]),
-            "interval": interval_text(row["score_low"], row["score_high"]),
+            **(_measured(row) if comparison.board.measures else _scored(row)),
             "rank": number(row["mean_rank"], ".2f"),
             "failed": row["failures"],
             "n/a": row["not_applicable"],
@@ -53,6 +54,20 @@ def _board(comparison: Comparison) -> DataFrame:
         for row in comparison.board.table.to_dict("records")
     ]
     return DataFrame(rows)
+
+
+def _scored(row: Mapping[Any, Any]) -> dict[str, str]:
+    return {
+        "score": score_text(row["score"]),
+        "interval": interval_text(row["score_low"], row["score_high"]),
+    }
+
+
+def _measured(row: Mapping[Any, Any]) -> dict[str, str]:
+    return {
+        "metric": metric_text(row["metric"]),
+        "range": metric_interval_text(row["metric_low"], row["metric_high"]),
+    }
 
 
 def tables(results: ResultsLike, plugins: HasFigures | None = None) -> dict[str, DataFrame]:
