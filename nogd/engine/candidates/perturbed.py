@@ -71,6 +71,9 @@ class Perturbed:
     def written_out(self, count: int) -> Iterator[Tensor]:
         """All candidates in order, so many at a time, `[count, D]`."""
         moves = self.moves()
+        if count == 1:  # nothing beside the candidate itself
+            yield from (self.at(k)[None] for k in range(len(moves)))
+            return
         for start in range(0, len(moves), count):
             part = moves[start : start + count]
             # A pair shares its noise, where both are asked for at once.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -127,7 +128,8 @@ def answers_of(network: Network, candidates: Described) -> Answers | None:
 
 
 def _by_parts(scorer: Network | BlackBox | Simulation, candidates: Described, rows: Tensor | None) -> Tensor:
-    losses = [scorer.losses(thetas, rows) for thetas in parts_of(candidates)]
+    # By map, which lets go of a part before the next one is made.
+    losses = list(map(partial(scorer.losses, rows=rows), parts_of(candidates)))
     return losses[0] if len(losses) == 1 else torch.cat(losses)
 
 

@@ -42,11 +42,28 @@ def place_of(tensor):
     return tensor.untyped_storage().data_ptr()
 
 
-def most_alive(name):
+class Residual(nn.Module):
+    """No chain: nogd calls it, with each candidate written out."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(WIDTH, WIDTH) for _ in range(DEPTH)])
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = x + layer(x).relu()
+        return x
+
+
+def stack():
+    return nn.Sequential(*(nn.Linear(WIDTH, WIDTH) for _ in range(DEPTH)))
+
+
+def most_alive(name, make=stack):
     """In units of theta, during the third step."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        module = nn.Sequential(*(nn.Linear(WIDTH, WIDTH) for _ in range(DEPTH)))
+        module = make()
     inputs = torch.ones(4, WIDTH)
     made = nogd.objective(module, inputs, inputs)
     learner = build(f"{name},lr=1e-6,population=2")
@@ -69,6 +86,10 @@ def test_zo_sgd_does():
 
 def test_lozo_holds_none_either():
     assert most_alive("lozo") < 0.6
+
+
+def test_where_candidates_are_written_out_mezo_holds_one_at_a_time():
+    assert most_alive("mezo", Residual) < 1.3
 
 
 def test_theta_itself_is_never_perturbed():
