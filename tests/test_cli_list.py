@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import click
@@ -452,6 +453,15 @@ def test_show_describes_every_built_in() -> None:
             result = nogd_says("show", row["name"], "--no-plugins")
             assert result.exit_code == 0, result.output
             assert row["name"] in result.stdout
+
+
+def test_show_of_a_task_whose_data_are_not_there(site: Site) -> None:
+    text = COIN.replace('return {"data"', 'raise DataError("the coin is lost."); return {"data"')
+    site.install("nogd-coin", "coin_plugin", f"from nogd.errors import DataError\n{dedent(text)}")
+    result = nogd_says("show", "nogd-coin/coin")
+    assert result.exit_code == 0
+    assert "Guess a side." in result.stdout
+    assert "the coin is lost." in result.stdout
 
 
 def test_show_of_a_learner_that_cannot_be_imported(site: Site) -> None:

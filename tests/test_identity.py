@@ -226,6 +226,59 @@ def test_data_files_beside_a_plugin(site: Site, name: str, read: str, file: str,
     assert (id_of(plugin, learner=f"{name}-climb") != before) == matters
 
 
+READS = """
+    import os
+    from pathlib import Path
+    import torch
+    from torch import nn
+    from nogd import Dataset, SupervisedTask, hookimpl
+
+    class Dots(Dataset):
+        '''Dots.'''
+        name = "{name}-dots"
+
+        def load(self):
+            return torch.zeros(20, 2), torch.zeros(20, 1)
+
+        def files(self):
+            return [Path(os.environ["DOTS"])]
+
+    class Sum(SupervisedTask):
+        '''Add two numbers.'''
+        name = "{name}-sum"
+        dataset = {dataset}
+        loss, metric, budget = "mse", "rmse", 20
+
+        def network(self):
+            return nn.Linear(2, 1)
+
+    @hookimpl
+    def nogd_tasks():
+        return [Sum]
+
+    @hookimpl
+    def nogd_datasets():
+        return [Dots]
+"""
+
+
+@pytest.mark.parametrize("dataset", ["Dots", "Dots.name"])
+def test_files_that_a_data_set_says_it_reads(
+    site: Site, name: str, monkeypatch: pytest.MonkeyPatch, dataset: str
+) -> None:
+    plugin = site.write(f"plugin/{name}.py", READS.format(name=name, dataset=dataset))
+
+    def now(file: Path) -> str:
+        monkeypatch.setenv("DOTS", str(file))
+        return id_of(plugin, task=f"{name}-sum")
+
+    first, again, other = (
+        site.write(f"{folder}/dots.csv", text) for folder, text in (("a", "1"), ("b", "1"), ("c", "2"))
+    )
+    assert now(first) == now(again)
+    assert len({now(first), now(other), now(site.folder / "none.csv")}) == 3
+
+
 def test_data_files_that_change_their_places(site: Site, name: str) -> None:
     plugin = site.write(f"plugin/{name}.py", LEARNER.format(name=name) + "\n    A, B = 'a.csv', 'b.csv'\n")
     a, b = (site.write(f"plugin/{each}.csv", f"{each}\n") for each in "ab")

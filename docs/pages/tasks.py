@@ -19,8 +19,8 @@ def pages() -> dict[str, str]:
     return {
         "reference/tasks.md": page(
             "Tasks",
-            "Problems to train on. All data come with scikit-learn or are generated: nothing is downloaded. Settings "
-            "are written behind the name: `-t digits,width=128`.",
+            "Problems to train on. Data come with a package, are generated, or are files of yours: nothing is "
+            "downloaded. Settings are written behind the name: `-t digits,width=128`.",
             table(["name", "what is learnt", "package"], rows),
             *map(_task, entries),
         )

@@ -7,17 +7,20 @@ import importlib.util
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from nogd.bench.fingerprint import Fingerprint, fingerprint, is_installed_file
+from nogd.errors import PluginError
 from nogd.plugins.data_files import named_files
 from nogd.plugins.discovery import normalised
 from nogd.plugins.manager import plugins
 from nogd.plugins.parsing import parsed
 from nogd.plugins.registry import Registry, Source
 from nogd.plugins.sources import RESULTS_VERSION, checksum, editable_folder, source_files, source_version
+from nogd.problem.dataset import Dataset
 from nogd.problem.task import SupervisedTask, Task
 from nogd.training.learner import Learner
 from nogd.training.names import inner_learners
@@ -62,7 +65,15 @@ class CodeReader:
         names = {name: part for name, part in parts.items() if isinstance(part, str)}
         sources = [_source_called(part, registries[name]) for name, part in names.items()]
         things = [type(task), *(part for name, part in parts.items() if name not in names)]
-        return self._of(things, [offered(type(task), self._plugins.tasks), *sources])
+        code = self._of(things, [offered(type(task), self._plugins.tasks), *sources])
+        return code | set(_user_data(self._dataset(parts["dataset"])))
+
+    def _dataset(self, given: object) -> object:
+        """A data set by its name where it loads; what else there is, and what does not, as it is given."""
+        if isinstance(given, str) and given in self._plugins.datasets:
+            with suppress(PluginError):
+                return self._plugins.datasets.find(given).load()
+        return given
 
     def provenance(self, kind: type, registry: Registry) -> tuple[str, str]:
         """What tables show of a class: package and version of its plugin, else its module and a checksum."""
@@ -206,6 +217,15 @@ def _lies_in(folder: Path, name: str) -> bool:
 
 def _package_folder(file: Path, top: str) -> Path:
     return next((folder for folder in file.parents if folder.name == top), file.parent)
+
+
+def _user_data(dataset: object) -> Iterator[str]:
+    """The files that a data set says it reads, by their contents and names."""
+    kind = dataset if isinstance(dataset, type) else type(dataset)
+    if not issubclass(kind, Dataset) or kind.files is Dataset.files:
+        return
+    made: Any = kind() if isinstance(dataset, type) else dataset
+    yield f"{made.name} data.{checksum(list(made.files()), Path())}"
 
 
 def _loose(found: Fingerprint) -> Iterator[str]:

@@ -12,7 +12,7 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 from nogd.cli.table import paragraph, table
-from nogd.errors import PluginError
+from nogd.errors import DataError, PluginError
 from nogd.plugins.isolation import Failure, attempt
 from nogd.plugins.registry import Entry
 
@@ -164,6 +164,8 @@ def _own_description(entry: Entry, target: Any) -> Mapping[str, object]:
         return {}
     facts = attempt(partial(_call_describe, target), quiet=True)
     if isinstance(facts, Failure):
+        if isinstance(facts.error, DataError):  # the thing is well, what it needs is not there
+            return {"not now": str(facts.error)}
         raise PluginError(
             f"The {entry.kind} {entry.name!r} of {entry.source.describe()} cannot describe itself: {facts.cause}"
         ) from facts.error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -32,6 +33,13 @@ class Dataset(ABC):
 
         :returns: inputs `[N, features]`, and targets, float32 `[N, outputs]` or int64 `[N]`.
         """
+
+    def files(self) -> Sequence[Path]:
+        """The files that `load` reads from a place that the code does not name, such as a folder of the user's.
+
+        Their contents are part of what a run is, as are files that the code names, which need not be given here.
+        """
+        return ()
 
     def fit(self, train: Split) -> Callable[[Any], Any] | None:
         """Learn from the training split alone how to turn all inputs into numbers, row by row.

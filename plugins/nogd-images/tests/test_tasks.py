@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 import torch
-from nogd_images import nogd_tasks, tasks
+from nogd_images import image_tasks, nogd_tasks, tasks
 from torch import Generator
 
 import nogd
 from nogd.testing import parametrize_with_checks
 
-TASKS = [lazy.load() for lazy in nogd_tasks()]
+NEED_FILES = {"mnist", "fashion-mnist", "cifar10", "cifar100"}  # see test_user_files.py
+TASKS = [lazy.load() for lazy in nogd_tasks() if lazy.name not in NEED_FILES]
+LINEAR = [task for task in TASKS if task.name not in ("lenet", "resnet-small")]
 STEPPED = [task for task in TASKS if not task.differentiable]
 
 
@@ -35,7 +37,19 @@ def test_a_surrogate_gives_a_gradient_and_the_same_problem(task):
     assert float(hidden.abs().sum()) > 0
 
 
-@pytest.mark.parametrize("task", TASKS)
+def test_who_asks_for_images_gets_them_all_and_all_asks_for_none():
+    for task in TASKS:
+        assert "images" in task.tags
+        assert not task.default
+
+
+def test_mnist1d_has_a_frozen_reference_above_the_constant_predictor():
+    frozen = image_tasks.OneDimensional().reference
+    assert frozen["test_metric"] > 0.5 > frozen["constant"]
+    assert frozen["constant"] == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("task", LINEAR)
 def test_the_last_layer_can_be_solved_and_a_unit_seen(task):
     """What unit-search needs; a unit of the first layer sees pixels."""
     problem = task().problem(0)
