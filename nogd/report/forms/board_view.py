@@ -154,7 +154,7 @@ COLUMNS: tuple[Column, ...] = (
         always=False,
     ),
     Column("overhead", "overhead", "share of the time outside of scoring", _formatted("overhead", ".0%")),
-    Column("runs", "runs", "runs that count", _formatted("runs", ".0f"), "descending"),
+    Column("runs", "runs", "runs that count", _formatted("runs", ".0f"), "descending", always=False),
 )
 
 
@@ -170,6 +170,8 @@ def columns_of(board: Board) -> list[Column]:
 
 
 def _says(board: Board, column: Column) -> bool:
+    if column.key == "runs":  # all learners have as many, where nothing is missing
+        return bool((board.table["runs"] + board.table["not_applicable"]).nunique() > 1)
     return bool((~board.table[column.key].fillna(0).isin([0, ""])).any())
 
 
