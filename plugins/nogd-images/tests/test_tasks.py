@@ -43,8 +43,9 @@ def test_who_asks_for_images_gets_them_all_and_all_asks_for_none():
         assert not task.default
 
 
-def test_mnist1d_has_a_frozen_reference_above_the_constant_predictor():
-    frozen = image_tasks.OneDimensional().reference
+@pytest.mark.parametrize("task", [image_tasks.OneDimensional, tasks.Relu])
+def test_a_frozen_reference_is_above_the_constant_predictor(task):
+    frozen = task().reference
     assert frozen["test_metric"] > 0.5 > frozen["constant"]
     assert frozen["constant"] == pytest.approx(0.1)
 
