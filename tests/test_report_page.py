@@ -178,7 +178,7 @@ def test_the_sections_come_in_their_order(full):
 
 
 def test_the_first_screen_says_who_won_and_how_sure(full):
-    assert '<h1 id="headline">On the 8 of 10 tasks that all can do: adam leads' in full
+    assert '<h1 id="headline">adam leads on 8 of 10 tasks: it scores highest' in full
     said = re.search(r'<dl class="answers">.*?</dl>', full, re.DOTALL)
     assert said
     assert re.findall(r"<strong><bdi>(.*?)</bdi>", said[0]) == [

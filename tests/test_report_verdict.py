@@ -145,7 +145,7 @@ def test_equal_curves_have_a_clear_leader_in_one_store_of_twenty():
 def test_the_sentence_is_quoted_everywhere():
     made = comparison_of(draw(np.random.default_rng(11), 10, 10, 3, better=2.0))
     said = headline(made)
-    assert said.startswith("learner-0 leads beyond chance, with the highest score (")
+    assert said.startswith("learner-0 leads: it scores highest (")
     assert "every other learner more often than chance explains." in answers(made)[0].behind
     assert said in " ".join(text_leaderboard(made).split())
     assert said in markdown(made).splitlines()[0].replace("\\", "")
@@ -155,7 +155,7 @@ def test_the_sentence_is_quoted_everywhere():
 
 def test_the_sentence_says_which_tasks_it_is_about_where_not_all_can_do_all():
     said = headline(Comparison.of(make_results(["adam", "random-search"], repetitions=6)))
-    assert said.startswith("On the 8 of 10 tasks that all can do: adam leads beyond chance")
+    assert said.startswith("adam leads on 8 of 10 tasks: it scores highest (")
 
 
 def test_a_tie_names_who_is_in_it_and_how_many_are_behind():
@@ -165,7 +165,7 @@ def test_a_tie_names_who_is_in_it_and_how_many_are_behind():
     assert made.verdict.kind == TIED
     assert made.verdict.behind == 1
     assert headline(made).startswith(f"Tied: {made.verdict.first}, {made.verdict.rivals[0]}. ")
-    assert headline(made).endswith(", not beyond chance. 1 behind.")
+    assert headline(made).endswith("; 1 behind.")
     assert answers(made)[0].answer == f"tied: {made.verdict.first} and 1 other"
 
 
@@ -198,7 +198,7 @@ def test_who_wins_more_often_disputes_the_first_place():
     values[:, 3:, 0] -= 0.01
     made = comparison_of(values)
     assert (made.verdict.first, made.verdict.kind) == ("learner-0", DISPUTED)
-    assert headline(made).endswith("but runs of learner-1 beat its own more often (70%).")
+    assert headline(made).endswith("but learner-1 wins 70% of the runs between them.")
 
 
 def test_who_reaches_targets_sooner_disputes_the_first_place():

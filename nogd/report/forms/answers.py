@@ -66,10 +66,6 @@ def _why(verdict: Verdict) -> str:
     return f"Its runs beat {others} more often than chance explains."
 
 
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
 def _wins(comparison: Comparison, learner: str) -> str:
     data = summary(comparison)
     tasks = data["task"].nunique()
@@ -138,7 +134,7 @@ def _sure(comparison: Comparison, board: Board) -> Answer:
         told = f"Closest is {called(near.learner)}: {near.probability:.0%} of runs won, p = {near.p:.2g}."
         return Answer("How sure", "beyond chance", f"{told} {kind}")
     if verdict.dispute is not None:
-        return Answer("How sure", "measures disagree", f"{_upper(objection(verdict.dispute))}. {kind}")
+        return Answer("How sure", "measures disagree", f"But {objection(verdict.dispute)}. {kind}")
     named = ", ".join(map(called, verdict.rivals[:3]))
     more = f" and {len(verdict.rivals) - 3} more" if len(verdict.rivals) > 3 else ""
     return Answer("How sure", "not beyond chance", f"Not told apart from the first: {named}{more}. {kind}")

@@ -36,18 +36,13 @@ def headline(comparison: Comparison) -> str:
         return f"None of the {len(runs)} runs succeeded, so nothing can be compared."
     if len(runs) == 1:
         return _one_run(comparison)
-    said = _SENTENCES[comparison.verdict.kind](comparison, comparison.verdict)
-    scope = _scope(comparison)
-    begins_with_name = comparison.verdict.kind not in (TIED, DISPUTED)
-    return f"{scope}{said if begins_with_name or not scope else said[0].lower() + said[1:]}"
+    return _SENTENCES[comparison.verdict.kind](comparison, comparison.verdict)
 
 
-def _scope(comparison: Comparison) -> str:
-    """The tasks that the verdict is about, where they are not all; the beginning of a sentence."""
-    board, verdict = comparison.board, comparison.verdict
-    if len(board.tasks) == len(comparison.tasks) or verdict.kind in (ALONE, NO_TASK):
-        return ""
-    return f"On the {len(board.tasks)} of {counted(len(comparison.tasks), 'task')} that all can do: "
+def _where(comparison: Comparison) -> str:
+    """The tasks that the verdict is about, where they are not all."""
+    some, every = len(comparison.board.tasks), len(comparison.tasks)
+    return "" if some == every else f" on {some} of {counted(every, 'task')}"
 
 
 def notes(comparison: Comparison) -> list[str]:
@@ -108,11 +103,13 @@ def _alone(comparison: Comparison, verdict: Verdict) -> str:
 
 def _no_task(comparison: Comparison, verdict: Verdict) -> str:
     learners = counted(len(comparison.board.table), "learner")
-    return f"{learners}, and no task that all can do; {called(verdict.first)} has {highest(comparison)} on its own."
+    return (
+        f"{learners}, and no task that all can do; {called(verdict.first)} {_highest(comparison)} on its own."
+    )
 
 
 def _unequal(comparison: Comparison, verdict: Verdict) -> str:
-    return f"Unequal cost, so nobody is first; {called(verdict.first)} has {highest(comparison)}."
+    return f"Unequal cost, so nobody is first; {called(verdict.first)} {_highest(comparison)}."
 
 
 def _no_test(comparison: Comparison, verdict: Verdict) -> str:
@@ -120,23 +117,23 @@ def _no_test(comparison: Comparison, verdict: Verdict) -> str:
     runs = counted(board.repetitions, "repetition")
     if board.repetitions > 1:
         runs += f" of {counted(len(board.tasks), 'task')}"
-    return f"{called(verdict.first)} has {highest(comparison)}, but {runs} cannot show a difference."
+    return f"{called(verdict.first)} {_highest(comparison)}, but {runs} cannot show a difference."
 
 
 def _leads(comparison: Comparison, verdict: Verdict) -> str:
-    return f"{called(verdict.first)} leads beyond chance, with {highest(comparison)}."
+    return f"{called(verdict.first)} leads{_where(comparison)}: it {_highest(comparison)}, beyond chance."
 
 
 def _tied(comparison: Comparison, verdict: Verdict) -> str:
-    rivals = verdict.rivals
-    named = listed([called(name) for name in (verdict.first, *rivals)], 3)
-    behind = f" {verdict.behind} behind." if verdict.behind else ""
-    return f"Tied: {named}. {called(verdict.first)} has {highest(comparison)}, not beyond chance.{behind}"
+    named = listed([called(name) for name in (verdict.first, *verdict.rivals)], 3)
+    behind = f"; {verdict.behind} behind" if verdict.behind else ""
+    return f"Tied{_where(comparison)}: {named}. {called(verdict.first)} {_highest(comparison)}{behind}."
 
 
 def _disputed(comparison: Comparison, verdict: Verdict) -> str:
     assert verdict.dispute is not None
-    return f"No clear winner: {called(verdict.first)} has {highest(comparison)}, but {objection(verdict.dispute)}."
+    said = f"{called(verdict.first)} {_highest(comparison)}, but {objection(verdict.dispute)}"
+    return f"No clear winner{_where(comparison)}: {said}."
 
 
 def objection(dispute: Dispute) -> str:
@@ -145,20 +142,20 @@ def objection(dispute: Dispute) -> str:
         more = f" and {dispute.figure - 1:.0f} more" if dispute.figure > 1 else ""
         return f"all its runs on {called(dispute.by)}{more} failed"
     if dispute.measure == WINS:
-        return f"runs of {called(dispute.by)} beat its own more often ({dispute.figure:.0%})"
-    return f"{called(dispute.by)} reaches targets sooner (profile {dispute.figure:.2f})"
+        return f"{called(dispute.by)} wins {dispute.figure:.0%} of the runs between them"
+    return f"{called(dispute.by)} reaches targets sooner"
 
 
-def highest(comparison: Comparison) -> str:
-    """What makes the first the first, with the next one's figure."""
+def _highest(comparison: Comparison) -> str:
+    """What makes the first the first, with the next one's figure: a verb and what follows."""
     table = comparison.board.table
     first, second = table.iloc[0], table.iloc[1]
     if pd.notna(first["score"]):
-        return f"the highest score ({score_text(first['score'])}; next {score_text(second['score'])})"
+        return f"scores highest ({score_text(first['score'])}; next {score_text(second['score'])})"
     if pd.notna(first["mean_rank"]):
         ranks = f"{first['mean_rank']:.2f}; next {number(second['mean_rank'], '.2f')}"
-        return f"the best mean rank ({ranks}{_metric(comparison)})"
-    return "the first place by name"
+        return f"has the best mean rank ({ranks}{_metric(comparison)})"
+    return "is first by name"
 
 
 def _metric(comparison: Comparison) -> str:
