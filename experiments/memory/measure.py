@@ -228,9 +228,10 @@ def _draw() -> None:
         for row in rows:
             axes.barh(row["method"], float(row["peak_mb"]), color=COLOURS[METHODS[row["method"]]])
             axes.text(float(row["peak_mb"]), row["method"], f" {float(row['peak_mb']):.0f}", va="center")
-        axes.set(title=network, xlabel="peak memory above module, data and Python, MB")
+        axes.set(title=network)
         axes.margins(x=0.15)
     panels[0].invert_yaxis()
+    figure.supxlabel("peak memory above module, data and Python, MB", fontsize=9)
     handles = [plt.Rectangle((0, 0), 1, 1, color=colour) for colour in COLOURS.values()]
     figure.legend(handles, COLOURS, loc="outside upper center", ncols=len(COLOURS), frameon=False)
     figure.savefig(HERE / "memory.svg", metadata={"Date": None})
