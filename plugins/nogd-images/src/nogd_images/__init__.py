@@ -6,6 +6,7 @@ from nogd.hookspecs import hookimpl
 from nogd.plugins.registry import Lazy
 
 _TAGS = ("classification", "images")
+_OF_FILES = ("classification", "own-files")  # not "images", which everybody can run
 _DATASETS = (
     ("mnist-5k", "digits:Mnist5k", "5,000 handwritten digits, 28 x 28 pixels"),
     ("mnist1d", "mnist1d:Mnist1d", "5,000 generated digits of 40 numbers"),
@@ -23,6 +24,8 @@ _WITH_GRADIENT = (
         "a residual network of 19,810 parameters on 1,000 of the digits",
     ),
     ("mnist1d", "image_tasks:OneDimensional", "digits of 40 numbers, 15,210 parameters"),
+)
+_FROM_FILES = (
     ("mnist", "image_tasks:Mnist", "LeNet on MNIST, from the folder NOGD_DATA"),
     ("fashion-mnist", "image_tasks:FashionMnist", "LeNet on Fashion-MNIST, from the folder NOGD_DATA"),
     ("cifar10", "image_tasks:Cifar10", "a residual network on CIFAR-10, from the folder NOGD_DATA"),
@@ -41,6 +44,7 @@ def nogd_tasks() -> list[Lazy]:
     """Offer this package's tasks to nogd."""
     return [
         *(Lazy(name, f"nogd_images.{at}", summary, tags=_TAGS) for name, at, summary in _WITH_GRADIENT),
+        *(Lazy(name, f"nogd_images.{at}", summary, tags=_OF_FILES) for name, at, summary in _FROM_FILES),
         *(
             Lazy(f"mnist-5k-{name}", f"nogd_images.tasks:{target}", summary, tags=(*_TAGS, "no-gradient"))
             for name, target, summary in (

@@ -107,6 +107,7 @@ class OneDimensional(_Images):
 class _UserFiles(_Normalised):
     """Data that NOGD_DATA has. Training and test files are taken together, and split as all tasks are."""
 
+    tags: ClassVar[frozenset[str]] = frozenset({"classification", "own-files"})
     budget: ClassVar[float] = 300
     split: ClassVar[tuple[float, float, float]] = (0.7, 0.15, 0.15)
     examples: Examples = None
