@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -139,3 +142,9 @@ def _run(learner: str, task: str, repetition: int, status: str) -> tuple[dict[st
         "session": 1,
     }  # fmt: skip
     return row, curve
+
+
+def tables_of(page: str) -> dict[str, str]:
+    """What the page offers as CSV, by key."""
+    packed = re.search(r'id="tables">(.*?)</script>', page)
+    return json.loads(gzip.decompress(base64.b64decode(packed[1])))

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import base64
 import cProfile
-import gzip
 import hashlib
 import io
 import json
@@ -19,7 +18,7 @@ import pytest
 from click.testing import CliRunner
 from matplotlib.figure import Figure as MplFigure
 from pandas import DataFrame
-from report_data import NO_GRADIENT, SKILL, TASKS, TRACEBACK, Results, make_results
+from report_data import NO_GRADIENT, SKILL, TASKS, TRACEBACK, Results, make_results, tables_of
 
 from nogd.cli.report import report
 from nogd.errors import PluginWarning, StoreError
@@ -193,7 +192,7 @@ def test_the_first_screen_says_who_won_and_how_sure(full):
 def test_at_unequal_cost_the_headline_ranks_nobody():
     unequal = make_results(["adam", "sgd"], ["iris"], 5, meta={"settings": {"unequal_cost": True}})
     assert headline(Comparison.of(unequal)).startswith(
-        "Unequal cost, so nobody is first; adam has the highest"
+        "Unequal cost, so nobody is first; adam scores highest ("
     )
 
 
@@ -227,12 +226,6 @@ def test_failures_have_reason_traceback_and_a_place(full):
     assert "ValueError: bad &lt;luck&gt;" in full
     assert TRACEBACK.splitlines()[1].replace("<", "&lt;").replace(">", "&gt;") in full
     assert "needs a gradient, and the task has none" in full
-
-
-def tables_of(page: str) -> dict[str, str]:
-    """What the page offers as CSV, by key."""
-    packed = re.search(r'id="tables">(.*?)</script>', page)
-    return json.loads(gzip.decompress(base64.b64decode(packed[1])))
 
 
 def test_the_data_behind_every_figure_are_in_one_block(full):

@@ -15,6 +15,7 @@ import pytest
 from bench_help import command, rows
 from click.testing import Result
 from pypdf import PdfReader
+from report_data import tables_of
 from test_targets import TASK
 
 import nogd
@@ -66,7 +67,8 @@ def assert_all_agree(folder: Path, ran: Result, forwards: int) -> None:
     assert shown(ran.stdout) == truth
     assert shown(repr(results)) == truth
     page = page_of(folder)
-    assert {row["id"] for row in rows(folder) if row["id"] in page} == set(results.runs["id"])
+    told = page + "".join(tables_of(page).values())
+    assert {row["id"] for row in rows(folder) if row["id"] in told} == set(results.runs["id"])
     for kind in ("md", "pdf"):
         assert command("report", folder, "--format", kind).exit_code == 0
     assert in_markdown((folder / "report.md").read_text()) == truth
