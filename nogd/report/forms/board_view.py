@@ -38,6 +38,8 @@ class Column:
     """What it is sorted by, the Board's own number if not given."""
     always: bool = True
     """Shown even where all values are missing or zero."""
+    spare: bool = False
+    """The page hides it where it has too little room for all."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,7 @@ COLUMNS: tuple[Column, ...] = (
         "runs that the learner cannot do",
         _formatted("not_applicable", ".0f"),
         always=False,
+        spare=True,
     ),
     Column("forwards", "forwards", "spent by a run on average", _formatted("forwards", ",.0f")),
     Column("seconds", "seconds", "taken by a run on average", _formatted("seconds", ".3g")),
@@ -153,7 +156,13 @@ COLUMNS: tuple[Column, ...] = (
         number=lambda row: ACCESS.index(row["access"]) if row["access"] else math.nan,
         always=False,
     ),
-    Column("overhead", "overhead", "share of the time outside of scoring", _formatted("overhead", ".0%")),
+    Column(
+        "overhead",
+        "overhead",
+        "share of the time outside of scoring",
+        _formatted("overhead", ".0%"),
+        spare=True,
+    ),
     Column("runs", "runs", "runs that count", _formatted("runs", ".0f"), "descending", always=False),
 )
 
