@@ -88,7 +88,7 @@ def judge(comparison: Tables, board: Board) -> Verdict:
         return Verdict(NO_TEST, first, chances, tuple(others))
     rivals = tuple(chance.learner for chance in chances if chance.p_among_all >= LEVEL)
     behind = sum(chance.p_among_all < LEVEL and chance.probability > 0.5 for chance in chances)
-    dispute = _dispute(comparison, board, chances)
+    dispute = _dispute(comparison, board, first, chances)
     if dispute:
         return Verdict(DISPUTED, first, chances, rivals, behind, dispute)
     if is_ahead(chances):
@@ -128,21 +128,20 @@ def is_ahead(chances: Sequence[Chance]) -> bool:
     return all(chance.p < LEVEL and chance.probability > 0.5 for chance in chances)
 
 
-def _dispute(comparison: Tables, board: Board, chances: Sequence[Chance]) -> Dispute | None:
+def _dispute(comparison: Tables, board: Board, first: str, chances: Sequence[Chance]) -> Dispute | None:
     """What speaks against the first, the gravest first."""
-    lost = board.lost.get(str(board.table["learner"].iloc[0]), ())
+    lost = board.lost.get(first, ())
     if lost:
         return Dispute(FAILURES, lost[0], len(lost))
     better = [chance for chance in chances if chance.p < LEVEL and chance.probability < 0.5]
     if better:
         worst = min(better, key=lambda chance: chance.probability)
         return Dispute(WINS, worst.learner, 1.0 - worst.probability)
-    return _sooner(comparison, board)
+    return _sooner(comparison, board, first, [chance.learner for chance in chances])
 
 
-def _sooner(comparison: Tables, board: Board) -> Dispute | None:
+def _sooner(comparison: Tables, board: Board, first: str, others: Sequence[str]) -> Dispute | None:
     """The learner with the best performance profile, where it is ahead of the first's beyond chance."""
-    first, *others = _compared(comparison, board)
     pairs = pairs_of(comparison, board.tasks, (first, *others))
     if pairs is None:
         return None
