@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Self, final
 
 if TYPE_CHECKING:
     from nogd.bench.events import Event
@@ -43,13 +43,18 @@ class Ahead:
     def _shown(self) -> Progress:
         return self._make()
 
-    def stop(self) -> None:
-        """Import no more: the command is about to end."""
-        self._stopped.set()
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Import no more after the present piece if the command is about to end."""
+        if kind is not None:
+            self._stopped.set()
 
     def begin(self, total: int, done: int) -> None:
         shown = self._shown
-        threading.Thread(target=self._import, name="report", daemon=True).start()
+        # No daemon: one that still imports compiled code when the interpreter goes down aborts the process.
+        threading.Thread(target=self._import, name="report").start()
         shown.begin(total, done)
 
     def tell(self, event: Event) -> None:

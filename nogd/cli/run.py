@@ -178,11 +178,12 @@ def _run(
     from nogd.bench.run import execute
     from nogd.cli.ahead import Ahead
 
-    progress = Ahead(_progress(out, watch))
     try:
-        return execute(experiment, out, jobs=jobs, fresh=fresh, progress=progress, fork_server=fork_server)
+        with Ahead(_progress(out, watch)) as progress:
+            return execute(
+                experiment, out, jobs=jobs, fresh=fresh, progress=progress, fork_server=fork_server
+            )
     except KeyboardInterrupt:
-        progress.stop()
         same = "the same command without --fresh" if fresh else "the same command"
         told = f"\nInterrupted: finished runs are kept, and {same} continues from here."
         click.echo(told, err=True)
