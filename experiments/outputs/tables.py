@@ -1,4 +1,7 @@
-"""From the stores of the runs to the tables of the page: `python experiments/outputs/tables.py STORE...`."""
+"""From the stores of the runs to the tables of the page: `python experiments/outputs/tables.py STORE...`.
+
+Rows of learners and tasks that the stores hold replace those in the tables; the others stay.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,11 @@ from nogd.report.results import load_results
 
 HERE = Path(__file__).parent
 BOARDS = ("sign-board", "sign-board-surrogate")
+POINT = ["learner", "forwards", "median", "lowest", "highest"]
 
 
 def main() -> None:
-    """Write table.csv, a row a learner and task, and board.csv, the curves of the checkerboard."""
+    """Renew table.csv, a row a learner and task, and board.csv, the curves of the checkerboard."""
     runs, curves = [], []
     for store in sys.argv[1:]:
         results = load_results(store)
@@ -23,9 +27,15 @@ def main() -> None:
         curves.append(results.curves)
     all_runs, all_curves = (pd.concat(tables, ignore_index=True) for tables in (runs, curves))
     table = pd.DataFrame(_rows(all_runs, all_curves))
-    table.to_csv(HERE / "table.csv", index=False)
-    pd.DataFrame(_board(all_curves)).to_csv(HERE / "board.csv", index=False)
+    _renew("table.csv", table, ["task", "learner"])
+    _renew("board.csv", pd.DataFrame(_board(all_curves), columns=POINT), ["learner"])
     print(table.to_string(index=False))
+
+
+def _renew(file: str, rows: pd.DataFrame, key: list[str]) -> None:
+    """Replace what the table holds under the same keys."""
+    kept, found = pd.read_csv(HERE / file).set_index(key), rows.set_index(key)
+    pd.concat([kept[~kept.index.isin(found.index)], found]).sort_index(kind="stable").to_csv(HERE / file)
 
 
 def _rows(runs: pd.DataFrame, curves: pd.DataFrame) -> list[dict[str, object]]:
