@@ -1,4 +1,4 @@
-"""Draw learning curves of all learners, with the package installed; runs that are stored are not done again."""
+"""Draw the README's picture, with the package installed; runs that are stored are not done again."""
 
 from __future__ import annotations
 
