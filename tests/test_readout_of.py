@@ -10,7 +10,6 @@ from torch import Generator, Tensor, nn
 import nogd
 from nogd.engine.accounts.meter import Limit
 from nogd.engine.objective import Objective
-from nogd.errors import InvalidSetting
 from nogd.learners.readout import ReadoutOf
 from nogd.training.learner import refusal
 from nogd.training.names import build
@@ -57,10 +56,48 @@ def test_room_is_what_fits_at_that_price():
     assert not limit.spent
 
 
-def test_a_walk_is_refused():
-    one = made(nn.Tanh())
-    with one.solving(), pytest.raises(InvalidSetting, match="a walk along coordinates cannot be scored"):
-        one.walk(plain.thetas(1, one.D)[0])
+def test_a_walk_tries_values_with_the_last_layer_solved():
+    one, other = made(nn.Tanh()), made(nn.Tanh())
+    theta, values = plain.thetas(1, one.D)[0], torch.linspace(-1, 1, 5).double()
+    with one.solving(steps=2):
+        walk = one.walk(theta)
+        found, (place, lowest) = walk.losses(1, values), walk.lowest(1, values)
+        assert len(walk.losses(1, values[:0])) == 0
+        value, loss = walk.minimum(1, -1, 1)
+        walk.move(1, value)
+        assert one.walk(theta).loss == pytest.approx(loss)
+    assert loss <= lowest == float(found[place]) == float(found.min())
+    start = plain.thetas(1, one.D)[0]
+    slow = other.readout(nogd.Line(start, 1, values), steps=2)
+    torch.testing.assert_close(found, slow.values)
+    torch.testing.assert_close(walk.loss, float(other.readout(nogd.Population(start[None]), steps=2).values[0]))
+
+
+def test_a_walk_of_plain_losses_is_another_one():
+    one, fresh = made(nn.Tanh()), made(nn.Tanh())
+    theta = plain.thetas(1, one.D)[0]
+    before = one.walk(theta).loss
+    with one.solving():
+        assert one.walk(theta).loss < before
+        one.walk(theta).move(0, 0.5)
+    assert one.walk(theta).loss == pytest.approx(fresh.walk(theta.clone()).loss)
+
+
+def test_a_learner_that_walks_searches_the_hidden_layers():
+    """Against plain loops over coordinates and values."""
+    one, slow = made(nn.Tanh()), made(nn.Tanh())
+    learner, start = ReadoutOf(inner=build("grid-search,points=3")), plain.thetas(1, one.D)[0]
+    state = learner.init(one, start, Generator().manual_seed(1))
+    theta, best = start.clone(), float(slow.readout(nogd.Population(start[None]), steps=6).values[0])
+    for index in range(10):
+        learner.step(one, state)
+        tensor = one.space.at(index)
+        line = nogd.Line(theta, index, torch.linspace(tensor.low, tensor.high, 3).double())
+        values = slow.readout(line, steps=6).values
+        theta = line.dense()[int(values.argmin())]
+        best = min(best, float(values.min()))
+        assert state.value == pytest.approx(best)
+        torch.testing.assert_close(state.inner.theta, theta)
 
 
 def test_the_recommendation_is_the_best_solved_candidate():
@@ -109,13 +146,6 @@ def test_a_learner_that_looks_at_more_is_not_applicable(name, reason):
 def test_without_a_linear_last_layer_it_is_not_applicable():
     squashed = nogd.objective(nn.Sequential(nn.Linear(2, 1), nn.Sigmoid()).double(), *plain.data(9, 2))
     assert "ends in a linear layer" in str(refusal(ReadoutOf(), squashed))
-
-
-def test_a_learner_that_walks_fails_with_a_sentence():
-    x, y = plain.data(20, 3, 1)
-    module = plain.drawn(nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1)).double(), 0)
-    with pytest.raises(InvalidSetting, match="choose a learner that scores whole candidates"):
-        nogd.fit(module, x, y, learner="readout(grid-search)", budget=50)
 
 
 def test_names_round_trip():

@@ -223,16 +223,13 @@ class Objective(GramSide, ReadoutSide, GradientSide, RunSide):
         :param theta: where it starts, `[D]`.
         :raises BudgetSpent: before anything is computed, if the call does not fit the budget.
         """
-        if self._scores is not None:
-            raise InvalidSetting(
-                "a walk along coordinates cannot be scored while the last layer is solved: choose a learner that scores"
-                " whole candidates by objective.losses."
-            )
         walk = self._walk
-        if walk is not None and walk.is_live and walk.theta is theta:
+        if self._scores is None and walk is not None and walk.is_live and walk.theta is theta:
             return walk
         check_theta(theta, self.D)
         check_in_place(theta, self.space)
+        if self._scores is not None:
+            return self._scores.walk(theta)
         standing, self._standing = self._standing_at(), None
         paid = standing is not None and torch.equal(standing, theta)
         if not paid:

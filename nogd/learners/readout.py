@@ -30,8 +30,8 @@ class ReadoutOf(Learner[ReadoutState]):
     """Let a learner search, and solve the last layer for each of its candidates: variable projection (Golub and Pereyra
     1973, doi 10.1137/0710036).
 
-    The learner within is written in parentheses: "readout(random-search,population=8)". It must score whole candidates
-    by losses alone. It is told what the last layer was solved for, with the ridge, and the best candidate of all is
+    The learner within is written in parentheses: "readout(random-search,population=8)". It must look at
+    losses alone. It is told what the last layer was solved for, with the ridge, and the best candidate of all is
     recommended. A candidate costs 1 forward and the arithmetic of the solution. Iterations are those of the inner
     learner.
 

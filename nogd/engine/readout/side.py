@@ -88,7 +88,8 @@ class ReadoutSide(OutputsAndLayers, LastLayer):
         """Score candidates with their last layer solved; used as `with objective.solving() as scores:`.
 
         In the block `losses` gives what is minimised (the loss that is solved for, and the ridge) and counts what
-        `readout` does, `room` says how many candidates fit at that price, there are no features, and `walk` is refused.
+        `readout` does, `room` says how many candidates fit at that price, and there are no features. A call of `walk`
+        counts a candidate, and so does each value that is tried on it.
 
         :param ridge: as in `readout`.
         :param steps: as in `readout`.
