@@ -70,7 +70,9 @@ def test_a_walk_tries_values_with_the_last_layer_solved():
     start = plain.thetas(1, one.D)[0]
     slow = other.readout(nogd.Line(start, 1, values), steps=2)
     torch.testing.assert_close(found, slow.values)
-    torch.testing.assert_close(walk.loss, float(other.readout(nogd.Population(start[None]), steps=2).values[0]))
+    torch.testing.assert_close(
+        walk.loss, float(other.readout(nogd.Population(start[None]), steps=2).values[0])
+    )
 
 
 def test_a_walk_of_plain_losses_is_another_one():
