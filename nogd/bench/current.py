@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from nogd.bench.columns import REAL, RUN_COLUMNS
-from nogd.bench.store import Store, Stored
+from nogd.bench.store import Store
 from nogd.problem.reference import frozen_entry
 
 _KEYS = ["learner", "task", "repetition"]
@@ -19,9 +19,9 @@ Frozen = Mapping[tuple[str, int], Mapping[str, Any] | None]
 """What is frozen for a task (name, version); None where nothing is any more."""
 
 
-def stored_runs(stored: Stored) -> pd.DataFrame:
+def stored_runs(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """One row per run, also of those that no longer count; what should be numbers is, also where all are unknown."""
-    return pd.DataFrame(stored.rows, columns=list(RUN_COLUMNS)).astype(dict.fromkeys(REAL, "float64"))
+    return pd.DataFrame(rows, columns=list(RUN_COLUMNS)).astype(dict.fromkeys(REAL, "float64"))
 
 
 def planned_cells(store: Store) -> pd.DataFrame:

@@ -69,6 +69,16 @@ class Database:
             raise StoreError(told) from error
 
     @contextmanager
+    def one_moment(self) -> Iterator[None]:
+        """All that is read within is as it was when the first of it was read, whoever writes meanwhile."""
+        with self.reading():
+            self.connection.execute("begin")
+            try:
+                yield
+            finally:
+                self.connection.rollback()
+
+    @contextmanager
     def writing(self) -> Iterator[None]:
         """All that is written within is kept, or nothing of it. Raises StoreError if the file is no longer there."""
         with self.reading():

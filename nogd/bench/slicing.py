@@ -60,7 +60,7 @@ def _changed(store: Store, tasks: set[str]) -> Iterator[tuple[str, DataFrame]]:
         return
     from nogd.bench.current import current_runs, planned_cells, stored_runs  # pandas
 
-    runs = current_runs(stored_runs(store.load()), planned_cells(store))
+    runs = current_runs(stored_runs(store.rows()), planned_cells(store))
     for task, rows in runs[runs["task"].isin(tasks)].groupby("task"):
         shown = _one_start(rows.assign(drawn=rows["id"].isin(owners)))
         known = store.picture("plane", str(task))

@@ -11,6 +11,7 @@ import math
 import os
 import socket
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from nogd.bench.record import Arrays, Record
 from nogd.bench.salvage import Damage, json_object, shown, sound_cell, sound_entry, sound_run, sound_table
 from nogd.bench.schema import OF_A_RUN, OF_A_TASK
 from nogd.errors import StoreError
+
+_IN_ORDER = " order by task, learner, repetition, id"
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,12 @@ class Store:
                 self._connection.executemany(f"delete from {table} where id = ?", [(id_,) for id_ in ids])
             self._forget_pictures(ids)
 
+    @contextmanager
+    def one_moment(self) -> Iterator[None]:
+        """All that is read within is as it was at one moment, whoever writes meanwhile."""
+        with self._file.one_moment():
+            yield
+
     def load(self, id_: str | None = None) -> Stored:
         """All runs that can be read, or the one of that id if it can; the others are noted in `damage`."""
         found = Stored([], {}, {})
@@ -160,32 +169,60 @@ class Store:
                     all_[row["id"]] = table
         return found
 
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows of all runs that can be read, in a stable order; what they left is looked through and not kept."""
+        return [row for row, _, _ in self._sound_runs()]
+
+    def unread_rows(self) -> list[dict[str, Any]]:
+        """The same, but nothing of what runs left is looked at: `sound_tables` finds what is wrong with that."""
+        with self._file.reading():
+            found = self._connection.execute(f"select {', '.join(RUN_COLUMNS)} from runs{_IN_ORDER}")
+            rows = [self._row(values) for values in found]
+        return [row for row in rows if row is not None and row["id"] not in self.damage.runs]
+
+    def sound_tables(self) -> Iterator[tuple[str, Array | None, Array | None]]:
+        """Id, curve and trace of each run, one run in memory at a time; what cannot be read is noted in `damage`."""
+        with self._file.reading():
+            for id_, curve, trace in self._connection.execute("select id, curve, trace from runs"):
+                tables = self._tables(id_, curve, trace)
+                if tables is not None:
+                    yield id_, *tables
+
     def _sound_runs(
         self, id_: str | None = None
     ) -> Iterator[tuple[dict[str, Any], Array | None, Array | None]]:
         """Row, curve and trace of each run that can be read; the others are noted in `damage`."""
         where, given = ("", ()) if id_ is None else (" where id = ?", (id_,))
+        columns = ", ".join((*RUN_COLUMNS, "curve", "trace"))
         with self._file.reading():
-            for *values, curve, trace in self._connection.execute(
-                f"select {', '.join(RUN_COLUMNS)}, curve, trace from runs{where}"
-                " order by task, learner, repetition, id",
-                given,
-            ):
-                row = dict(zip(RUN_COLUMNS, values, strict=True))
-                try:
-                    sound = sound_run(row)
-                    tables = (
-                        sound_table("curve", curve, CURVE_COLUMNS, WHOLE_CURVE),
-                        sound_table("trace", trace, TRACE_COLUMNS),
-                    )
-                except Damaged as why:
-                    self.damage.runs[str(row["id"])] = str(why)
-                    continue
-                yield sound, *tables
+            found = self._connection.execute(f"select {columns} from runs{where}{_IN_ORDER}", given)
+            for *values, curve, trace in found:
+                row = self._row(values)
+                tables = None if row is None else self._tables(row["id"], curve, trace)
+                if row is not None and tables is not None:
+                    yield row, *tables
+
+    def _row(self, values: Iterable[Any]) -> dict[str, Any] | None:
+        row = dict(zip(RUN_COLUMNS, values, strict=True))
+        try:
+            return sound_run(row)
+        except Damaged as why:
+            self.damage.runs[str(row["id"])] = str(why)
+            return None
+
+    def _tables(self, id_: object, curve: object, trace: object) -> tuple[Array | None, Array | None] | None:
+        try:
+            return (
+                sound_table("curve", curve, CURVE_COLUMNS, WHOLE_CURVE),
+                sound_table("trace", trace, TRACE_COLUMNS),
+            )
+        except Damaged as why:
+            self.damage.runs[str(id_)] = str(why)
+            return None
 
     def runs(self) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Column names and rows of all runs that can be read, without their curves, in a stable order."""
-        return list(RUN_COLUMNS), [tuple(row.values()) for row in self.load().rows]
+        return list(RUN_COLUMNS), [tuple(row.values()) for row in self.rows()]
 
     def curves(self) -> dict[str, Array]:
         """The curve of every run, `[points, len(CURVE_COLUMNS)]`, by id."""

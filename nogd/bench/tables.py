@@ -12,6 +12,7 @@ import pandas as pd
 
 from nogd.bench.columns import CURVE_COLUMNS, TRACE_COLUMNS, WHOLE_CURVE
 from nogd.bench.current import (
+    Frozen,
     asking_sessions,
     current_runs,
     frozen_now,
@@ -23,7 +24,7 @@ from nogd.bench.current import (
 from nogd.bench.record import Arrays, Table
 from nogd.bench.schema import SHOWN
 from nogd.bench.store import Store
-from nogd.bench.targets import REACHED_COLUMNS, reached_table
+from nogd.bench.targets import REACHED_COLUMNS, Reached
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,41 +48,84 @@ def load_tables(folder: str | Path, ids: Collection[str] | None = None, *, lates
     :param latest: only the runs that count now, those last asked for; see `nogd.bench.current`.
     :raises StoreError: if there is no store, or it cannot be read at all.
     """
-    return _load(Path(folder), ids, latest=latest)[0]
+    return _load(Path(folder), ids, latest=latest)
 
 
 def load_with_traces(folder: str | Path, *, latest: bool = True) -> tuple[RunTables, pd.DataFrame]:
     """What `load_tables` reads, and every improvement of these runs: see `load_traces`."""
-    tables, traces = _load(Path(folder), None, latest=latest)
+    traces: dict[str, Table] = {}
+    tables = _load(Path(folder), None, latest=latest, traces=traces)
     frame = _traces(traces)
     return tables, frame[frame["id"].isin(tables.runs["id"])]
 
 
 def _load(
-    folder: Path, ids: Collection[str] | None, *, latest: bool
-) -> tuple[RunTables, Mapping[str, Table]]:
+    folder: Path, ids: Collection[str] | None, *, latest: bool, traces: dict[str, Table] | None = None
+) -> RunTables:
+    """What `load_tables` says; all traces are put into `traces` where it is given, and else none is kept."""
     store = Store(folder)
     try:
-        stored = store.load()
-        runs, planned, frozen = stored_runs(stored), planned_cells(store), frozen_now(store)
-        if ids is not None:
-            runs, planned = runs[runs["id"].isin(set(ids))], planned[planned["id"].isin(set(ids))]
-        missing = len(missing_cells(runs, planned))
-        runs = with_references(current_runs(runs, planned) if latest else runs, frozen)
-        sessions = store.sessions()
-        reached = reached_table(runs, stored.curves, stored.traces, frozen)
-        pictures = {kind: store.pictures(kind) for kind in SHOWN}
+        with store.one_moment():
+            planned, frozen, sessions = planned_cells(store), frozen_now(store), store.sessions()
+            if ids is not None:
+                planned = planned[planned["id"].isin(set(ids))]
+            stored, runs, left = _read(store, ids, planned if latest else None, frozen, traces)
+            pictures = {kind: store.pictures(kind) for kind in SHOWN}
         store.damage.tell(store.path)
     finally:
         store.close()
     meta = {
         "sessions": sessions,
         "settings": sessions[-1]["settings"] if sessions else {},
-        "missing": missing,
+        "missing": len(missing_cells(stored, planned)),
         "damaged": dict(store.damage.runs),
         "asked_by": sorted(set(asking_sessions(runs, planned))),
     }
-    return RunTables(runs, _curves(runs, stored.curves), meta, pictures, reached), stored.traces
+    return RunTables(runs, _curves(runs, left.curves), meta, pictures, left.reached.table())
+
+
+@dataclass(frozen=True)
+class _Left:
+    """What runs left, as far as it is kept: their curves by id, and what they paid until they reached each target."""
+
+    curves: dict[str, Table]
+    reached: Reached
+
+
+def _read(
+    store: Store,
+    ids: Collection[str] | None,
+    planned: pd.DataFrame | None,
+    frozen: Frozen,
+    traces: dict[str, Table] | None,
+) -> tuple[pd.DataFrame, pd.DataFrame, _Left]:
+    """All runs, those that count, and what these left.
+
+    planned: the cells that say which count, None for all. Which do is chosen before anything is known of what they
+    left, so that one run is in memory at a time; where a run cannot be read after all, it is chosen anew without it.
+    """
+    while True:
+        stored = stored_runs(store.unread_rows())
+        damaged = len(store.damage.runs)
+        if ids is not None:
+            stored = stored[stored["id"].isin(set(ids))]
+        runs = with_references(stored if planned is None else current_runs(stored, planned), frozen)
+        left = _left(store, runs, frozen, traces)
+        if len(store.damage.runs) == damaged:
+            return stored, runs, left
+
+
+def _left(store: Store, runs: pd.DataFrame, frozen: Frozen, traces: dict[str, Table] | None) -> _Left:
+    """What the runs left; all runs of the store are looked through."""
+    left, kept = _Left({}, Reached(runs, frozen)), set(runs["id"])
+    for id_, curve, trace in store.sound_tables():
+        if traces is not None and trace is not None:
+            traces[id_] = trace
+        if id_ in kept:
+            left.reached.add(id_, curve, trace)
+            if curve is not None:
+                left.curves[id_] = curve
+    return left
 
 
 def load_traces(folder: str | Path) -> pd.DataFrame:
@@ -103,12 +147,13 @@ def _traces(tables: Mapping[str, Table]) -> pd.DataFrame:
     return frame
 
 
-def _curves(runs: pd.DataFrame, tables: Mapping[str, np.ndarray[Any, Any]]) -> pd.DataFrame:
+def _curves(runs: pd.DataFrame, tables: Mapping[str, Table]) -> pd.DataFrame:
     """All curves in one frame; joined column by column, as joining a thousand frames takes seconds."""
-    kept = [tables[id_] for id_ in runs["id"] if id_ in tables]
-    lengths = [len(tables[id_]) if id_ in tables else 0 for id_ in runs["id"]]
-    frame = pd.DataFrame(np.concatenate([*kept, np.empty((0, len(CURVE_COLUMNS)))]), columns=CURVE_COLUMNS)
-    frame = frame.astype(dict.fromkeys(WHOLE_CURVE, "int64"))
-    for place, name in enumerate(("id", "learner", "task", "repetition")):
-        frame.insert(place, name, np.repeat(runs[name].to_numpy(), lengths))
-    return frame
+    nothing = np.empty((0, len(CURVE_COLUMNS)))
+    kept = [tables.get(id_, nothing) for id_ in runs["id"]]
+    lengths = np.array([len(table) for table in kept], dtype=int)
+    columns = {name: runs[name].array.repeat(lengths) for name in ("id", "learner", "task", "repetition")}
+    for place, name in enumerate(CURVE_COLUMNS):
+        values = np.concatenate([*(table[:, place] for table in kept), nothing[:, place]])
+        columns[name] = values.astype("int64") if name in WHOLE_CURVE else values
+    return pd.DataFrame(columns, copy=False)

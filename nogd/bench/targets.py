@@ -100,25 +100,45 @@ def reached_table(
     target that a start meets already is left out for that repetition, for all learners alike, since they share the
     start.
     """
-    rows = runs[runs["status"] != "not-applicable"]
-    starts = rows.groupby(["task", "repetition"])["start_loss"].transform("first").to_numpy(dtype=float)
-    parts = []
-    for (id_, learner, task, repetition, version), start in zip(
-        rows[["id", "learner", "task", "repetition", "task_version"]].itertuples(index=False, name=None),
-        starts,
-        strict=True,
-    ):
-        targets = (frozen.get((task, version)) or {}).get("targets") or ()
+    reached = Reached(runs, frozen)
+    for id_ in runs["id"]:
+        reached.add(id_, curves.get(id_), traces.get(id_))
+    return reached.table()
+
+
+class Reached:
+    """The table of `reached_table`, made of one run's curve and trace after the other's, in any order."""
+
+    def __init__(
+        self, runs: pd.DataFrame, frozen: Mapping[tuple[str, int], Mapping[str, Any] | None]
+    ) -> None:
+        rows = runs[runs["status"] != "not-applicable"]
+        starts = rows.groupby(["task", "repetition"])["start_loss"].transform("first").to_numpy(dtype=float)
+        keys = rows[["id", "learner", "task", "repetition", "task_version"]].itertuples(
+            index=False, name=None
+        )
+        self._asked = {id_: (key, float(start)) for (id_, *key), start in zip(keys, starts, strict=True)}
+        self._frozen = frozen
+        self._parts: dict[str, tuple[Any, ...]] = {}
+
+    def add(self, id_: str, curve: Table | None, trace: Table | None) -> None:
+        """What a run has left; nothing is kept of it but what it paid until it reached each target."""
+        if id_ not in self._asked:
+            return
+        (learner, task, repetition, version), start = self._asked[id_]
+        targets = (self._frozen.get((task, version)) or {}).get("targets") or ()
         if not targets or not np.isfinite(start):
-            continue
+            return
         levels = np.array([level(target, np.float64(start)) for target in targets])
-        asked = start > levels
-        table = descent(curves.get(id_, _NO_CURVE), traces.get(id_, _NO_TRACE))
-        paid = first_reached(table, levels[asked])
-        names = [target["name"] for target, kept in zip(targets, asked, strict=True) if kept]
-        expected = [target["forwards"] for target, kept in zip(targets, asked, strict=True) if kept]
-        parts.append((id_, learner, task, repetition, names, expected, paid))
-    return _joined(parts)
+        kept = [target for target, asked in zip(targets, start > levels, strict=True) if asked]
+        table = descent(_NO_CURVE if curve is None else curve, _NO_TRACE if trace is None else trace)
+        names, expected = [target["name"] for target in kept], [target["forwards"] for target in kept]
+        paid = first_reached(table, levels[start > levels])
+        self._parts[id_] = (id_, learner, task, repetition, names, expected, paid)
+
+    def table(self) -> pd.DataFrame:
+        """What was added, in the order of the runs."""
+        return _joined([self._parts[id_] for id_ in self._asked if id_ in self._parts])
 
 
 _NO_CURVE: Table = np.empty((0, len(CURVE_COLUMNS)))

@@ -47,7 +47,7 @@ def _planned(folder: Path) -> tuple[Counts, Counts]:
     """How many repetitions were asked for, and of how many of these an earlier run stands in."""
     store = Store(folder)
     try:
-        runs, planned = stored_runs(store.load()), planned_cells(store)
+        runs, planned = stored_runs(store.rows()), planned_cells(store)
     finally:
         store.close()
     keys = ["learner", "task", "repetition"]
