@@ -65,7 +65,10 @@ def histories(comparison: Comparison) -> list[History]:
     """The histories of all learners with a budget of iterations, in the order of tasks, then of learners."""
     runs = applicable(comparison.runs)
     counted_runs = runs[runs["budget"].map(_counts_iterations).astype(bool)]
-    curves = comparison.curves[np.isfinite(numbers(comparison.curves, "loss"))]
+    if counted_runs.empty:
+        return []
+    curves = comparison.curves[comparison.curves["id"].isin(set(counted_runs["id"]))]
+    curves = curves[np.isfinite(numbers(curves, "loss"))]
     points = dict(iter(curves.groupby("id", sort=False)))
     found = []
     for (task, learner), rows in counted_runs.groupby(["task", "learner"], sort=True):

@@ -99,12 +99,11 @@ def panels_of(comparison: Comparison) -> list[CurvePanel]:
 
 
 def _panels(comparison: Comparison) -> list[CurvePanel]:
-    by_task = dict(iter(comparison.curves.groupby("task", sort=False)))
+    by_task = {str(task): applicable(runs) for task, runs in comparison.runs.groupby("task")}
     unequal = unequal_budgets(comparison.runs, comparison.settings)
-    panels = [
-        panel_of(str(task), applicable(runs), by_task[task], unequal=unequal)
-        for task, runs in comparison.runs.groupby("task", sort=True)
-        if task in by_task
+    panels = [  # one task's curves after the other's: all side by side would be a copy of the whole table
+        panel_of(str(task), by_task[str(task)], curves, unequal=unequal)
+        for task, curves in comparison.curves.groupby("task", sort=True)
     ]
     return [replace(panel, level=LEVEL / len(panels)) for panel in panels]
 

@@ -64,10 +64,11 @@ def _at_best_validation(rows: DataFrame, curves: DataFrame) -> Any:
     """Each run's test metric where its validation loss was lowest for the first time; NaN where that is unknown."""
     if "validation_loss" not in curves:
         return np.full(len(rows), np.nan)
-    known = _finite(_finite(curves, "validation_loss"), "test_metric")
-    losses = known.assign(validation_loss=numbers(known, "validation_loss"))
-    first = losses.sort_values(["validation_loss", "forwards"], kind="stable").groupby("id").first()
-    return rows["id"].map(first["test_metric"]).to_numpy(dtype=float)
+    losses, metrics = numbers(curves, "validation_loss"), numbers(curves, "test_metric")
+    known = np.flatnonzero(np.isfinite(losses) & np.isfinite(metrics))
+    lowest = known[np.lexsort((numbers(curves, "forwards")[known], losses[known]))]
+    first = Series(metrics[lowest], index=curves["id"].iloc[lowest])
+    return rows["id"].map(first[~first.index.duplicated()]).to_numpy(dtype=float)
 
 
 def matrices(finals: DataFrame, column: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from nogd.report.numbers.running_time import profile_score, ratios_to_best, rela
 from nogd.report.numbers.statistics import (
     ENOUGH_FOR_A_LOOK,
     ENOUGH_FOR_BOOTSTRAP,
+    FloatArray,
     bootstrap_interval,
     mean_ranks,
     pooled_interquartile_mean,
@@ -207,17 +208,18 @@ def _board(
     runs = comparison.runs if runs is None else runs
     finals = comparison.finals[comparison.finals["task"].isin(group.tasks)]
     ends, costs = dict(iter(finals.groupby("learner"))), dict(iter(runs.groupby("learner")))
+    values = {column: matrices(finals, column) for column in ("score", "best_score", "value")}
     unequal = unequal_budgets(runs, comparison.settings)
     comparable = common and not unequal
     rank = _mean_ranks(finals, group.learners) if comparable else {}
     times = _times(comparison, group) if comparable else {}
-    measured = "value" if len(group.tasks) == 1 and finals["score"].isna().all() else None
+    measured = values["value"] if len(group.tasks) == 1 and finals["score"].isna().all() else {}
     rows = [
         {
             "learner": learner,
-            **_pooled(ends.get(learner, finals[:0]), "score", "score"),
-            **_pooled(ends.get(learner, finals[:0]), measured, "metric"),
-            **_beside_score(ends.get(learner, finals[:0])),
+            **_pooled(learner, values["score"].get(learner), "score"),
+            **_pooled(learner, measured.get(learner), "metric"),
+            **_beside_score(ends.get(learner, finals[:0]), values["best_score"].get(learner)),
             "mean_rank": rank.get(learner, np.nan),
             **times.get(learner, {}),
             **_costs(costs[learner]),
@@ -237,36 +239,31 @@ def _board(
     )
 
 
-def _pooled(finals: DataFrame, column: str | None, name: str) -> dict[str, float]:
+def _pooled(learner: str, values: FloatArray | None, name: str) -> dict[str, float]:
     """One learner's pooled values and their interval; the random numbers depend on the learner's name alone."""
     keys = (name, f"{name}_low", f"{name}_high")
-    values = np.full((0, 0), np.nan) if column is None else value_matrix(finals, column)
-    if not np.any(~np.isnan(values)):
+    if values is None or np.isnan(values).all():
         return dict.fromkeys(keys, np.nan)
-    rng = np.random.default_rng(zlib.crc32(str(finals["learner"].iloc[0]).encode()))
+    rng = np.random.default_rng(zlib.crc32(learner.encode()))
     interval = bootstrap_interval(values, pooled_interquartile_mean, rng=rng)
     return dict(zip(keys, (float(pooled_interquartile_mean(values)), *interval), strict=True))
 
 
-def _beside_score(finals: DataFrame) -> dict[str, Any]:
+def _beside_score(finals: DataFrame, best_scores: FloatArray | None) -> dict[str, Any]:
     """What stands beside one learner's score: its gap, the score at best validation points, tasks that all failed."""
-    lost = tuple(str(task) for task, failed in finals.groupby("task")["failed"] if failed.all())
-    scaled = finals[finals["score"].notna()]
-    if scaled.empty:
+    failed, scores = finals["failed"].to_numpy(dtype=bool), numbers(finals, "score")
+    lost = tuple(sorted({*map(str, finals["task"])} - {*map(str, finals["task"][~failed])}))
+    known = ~np.isnan(scores)
+    if best_scores is None or not known.any():
         return {"gap": np.nan, "best_score": np.nan, "lost": lost}
-    reached = np.where(scaled["failed"], 0.0, scaled["score"].clip(0.0, 1.0))
-    best = float(pooled_interquartile_mean(value_matrix(finals, "best_score")))
+    reached = np.where(failed, 0.0, np.clip(scores, 0.0, 1.0))[known]
+    best = float(pooled_interquartile_mean(best_scores))
     return {"gap": float(np.mean(1.0 - reached)), "best_score": best, "lost": lost}
 
 
 def score_matrix(finals: DataFrame) -> Any:
     """One learner's scores, shape (repetitions, tasks), NaN where a run is missing or a task has no scale."""
-    return value_matrix(finals, "score")
-
-
-def value_matrix(finals: DataFrame, column: str) -> Any:
-    """One learner's values of a column, shape (repetitions, tasks), NaN where there is none."""
-    return next(iter(matrices(finals, column).values()), np.full((0, 0), np.nan))
+    return next(iter(matrices(finals, "score").values()), np.full((0, 0), np.nan))
 
 
 def _mean_ranks(finals: DataFrame, learners: tuple[str, ...]) -> dict[str, float]:

@@ -131,9 +131,9 @@ def _resampling_weights(count: int, draws: int, rng: np.random.Generator) -> Flo
     """
     cut = count // 4
     kept = np.sort(rng.integers(count, size=(draws, count)), axis=1)[:, cut : count - cut]
-    weights = np.zeros((draws, count))
-    np.add.at(weights, (np.arange(draws)[:, None], kept), 1 / kept.shape[1])
-    return weights
+    places = (count * np.arange(draws)[:, None] + kept).ravel()
+    shares = np.full(len(places), 1 / kept.shape[1])
+    return np.asarray(np.bincount(places, shares, draws * count).reshape(draws, count), dtype=float)
 
 
 def ranks(losses: ArrayLike) -> FloatArray:
