@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,13 @@ class RunTables:
     reached: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(REACHED_COLUMNS)))
 
 
-def load_tables(folder: str | Path, ids: Collection[str] | None = None, *, latest: bool = True) -> RunTables:
+def load_tables(
+    folder: str | Path,
+    ids: Collection[str] | None = None,
+    *,
+    latest: bool = True,
+    tell: Callable[[float], None] | None = None,
+) -> RunTables:
     """The runs stored in a folder.
 
     A run that cannot be read is left out, named in a warning and, with the reason, in `meta["damaged"]`.
@@ -46,9 +52,10 @@ def load_tables(folder: str | Path, ids: Collection[str] | None = None, *, lates
     :param folder: where the store is, such as "nogd-runs".
     :param ids: only these runs; all by default.
     :param latest: only the runs that count now, those last asked for; see `nogd.bench.current`.
+    :param tell: is told now and then which share of the runs has been read.
     :raises StoreError: if there is no store, or it cannot be read at all.
     """
-    return _load(Path(folder), ids, latest=latest)
+    return _load(Path(folder), ids, latest=latest, tell=tell)
 
 
 def load_with_traces(folder: str | Path, *, latest: bool = True) -> tuple[RunTables, pd.DataFrame]:
@@ -60,7 +67,12 @@ def load_with_traces(folder: str | Path, *, latest: bool = True) -> tuple[RunTab
 
 
 def _load(
-    folder: Path, ids: Collection[str] | None, *, latest: bool, traces: dict[str, Table] | None = None
+    folder: Path,
+    ids: Collection[str] | None,
+    *,
+    latest: bool,
+    traces: dict[str, Table] | None = None,
+    tell: Callable[[float], None] | None = None,
 ) -> RunTables:
     """What `load_tables` says; all traces are put into `traces` where it is given, and else none is kept."""
     store = Store(folder)
@@ -69,7 +81,7 @@ def _load(
             planned, frozen, sessions = planned_cells(store), frozen_now(store), store.sessions()
             if ids is not None:
                 planned = planned[planned["id"].isin(set(ids))]
-            stored, runs, left = _read(store, ids, planned if latest else None, frozen, traces)
+            stored, runs, left = _read(store, ids, planned if latest else None, frozen, traces, tell)
             pictures = {kind: store.pictures(kind) for kind in SHOWN}
         store.damage.tell(store.path)
     finally:
@@ -98,6 +110,7 @@ def _read(
     planned: pd.DataFrame | None,
     frozen: Frozen,
     traces: dict[str, Table] | None,
+    tell: Callable[[float], None] | None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, _Left]:
     """All runs, those that count, and what these left.
 
@@ -110,15 +123,38 @@ def _read(
         if ids is not None:
             stored = stored[stored["id"].isin(set(ids))]
         runs = with_references(stored if planned is None else current_runs(stored, planned), frozen)
-        left = _left(store, runs, frozen, traces)
+        share = None if tell is None else _Share(tell, len(stored))
+        left = _left(store, runs, frozen, traces, share)
         if len(store.damage.runs) == damaged:
             return stored, runs, left
 
 
-def _left(store: Store, runs: pd.DataFrame, frozen: Frozen, traces: dict[str, Table] | None) -> _Left:
+@dataclass
+class _Share:
+    """Tells which share of so many runs has been read, once in a thousand runs."""
+
+    tell: Callable[[float], None]
+    total: int
+    read: int = 0
+
+    def one_more(self) -> None:
+        if self.read % 1000 == 0:
+            self.tell(min(self.read / max(self.total, 1), 1.0))
+        self.read += 1
+
+
+def _left(
+    store: Store,
+    runs: pd.DataFrame,
+    frozen: Frozen,
+    traces: dict[str, Table] | None,
+    share: _Share | None,
+) -> _Left:
     """What the runs left; all runs of the store are looked through."""
     left, kept = _Left({}, Reached(runs, frozen)), set(runs["id"])
     for id_, curve, trace in store.sound_tables():
+        if share is not None:
+            share.one_more()
         if traces is not None and trace is not None:
             traces[id_] = trace
         if id_ in kept:

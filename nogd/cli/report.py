@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -28,17 +31,36 @@ Examples:
 def report(folder: Path, other: Path | None, kind: str) -> None:
     """Write the comparison stored in DIR (nogd-runs if not given), and print the path of the result.
 
+    What takes longer than a few seconds tells on stderr how far it is.
+
     With two folders: what changed from the first to the second, and whether the change is significant. This is written
     into the second folder.
     """
     from nogd.report.forms.writing import write_form, write_versus  # heavy: only when the command runs
 
     if other is None:
-        click.echo(write_form(_checked(folder), kind))
+        with _progress() as tell:
+            path = write_form(_checked(folder), kind, tell)
+        click.echo(path)
         return
     path, summary = write_versus(_checked(folder), _checked(other), kind)
     click.echo(summary)
     click.echo(path)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[float, str], None]]:
+    """Takes how far it is, for stderr: a bar after two seconds on a terminal, else a line every ten seconds."""
+    from nogd.training.progress import PATIENCE_SECONDS, Bar, Lines
+
+    if not sys.stderr.isatty():
+        yield Lines().show
+        return
+    bar = Bar(PATIENCE_SECONDS)
+    try:
+        yield bar.show
+    finally:
+        bar.end()
 
 
 def _checked(folder: Path) -> Path:

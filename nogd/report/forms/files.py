@@ -13,7 +13,7 @@ from nogd.atomic_write import atomic_write
 from nogd.errors import StoreError
 from nogd.report.drawing.canvas import house_style
 from nogd.report.figure import Comparison, Drawn
-from nogd.report.forms.sections import HasFigures, draw_figures, figure_entries, file_name
+from nogd.report.forms.sections import HasFigures, Tell, draw_figures, figure_entries, file_name, silent
 from nogd.report.numbers.tables import ResultsLike
 
 DOTS_AN_INCH = 200
@@ -33,14 +33,16 @@ def save(results: ResultsLike, folder: Path, plugins: HasFigures | None = None) 
     return folder
 
 
-def save_tables(results: ResultsLike, folder: Path, plugins: HasFigures | None = None) -> Path:
+def save_tables(
+    results: ResultsLike, folder: Path, plugins: HasFigures | None = None, tell: Tell = silent
+) -> Path:
     """Write runs.csv, curves.csv, leaderboard.csv and the data of each figure into a folder; returns it.
 
     Raises StoreError if the folder cannot be written.
     """
     comparison = Comparison.of(results)
     with _folder(folder):
-        _save_tables(comparison, _drawn(comparison, plugins), folder)
+        _save_tables(comparison, _drawn(comparison, plugins, tell), folder)
     return folder
 
 
@@ -53,8 +55,8 @@ def _folder(folder: Path) -> Iterator[None]:
         raise StoreError(f"The results cannot be written to {folder}: {error.strerror or error}.") from error
 
 
-def _drawn(comparison: Comparison, plugins: HasFigures | None) -> dict[str, Drawn]:
-    figures = draw_figures(comparison, figure_entries(plugins))
+def _drawn(comparison: Comparison, plugins: HasFigures | None, tell: Tell = silent) -> dict[str, Drawn]:
+    figures = draw_figures(comparison, figure_entries(plugins), tell)
     return {file_name(figure, each): each for figure, several in figures for each in several}
 
 

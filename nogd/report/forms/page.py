@@ -21,7 +21,16 @@ from nogd.report.forms.board_view import cells, columns_of, task_rows
 from nogd.report.forms.chapters import FAILURES, chapters
 from nogd.report.forms.freshness import PAGE, made_from
 from nogd.report.forms.script import accesses, checksum, learners_told, packed, script
-from nogd.report.forms.sections import HasFigures, Section, csv_text, draw_sections, figure_entries
+from nogd.report.forms.sections import (
+    HasFigures,
+    Section,
+    Tell,
+    csv_text,
+    draw_sections,
+    figure_entries,
+    silent,
+    within,
+)
 from nogd.report.forms.templating import environment
 from nogd.report.names import clean, counted, short_name
 from nogd.report.numbers.finals import FAILED
@@ -33,7 +42,12 @@ SHOWN_AT_ONCE = 6
 """Drawings of one figure that are seen at first; the others are folded."""
 
 
-def write_report(folder: Path, results: ResultsLike | None = None, plugins: HasFigures | None = None) -> Path:
+def write_report(
+    folder: Path,
+    results: ResultsLike | None = None,
+    plugins: HasFigures | None = None,
+    tell: Tell = silent,
+) -> Path:
     """Write FOLDER/report.html and return its path.
 
     results: the store in the folder if not given; plugins: the process's own. A page that cannot be written raises
@@ -44,14 +58,15 @@ def write_report(folder: Path, results: ResultsLike | None = None, plugins: HasF
 
         results = load_tables(folder)
     path = Path(folder) / PAGE
-    atomic_write(path, render(Comparison.of(results), figure_entries(plugins)))
+    atomic_write(path, render(Comparison.of(results), figure_entries(plugins), tell))
     return path
 
 
-def render(comparison: Comparison, entries: Iterable[Entry]) -> str:
+def render(comparison: Comparison, entries: Iterable[Entry], tell: Tell = silent) -> str:
     """The page as text."""
     some, entries = len(comparison.runs) > 0, list(entries)
-    drawn = draw_sections(comparison, entries) if some else []
+    drawn = draw_sections(comparison, entries, within(tell, 0.0, 0.8)) if some else []
+    tell(0.8, "leaderboards and page")
     none_won = verdict.nothing_succeeded(comparison)
     text = script()
     return _template().render(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 from urllib.parse import quote
 
 from matplotlib.figure import Figure as MplFigure
@@ -27,6 +27,19 @@ _NOT_PLAIN = re.compile(r"[^\w.~,:;/()\[\]=*@!-]+", re.ASCII)
 """What a link must spell in another way: `quote` looks at one letter after the other, of which there are a million."""
 _COLUMN = 5.0
 """Inches: a wider drawing takes the page's whole width."""
+
+
+Tell: TypeAlias = Callable[[float, str], None]
+"""Is told how far a report is: a share, and what is at work."""
+
+
+def silent(_share: float, _what: str) -> None:
+    """Tells nobody."""
+
+
+def within(tell: Tell, low: float, high: float) -> Tell:
+    """The same for a part of the report that goes from one share of it to another."""
+    return lambda share, what: tell(low + (high - low) * share, what)
 
 
 class HasFigures(Protocol):
@@ -74,11 +87,13 @@ class Section:
     why_none: str = ""
 
 
-def draw_figures(comparison: Comparison, entries: Iterable[Entry]) -> list[tuple[Figure, list[Drawn]]]:
+def draw_figures(
+    comparison: Comparison, entries: Iterable[Entry], tell: Tell = silent
+) -> list[tuple[Figure, list[Drawn]]]:
     """All figures with their drawings, in the order of the page; one that fails is warned of and left out."""
     found = []
     with house_style():
-        for entry in entries if len(comparison.runs) else ():
+        for entry in _one_by_one(list(entries), tell) if len(comparison.runs) else ():
             try:
                 figure, several, _ = _drawn(comparison, entry)
                 found.append((figure, several))
@@ -97,7 +112,7 @@ def draw_canvases(comparison: Comparison, entries: Iterable[Entry]) -> dict[str,
     }
 
 
-def draw_sections(comparison: Comparison, entries: Iterable[Entry]) -> list[Section]:
+def draw_sections(comparison: Comparison, entries: Iterable[Entry], tell: Tell = silent) -> list[Section]:
     """All figures that have something to show, in the order of the page."""
     entries = list(entries)
     names = Counter(entry.name for entry in entries)
@@ -105,9 +120,16 @@ def draw_sections(comparison: Comparison, entries: Iterable[Entry]) -> list[Sect
     with house_style():
         sections = [
             _section(comparison, entry, anchor, f"f{place}")
-            for place, (entry, anchor) in enumerate(zip(entries, anchors, strict=True))
+            for place, (entry, anchor) in enumerate(zip(_one_by_one(entries, tell), anchors, strict=True))
         ]
     return sorted(filter(None, sections), key=lambda section: section.order)
+
+
+def _one_by_one(entries: Sequence[Entry], tell: Tell) -> Iterator[Entry]:
+    """The entries, each of them told before it is drawn."""
+    for place, entry in enumerate(entries):
+        tell(place / len(entries), f"drawing {entry.name}")
+        yield entry
 
 
 def _section(comparison: Comparison, entry: Entry, anchor: str, prefix: str) -> Section | None:

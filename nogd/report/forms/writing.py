@@ -10,25 +10,29 @@ from nogd.bench.tables import load_tables
 from nogd.errors import InvalidSetting
 from nogd.report.figure import Comparison
 from nogd.report.forms import versus_forms
+from nogd.report.forms.sections import Tell, silent, within
 from nogd.report.numbers.versus import Versus, compare
 
+_READ = 0.1
+"""The share of a report's time that reading the store takes, about."""
 
-def write_form(folder: Path, kind: str) -> Path:
+
+def write_form(folder: Path, kind: str, tell: Tell = silent) -> Path:
     """Write the comparison in a folder beside its store as "html", "pdf", "md" or "csv"; returns the path."""
-    results = load_tables(folder)
+    results = load_tables(folder, tell=lambda share: tell(_READ * share, "reading runs"))
+    tell, path = within(tell, _READ, 1.0), folder / f"report.{kind}"
     if kind == "html":
         from nogd.report.forms.page import write_report
 
-        return write_report(folder, results)
+        return write_report(folder, results, tell=tell)
     if kind == "csv":
         from nogd.report.forms.files import save_tables
 
-        return save_tables(results, folder / "report")
-    path = folder / f"report.{kind}"
+        return save_tables(results, folder / "report", tell=tell)
     if kind == "pdf":
         from nogd.report.forms.pdf import pdf
 
-        return atomic_write(path, pdf(results))
+        return atomic_write(path, pdf(results, tell=tell))
     from nogd.report.forms.markdown import markdown
 
     return atomic_write(path, markdown(results))
