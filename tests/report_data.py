@@ -116,6 +116,8 @@ def _run(learner: str, task: str, repetition: int, status: str) -> tuple[dict[st
     size = len(forwards)
     curve: dict[str, Any] = {name: np.full(size, np.nan) for name in _CURVE}
     curve |= {"forwards": forwards, "loss": loss[:size], "metric": value[:size]}
+    spent = forwards / BUDGET
+    curve |= {"seconds": 0.1 * spent / SKILL.get(learner, 0.6), "flops": 1e9 * spent}
     curve |= {"phase": np.zeros(size, dtype=int), "iteration": np.arange(size)}
     if split:
         curve |= {"test_metric": value[:size], "test_loss": loss[:size] * 1.1}

@@ -419,6 +419,42 @@ def test_the_address_keeps_what_was_chosen(shown):
     assert "sgd" not in drawn(page)
 
 
+DRAWN = "document.querySelector('g.cost:has(text) > text:last-child').textContent === '{}'"
+
+
+def ends(page) -> dict[str, float]:
+    """Where each learner's first curve ends, in points from the left."""
+    last = """(lines) => Object.fromEntries(lines.map((path) =>
+        [path.parentNode.dataset.learner, linesOf(path).flat().pop()[0]]))"""
+    return page.locator("#figure-learning-curves svg").first.locator("g.named > path").evaluate_all(last)
+
+
+def test_learning_curves_go_against_seconds_and_back(shown):
+    page = shown("full")
+    before = ends(page)
+    assert len({round(end) for end in before.values()}) == 1
+    field = page.get_by_role("combobox", name="Against")
+    field.select_option("seconds")
+    page.wait_for_function(DRAWN.format("seconds"))
+    after = ends(page)
+    assert after["sgd"] > after["adam"] + 3  # 0.12 seconds and 0.1
+    assert "against=seconds" in page.url
+    page.goto(page.url)
+    page.wait_for_function(DRAWN.format("seconds"))
+    assert ends(page) == after
+    field.select_option("forwards")
+    page.wait_for_function(DRAWN.format("forwards"))
+    assert "against" not in page.url
+    assert ends(page) == before
+
+
+def test_axe_finds_nothing_against_flops(shown):
+    page = shown("full", 390, color_scheme="dark")
+    page.get_by_role("combobox", name="Against").select_option("flops")
+    page.wait_for_function(DRAWN.format("FLOPs"))
+    assert violations(page) == []
+
+
 def test_an_address_of_another_page_changes_nothing(shown):
     page = shown("full")
     page.goto(page.url + "?out=nobody&hide=<b>&task=none&access=all&sort=moon ascending&learner=")

@@ -93,6 +93,31 @@ def test_curves_by_loss_are_other_curves(results):
     assert "adam" in axes[0].get_legend_handles_labels()[1]
 
 
+def test_curves_go_against_seconds_as_against_forwards(results):
+    axes = MplFigure().subplots(1, 3)
+    for each, against in zip(axes, ("forwards", "seconds", "flops"), strict=True):
+        results.plot("learning-curves", ax=each, task="iris", against=against)
+    assert [each.get_xlabel() for each in axes] == ["forwards", "seconds", "FLOPs"]
+    forwards, seconds, flops = (
+        next(line for line in each.lines if line.get_label() == "sgd").get_xydata() for each in axes
+    )
+    assert list(seconds[:, 1]) == list(forwards[:, 1])
+    assert seconds[-1, 0] == pytest.approx(0.1 / 0.85, rel=0.01)
+    assert flops[-1, 0] == 1e9
+
+
+def test_a_currency_that_nobody_wrote_down_is_no_axis():
+    made = make_results(["adam"], ["iris"], 2)
+    unknown = Results(made.runs, made.curves.assign(seconds=float("nan")), made.meta)
+    with pytest.raises(UserError, match="no run on iris wrote down its seconds"):
+        unknown.plot("learning-curves", against="seconds")
+    with pytest.raises(UserError, match="no against here is called 'memory'"):
+        unknown.plot("learning-curves", against="memory")
+    table = unknown.tables()["learning-curves-iris"]
+    assert "seconds" not in table
+    assert table["flops"].iloc[-1] == 1e9
+
+
 def test_settings_of_matplotlib_stay_as_they_were(results):
     before = dict(plt.rcParams)
     results.plot("scores")

@@ -19,7 +19,7 @@ def nogd_figures() -> Sequence[Lazy]:
         _lazy("scores", "normalised score of every learner, with its interval"),
         _lazy("task-table", "final metric of every learner on every task"),
         _lazy("data-profile", "share of frozen targets reached against forwards, seconds and flops"),
-        _lazy("learning-curves", "loss and metric against forwards, per task"),
+        _lazy("learning-curves", "loss and metric against forwards, seconds or FLOPs, per task"),
         _lazy("histories", "training loss after each iteration, where the budget counts iterations"),
         _lazy("final-losses", "final training loss of every learner"),
         _lazy("score-against-cost", "score against seconds and peak memory, with Pareto fronts"),

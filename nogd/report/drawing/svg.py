@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from xml.etree import ElementTree as ET
 
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure as MplFigure
 
 from nogd.report.drawing.paths import in_steps, without_idle_groups
@@ -28,7 +29,7 @@ _COLOUR = re.compile(r"#[0-9a-f]{6}\b")
 _SPACES = re.compile(r"\s+")
 _USED_ID = re.compile(r"url\(#([^)]+)\)")
 _ROUNDED = ("d", "x", "y", "width", "height", "transform")
-_NAMED, _SAYS = "name:", "\ue000"
+_NAMED, _SAYS, _CHANGES = "name:", "\ue000", "changes"
 _FONT = "font-family: 'DejaVu Sans', sans-serif; "
 
 
@@ -40,6 +41,11 @@ def named(artists: Iterable[Artist], learner: object, says: str = "") -> None:
     name = short_name(learner, 120)
     for artist in artists:
         artist.set_gid(f"{_NAMED}{name}{_SAYS}{says or name}")
+
+
+def can_change(axes: Axes) -> None:
+    """Tell that the page may draw these axes against another cost: their x-axis becomes a group of its own."""
+    axes.xaxis.set_gid(_CHANGES)
 
 
 def inline_svg(canvas: MplFigure, prefix: str, alt: str) -> str:
@@ -87,6 +93,8 @@ def _tidy(element: ET.Element, prefix: str, used: Mapping[str, str]) -> None:
         element.set("id", f"{prefix}-{used[identity]}")
     elif identity is not None and identity.startswith(_NAMED):
         _title(element, identity.removeprefix(_NAMED))
+    elif identity == _CHANGES:
+        element.set("class", "cost")
     link = element.attrib.pop(_LINK, None)
     if link is not None:  # a picture inside of the drawing keeps its data: link
         element.set("href", f"#{prefix}-{used[link.removeprefix('#')]}" if link.startswith("#") else link)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -27,7 +28,7 @@ from nogd.report.drawing.canvas import (
     stroke,
 )
 from nogd.report.drawing.style import INK, MUTED, PAPER, Look, looks_of
-from nogd.report.drawing.svg import named
+from nogd.report.drawing.svg import can_change, named
 from nogd.report.figure import Comparison, Drawn, Figure, choice
 from nogd.report.names import counted, listed, short_name
 from nogd.report.numbers.curves import Curve, budget_grid, resampled
@@ -38,6 +39,8 @@ from nogd.report.numbers.paired import LEVEL, smallest_p
 from nogd.report.numbers.statistics import FloatArray, band, interquartile_mean
 
 PLOT_HEIGHT = 1.75
+AGAINST = {"forwards": "forwards", "seconds": "seconds", "flops": "FLOPs"}
+"""What curves can be drawn against, and how the axis is called. Memory is a run's peak, which has no course."""
 SPENT = " Budgets differ: a learner that has spent its own is shown with its last value from there on."
 NO_CURVES = "No run here has left a curve."
 
@@ -60,6 +63,8 @@ class CurvePanel:
     """Where the loss axis ends, so that runs that diverged do not flatten the others."""
     level: float = LEVEL
     """Of a test on this task alone, so that all tasks together claim a lead by chance at most once in twenty."""
+    costs: Mapping[str, Mapping[str, FloatArray]] = field(default_factory=dict)
+    """By currency, for each learner what its runs had spent at each point of the grid: an interquartile mean."""
 
     @property
     def beyond(self) -> list[str]:
@@ -78,19 +83,36 @@ def draw(comparison: Comparison) -> list[Drawn] | str:
     return [_drawn(panel, look) for panel in panels_of(comparison) if panel.loss] or NO_CURVES
 
 
-def draw_on(axes: Axes, comparison: Comparison, *, task: str | None = None, by: str = "metric") -> None:
-    """One task's curves on given axes; by: "metric" or "loss"."""
+def draw_on(
+    axes: Axes,
+    comparison: Comparison,
+    *,
+    task: str | None = None,
+    by: str = "metric",
+    against: str = "forwards",
+) -> None:
+    """One task's curves on given axes; by: "metric" or "loss"; against: "forwards", "seconds" or "flops"."""
     found = {panel.task: panel for panel in panels_of(comparison) if panel.loss}
     if not found:
         raise UserError(NO_CURVES)
     panel = found[choice("task", task, list(found))]
+    spent = _spent(panel, choice("against", against, list(AGAINST)))
     if choice("by", by, ("metric", "loss")) == "loss":
-        _plot_loss(axes, panel, looks_of(comparison))
+        _plot_loss(axes, panel, looks_of(comparison), spent)
     elif panel.metric:
-        _plot_metric(axes, panel, looks_of(comparison))
+        _plot_metric(axes, panel, looks_of(comparison), spent)
     else:
         raise UserError(f"no run on {short_name(panel.task)} measured its metric; give by='loss'.")
-    axes.set_xlabel("forwards")
+    axes.set_xlabel(AGAINST[against])
+
+
+def _spent(panel: CurvePanel, against: str) -> Mapping[str, FloatArray]:
+    """What each learner had spent at each point; raises UserError where nobody wrote that down."""
+    if against == "forwards":
+        return dict.fromkeys([*panel.loss, *panel.metric], panel.grid)
+    if against not in panel.costs:
+        raise UserError(f"no run on {short_name(panel.task)} wrote down its {AGAINST[against]}.")
+    return panel.costs[against]
 
 
 def panels_of(comparison: Comparison) -> list[CurvePanel]:
@@ -129,7 +151,17 @@ def panel_of(task: str, runs: DataFrame, curves: DataFrame, *, unequal: bool) ->
         reference=_first_number(runs, "reference"),
         unequal=unequal,
         ceiling=_ceiling(runs, curves, grid),
+        costs={name: costs for name in ("seconds", "flops") if (costs := _costs(runs, curves, name, grid))},
     )
+
+
+def _costs(runs: DataFrame, curves: DataFrame, column: str, grid: FloatArray) -> dict[str, FloatArray]:
+    """Each learner's costs on the grid, in three digits and NaN before the first; empty where nobody spent any."""
+    found = {}
+    for learner, values in resampled(runs, curves, column, grid).items():
+        middle = interquartile_mean(values, axis=0)
+        found[learner] = np.array([float(f"{cost:.3g}") if 0 < cost < np.inf else np.nan for cost in middle])
+    return found if any(np.isfinite(costs).any() for costs in found.values()) else {}
 
 
 def _curves(task: str, runs: DataFrame, curves: DataFrame, column: str, grid: FloatArray) -> dict[str, Curve]:
@@ -172,18 +204,21 @@ def _drawn(panel: CurvePanel, look: Mapping[str, Look]) -> Drawn:
     canvas = new_canvas(0.3 + rows * (PLOT_HEIGHT + 0.3) + 0.28 + below)
     height = float(canvas.get_size_inches()[1])
     axes = place_axes(canvas, 0.52, 0.12, 0.3, height - 0.3 - PLOT_HEIGHT)
-    _plot_loss(axes, panel, look)
+    spent = _spent(panel, "forwards")
+    _plot_loss(axes, panel, look, spent)
     if panel.metric:
         axes.tick_params(labelbottom=False)
         axes = place_axes(canvas, 0.52, 0.12, 0.6 + PLOT_HEIGHT, below + 0.42)
-        _plot_metric(axes, panel, look)
+        _plot_metric(axes, panel, look, spent)
     axes.set_xlabel("forwards", labelpad=1)
     legend_below(canvas, entries)
     return Drawn(canvas, _data(panel), _finding(panel), title=panel.task)
 
 
-def _plot_loss(axes: Axes, panel: CurvePanel, look: Mapping[str, Look]) -> None:
-    _plot(axes, panel.grid, panel.loss, look)
+def _plot_loss(
+    axes: Axes, panel: CurvePanel, look: Mapping[str, Look], spent: Mapping[str, FloatArray]
+) -> None:
+    _plot(axes, spent, panel.loss, look)
     edges = np.concatenate([edge for curve in panel.loss.values() for edge in (curve.low, curve.high)])
     edges = edges[np.isfinite(edges)]
     if panel.beyond:
@@ -200,8 +235,10 @@ def _plot_loss(axes: Axes, panel: CurvePanel, look: Mapping[str, Look]) -> None:
     heading(axes, "training loss (lower is better)")
 
 
-def _plot_metric(axes: Axes, panel: CurvePanel, look: Mapping[str, Look]) -> None:
-    _plot(axes, panel.grid, panel.metric, look)
+def _plot_metric(
+    axes: Axes, panel: CurvePanel, look: Mapping[str, Look], spent: Mapping[str, FloatArray]
+) -> None:
+    _plot(axes, spent, panel.metric, look)
     low, high = metric_view(panel)
     axes.set_ylim(low, high)
     linear_values(axes)
@@ -240,10 +277,13 @@ def metric_view(panel: CurvePanel) -> tuple[float, float]:
     return float(low - 0.08 * span), float(high + 0.12 * span)
 
 
-def _plot(axes: Axes, grid: FloatArray, curves: Mapping[str, Curve], look: Mapping[str, Look]) -> None:
+def _plot(
+    axes: Axes, spent: Mapping[str, FloatArray], curves: Mapping[str, Curve], look: Mapping[str, Look]
+) -> None:
     log_cost(axes)
-    gap = max(len(grid) // 5, 1)
     for order, (learner, curve) in enumerate(curves.items()):
+        grid = spent[learner]
+        gap = max(len(grid) // 5, 1)
         every = (order * gap // max(len(curves), 1), gap) if len(grid) > 1 else None
         style = {**stroke(look[learner]), "label": look[learner].label}
         drawn: list[Artist] = [*axes.plot(grid, curve.middle, markevery=every, **style)]
@@ -251,32 +291,31 @@ def _plot(axes: Axes, grid: FloatArray, curves: Mapping[str, Curve], look: Mappi
             colour = look[learner].colour
             drawn.append(axes.fill_between(grid, curve.low, curve.high, color=colour, alpha=0.1, linewidth=0))
         named(drawn, learner)
-    if len(grid) > 1:
-        axes.set_xlim(grid[0], grid[-1] * 1.05)
+    costs = np.concatenate([spent[learner] for learner in curves])
+    low, high = np.nanmin(costs, initial=np.inf), np.nanmax(costs, initial=0)
+    if low < high:
+        axes.set_xlim(low, high * 1.05)
+    can_change(axes)
 
 
 def _data(panel: CurvePanel) -> DataFrame:
-    told = [
-        (learner, shown, curve)
-        for shown, curves in (
-            ("training loss", panel.loss),
-            (panel.metric_title.partition(" (")[0], panel.metric),
-        )
-        for learner, curve in curves.items()
-    ]
-    points = len(panel.grid)
-    return DataFrame(
-        {
-            "task": panel.task,
-            "learner": np.repeat(np.array([learner for learner, _, _ in told], dtype=object), points),
-            "shown": np.repeat(np.array([shown for _, shown, _ in told], dtype=object), points),
-            "forwards": np.tile(panel.grid, len(told)),
-            "interquartile_mean": np.concatenate([curve.middle for _, _, curve in told]),
-            "low": np.concatenate([curve.low for _, _, curve in told]),
-            "high": np.concatenate([curve.high for _, _, curve in told]),
-            "runs": np.repeat([curve.runs for _, _, curve in told], points),
-        }
-    )
+    """One row per learner and point: what was spent, the training loss and the metric, each with its band."""
+    known = {**panel.metric, **panel.loss}
+    points, learners = len(panel.grid), sorted(known)
+    unknown = np.full(points, np.nan)
+    table: dict[str, Any] = {
+        "task": panel.task,
+        "learner": np.repeat(np.array(learners, dtype=object), points),
+        "runs": np.repeat([known[learner].runs for learner in learners], points),
+        "forwards": np.tile(panel.grid, len(learners)),
+    }
+    for name, costs in panel.costs.items():
+        table[name] = np.concatenate([costs[learner] for learner in learners])
+    for name, curves in (("loss", panel.loss), ("metric", panel.metric)):
+        for column, edge in ((name, "middle"), (f"{name}_low", "low"), (f"{name}_high", "high")):
+            edges = [getattr(curves[each], edge) if each in curves else unknown for each in learners]
+            table[column] = np.concatenate(edges)
+    return DataFrame(table | {"metric_name": panel.metric_title.partition(" (")[0]})
 
 
 def _finding(panel: CurvePanel) -> str:
@@ -318,7 +357,8 @@ FIGURE = Figure(
     reading=(
         (
             "A line is the interquartile mean over repetitions of what a learner would have returned if stopped after "
-            "that many forwards; the further left a good value, the cheaper."
+            "that many forwards; the further left a good value, the cheaper. Seconds or FLOPs in their place are what "
+            "its runs had spent by then, as an interquartile mean; memory is one peak of a run and has no course."
         ),
         (
             "The band runs from the lowest to the highest run (from 10 repetitions on: a 95 % bootstrap interval). "
@@ -326,7 +366,7 @@ FIGURE = Figure(
         ),
     ),
     draw=draw,
-    summary="loss and metric against forwards, per task",
+    summary="loss and metric against forwards, seconds or FLOPs, per task",
     order=20,
     draw_on=draw_on,
 )

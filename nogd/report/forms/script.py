@@ -16,7 +16,7 @@ from nogd.report.figure import Comparison
 from nogd.report.names import short_name
 from nogd.report.numbers.leaderboard import Board
 
-PARTS = ("common", "sorting", "choosing", "values", "files", "reading")
+PARTS = ("common", "sorting", "choosing", "values", "against", "files", "reading")
 """In this order: each may use the first two."""
 
 
@@ -45,7 +45,9 @@ def learners_told(comparison: Comparison, board: Board) -> list[dict[str, Any]]:
             "name": short_name(learner, 120),
             "access": access or "",
             "spellings": list(
-                dict.fromkeys([*(short_name(learner, width) for width in (120, 40)), look[learner].label])
+                dict.fromkeys(
+                    [*(short_name(learner, width) for width in (120, 40)), look[learner].label, str(learner)]
+                )
             ),
         }
         for learner, access in zip(rows["learner"], rows["access"], strict=True)

@@ -2,15 +2,12 @@
 // address keeps it, so that a link shows the same.
 {
   const form = document.querySelector(".filter"), board = document.querySelector("#board .leaders");
-  const data = form && JSON.parse(document.getElementById("by-task").textContent);
+  const data = byTask;
   const SHOWN = "shown", OUT = "brought out", HIDDEN = "hidden", NEXT = { [SHOWN]: OUT, [OUT]: HIDDEN, [HIDDEN]: SHOWN };
   const chosen = new Map();
   const stateOf = (learner) => chosen.get(learner.name) ?? SHOWN;
 
-  // Whoever is spelled somewhere, in full or shortened, is found by it.
-  const bySpelling = new Map();
-  data?.learners.forEach((learner) => learner.spellings.forEach((spelling) => bySpelling.set(spelling, learner)));
-  const marks = new Map(data?.learners.map((learner) => [learner, []]));
+  const marks = new Map(data.learners.map((learner) => [learner, []]));
   const mark = (element, spelling) => marks.get(bySpelling.get(spelling))?.push(element);
 
   function findInPictures() {
@@ -97,13 +94,12 @@
     active.hidden = !(task || out || shown.length < data.learners.length);
   }
   function keep() {
-    const address = new URL(location), [place, way] = sorting.sorted(board), asked = new URLSearchParams();
-    for (const [name, field] of Object.entries({ learner: form.learner, access: form.access })) if (field?.value) asked.set(name, field.value);
-    if (form.task.value) asked.set("task", data.tasks[form.task.value]);
-    for (const learner of data.learners) if (stateOf(learner) !== SHOWN) asked.append(stateOf(learner) === OUT ? "out" : "hide", learner.name);
-    if (place > 0 || way !== "ascending") asked.set("sort", `${board.rows[0].cells[place].textContent.trim()} ${way}`);
-    address.search = asked;
-    try { history.replaceState(null, "", address); } catch { /* a page in a frame may have no address of its own */ }
+    const [place, way] = sorting.sorted(board), pairs = [];
+    for (const [name, field] of Object.entries({ learner: form.learner, access: form.access })) if (field?.value) pairs.push([name, field.value]);
+    if (form.task.value) pairs.push(["task", data.tasks[form.task.value]]);
+    for (const learner of data.learners) if (stateOf(learner) !== SHOWN) pairs.push([stateOf(learner) === OUT ? "out" : "hide", learner.name]);
+    if (place > 0 || way !== "ascending") pairs.push(["sort", `${board.rows[0].cells[place].textContent.trim()} ${way}`]);
+    keepInAddress(["learner", "access", "task", "out", "hide", "sort"], pairs);
   }
   function recall() {
     const asked = new URLSearchParams(location.search), named = (text, name) => text.textContent.trim() === name;

@@ -1,14 +1,6 @@
-// Tables and pictures as files. The tables lie packed in one block of the page, opened when somebody asks for one.
+// Tables and pictures as files.
 {
-  let tables;
-  async function unpacked() {
-    const bytes = Uint8Array.from(atob(document.getElementById("tables").textContent.trim()), (sign) => sign.charCodeAt(0));
-    return JSON.parse(await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text());
-  }
-  async function asCsv(files) {
-    tables ??= unpacked();
-    return new Blob([(await tables)[files.dataset.table]], { type: "text/csv" });
-  }
+  const asCsv = async (files) => new Blob([await tableOf(files.dataset.table)], { type: "text/csv" });
 
   // The SVG stands alone, in the light colours on white; the PNG is drawn from it.
   function standalone(svg) {
@@ -47,7 +39,7 @@
   }
   for (const files of all(".files")) {
     const svg = files.closest("figure")?.querySelector("svg");
-    if ("DecompressionStream" in window) offer(files, "Data (CSV)", "csv", () => asCsv(files));
+    if (canUnpack) offer(files, "Data (CSV)", "csv", () => asCsv(files));
     if (svg) for (const [ending, make] of [["svg", asSvg], ["png", asPng]]) offer(files, ending.toUpperCase(), ending, () => make(svg));
   }
 }

@@ -10,22 +10,11 @@
     const [scale, low, high] = axis;
     return scale === "log" ? low * (high / low) ** share : low + (high - low) * share;
   }
-  // The places of `M1 2l3-4 0 5`: each but the first is a step from the one before.
-  function steps(line) {
-    const numbers = line.match(/-?[\d.]+/g).map(Number), found = [];
-    for (let at = 0; at < numbers.length; at += 2) {
-      const [x, y] = at ? found[found.length - 1] : [0, 0];
-      found.push([x + numbers[at], y + numbers[at + 1]]);
-    }
-    return found;
-  }
-  const points = new WeakMap();
+  const points = new Map(); // by what a path says, as it may come to say something else
   function pointsOf(path) {
-    if (!points.has(path)) {
-      const told = path.getAttribute("d"), lines = /[CQz]/.test(told) ? [] : told.split("M").slice(1);
-      points.set(path, lines.flatMap(steps));
-    }
-    return points.get(path);
+    const told = path.getAttribute("d");
+    if (!points.has(told)) points.set(told, /[CQz]/.test(told) ? [] : linesOf(path).flat());
+    return points.get(told);
   }
   // The height of a line at x, or its only point.
   function met(line, x) {
