@@ -419,7 +419,10 @@ def test_the_address_keeps_what_was_chosen(shown):
     assert "sgd" not in drawn(page)
 
 
-DRAWN = "document.querySelector('g.cost:has(text) > text:last-child').textContent === '{}'"
+def drawn_against(page, cost: str) -> None:
+    """Wait until the first picture of learning curves is."""
+    label = page.locator("#figure-learning-curves svg").first.locator("g.cost text").last
+    sync_api.expect(label).to_have_text(cost)
 
 
 def ends(page) -> dict[str, float]:
@@ -435,23 +438,29 @@ def test_learning_curves_go_against_seconds_and_back(shown):
     assert len({round(end) for end in before.values()}) == 1
     field = page.get_by_role("combobox", name="Against")
     field.select_option("seconds")
-    page.wait_for_function(DRAWN.format("seconds"))
+    drawn_against(page, "seconds")
     after = ends(page)
     assert after["sgd"] > after["adam"] + 3  # 0.12 seconds and 0.1
     assert "against=seconds" in page.url
     page.goto(page.url)
-    page.wait_for_function(DRAWN.format("seconds"))
+    drawn_against(page, "seconds")
     assert ends(page) == after
     field.select_option("forwards")
-    page.wait_for_function(DRAWN.format("forwards"))
+    drawn_against(page, "forwards")
     assert "against" not in page.url
     assert ends(page) == before
+
+
+def test_a_learner_of_any_name_is_found_by_what_tables_call_it(shown):
+    found = shown("hostile").evaluate("(names) => names.map((name) => learnerOf(name)?.name)", HOSTILE)
+    assert None not in found
+    assert len(set(found)) == len(HOSTILE)
 
 
 def test_axe_finds_nothing_against_flops(shown):
     page = shown("full", 390, color_scheme="dark")
     page.get_by_role("combobox", name="Against").select_option("flops")
-    page.wait_for_function(DRAWN.format("FLOPs"))
+    drawn_against(page, "FLOPs")
     assert violations(page) == []
 
 

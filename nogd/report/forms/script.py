@@ -45,9 +45,7 @@ def learners_told(comparison: Comparison, board: Board) -> list[dict[str, Any]]:
             "name": short_name(learner, 120),
             "access": access or "",
             "spellings": list(
-                dict.fromkeys(
-                    [*(short_name(learner, width) for width in (120, 40)), look[learner].label, str(learner)]
-                )
+                dict.fromkeys([*(short_name(learner, width) for width in (120, 40)), look[learner].label])
             ),
         }
         for learner, access in zip(rows["learner"], rows["access"], strict=True)

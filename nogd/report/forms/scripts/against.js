@@ -80,7 +80,7 @@
     if (kind === "forwards") return;
     const byLearner = new Map();
     for (const row of rowsOf(await tableOf(figure.querySelector(".files").dataset.table))) {
-      const learner = bySpelling.get(row.learner);
+      const learner = learnerOf(row.learner);
       byLearner.set(learner, [...(byLearner.get(learner) ?? []), row]);
     }
     const costs = [...byLearner.values()].flat().map((row) => Number(row[kind])).filter((cost) => cost > 0);

@@ -11,6 +11,11 @@ function made(name, words = "", attributes = {}) {
 const byTask = JSON.parse(document.getElementById("by-task")?.textContent ?? '{"learners": []}');
 const bySpelling = new Map();
 byTask.learners.forEach((learner) => learner.spellings.forEach((spelling) => bySpelling.set(spelling, learner)));
+// A learner by its name in a table, which has it as it is: cleaned and cut as `short_name` in nogd/report/names.py does.
+function learnerOf(name) {
+  const signs = [...name.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/gu, " ").trim().replace(/\s+/g, " ")];
+  return bySpelling.get((signs.length > 120 ? [...signs.slice(0, 79), "…", ...signs.slice(-40)] : signs).join(""));
+}
 
 // What the address keeps: pairs of a name and a value, in place of all that were called by these names.
 function keepInAddress(names, pairs) {
