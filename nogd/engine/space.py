@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import cast
 
 import torch
@@ -117,7 +118,13 @@ class ParameterSpace:
     def sample(self, count: int, rng: torch.Generator) -> Tensor:
         """Vectors drawn uniformly from the box, `[count, D]`."""
         unit = torch.rand(count, self.dimension, generator=rng, dtype=self.dtype, device=self.device)
-        return unit.mul_(self.high - self.low).add_(self.low)
+        width, low = self._box
+        return unit.mul_(width).add_(low)
+
+    @cached_property
+    def _box(self) -> tuple[Tensor, Tensor]:
+        """Widths and lower ends, `[D]`: made once, as a learner may sample in every step."""
+        return self.high - self.low, self.low
 
     def _spread(self, values: list[float]) -> Tensor:
         lengths = torch.tensor([t.stop - t.start for t in self.tensors], device="cpu")

@@ -78,7 +78,7 @@ class DifferentialEvolution(AskTell[DifferentialState]):
             return
         thetas, rows = candidates.thetas, len(losses)
         taken = losses <= state.losses[:rows]
-        state.members[:rows] = torch.where(taken[:, None], thetas, state.members[:rows])
+        state.members[:rows][taken] = thetas[taken]
         state.losses[:rows] = torch.where(taken, losses, state.losses[:rows])
         note_best(state, thetas, losses)
         state.iteration += 1

@@ -104,11 +104,10 @@ class LShade(AskTell[LShadeState]):
         rows, total = min(len(state.members), state.room), len(state.members)
         self._draw_factors(state, rows)
         a = others(rows, total, [], state.rng)
-        pool = torch.cat([state.members, state.archive])
-        b = others(rows, len(pool), [a], state.rng)
+        b = _of_both(state, others(rows, total + len(state.archive), [a], state.rng))
         members = state.members[:rows]
         F = state.F[:, None]
-        mutants = members + F * (self._good_ones(state, rows) - members) + F * (state.members[a] - pool[b])
+        mutants = members + F * (self._good_ones(state, rows) - members) + F * (state.members[a] - b)
         return Population(crossed(members, mutants, state.CR[:, None], state.rng))
 
     def _good_ones(self, state: LShadeState, rows: int) -> Tensor:
@@ -134,8 +133,9 @@ class LShade(AskTell[LShadeState]):
         thetas, rows = candidates.thetas, len(losses)
         before = state.losses[:rows].clone()
         better, taken = losses < before, losses <= before
-        state.archive = torch.cat([state.archive, state.members[:rows][better]])
-        state.members[:rows] = torch.where(taken[:, None], thetas, state.members[:rows])
+        if better.any():
+            state.archive = torch.cat([state.archive, state.members[:rows][better]])
+        state.members[:rows][taken] = thetas[taken]
         state.losses[:rows] = torch.where(taken, losses, before)
         note_best(state, thetas, losses)
         if better.any():
@@ -168,6 +168,15 @@ class LShade(AskTell[LShadeState]):
         if len(state.archive) > most:
             order = torch.randperm(len(state.archive), generator=state.rng, device=state.rng.device)
             state.archive = state.archive[order[:most]]
+
+
+def _of_both(state: LShadeState, numbers: Tensor) -> Tensor:
+    """Members, and behind them the archive, by number, `[rows, D]`; to join both copies all of the archive."""
+    total = len(state.members)
+    found = state.members[numbers.clamp(max=total - 1)]
+    archived = numbers >= total
+    found[archived] = state.archive[numbers[archived] - total]
+    return found
 
 
 def positive_cauchy(location: Tensor, uniform: Tensor) -> Tensor:

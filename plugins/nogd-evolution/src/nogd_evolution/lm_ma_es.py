@@ -64,7 +64,7 @@ class LmMaEs(Distribution[LmState]):
         weights = noise.new_tensor(positive_weights(len(noise)))
         mass = 1 / float(weights.square().sum())
         mean_noise = weights @ noise
-        self.move(state, state.step * (weights @ _bent(state, noise)))
+        self.move(state, state.step * _bent(state, mean_noise[None])[0])  # bending is linear
         rate = min(1.0, 2 * population / D)
         state.step_path = follow(state.step_path, mean_noise, rate, mass)
         slower = [min(1.0, population / (4**number * D)) for number in range(len(state.directions))]
@@ -81,7 +81,8 @@ class LmMaEs(Distribution[LmState]):
 
 def _bent(state: LmState, noise: Tensor) -> Tensor:
     D = noise.shape[1]
+    bent = noise.clone()
     for number, direction in enumerate(state.directions[: state.learnt]):
         rate = 1 / (1.5**number * D)
-        noise = torch.addr((1 - rate) * noise, noise @ direction, direction, alpha=rate)
-    return noise
+        bent.addr_(bent @ direction, direction, beta=1 - rate, alpha=rate)
+    return bent

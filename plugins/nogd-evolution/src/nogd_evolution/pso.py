@@ -104,17 +104,24 @@ class Pso(AskTell[SwarmState]):
             state.places[here] = thetas
         before = state.best
         better = losses < state.losses[here]
-        state.members[here] = torch.where(better[:, None], thetas, state.members[here])
+        state.members[here][better] = thetas[better]
         state.losses[here] = torch.where(better, losses, state.losses[here])
         note_best(state, thetas, losses)
         state.scored = min(self.population, state.scored + rows)
         if state.best >= before:
             state.informed = self._links(state.rng)
         state.iteration += state.scored == self.population
-        if stands_still(
-            torch.cat([state.places, state.members, state.places + state.velocities]), self.tolerance
-        ):
+        if self._stands_still(state):
             state.finished = f"all particles are within {self.tolerance:g} of each other"
+
+    def _stands_still(self, state: SwarmState) -> bool:
+        """Whether places, best places and where momentum leads are all within the tolerance of each other."""
+        here = state.places[0]
+        return (
+            stands_still(state.places, self.tolerance)
+            and stands_still(state.members, self.tolerance, here)
+            and stands_still(state.places + state.velocities, self.tolerance, here)
+        )
 
     def _links(self, rng: Generator) -> Tensor:
         """Who hears of whom: everybody of itself, of another one with the chance that three draws hit it."""

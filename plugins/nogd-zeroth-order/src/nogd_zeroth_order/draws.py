@@ -20,4 +20,5 @@ def draw_normal(rng: Generator, count: int, like: Tensor) -> Tensor:
 
 def draw_signs(rng: Generator, count: int, like: Tensor) -> Tensor:
     """Directions whose every coordinate is -1 or 1, `[count, D]`."""
-    return like.new_empty(count, len(like)).bernoulli_(0.5, generator=rng).mul_(2).sub_(1)
+    drawn = torch.randint(2, (count, len(like)), generator=rng, device=rng.device, dtype=like.dtype)
+    return drawn.mul_(2).sub_(1)

@@ -52,6 +52,8 @@ def slopes_of(losses: Tensor, distance: float, usual: float) -> Tensor:
     plus, minus = losses.chunk(2)
     slopes = (plus - minus) / (2 * distance)
     finite = slopes.isfinite()
+    if finite.all():
+        return slopes
     if not usual and finite.any():
         usual = mean_size(slopes[finite])
     walls = (usual or 1.0) * (plus.isinf().to(slopes) - minus.isinf().to(slopes))
