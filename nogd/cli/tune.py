@@ -106,7 +106,8 @@ def tune(
     A trial is judged by the loss on validation data at the end of its runs, never on test data: as a share of the loss
     at the start, and the mean over repetitions and tasks. A failed run counts as 10. The first trial has the defaults.
     What is given in LEARNER stays as it is. Finished trials are kept, and the same command goes on from them, also with
-    more --trials. Needs the extra nogd[tune].
+    more --trials. A page in the folder, named on standard error, shows which hyper-parameters mattered and where the
+    best trials lie. Needs the extra nogd[tune].
     """
     with with_own_data(OwnData(csv, target, target_type), tasks, out) as chosen:
         from nogd.training.names import build
@@ -115,7 +116,9 @@ def tune(
         experiment = _experiment(chosen, budget=forwards, repetitions=repetitions, timeout=timeout)
         made = build(learner)
         space = _space(made, only, ranges)
-        done = _done(Search(made, space, experiment, out, seed, sampler), trials, jobs)
+        search = Search(made, space, experiment, out, seed, sampler)
+        done = _done(search, trials, jobs)
+        click.echo(f"Page: {_page(search, done)}", err=True)
     best = min(done, key=lambda trial: trial.worth.value)
     if as_json:
         click.echo(json.dumps(_facts(done, best), indent=2, ensure_ascii=False))
@@ -164,6 +167,12 @@ def _done(search: Search, count: int, jobs: int | None) -> list[Trial]:
         )
         raise click.exceptions.Exit(INTERRUPTED) from None
     return done
+
+
+def _page(search: Search, done: Sequence[Trial]) -> Path:
+    from nogd.tuning.page import write_page
+
+    return write_page(done, search.space, search.subject, search.page)
 
 
 def _tell_kept(count: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
@@ -11,6 +11,8 @@ Kind = Literal["choice", "int", "float", "to one"]
 _SMALLEST_REST = 1e-4
 """Of a share that is near 1, such as a momentum, what is left to 1 at least."""
 _DIGITS, _LONGEST = 3, 12
+OUTSIDE = -0.1
+"""The place of a default that lies outside of the range."""
 
 
 class Trial(Protocol):
@@ -81,6 +83,41 @@ class Dimension:
         log = low > 0 and high / low >= 10
         return replace(self, kind=kind, low=low, high=high, log=log, optional=self.optional and not held)
 
+    def place(self, value: Any) -> float:
+        """Where a value lies in the range, on its scale: 0 at the low end, 1 at the high one, OUTSIDE for a default."""
+        if self.kind == "choice":
+            known = value in self.choices
+            return self.choices.index(value) / max(len(self.choices) - 1, 1) if known else OUTSIDE
+        if not isinstance(value, int | float) or not self.low <= value <= self.high:
+            return OUTSIDE
+        low, high, at = (self._scaled(each) for each in (self.low, self.high, value))
+        return min((at - low) / (high - low), 1.0) if high > low else 0.0
+
+    @property
+    def places(self) -> tuple[float, ...]:
+        """The places of all choices."""
+        return (*map(self.place, self.choices), *([OUTSIDE] if self.optional else []))
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """The low and the high end in words."""
+        low, high = (self.choices[0], self.choices[-1]) if self.kind == "choice" else (self.low, self.high)
+        return _told(low), _told(high)
+
+    def spread(self, values: Sequence[Any]) -> str:
+        """Over what some values spread, in words."""
+        inside = sorted({value for value in values if self.place(value) != OUTSIDE}, key=self.place)
+        told = [_told(value) for value in inside]
+        if self.kind != "choice" and len(told) > 2:
+            told = [" to ".join((told[0], told[-1]))]
+        default = [] if inside and all(self.place(value) != OUTSIDE for value in values) else ["default"]
+        return " or ".join([*told, *default])
+
+    def _scaled(self, value: float) -> float:
+        if self.kind == "to one":
+            return -math.log(max(1 - value, _SMALLEST_REST))
+        return math.log(value) if self.log else float(value)
+
     @property
     def told(self) -> str:
         """The range in words."""
@@ -101,6 +138,10 @@ class Dimension:
     @property
     def _rest(self) -> str:
         return f"1 - {self.name}"
+
+
+def _told(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _rounded(value: float) -> float:

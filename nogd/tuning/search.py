@@ -8,11 +8,13 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
+from nogd.bench.cell import Cell
 from nogd.bench.executors import executor_for
 from nogd.bench.experiment import Experiment, LearnerEntry
 from nogd.bench.plan import plan
@@ -157,16 +159,33 @@ class Search:
         return study
 
     @property
+    def subject(self) -> str:
+        """What is searched on what."""
+        tasks = ", ".join(dict.fromkeys(cell.task for cell in self._cells))
+        return f"{written(self.learner)} on {tasks}"
+
+    @property
+    def page(self) -> Path:
+        """Where its page lies; searches that differ have different ones."""
+        return self.out / f"tune-{type(self.learner).name}-{self._digest}.html"
+
+    @property
     def _name(self) -> str:
-        """What is searched on what, and a hash of all that decides the trials, the code of learner and tasks too."""
+        return f"{self.subject} ({self._digest})"
+
+    @property
+    def _digest(self) -> str:
+        """A hash of all that decides the trials, the code of learner and tasks too."""
+        ids = [cell.id for cell in self._cells]
+        facts = [ids, [each.facts for each in self.space], self.seed, self.sampler]
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:8]
+
+    @cached_property
+    def _cells(self) -> list[Cell]:
         experiment = self.experiment.model_copy(
             update={"learners": (LearnerEntry(use=written(self.learner)),)}
         )
-        cells = [item.cell for item in plan(experiment)]
-        facts = [[cell.id for cell in cells], [each.facts for each in self.space], self.seed, self.sampler]
-        digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:8]
-        tasks = ", ".join(dict.fromkeys(cell.task for cell in cells))
-        return f"{written(self.learner)} on {tasks} ({digest})"
+        return [item.cell for item in plan(experiment)]
 
 
 def _told(kept: optuna.trial.FrozenTrial) -> Trial:
@@ -181,6 +200,14 @@ def _optuna() -> ModuleType:
         return import_module("optuna")
     except ImportError as error:
         raise UserError("'nogd tune' needs Optuna: install it with pip install 'nogd[tune]'.") from error
+
+
+@contextmanager
+def quiet_optuna() -> Iterator[ModuleType]:
+    """Optuna, which says nothing meanwhile. Raises UserError where it is missing."""
+    library = _optuna()
+    with _quiet(library):
+        yield library
 
 
 @contextmanager
