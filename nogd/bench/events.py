@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field
 
@@ -103,10 +103,12 @@ class Executor(Named, ABC):
     What changes while it runs is kept in private attributes (pydantic's) or inside `run`.
 
     :cvar name: what users write, as in `nogd run --executor name,setting=value`.
+    :cvar is_here: whether cells run on this machine. Where they do not, its memory and devices say nothing about them.
     :param workers: number of cells to run in parallel; set by nogd, from `--jobs`.
     :param threads: threads of each cell; set by nogd, from `--threads`.
     """
 
+    is_here: ClassVar[bool] = True
     workers: int = Field(1, ge=1, description="cells to run at once")
     threads: int = Field(1, ge=1, description="threads of each cell")
 

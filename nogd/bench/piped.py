@@ -6,7 +6,7 @@ import selectors
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import final
+from typing import ClassVar, final
 
 from nogd.bench.events import ASK_AGAIN_SECONDS, Event, Executor
 from nogd.bench.job_loop import run_all
@@ -17,6 +17,8 @@ from nogd.errors import InvalidSetting
 
 class PipedExecutor(Executor):
     """Base of executors that consist of commands, each of which starts `nogd work` somewhere: write `commands`."""
+
+    is_here: ClassVar[bool] = False
 
     @abstractmethod
     def commands(self) -> Sequence[Sequence[str]]:

@@ -79,7 +79,8 @@ def execute(
         if fresh:
             store.ask_again(ids)
         session = _begin(experiment, planned, store)
-        work = _Work(experiment, planned, store, session, progress, executor.workers, checkpoint_seconds)
+        memory = experiment.memory or (memory_of_a_cell(executor.workers) if executor.is_here else None)
+        work = _Work(experiment, planned, store, session, progress, memory, checkpoint_seconds)
         if fork_server is not None and isinstance(executor, LocalExecutor):
             executor.adopt(fork_server)
         cells = tuple(item.cell for item in planned)
@@ -96,8 +97,10 @@ def execute(
 
 def prepare(experiment: Experiment, jobs: int | None) -> tuple[list[Planned], Executor]:
     """The cells, and what is to run them. Raises UserError for whatever a run refuses before it begins."""
-    find_device(experiment.device)  # here once, rather than in every cell
-    return plan(experiment), executor_for(experiment.executor, jobs, experiment.threads)
+    executor = executor_for(experiment.executor, jobs, experiment.threads)
+    if executor.is_here:
+        find_device(experiment.device)  # once, rather than in every cell
+    return plan(experiment), executor
 
 
 def _begin(experiment: Experiment, planned: Sequence[Planned], store: Store) -> int:
@@ -127,7 +130,7 @@ class _Work:
         store: Store,
         session: int,
         progress: Progress,
-        workers: int,
+        memory: float | None,
         checkpoint_seconds: float,
     ) -> None:
         self._known, self._begun = store.endings(), store.begun()
@@ -136,7 +139,7 @@ class _Work:
         self._experiment, self._store, self._session, self._progress = experiment, store, session, progress
         self._done_before = len(planned) - len(self.pending)
         self._checkpoint_seconds = checkpoint_seconds
-        self._memory = experiment.memory or memory_of_a_cell(workers)
+        self._memory = memory
         self._started: dict[str, str] = {}
 
     def _is_pending(self, item: Planned) -> bool:
