@@ -18,6 +18,7 @@ from nogd.report.names import counted, listed, short_name
 from nogd.report.numbers.curves import budget_grid
 from nogd.report.numbers.finals import applicable, finite, numbers
 from nogd.report.numbers.groups import Group, groups, unequal_budgets
+from nogd.report.numbers.hosts import on_one_clock
 from nogd.report.numbers.pairs import NO_TARGETS, reached
 from nogd.report.numbers.ranking import tasks_apart
 from nogd.report.numbers.running_time import share_within
@@ -71,6 +72,8 @@ def _wanted(comparison: Comparison) -> list[tuple[Group, str]]:
 
 def _panel(comparison: Comparison, group: Group, ledger: str) -> ProfilePanel | None:
     rows = reached(comparison, group.tasks, group.learners)
+    if ledger == "seconds":
+        rows = rows[rows["id"].isin(on_one_clock(comparison, comparison.runs)["id"])]
     if rows.empty:
         return None
     paid, limits = finite(rows, ledger), _spent(comparison, group, ledger)
@@ -107,6 +110,8 @@ def _panel(comparison: Comparison, group: Group, ledger: str) -> ProfilePanel | 
 def _spent(comparison: Comparison, group: Group, ledger: str) -> dict[str, float]:
     """The most that any run of each learner spent; of all learners together where their budgets are equal."""
     runs = applicable(comparison.runs)
+    if ledger == "seconds":
+        runs = on_one_clock(comparison, runs)
     rows = runs[runs["task"].isin(group.tasks)].assign(spent=lambda table: finite(table, ledger))
     most = rows.groupby("learner")["spent"].max().fillna(0.0)
     equal = ledger == "forwards" and not unequal_budgets(comparison.runs, comparison.settings)

@@ -27,6 +27,7 @@ from nogd.report.figures.scores import FARTHEST, NO_SCALE
 from nogd.report.names import listed, short_name
 from nogd.report.numbers.finals import applicable, finite
 from nogd.report.numbers.formats import score_text
+from nogd.report.numbers.hosts import on_one_clock
 from nogd.report.numbers.pareto import on_front
 
 HEIGHT = 2.2
@@ -68,6 +69,8 @@ def against(comparison: Comparison, ledger: str) -> DataFrame:
     runs = applicable(comparison.runs)
     if board.common:
         runs = runs[runs["task"].isin(board.tasks)]
+    if ledger == "seconds":
+        runs = on_one_clock(comparison, runs)
     costs = runs.assign(cost=finite(runs, _LEDGERS[ledger])).groupby("learner")["cost"].mean()
     table = board.table[["learner", "score"]].assign(cost=board.table["learner"].map(costs))
     table = table[np.isfinite(table["score"]) & (table["cost"] > 0)]

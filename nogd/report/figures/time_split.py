@@ -30,6 +30,7 @@ from nogd.report.drawing.svg import named
 from nogd.report.figure import Comparison, Drawn, Figure
 from nogd.report.names import counted, short_name
 from nogd.report.numbers.finals import applicable, finite
+from nogd.report.numbers.hosts import on_one_clock
 
 ROW, NARROWEST = 0.25, 1.5
 _PARTS = {"scoring": "scoring", "own_work": "own work", "measuring": "measuring"}
@@ -67,7 +68,7 @@ def split(comparison: Comparison) -> DataFrame:
     Over the tasks that all compared learners can do, where there are such. `lost`: runs whose process is gone and
     which are left out, since how they spent their time is unknown.
     """
-    runs = applicable(comparison.runs)
+    runs = on_one_clock(comparison, applicable(comparison.runs))
     if comparison.board.common:
         runs = runs[runs["task"].isin(comparison.board.tasks)]
     seconds, own = finite(runs, "seconds"), finite(runs, "overhead_seconds")

@@ -34,6 +34,7 @@ from nogd.report.forms.sections import (
 from nogd.report.forms.templating import environment
 from nogd.report.names import clean, counted, short_name
 from nogd.report.numbers.finals import FAILED
+from nogd.report.numbers.hosts import host_facts
 from nogd.report.numbers.leaderboard import other_boards
 from nogd.report.numbers.origins import commands, learner_facts, run_list, sessions, task_facts
 from nogd.report.numbers.tables import ResultsLike
@@ -79,6 +80,7 @@ def render(comparison: Comparison, entries: Iterable[Entry], tell: Tell = silent
         made_from=made_from(comparison, entries),
         tracebacks=_tracebacks(comparison.runs),
         sessions=sessions(comparison.meta, comparison.runs),
+        machines=host_facts(comparison) if some else None,
         commands=commands(comparison.meta, comparison.runs),
         footer=counted(len(comparison.runs), "run"),
         light=LIGHT,

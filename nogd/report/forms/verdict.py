@@ -11,6 +11,7 @@ from nogd.report.forms.remarks import lost_told, outside_told, without_scale
 from nogd.report.names import counted, listed, short_name
 from nogd.report.numbers.finals import FAILED, NOT_APPLICABLE
 from nogd.report.numbers.formats import metric_text, number, score_text
+from nogd.report.numbers.hosts import hosts_told
 from nogd.report.numbers.leaderboard import Board
 from nogd.report.numbers.verdict import (
     ALONE,
@@ -58,6 +59,7 @@ def notes(comparison: Comparison) -> list[str]:
         _minimum_baseline(board),
         _failures(comparison),
         lost_told(board),
+        hosts_told(comparison),
     ]
     return [sentence for sentence in said if sentence]
 

@@ -14,6 +14,7 @@ from nogd.plugins.access import strongest
 from nogd.report.names import counted, short_names
 from nogd.report.numbers.finals import FAILED, applicable, matrices, numbers
 from nogd.report.numbers.groups import Group, compared_learners, groups, unequal_budgets
+from nogd.report.numbers.hosts import on_one_clock
 from nogd.report.numbers.pairs import pairs_of
 from nogd.report.numbers.ranking import complete_blocks
 from nogd.report.numbers.running_time import profile_score, ratios_to_best, relative_time, share_reached
@@ -222,7 +223,7 @@ def _board(
             **_beside_score(ends.get(learner, finals[:0]), values["best_score"].get(learner)),
             "mean_rank": rank.get(learner, np.nan),
             **times.get(learner, {}),
-            **_costs(costs[learner]),
+            **_costs(costs[learner], on_one_clock(comparison, costs[learner])),
         }
         for learner in learners
     ]
@@ -290,11 +291,11 @@ def _times(comparison: Tables, group: Group) -> dict[str, dict[str, float]]:
     }
 
 
-def _costs(runs: DataFrame) -> dict[str, float | str]:
-    """Counts and mean costs of one learner over all its runs."""
-    rows = applicable(runs)
-    seconds = numbers(rows, "seconds")
-    overhead = numbers(rows, "overhead_seconds")
+def _costs(runs: DataFrame, clocked: DataFrame) -> dict[str, float | str]:
+    """Counts and mean costs of one learner over all its runs. clocked: those whose seconds may be taken together."""
+    rows, clocked = applicable(runs), applicable(clocked)
+    seconds = numbers(clocked, "seconds")
+    overhead = numbers(clocked, "overhead_seconds")
     known = np.isfinite(seconds) & np.isfinite(overhead)
     total = float(seconds[known].sum())
     return {
