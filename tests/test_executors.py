@@ -121,7 +121,7 @@ def test_the_command_line_chooses_it():
 def test_the_command_line_says_what_is_wrong_before_anything_runs(tmp_path):
     words = ["run", "-l", "adam", "--out", tmp_path / "none", "--executor"]
     for executor, said in {
-        "ray": "No executor is named 'ray'",
+        "nowhere": "No executor is named 'nowhere'",
         "local,a=1": "local has no setting 'a'",
     }.items():
         result = command(*words, executor)

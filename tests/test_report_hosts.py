@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from report_data import Results, make_results
+from target_data import make_measured
 
 from nogd.report.figure import Comparison
-from nogd.report.figures import score_against_cost, time_split
+from nogd.report.figures import data_profile, score_against_cost, time_split
 from nogd.report.forms.page import render
 from nogd.report.forms.verdict import notes
 from nogd.report.numbers.hosts import host_facts, hosts, hosts_told, on_one_clock
@@ -96,3 +97,15 @@ def test_results_that_know_no_machine_or_no_seconds_are_no_error():
     )
     unknown = made.runs.assign(host="a", **dict.fromkeys(TIMES, np.nan))
     assert hosts_told(Comparison.of(replace(made, runs=unknown))) == ""
+
+
+def test_of_targets_only_those_of_one_clock_count_against_seconds():
+    measured = make_measured(["adam", "sgd"], ["iris", "wine"], 5)
+    drawn = data_profile.draw(Comparison.of(replace(measured, runs=results(SLOW).runs)))
+    asked = {each.title.partition(":")[0]: each.data["asked"].unique().tolist() for each in drawn}
+    targets = 2 * 4  # tasks, and targets of each
+    assert asked == {"forwards": [5 * targets], "seconds": [3 * targets], "flops": [5 * targets]}
+
+
+def test_without_targets_no_machine_is_looked_for():
+    assert isinstance(data_profile.draw(Comparison.of(results(SLOW))), str)

@@ -72,7 +72,7 @@ def _wanted(comparison: Comparison) -> list[tuple[Group, str]]:
 
 def _panel(comparison: Comparison, group: Group, ledger: str) -> ProfilePanel | None:
     rows = reached(comparison, group.tasks, group.learners)
-    if ledger == "seconds":
+    if ledger == "seconds" and not rows.empty:
         rows = rows[rows["id"].isin(on_one_clock(comparison, comparison.runs)["id"])]
     if rows.empty:
         return None
