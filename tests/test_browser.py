@@ -24,6 +24,7 @@ from target_data import make_measured
 
 from nogd.bench.run_progress import RunProgress
 from nogd.report.figure import Comparison
+from nogd.report.figures import pairwise
 from nogd.report.forms import interim, versus_forms, watch
 from nogd.report.numbers.leaderboard import task_board
 from nogd.report.numbers.versus import compare
@@ -61,8 +62,15 @@ def looking(results: Results) -> Results:
     return replace(results, runs=results.runs.assign(access=looked))
 
 
+TAGS = {
+    "learners": {"adam": ["gradient"], "sgd": ["gradient"], "random-search": ["random"]},
+    "tasks": {"iris": ["classification", "small"], "wine": ["classification"]},
+}
 STATES: dict[str, Results] = {
     "with access": looking(make_results(tasks=["iris", "wine"], repetitions=2)),
+    "with tags": make_results(
+        tasks=["iris", "wine"], repetitions=7, meta={"sessions": [{"settings": {"tags": TAGS}}]}
+    ),
     "full": make_results(failures=FAILURES),
     "ten repetitions": make_results(["adam", "sgd", "random-search"], ["iris", "wine"], 10),
     "hostile": make_results(HOSTILE, HOSTILE[:4], 2, {(HOSTILE[0], HOSTILE[1], 0): "error"}),
@@ -392,6 +400,52 @@ def test_a_search_and_a_class_of_access_choose_in_pictures_too(shown):
     page.get_by_role("combobox", name="Access").select_option("gradient")
     assert drawn(page) == {"adam", "sgd"}
     assert sorted(names(page)) == ["adam", "sgd"]
+
+
+def test_tags_choose_learners_and_tasks(shown):
+    page = shown("with tags")
+    page.get_by_role("combobox", name="Learner tag").select_option("gradient")
+    assert drawn(page) == {"adam", "sgd"}
+    assert sorted(names(page)) == ["adam", "sgd"]
+    field = page.get_by_role("combobox", name="Task tag")
+    assert field.locator("option").all_inner_texts() == ["all", "small"]
+    field.select_option("small")
+    titles = page.locator("#figure-learning-curves figure:visible h4")
+    assert titles.all_inner_texts() == ["iris"]
+    assert page.locator("#figure-pairwise tbody tr:visible").count() == 1
+    assert "tag=gradient&tasktag=small" in page.url
+    page.goto(page.url)
+    assert titles.all_inner_texts() == ["iris"]
+    assert drawn(page) == {"adam", "sgd"}
+    page.get_by_role("button", name="Show all").click()
+    assert titles.count() == 2
+
+
+def pair_row(page) -> list[str]:
+    return page.locator("#figure-pairwise tbody tr").first.locator("td").all_inner_texts()
+
+
+def test_two_learners_of_the_readers_choice_are_compared(shown):
+    page = shown("with tags")
+    table = Comparison.of(STATES["with tags"]).board.table
+    first, second = (page.get_by_role("combobox", name=name, exact=True) for name in ("First", "Second"))
+    sync_api.expect(first).to_have_value(table["learner"].iloc[0])
+    before = pair_row(page)
+    second.select_option("random-search")
+    found = pairwise.pair_text(Comparison.of(STATES["with tags"]), table["learner"].iloc[0], "random-search")
+    told = page.locator("#figure-pairwise figcaption").inner_text()
+    assert told == found.partition("\n")[0]
+    assert pair_row(page) != before
+    assert all(cell.split("\n")[0] in found for cell in pair_row(page))
+    assert "second=random-search" in page.url
+    page.goto(page.url)
+    sync_api.expect(second).to_have_value("random-search")
+    assert page.locator("#figure-pairwise figcaption").inner_text() == told
+    first.select_option("random-search")
+    second.select_option("adam")
+    turned = pairwise.pair_text(Comparison.of(STATES["with tags"]), "random-search", "adam")
+    assert page.locator("#figure-pairwise figcaption").inner_text() == turned.partition("\n")[0]
+    assert pair_row(page)[2].split("\n")[1] in turned
 
 
 def test_a_task_alone_hides_the_pictures_of_others(shown):

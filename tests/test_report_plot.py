@@ -48,7 +48,7 @@ OPTIONS: dict[str, dict[str, str]] = {
     "final-losses": {"task": "iris"},
     "train-test": {"task": "iris"},
 }
-TABLES = {"task-table", "failures"}
+TABLES = {"task-table", "pairwise", "failures"}
 NOT_HERE = {  # what these results have nothing for, and how that is said
     "data-profile": "target",
     "performance-profile": "target",

@@ -108,7 +108,8 @@ def _begin(experiment: Experiment, planned: Sequence[Planned], store: Store) -> 
 
     Also where all is done: which runs count, and by which settings they are shown, follows from the last call.
     """
-    session = store.begin_session(_now(), environment(), _settings(experiment))
+    settings = _settings(experiment) | {"tags": _tags(planned)}
+    session = store.begin_session(_now(), environment(), settings)
     cells = [item.cell for item in planned]
     store.plan([(cell.id, cell.label, cell.task, cell.repetition) for cell in cells], session)
     tasks = {item.cell.task: item.task for item in planned}
@@ -228,6 +229,14 @@ def _settings(experiment: Experiment) -> dict[str, Any]:
         "baselines": list(experiment.baselines),
         "repetitions": experiment.repetitions,
         "budget": budget,
+    }
+
+
+def _tags(planned: Sequence[Planned]) -> dict[str, dict[str, list[str]]]:
+    """The tags of each learner and task, for reports, which import neither."""
+    return {
+        "learners": {item.cell.label: sorted(item.learner.tags) for item in planned},
+        "tasks": {item.cell.task: sorted(item.task.tags) for item in planned},
     }
 
 

@@ -14,6 +14,7 @@ Examples:
   nogd report
   nogd report nogd-runs --format md
   nogd report before after
+  nogd report --pair adam random-search
 """
 
 
@@ -28,7 +29,13 @@ Examples:
     show_default=True,
     help="A page, a PDF, Markdown for a pull request, or a folder of tables.",
 )
-def report(folder: Path, other: Path | None, kind: str) -> None:
+@click.option(
+    "--pair",
+    nargs=2,
+    metavar="LEARNER LEARNER",
+    help="Print one learner against another, task by task, and write nothing.",
+)
+def report(folder: Path, other: Path | None, kind: str, pair: tuple[str, str] | None) -> None:
     """Write the comparison stored in DIR (nogd-runs if not given), and print the path of the result.
 
     What takes longer than a few seconds tells on stderr how far it is.
@@ -38,6 +45,9 @@ def report(folder: Path, other: Path | None, kind: str) -> None:
     """
     from nogd.report.forms.writing import write_form, write_versus  # heavy: only when the command runs
 
+    if pair:
+        click.echo(_pair_text(folder, other, pair))
+        return
     if other is None:
         with _progress() as tell:
             path = write_form(_checked(folder), kind, tell)
@@ -61,6 +71,16 @@ def _progress() -> Iterator[Callable[[float, str], None]]:
         yield bar.show
     finally:
         bar.end()
+
+
+def _pair_text(folder: Path, other: Path | None, pair: tuple[str, str]) -> str:
+    from nogd.report.figure import Comparison
+    from nogd.report.figures.pairwise import pair_text
+    from nogd.report.results import load_results
+
+    if other is not None:
+        raise click.UsageError("--pair compares two learners of one folder; leave the second folder out.")
+    return pair_text(Comparison.of(load_results(_checked(folder))), *pair)
 
 
 def _checked(folder: Path) -> Path:

@@ -27,6 +27,7 @@ def nogd_figures() -> Sequence[Lazy]:
         _lazy("rank-heat-map", "mean rank of every learner on every task"),
         _lazy("critical-differences", "mean task ranks with Friedman's test and critical differences"),
         _lazy("improvement", "how often a run of one learner beats a run of another"),
+        _lazy("pairwise", "two learners task by task: differences, intervals and exact tests"),
         _lazy("train-test", "metric on training data against test data, per task"),
         _lazy("sensitivity", "score against a hyper-parameter that was varied"),
         _lazy(

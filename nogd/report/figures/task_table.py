@@ -65,7 +65,7 @@ def _table(comparison: Comparison, data: DataFrame) -> DataFrame:
     refused = {
         (row.task, row.learner) for row in comparison.runs.itertuples() if row.status == "not-applicable"
     }
-    tasks = {str(row["task"]): _headed(row) for row in data.drop_duplicates("task").to_dict("records")}
+    tasks = {str(row["task"]): headed(row) for row in data.drop_duplicates("task").to_dict("records")}
     learners = list(comparison.board.table["learner"])
 
     def cell(task: str, learner: str) -> str:
@@ -78,7 +78,7 @@ def _table(comparison: Comparison, data: DataFrame) -> DataFrame:
     return DataFrame(rows, columns=["task", *learners])
 
 
-def _headed(facts: Mapping[Any, Any]) -> str:
+def headed(facts: Mapping[Any, Any]) -> str:
     """A task with its metric, and which way is better."""
     way = "↑" if facts["greater_is_better"] else "↓"
     mark = "" if facts["data"] == "test" else ", training data"

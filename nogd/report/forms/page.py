@@ -20,7 +20,7 @@ from nogd.report.forms.answers import answers
 from nogd.report.forms.board_view import cells, columns_of, task_rows
 from nogd.report.forms.chapters import FAILURES, chapters
 from nogd.report.forms.freshness import PAGE, made_from
-from nogd.report.forms.script import accesses, checksum, learners_told, packed, script
+from nogd.report.forms.script import accesses, checksum, learners_told, packed, script, told_tags
 from nogd.report.forms.sections import (
     HasFigures,
     Section,
@@ -38,6 +38,7 @@ from nogd.report.numbers.hosts import host_facts
 from nogd.report.numbers.leaderboard import other_boards
 from nogd.report.numbers.origins import commands, learner_facts, run_list, sessions, task_facts
 from nogd.report.numbers.tables import ResultsLike
+from nogd.report.numbers.tags import tags_of
 
 SHOWN_AT_ONCE = 6
 """Drawings of one figure that are seen at first; the others are folded."""
@@ -103,11 +104,17 @@ def _first_screen(comparison: Comparison) -> dict[str, Any]:
 def _numbers(comparison: Comparison) -> dict[str, Any]:
     """Leaderboards and facts, of which a comparison without runs has none."""
     board, runs = comparison.board, comparison.runs
+    tags = tags_of(comparison.meta, "tasks")
+    told = {
+        "learners": learners_told(comparison, board),
+        "task_tags": [tags.get(task, []) for task in comparison.tasks],
+    }
     return {
         "board": board,
         "others": other_boards(comparison),
-        "by_task": task_rows(comparison, board) | {"learners": learners_told(comparison, board)},
+        "by_task": task_rows(comparison, board) | told,
         "accesses": accesses(board),
+        "tags": told_tags(comparison),
         "looks": looks_of(comparison, width=300),
         "roles": _roles(comparison),
         "tasks": task_facts(runs),

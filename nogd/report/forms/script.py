@@ -6,7 +6,8 @@ import base64
 import gzip
 import hashlib
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -15,8 +16,9 @@ from nogd.report.drawing.style import looks_of
 from nogd.report.figure import Comparison
 from nogd.report.names import short_name
 from nogd.report.numbers.leaderboard import Board
+from nogd.report.numbers.tags import tags_of
 
-PARTS = ("common", "sorting", "choosing", "values", "against", "files", "reading")
+PARTS = ("common", "sorting", "choosing", "values", "against", "pairwise", "files", "reading")
 """In this order: each may use the first two."""
 
 
@@ -38,12 +40,14 @@ def packed(tables: Mapping[str, str]) -> str:
 
 
 def learners_told(comparison: Comparison, board: Board) -> list[dict[str, Any]]:
-    """The leaderboard's learners in its order: name, access, and how the page's pictures and tables spell them."""
+    """The leaderboard's learners in its order: name, access, tags, and how pictures and tables spell them."""
     look, rows = looks_of(comparison), board.table
+    tags = tags_of(comparison.meta, "learners")
     return [
         {
             "name": short_name(learner, 120),
             "access": access or "",
+            "tags": tags.get(str(learner), []),
             "spellings": list(
                 dict.fromkeys([*(short_name(learner, width) for width in (120, 40)), look[learner].label])
             ),
@@ -55,3 +59,14 @@ def learners_told(comparison: Comparison, board: Board) -> list[dict[str, Any]]:
 def accesses(board: Board) -> list[str]:
     """The classes of access that occur, the weakest first."""
     return [access for access in ACCESS if access in set(board.table["access"])]
+
+
+def told_tags(comparison: Comparison) -> dict[str, list[str]]:
+    """The tags of learners and of tasks that choose some of them and not all, by name."""
+    names = {"learners": comparison.learners, "tasks": comparison.tasks}
+    return {kind: _choosing(tags_of(comparison.meta, kind), those) for kind, those in names.items()}
+
+
+def _choosing(tags: Mapping[str, Sequence[str]], names: Sequence[str]) -> list[str]:
+    counts = Counter(tag for name in names for tag in tags.get(name, ()))
+    return sorted(tag for tag, count in counts.items() if count < len(names))

@@ -50,12 +50,19 @@ def sessions(meta: Mapping[str, Any], runs: DataFrame) -> list[list[tuple[str, s
     """Facts of the sessions that made these runs, the newest first, as (name, value) pairs, nested ones in one line."""
     return [
         [
-            ("session" if key == "id" else str(key).replace("_", " "), _told(value))
+            ("session" if key == "id" else str(key).replace("_", " "), _told(_without_tags(value)))
             for key, value in session.items()
-            if value not in ("", None)
+            if _without_tags(value) not in ("", None, {})
         ]
         for session in reversed(makers(meta, runs))
     ]
+
+
+def _without_tags(value: Any) -> Any:
+    """A session's settings without the tags of all its learners and tasks, which the page's filters have."""
+    return (
+        {key: part for key, part in value.items() if key != "tags"} if isinstance(value, Mapping) else value
+    )
 
 
 def learner_facts(runs: DataFrame) -> DataFrame:
@@ -96,7 +103,7 @@ def commands(meta: Mapping[str, Any], runs: DataFrame) -> list[tuple[str, str]]:
     if len(runs):
         example = str(runs.sort_values(["learner", "task", "repetition"])["id"].iloc[0])
         found.append((f"nogd rerun {example}", "one run, by its id"))
-        found.append(("nogd export --format csv", "all runs and curves as tables"))
+        found.append(("nogd export --format csv", "all runs, curves, targets and traces as tables"))
     return found
 
 

@@ -94,6 +94,15 @@ def expanded_interval(values: FloatArray, sizes: ArrayLike, level: float = 0.95)
     return (float(low), float(high))
 
 
+def expanded_intervals(values: FloatArray, count: int, level: float = 0.95) -> tuple[FloatArray, FloatArray]:
+    """The same for many statistics of one stratum of `count` runs: shape (draws, statistics) -> two (statistics,)."""
+    if count < 2 or not values.size:
+        return (np.full(values.shape[1], np.nan), np.full(values.shape[1], np.nan))
+    tail = _expanded_tail(np.array([count]), level)
+    low, high = np.quantile(values, (tail, 1 - tail), axis=0)
+    return low, high
+
+
 def _expanded_tail(counts: NDArray[np.int_], level: float) -> float:
     """The share of resamples that an expanded interval leaves out on each side."""
     from scipy.special import ndtr, stdtrit

@@ -4,6 +4,7 @@
   const form = document.querySelector(".filter"), board = document.querySelector("#board .leaders");
   const data = byTask;
   const SHOWN = "shown", OUT = "brought out", HIDDEN = "hidden", NEXT = { [SHOWN]: OUT, [OUT]: HIDDEN, [HIDDEN]: SHOWN };
+  const FIELDS = form ? { learner: form.learner, access: form.access, tag: form.tag, tasktag: form.tasktag } : {};
   const chosen = new Map();
   const stateOf = (learner) => chosen.get(learner.name) ?? SHOWN;
 
@@ -19,11 +20,18 @@
       marks.get(learner).push(text);
     }
   }
+  // Rows and columns of tasks, some of which tell the metric behind the task's name. The leaderboard itself is of all.
+  const taskMarks = new Map(data.tasks?.map((_, place) => [place, []]));
+  const markTask = (element, head) => taskMarks.get(data.tasks.findIndex((task) => head === task || head.startsWith(`${task}: `)))?.push(element);
   function findInTables() {
     for (const table of all(".frame")) {
       const heads = [...table.rows[0].cells].map((cell) => cell.textContent.trim());
-      for (const row of table.tBodies[0].rows) mark(row, row.cells[0].textContent.trim());
+      for (const row of table.tBodies[0].rows) {
+        mark(row, row.cells[0].textContent.trim());
+        markTask(row, row.cells[0].textContent.trim());
+      }
       heads.forEach((head, place) => {
+        if (place > 0) for (const row of table.rows) markTask(row.cells[place], head);
         if (place > 0 && bySpelling.has(head)) for (const row of table.rows) mark(row.cells[place], head);
       });
     }
@@ -31,9 +39,10 @@
   }
 
   const wanted = (learner) => {
-    const asked = form.learner.value.trim().toLowerCase(), access = form.access?.value ?? "";
-    return learner.name.toLowerCase().includes(asked) && (access === "" || learner.access === access);
+    const asked = form.learner.value.trim().toLowerCase(), access = form.access?.value ?? "", tag = form.tag?.value ?? "";
+    return learner.name.toLowerCase().includes(asked) && (access === "" || learner.access === access) && (tag === "" || learner.tags.includes(tag));
   };
+  const wantedTask = (place) => (form.task.value === "" || Number(form.task.value) === place) && (!form.tasktag?.value || data.task_tags[place].includes(form.tasktag.value));
   function showLearners() {
     const some = data.learners.some((learner) => stateOf(learner) === OUT);
     for (const [learner, elements] of marks) {
@@ -66,13 +75,14 @@
     sorting.sort(board, ...sorting.sorted(board));
   }
   function showTask() {
-    const task = form.task.value, name = task === "" ? "" : data.tasks[task];
+    const some = form.task.value !== "" || Boolean(form.tasktag?.value);
+    for (const [place, elements] of taskMarks) for (const element of elements) element.classList.toggle("off", !wantedTask(place));
     for (const figure of all("figure")) {
-      const title = figure.querySelector("h4")?.textContent.trim();
-      figure.hidden = name !== "" && data.tasks.includes(title) && title !== name;
+      const place = data.tasks.indexOf(figure.querySelector("h4")?.textContent.trim());
+      figure.hidden = place >= 0 && !wantedTask(place);
     }
     for (const more of all(".more")) {
-      const holds = name !== "" && more.querySelector("figure:not([hidden])");
+      const holds = some && more.querySelector("figure:not([hidden])");
       if (holds && !more.open) more.dataset.opened = "";
       if (holds) more.open = true;
       else if ("opened" in more.dataset) {
@@ -87,7 +97,8 @@
   function tell() {
     const shown = data.learners.filter((learner) => wanted(learner) && stateOf(learner) !== HIDDEN);
     const out = shown.filter((learner) => stateOf(learner) === OUT).length;
-    const task = form.task.value === "" ? "" : `, on ${data.tasks[form.task.value]} alone`;
+    const tag = form.tasktag?.value ? `, tasks of ${form.tasktag.value}` : "";
+    const task = (form.task.value === "" ? "" : `, on ${data.tasks[form.task.value]} alone`) + tag;
     const told = `${shown.length} of ${data.learners.length} learners${task}${out ? `, ${out} brought out` : ""}`;
     form.querySelector("output").textContent = told;
     active.firstChild.textContent = told + " ";
@@ -95,16 +106,16 @@
   }
   function keep() {
     const [place, way] = sorting.sorted(board), pairs = [];
-    for (const [name, field] of Object.entries({ learner: form.learner, access: form.access })) if (field?.value) pairs.push([name, field.value]);
+    for (const [name, field] of Object.entries(FIELDS)) if (field?.value) pairs.push([name, field.value]);
     if (form.task.value) pairs.push(["task", data.tasks[form.task.value]]);
     for (const learner of data.learners) if (stateOf(learner) !== SHOWN) pairs.push([stateOf(learner) === OUT ? "out" : "hide", learner.name]);
     if (place > 0 || way !== "ascending") pairs.push(["sort", `${board.rows[0].cells[place].textContent.trim()} ${way}`]);
-    keepInAddress(["learner", "access", "task", "out", "hide", "sort"], pairs);
+    keepInAddress([...Object.keys(FIELDS), "task", "out", "hide", "sort"], pairs);
   }
   function recall() {
     const asked = new URLSearchParams(location.search), named = (text, name) => text.textContent.trim() === name;
     form.learner.value = asked.get("learner") ?? "";
-    if (form.access && all("option", form.access).some((option) => option.value === asked.get("access"))) form.access.value = asked.get("access");
+    for (const [name, field] of Object.entries(FIELDS)) if (field && all("option", field).some((option) => option.value === asked.get(name))) field.value = asked.get(name);
     const task = data.tasks.indexOf(asked.get("task"));
     form.task.value = task < 0 ? "" : task;
     for (const [key, state] of [["out", OUT], ["hide", HIDDEN]]) for (const name of asked.getAll(key)) chosen.set(name, state);
