@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,13 +14,13 @@ Examples:
   nogd report
   nogd report nogd-runs --format md
   nogd report before after
+  nogd report v1 v2 v3 --history grid-search
   nogd report --pair adam random-search
 """
 
 
 @click.command(epilog=EPILOG)
-@click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), default=Path("nogd-runs"))
-@click.argument("other", metavar="[DIR]", type=click.Path(path_type=Path), required=False)
+@click.argument("folders", metavar="[DIR]...", type=click.Path(path_type=Path), nargs=-1)
 @click.option(
     "--format",
     "kind",
@@ -35,26 +35,39 @@ Examples:
     metavar="LEARNER LEARNER",
     help="Print one learner against another, task by task, and write nothing.",
 )
-def report(folder: Path, other: Path | None, kind: str, pair: tuple[str, str] | None) -> None:
+@click.option(
+    "--history", "learner", metavar="LEARNER", help="How this learner changed over all DIRs, by date."
+)
+def report(folders: tuple[Path, ...], kind: str, pair: tuple[str, str] | None, learner: str | None) -> None:
     """Write the comparison stored in DIR (nogd-runs if not given), and print the path of the result.
 
     What takes longer than a few seconds tells on stderr how far it is.
 
     With two folders: what changed from the first to the second, and whether the change is significant. This is written
     into the second folder.
-    """
-    from nogd.report.forms.writing import write_form, write_versus  # heavy: only when the command runs
 
+    With --history and two folders or more: the score of one learner in each, the oldest first, and whether it changed
+    significantly from one to the next. This is written into the last folder.
+    """
+    from nogd.report.forms.writing import write_form, write_history, write_versus  # heavy: only when it runs
+
+    given = [_checked(folder) for folder in folders or (Path("nogd-runs"),)]
     if pair:
-        click.echo(_pair_text(folder, other, pair))
+        click.echo(_pair_text(given, pair))
         return
-    if other is None:
+    if learner is not None:
+        path, summary = write_history(given, learner, kind)
+    elif len(given) == 2:
+        path, summary = write_versus(given[0], given[1], kind)
+    elif len(given) == 1:
         with _progress() as tell:
-            path = write_form(_checked(folder), kind, tell)
-        click.echo(path)
-        return
-    path, summary = write_versus(_checked(folder), _checked(other), kind)
-    click.echo(summary)
+            path, summary = write_form(given[0], kind, tell), ""
+    else:
+        raise click.UsageError(
+            "Name one folder, or two to compare; for more say which learner: --history LEARNER."
+        )
+    if summary:
+        click.echo(summary)
     click.echo(path)
 
 
@@ -73,14 +86,14 @@ def _progress() -> Iterator[Callable[[float, str], None]]:
         bar.end()
 
 
-def _pair_text(folder: Path, other: Path | None, pair: tuple[str, str]) -> str:
+def _pair_text(given: Sequence[Path], pair: tuple[str, str]) -> str:
     from nogd.report.figure import Comparison
     from nogd.report.figures.pairwise import pair_text
     from nogd.report.results import load_results
 
-    if other is not None:
-        raise click.UsageError("--pair compares two learners of one folder; leave the second folder out.")
-    return pair_text(Comparison.of(load_results(_checked(folder))), *pair)
+    if len(given) > 1:
+        raise click.UsageError("--pair compares two learners of one folder; leave the other folders out.")
+    return pair_text(Comparison.of(load_results(given[0])), *pair)
 
 
 def _checked(folder: Path) -> Path:

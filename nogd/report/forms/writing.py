@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from nogd.atomic_write import atomic_write
 from nogd.bench.tables import load_tables
 from nogd.errors import InvalidSetting
 from nogd.report.figure import Comparison
-from nogd.report.forms import versus_forms
+from nogd.report.forms import history_forms, versus_forms
 from nogd.report.forms.sections import Tell, silent, within
+from nogd.report.numbers.history import History, history
 from nogd.report.numbers.versus import Versus, compare
 
 _READ = 0.1
@@ -55,3 +56,23 @@ def write_versus(first: Path, second: Path, kind: str) -> tuple[Path, str]:
     writers: dict[str, Callable[[Versus, tuple[str, str]], str | bytes]]
     writers = {"html": versus_forms.page, "pdf": versus_forms.pdf, "md": versus_forms.markdown}
     return atomic_write(second / f"versus.{kind}", writers[kind](found, names)), summary
+
+
+def write_history(folders: Sequence[Path], learner: str, kind: str) -> tuple[Path, str]:
+    """Write how a learner changed over the stores of some folders into the last; returns the path, and a summary.
+
+    kind: as in `write_form`. Raises InvalidSetting for fewer than two folders or one folder twice, UnknownName where
+    one has no run of the learner.
+    """
+    if len(folders) < 2:
+        raise InvalidSetting("A history needs two folders or more: name them all, in any order.")
+    for place, folder in enumerate(folders):
+        if folder.resolve() in {each.resolve() for each in folders[:place]}:
+            raise InvalidSetting(f"{str(folder)!r} is given twice: name different folders.")
+    found = history([(str(folder), Comparison.of(load_tables(folder))) for folder in folders], learner)
+    path, summary = folders[-1] / f"history.{kind}", history_forms.text(found)
+    if kind == "csv":
+        return history_forms.save_table(found, path), summary
+    writers: dict[str, Callable[[History], str | bytes]]
+    writers = {"html": history_forms.html, "pdf": history_forms.pdf, "md": history_forms.markdown}
+    return atomic_write(path, writers[kind](found)), summary
