@@ -37,10 +37,15 @@ _COLOURS = {BETTER: LIGHT[4], WORSE: LIGHT[1]}
 _WIDTH, _MOST = 7.5, 3.0
 """Inches of the canvas; a score beyond so much is drawn at the edge."""
 READING = (
-    "Score: 0 is the best constant predictor, 1 the frozen reference; interquartile mean over the tasks that all stores "
-    "have on one scale, with its 95 % bootstrap interval. The oldest store comes first.",
-    "Better or worse is said against the store before: an exact test that exchanges runs with the same start, over the "
-    "tasks that both have, after Holm's correction for the rows of the table. Not shown is not the same as not there.",
+    (
+        "Score: 0 is the best constant predictor, 1 the frozen reference; interquartile mean over the tasks that all "
+        "stores have on one scale, with its 95 % bootstrap interval. The oldest store comes first."
+    ),
+    (
+        "Better or worse is said against the store before: an exact test that exchanges runs with the same start, over "
+        "the tasks that both have, after Holm's correction for the rows of the table. Not shown is not the same as not "
+        "there."
+    ),
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -32,11 +33,11 @@ COLUMNS = (
 class History:
     """One learner in several stores, the oldest first.
 
-    table: one row for each store, with COLUMNS. `made`, `revision`, `version`: when its runs were made, of which state of
-    the code and by which version of the learner's package. score, score_low, score_high: over the tasks that all stores
-    have, with a 95 % bootstrap interval. `verdict`: against the row above, by the exact test of runs with the same start
-    over the tasks that can be compared, after Holm's correction for the rows; `wins`: how often a run is better than one
-    of the row above.
+    table: one row for each store, with COLUMNS. `made`, `revision`, `version`: when its runs were made, of which state
+    of the code and by which version of the learner's package. score, score_low, score_high: over the tasks that all
+    stores have, with a 95 % bootstrap interval. `verdict`: against the row above, by the exact test of runs with the
+    same start over the tasks that can be compared, after Holm's correction for the rows; `wins`: how often a run is
+    better than one of the row above.
     tasks: those of the score; left_out: those that some store lacks or has no score on.
     """
 
@@ -69,9 +70,7 @@ def history(stores: Sequence[tuple[str, Tables]], learner: str) -> History:
     ordered = sorted(stores, key=lambda each: _made(each[1], learner))
     tasks, left_out = _common([tables for _, tables in ordered], learner)
     rows = [_row(name, tables, learner, tasks) for name, tables in ordered]
-    changes = [
-        _change(before, after, learner) for (_, before), (_, after) in zip(ordered, ordered[1:], strict=False)
-    ]
+    changes = [_change(before, after, learner) for (_, before), (_, after) in pairwise(ordered)]
     table = DataFrame(rows).join(DataFrame([_unchanged(FIRST), *changes]))
     return History(learner, _tested(table)[list(COLUMNS)], tasks, left_out)
 
@@ -104,7 +103,7 @@ def _scale(row: Mapping[Any, Any]) -> tuple[Any, ...]:
 def _row(name: str, tables: Tables, learner: str, tasks: tuple[str, ...]) -> dict[str, Any]:
     runs = tables.runs[tables.runs["learner"] == learner]
     finals = tables.finals[(tables.finals["learner"] == learner) & tables.finals["task"].isin(tasks)]
-    last = next(reversed(makers(tables.meta, runs)), {})
+    last: Mapping[str, Any] = next(reversed(makers(tables.meta, runs)), {})
     score, low, high = _score(matrices(finals, "score").get(learner, np.full((0, 0), np.nan)), learner)
     return {
         "store": name,
