@@ -142,4 +142,4 @@ def test_learners_without_a_task_in_common_are_refused():
 def test_a_pair_of_two_folders_is_a_wrong_use(tmp_path):
     found = CliRunner().invoke(report, [str(tmp_path), str(tmp_path), "--pair", "adam", "sgd"])
     assert found.exit_code == 2
-    assert "leave the second folder out" in found.output
+    assert "leave the other folders out" in found.output
