@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -51,9 +51,11 @@ def report(folders: tuple[Path, ...], kind: str, pair: tuple[str, str] | None, l
     """
     from nogd.report.forms.writing import write_form, write_history, write_versus  # heavy: only when it runs
 
+    if pair and len(folders) > 1:
+        raise click.UsageError("--pair compares two learners of one folder; leave the other folders out.")
     given = [_checked(folder) for folder in folders or (Path("nogd-runs"),)]
     if pair:
-        click.echo(_pair_text(given, pair))
+        click.echo(_pair_text(given[0], pair))
         return
     if learner is not None:
         path, summary = write_history(given, learner, kind)
@@ -86,14 +88,12 @@ def _progress() -> Iterator[Callable[[float, str], None]]:
         bar.end()
 
 
-def _pair_text(given: Sequence[Path], pair: tuple[str, str]) -> str:
+def _pair_text(folder: Path, pair: tuple[str, str]) -> str:
     from nogd.report.figure import Comparison
     from nogd.report.figures.pairwise import pair_text
     from nogd.report.results import load_results
 
-    if len(given) > 1:
-        raise click.UsageError("--pair compares two learners of one folder; leave the other folders out.")
-    return pair_text(Comparison.of(load_results(given[0])), *pair)
+    return pair_text(Comparison.of(load_results(folder)), *pair)
 
 
 def _checked(folder: Path) -> Path:
