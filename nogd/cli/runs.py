@@ -13,10 +13,13 @@ from nogd.cli import complete
 if TYPE_CHECKING:
     import pandas as pd
 
+    from nogd.report.results import Results
+
 EPILOG = """\b
 Examples:
   nogd runs --status error
   nogd runs -l adam -t diabetes --json
+  nogd runs --id 3f2a --show
   nogd runs -l adam,lr=0.1 --delete
 """
 _SHOWN = ["id", "learner", "task", "repetition", "status", "loss", "test_metric", "forwards", "seconds"]
@@ -46,6 +49,11 @@ _SHOWN = ["id", "learner", "task", "repetition", "status", "loss", "test_metric"
 @click.option(
     "--id", "ids", multiple=True, help="Only the run with this id; its first characters are enough."
 )
+@click.option(
+    "--show",
+    is_flag=True,
+    help="Print all that is known of the one run that fits: settings, source, machine, curve, and how to repeat it.",
+)
 @click.option("--delete", is_flag=True, help="Delete the runs that are listed.")
 @click.option("--yes", is_flag=True, help="Delete without asking.")
 @click.option(
@@ -60,6 +68,7 @@ def runs(
     tasks: tuple[str, ...],
     statuses: tuple[str, ...],
     ids: tuple[str, ...],
+    show: bool,
     delete: bool,
     yes: bool,
     as_json: bool,
@@ -81,7 +90,9 @@ def runs(
             chosen = chosen[chosen[column].isin(wanted)]
     if ids:
         chosen = chosen[chosen["id"].str.startswith(ids)]
-    if as_json:
+    if show:
+        click.echo(_one(results, chosen, out))
+    elif as_json:
         click.echo(json.dumps([_object(row) for row in chosen.to_dict("records")], indent=1))
     elif chosen.empty:
         click.echo("No run fits.", err=True)
@@ -99,6 +110,16 @@ def runs(
     finally:
         store.close()
     click.echo(f"Deleted {len(doomed)} runs.", err=True)
+
+
+def _one(results: Results, chosen: pd.DataFrame, out: Path) -> str:
+    """All about the run that was chosen; raises UserError where it is not one."""
+    from nogd.errors import UnknownName
+    from nogd.report.forms.run_text import run_text
+
+    if len(chosen) != 1:
+        raise UnknownName(f"--show prints one run, and {len(chosen)} fit; choose one with --id.")
+    return run_text(results, str(chosen["id"].iloc[0]), str(out))
 
 
 def _check(everything: pd.DataFrame, column: str, wanted: tuple[str, ...]) -> None:

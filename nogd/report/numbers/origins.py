@@ -34,7 +34,7 @@ def task_facts(runs: DataFrame) -> DataFrame:
     first = runs.sort_values(["task", "task_version"], kind="stable").drop_duplicates("task")
     scored = first["has_split"].map(lambda split: "test data" if split else "training data (no split)")
     cost = runs.groupby("task")["gradient_cost"].max()
-    budgets = first["budget"].map(_budget)
+    budgets = first["budget"].map(budget_told)
     facts = first.assign(scored=scored, gradient_cost=first["task"].map(cost), budget=budgets)
     return facts[list(_TITLES)].rename(columns=_TITLES)
 
@@ -68,13 +68,13 @@ def _without_tags(value: Any) -> Any:
 def learner_facts(runs: DataFrame) -> DataFrame:
     """One row per learner and version: where it comes from, and the hyper-parameters that were set."""
     first = runs.sort_values(["learner", "version"], kind="stable").drop_duplicates(["learner", "version"])
-    facts = first.assign(hyper=first["hyper"].map(_settings))
+    facts = first.assign(hyper=first["hyper"].map(settings_told))
     return facts[list(_LEARNER_TITLES)].rename(columns=_LEARNER_TITLES)
 
 
 def budgets_told(runs: DataFrame) -> str:
     """The budget of a run in words; where runs had several, how many."""
-    budgets = sorted(set(runs["budget"].map(_budget)))
+    budgets = sorted(set(runs["budget"].map(budget_told)))
     return budgets[0] if len(budgets) == 1 else f"{len(budgets)} different budgets"
 
 
@@ -102,7 +102,8 @@ def commands(meta: Mapping[str, Any], runs: DataFrame) -> list[tuple[str, str]]:
     found = [(command, f"{whole}; runs that are stored already are kept") for command in typed]
     if len(runs):
         example = str(runs.sort_values(["learner", "task", "repetition"])["id"].iloc[0])
-        found.append((f"nogd rerun {example}", "one run, by its id"))
+        found.append((f"nogd runs --id {example} --show", "all that is known of one run, with its curve"))
+        found.append((f"nogd rerun {example}", "the same run again, by its id"))
         found.append(("nogd export --format csv", "all runs, curves, targets and traces as tables"))
     return found
 
@@ -115,7 +116,7 @@ def _typed(meta: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(str(session["command"]) for session in found if session.get("command")))
 
 
-def _settings(text: object) -> str:
+def settings_told(text: object) -> str:
     """{"lr": 0.01} as "lr=0.01"; anything else as it is."""
     try:
         settings = json.loads(str(text))
@@ -128,7 +129,7 @@ def _settings(text: object) -> str:
     )
 
 
-def _budget(text: object) -> str:
+def budget_told(text: object) -> str:
     """{"forwards": 3000} as "3,000 forwards"; anything else as it is."""
     try:
         limits = json.loads(str(text))
