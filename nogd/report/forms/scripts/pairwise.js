@@ -57,7 +57,7 @@
       const same = first.value === shownAtFirst[0] && second.value === shownAtFirst[1];
       keepInAddress(["first", "second"], same ? [] : [["first", nameOf(first.value)], ["second", nameOf(second.value)]]);
     });
-    figure.before(form);
+    figure.closest(".panels").before(form);
   }
   if (table && canUnpack) offer();
 }
