@@ -11,9 +11,9 @@ from report_data import Results, make_results
 from target_data import make_measured
 
 from nogd.report.figure import Comparison
-from nogd.report.figures import data_profile, score_against_cost, time_split
+from nogd.report.figures import data_profile, learning_curves, score_against_cost, time_split
 from nogd.report.forms.page import render
-from nogd.report.forms.verdict import notes
+from nogd.report.forms.verdict import headline, notes
 from nogd.report.numbers.hosts import host_facts, hosts, hosts_told, on_one_clock
 
 SLOW = 4.0
@@ -109,3 +109,22 @@ def test_of_targets_only_those_of_one_clock_count_against_seconds():
 
 def test_without_targets_no_machine_is_looked_for():
     assert isinstance(data_profile.draw(Comparison.of(results(SLOW))), str)
+
+
+def test_learning_curves_against_seconds_are_of_one_clock():
+    mixed = results(SLOW)
+    made = replace(mixed, curves=mixed.curves.assign(seconds=mixed.curves["forwards"] / 1000))
+    there = made.curves["repetition"] >= 3
+    made = replace(
+        made, curves=made.curves.assign(seconds=made.curves["seconds"] * np.where(there, SLOW, 1.0))
+    )
+    for panel in learning_curves.panels_of(Comparison.of(made)):
+        for costs in panel.costs["seconds"].values():
+            assert costs[-1] == pytest.approx(panel.grid[-1] / 1000, rel=0.01)
+
+
+def test_one_learner_with_several_budgets_has_a_headline():
+    made = make_results(["adam"], ["iris"], 2)
+    budgets = np.where(made.runs["repetition"] == 0, '{"forwards": 20}', '{"forwards": 3000}')
+    said = headline(Comparison.of(replace(made, runs=made.runs.assign(budget=budgets))))
+    assert said == "Unequal cost: adam, the only learner here, had different budgets."

@@ -34,6 +34,7 @@ from nogd.report.names import counted, listed, short_name
 from nogd.report.numbers.curves import Curve, budget_grid, resampled
 from nogd.report.numbers.finals import applicable, finite, numbers
 from nogd.report.numbers.groups import unequal_budgets
+from nogd.report.numbers.hosts import on_one_clock
 from nogd.report.numbers.leading import TIE, leads
 from nogd.report.numbers.paired import LEVEL, smallest_p
 from nogd.report.numbers.statistics import FloatArray, band, interquartile_mean
@@ -124,14 +125,22 @@ def _panels(comparison: Comparison) -> list[CurvePanel]:
     by_task = {str(task): applicable(runs) for task, runs in comparison.runs.groupby("task")}
     unequal = unequal_budgets(comparison.runs, comparison.settings)
     panels = [  # one task's curves after the other's: all side by side would be a copy of the whole table
-        panel_of(str(task), by_task[str(task)], curves, unequal=unequal)
+        panel_of(
+            str(task),
+            by_task[str(task)],
+            curves,
+            unequal=unequal,
+            clocked=on_one_clock(comparison, by_task[str(task)]),
+        )
         for task, curves in comparison.curves.groupby("task", sort=True)
     ]
     return [replace(panel, level=LEVEL / len(panels)) for panel in panels]
 
 
-def panel_of(task: str, runs: DataFrame, curves: DataFrame, *, unequal: bool) -> CurvePanel:
-    """The curves of one task."""
+def panel_of(
+    task: str, runs: DataFrame, curves: DataFrame, *, unequal: bool, clocked: DataFrame
+) -> CurvePanel:
+    """The curves of one task. clocked: the runs whose seconds may be taken together."""
     cost = finite(curves, "forwards")
     positive = cost[cost > 0]
     grid = budget_grid(float(positive.min()), float(positive.max())) if positive.size else np.array([1.0])
@@ -151,14 +160,23 @@ def panel_of(task: str, runs: DataFrame, curves: DataFrame, *, unequal: bool) ->
         reference=_first_number(runs, "reference"),
         unequal=unequal,
         ceiling=_ceiling(runs, curves, grid),
-        costs={name: costs for name in ("seconds", "flops") if (costs := _costs(runs, curves, name, grid))},
+        costs={
+            name: costs
+            for name, rows in (("seconds", clocked), ("flops", runs))
+            if (costs := _costs(runs, rows, curves, name, grid))
+        },
     )
 
 
-def _costs(runs: DataFrame, curves: DataFrame, column: str, grid: FloatArray) -> dict[str, FloatArray]:
-    """Each learner's costs on the grid, in three digits and NaN before the first; empty where nobody spent any."""
-    found = {}
-    for learner, values in resampled(runs, curves, column, grid).items():
+def _costs(
+    runs: DataFrame, rows: DataFrame, curves: DataFrame, column: str, grid: FloatArray
+) -> dict[str, FloatArray]:
+    """Each learner's costs on the grid, in three digits and NaN before the first; empty where nobody spent any.
+
+    rows: those of the runs whose costs may be taken together.
+    """
+    found = {str(learner): np.full(len(grid), np.nan) for learner in runs["learner"].unique()}
+    for learner, values in resampled(rows, curves, column, grid).items():
         middle = interquartile_mean(values, axis=0)
         found[learner] = np.array([float(f"{cost:.3g}") if 0 < cost < np.inf else np.nan for cost in middle])
     return found if any(np.isfinite(costs).any() for costs in found.values()) else {}

@@ -111,6 +111,8 @@ def _no_task(comparison: Comparison, verdict: Verdict) -> str:
 
 
 def _unequal(comparison: Comparison, verdict: Verdict) -> str:
+    if len(comparison.board.table) == 1:
+        return f"Unequal cost: {called(verdict.first)}, the only learner here, had different budgets."
     return f"Unequal cost, so nobody is first; {called(verdict.first)} {_highest(comparison)}."
 
 
