@@ -26,6 +26,9 @@ from nogd.errors import InvalidSetting, NogdWarning, UserError, first_line, in_o
 
 T = TypeVar("T")
 
+# Up to so many numbers it is time that counts, not memory.
+_FEW = 1 << 20
+
 
 class CalledNetwork:
     """A module on data, called itself, without any counting.
@@ -43,8 +46,7 @@ class CalledNetwork:
         self.space, self.loss, self.module, self.conduct = space, loss, module, conduct
         self.inputs, self.targets = inputs, targets
         self._lock = ForkSafeLock()  # at the module, which holds one candidate at a time, or vmap's
-        self._flat = space.read(module)
-        self._parameters = _point_at(module, space, self._flat)
+        self._flat, self._parameters = _flattened(module, space)
         self._vmapped: Vmapped | None = None
         self._measured: Footprint | None = None
         self._functional = Functional(conduct, space)
@@ -127,8 +129,10 @@ class CalledNetwork:
             loss = self._loss(theta, inputs, targets)
             if not loss.requires_grad:
                 return loss, torch.zeros_like(theta)
-            gradients = torch.autograd.grad(loss, self._parameters, allow_unused=True, materialize_grads=True)
-        return loss.detach(), torch.cat([g.reshape(-1) for g in gradients])
+            gradients = list(
+                torch.autograd.grad(loss, self._parameters, allow_unused=True, materialize_grads=True)
+            )
+        return loss.detach(), _joined(gradients)
 
     def predictions(self, thetas: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
         """Outputs `[P, N, ...]` and losses `[P]` of thetas `[P, D]`, by the module itself."""
@@ -170,6 +174,18 @@ class CalledNetwork:
                     return loss, directions @ gradient
             chunk = chunk_size(max(inputs.numel(), len(theta)), theta.device)
             return tangents(loss_of, theta, directions, chunk)
+
+    def losses_of_written(
+        self, count: int, write: Callable[[int, Tensor], object], rows: Tensor | None
+    ) -> Tensor:
+        """Losses `[count]` of candidates that `write(k, out)` puts right into the module, which takes no memory."""
+        inputs, targets = self.batch(rows)
+        losses: list[Tensor] = []
+        with self.calls():
+            for k in range(count):
+                write(k, self._flat)
+                losses.append(self._loss(self._flat, inputs, targets))
+        return torch.stack(losses) if losses else self._flat.new_empty(0)
 
     def _footprint(self) -> Footprint:
         if self._measured is None:
@@ -235,6 +251,29 @@ class CalledNetwork:
                 f" ({in_one_line(error)}); where the module or the loss needs all examples at once, leave"
                 " mini-batches out."
             ) from error
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    """The parts as one vector; large ones are let go of on the way, so that they are not held twice."""
+    size = sum(part.numel() for part in parts)
+    if size <= _FEW:
+        return torch.cat([part.reshape(-1) for part in parts])
+    flat, stop = parts[0].new_empty(size), size
+    while parts:
+        part = parts.pop()
+        flat[stop - part.numel() : stop].view(part.shape).copy_(part)
+        stop -= part.numel()
+    return flat
+
+
+def _flattened(module: nn.Module, space: ParameterSpace) -> tuple[Tensor, list[nn.Parameter]]:
+    """Move the searched parameters into one flat vector, one after the other, so that no two vectors are needed."""
+    parameters = dict(module.named_parameters())
+    flat = torch.empty(space.dimension, dtype=space.dtype, device=space.device)
+    for t in space:
+        place = flat[t.start : t.stop].view(t.shape)
+        parameters[t.name].data = place.copy_(parameters[t.name].data)
+    return flat, [parameters[t.name] for t in space]
 
 
 def _point_at(module: nn.Module, space: ParameterSpace, flat: Tensor) -> list[nn.Parameter]:

@@ -151,6 +151,11 @@ class Network(CalledNetwork):
         """The module as a chain of known layers, None where it is none."""
         return self._chain
 
+    @property
+    def calls_each(self) -> bool:
+        """Whether the module itself is called for each candidate by itself."""
+        return self.chain is None and not (self._vmapped and self._vmapped.pays(1, self.examples))
+
     def cost(self) -> Cost:
         """What a forward and a gradient cost."""
         if self.stack:

@@ -60,6 +60,12 @@ def has_ended(learner: object, state: State) -> bool:
     )
 
 
+def alone(tensor: Tensor) -> Tensor:
+    """The tensor, or a copy where it lies within a larger one, which would otherwise be kept for it."""
+    whole = tensor.untyped_storage().nbytes() == tensor.numel() * tensor.element_size()
+    return tensor if whole else tensor.clone()
+
+
 def to_bytes(value: Any) -> bytes:
     """A state, or plain containers of states, as bytes. Raises InvalidSetting for a value that no state may hold."""
     buffer = io.BytesIO()
@@ -85,8 +91,7 @@ def _freeze(value: Any, where: str, numbers: dict[int, int]) -> Any:
         number = numbers.setdefault(id(value), len(numbers))
         return {"~generator": str(value.device), "number": number, "bits": value.get_state()}
     if isinstance(value, Tensor):
-        whole = value.untyped_storage().nbytes() == value.numel() * value.element_size()
-        return value.detach() if whole else value.detach().clone()  # a view would save all that it looks at
+        return alone(value.detach())
     if type(value) is dict:
         return {_freeze(k, where, numbers): _freeze(v, f"{where}[{k!r}]", numbers) for k, v in value.items()}
     if type(value) in (list, tuple):

@@ -75,10 +75,11 @@ class Adam(Learner[AdamState]):
         state.iteration += epoch_ended
 
     def _update(self, state: AdamState, gradient: Tensor) -> None:
+        """gradient: `[D]`, overwritten."""
         state.updates += 1
         state.mean.lerp_(gradient, 1 - self.beta1)
         state.square.mul_(self.beta2).addcmul_(gradient, gradient, value=1 - self.beta2)
         mean_correction = 1 - self.beta1**state.updates
         square_correction = math.sqrt(1 - self.beta2**state.updates)
-        denominator = (state.square.sqrt() / square_correction).add_(self.eps)
+        denominator = torch.sqrt(state.square, out=gradient).div_(square_correction).add_(self.eps)
         state.theta.addcdiv_(state.mean, denominator, value=-state.plateau.lr / mean_correction)

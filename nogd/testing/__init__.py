@@ -13,6 +13,8 @@ From the shell, the same checks: `nogd check my-learner`, `nogd check my-package
 Learners are given as objects, tasks as classes, executors as either, figures as they are registered; the test's first
 argument is called after what is checked. A check that is known to fail is named with the reason, and fails once it
 passes.
+
+`HeldTensors` counts the memory that tensors take, for tests of what claims to need little.
 """
 
 from __future__ import annotations
@@ -26,12 +28,14 @@ if TYPE_CHECKING:
     from nogd.testing.check import CheckFailed as CheckFailed
     from nogd.testing.check import NotApplicable as NotApplicable
     from nogd.testing.decorator import parametrize_with_checks as parametrize_with_checks
+    from nogd.testing.held_tensors import HeldTensors as HeldTensors
     from nogd.testing.running import Verdict as Verdict
     from nogd.testing.running import run_checks as run_checks
 
 _WHERE = {
     "Check": "check",
     "CheckFailed": "check",
+    "HeldTensors": "held_tensors",
     "NotApplicable": "check",
     "Verdict": "running",
     "checks_for": "catalogue",
@@ -42,6 +46,7 @@ _WHERE = {
 __all__ = [
     "Check",
     "CheckFailed",
+    "HeldTensors",
     "NotApplicable",
     "Verdict",
     "checks_for",

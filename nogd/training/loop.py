@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 from nogd.engine.accounts.meter import BudgetSpent, Limit, TargetReached
 from nogd.engine.accounts.till import Till
 from nogd.engine.objective import Objective
-from nogd.engine.state import State, has_ended
+from nogd.engine.state import State, alone, has_ended
 from nogd.errors import InvalidSetting, LearnerError
 from nogd.training.learner import Learner
 from nogd.training.recorder import Recorder
@@ -49,10 +49,12 @@ def train(
 ) -> Outcome:
     """Train from theta `[D]` until the learner is finished, the limit is reached or a candidate meets the target.
 
+    theta is only read, and let go of as soon as another recommendation is recorded.
     saved: what `snapshot` gave; the run then goes on from there and ends exactly as one that never stopped.
     between_steps: called before each step, when a snapshot may be taken; it ends the run by raising Stopped.
     """
-    till = objective.begin(theta.clone(), limit, recorder, target, rng.initial_seed())
+    till = objective.begin(theta, limit, recorder, target, rng.initial_seed())
+    del theta  # a large one is not kept beside the recommendation and the last good one
     if saved is not None:
         objective.restore(saved["objective"])
         objective.follow(saved["state"])
@@ -60,7 +62,7 @@ def train(
         recorder.begin(objective, None if saved is None else saved["recorder"], till)
     till.at_work = True
     try:
-        status, reason = _steps(learner, objective, theta, rng, till, recorder, saved, between_steps)
+        status, reason = _steps(learner, objective, rng, till, recorder, saved, between_steps)
     finally:
         till.at_work = False
     _check_data(learner, objective)
@@ -79,7 +81,6 @@ def snapshot(objective: Objective, recorder: Recorder, state: State) -> dict[str
 def _steps(
     learner: Learner,
     objective: Objective,
-    theta: Tensor,
     rng: Generator,
     till: Till,
     recorder: Recorder,
@@ -90,7 +91,11 @@ def _steps(
     try:
         for start in recorder.points[-1:]:
             till.end_at_target(start["loss"])
-        state: State = learner.init(objective, theta.clone(), rng) if saved is None else saved["state"]
+        state: State = (
+            learner.init(objective, objective.recommendation.clone(), rng)
+            if saved is None
+            else saved["state"]
+        )
         objective.follow(state)
         while not has_ended(learner, state):
             if between_steps is not None:
@@ -146,7 +151,7 @@ def _outcome(objective: Objective, till: Till, recorder: Recorder, status: Endin
     if till.meets_target(loss):
         status, reason = "target", _AT_TARGET
     if math.isfinite(loss) or not till.is_scored:
-        return Outcome(status, reason, objective.recommendation.clone(), loss)
+        return Outcome(status, reason, alone(objective.recommendation), loss)
     last = [point["loss"] for point in recorder.points if math.isfinite(point["loss"])]
     found = last[-1] if last else math.inf
     return Outcome("diverged", f"the final loss is {loss}", recorder.solution, found)

@@ -81,7 +81,7 @@ class Recorder:
     def begin(self, objective: Objective, saved: dict[str, Any] | None, till: Till) -> None:
         """Start with the row of the starting point, or go on from what `save` gave."""
         self._objective, self._till, self._began = objective, till, time.perf_counter()
-        self.solution = objective.recommendation.clone()
+        self.solution = objective.recommendation  # which nobody changes while it is the start
         if saved is None:
             self._record()
         else:
@@ -139,6 +139,7 @@ class Recorder:
         point["phase"] = float(self._objective.phase)
         figures = self._measure(theta)
         if state is not None and math.isfinite(figures["loss"]):
+            self.solution = theta  # lets go of the last one before there is another
             self.solution = theta.clone()
         self._till.note_measured(figures["loss"])
         return point | dict(figures)

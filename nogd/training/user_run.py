@@ -72,7 +72,7 @@ def _again(file: Checkpoint, trained: Objective, request: Request) -> Ended:
 
 def _trained(request: Request, trained: Objective, module: nn.Module) -> Ended:
     file, shown = request.checkpoint, display(request.progress)
-    start, rng = trained.space.read(module), Generator(trained.device).manual_seed(request.seed)
+    rng = Generator(trained.device).manual_seed(request.seed)
     save: Callable[[State], None] | None = None
     if file is not None:
         save = saving(lambda state: file.save(snapshot(trained, recorder, state)), checkpoints.SECONDS)
@@ -85,7 +85,7 @@ def _trained(request: Request, trained: Objective, module: nn.Module) -> Ended:
         outcome = train(
             request.learner,
             trained,
-            start,
+            trained.space.read(module),
             rng,
             limit=request.limit,
             recorder=recorder,

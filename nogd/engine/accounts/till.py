@@ -70,7 +70,7 @@ class Till:
     def begin(
         self, start: Tensor, limit: Limit, recorder: Recording | None, target: float | None, seed: int
     ) -> None:
-        """Make ready for one run from `start` `[D]`."""
+        """Make ready for one run from `start` `[D]`, which is only read, and let go of once there is a state."""
         self._start, self.limits, self.recorder, self._seed = start, [limit], recorder, seed
         self._state = self._outer_state = None
         self.access = ACCESS[0]
@@ -80,6 +80,7 @@ class Till:
     def follow(self, state: State) -> None:
         """From now on `state.theta` is the recommendation."""
         self._state = self._outer_state = state
+        self._start = None
 
     @property
     def recommendation(self) -> Tensor:

@@ -110,9 +110,15 @@ class LowRank:
     def dense(self) -> Tensor:
         return self.theta + self.scale * torch.cat([m.flatten(1) for m in self._moves()], dim=1)
 
-    def at(self, k: int) -> Tensor:
-        """Candidate k, `[D]`."""
-        return self.part(torch.tensor([k], device=self.theta.device)).dense()[0]
+    @torch.no_grad()
+    def at(self, k: int, out: Tensor | None = None) -> Tensor:
+        """Candidate k, `[D]`; needs no second vector of that length. out: where to put it."""
+        made, start = torch.empty_like(self.theta) if out is None else out, 0
+        for move in self.part(torch.tensor([k], device=self.theta.device))._moves():
+            stop = start + move.numel()
+            torch.mul(move.flatten(), self.scale, out=made[start:stop]).add_(self.theta[start:stop])
+            start = stop
+        return made
 
     def part(self, numbers: Tensor) -> LowRank:
         """Candidates of these numbers."""

@@ -81,10 +81,10 @@ class Perturbed:
             yield torch.stack([torch.add(self.theta, made[seed], alpha=scale) for seed, scale in part])
 
     @torch.no_grad()
-    def at(self, k: int) -> Tensor:
-        """Candidate k, `[D]`."""
+    def at(self, k: int, out: Tensor | None = None) -> Tensor:
+        """Candidate k, `[D]`. out: where to put it."""
         seed, scale = self.moves()[k]
-        made = noise(seed, 0, len(self.theta), self.theta)
+        made = noise(seed, 0, len(self.theta), self.theta, out)
         return torch.add(self.theta, made, alpha=scale, out=made)
 
     def moves(self) -> list[tuple[int, float]]:

@@ -92,6 +92,8 @@ def score(scorer: Network | BlackBox | Simulation, candidates: Described, rows: 
             losses = low_rank_losses(scorer.stack, candidates, inputs, targets, scorer.loss, places)
             return _again_where_infinite(losses, scorer, candidates, rows)
     if isinstance(candidates, Perturbed):
+        if isinstance(scorer, Network) and scorer.calls_each:
+            return scorer.losses_of_written(len(candidates), candidates.at, rows)
         return _by_parts(scorer, candidates, rows)
     if isinstance(scorer, Network) and candidates.dimension > _SMALL:
         found = called_losses(scorer, candidates, rows)

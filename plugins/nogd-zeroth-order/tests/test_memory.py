@@ -2,44 +2,15 @@
 
 from __future__ import annotations
 
-import weakref
-
+import pytest
 import torch
 from torch import nn
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 import nogd
+from nogd.testing import HeldTensors
 from nogd.training.names import build
 
 WIDTH, DEPTH = 300, 16
-
-
-class Alive(TorchDispatchMode):
-    """Counts the numbers in tensors that were made within and are still alive; `most` at any time."""
-
-    def __init__(self):
-        super().__init__()
-        self.most, self._before, self._made = 0, set(), []
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        known = {place for place, _ in self._alive()}
-        for given in tree_leaves((args, kwargs or {})):
-            if isinstance(given, torch.Tensor) and place_of(given) not in known:
-                self._before.add(place_of(given))
-        result = func(*args, **(kwargs or {}))
-        self._made += [weakref.ref(each) for each in tree_leaves(result) if isinstance(each, torch.Tensor)]
-        self.most = max(self.most, sum(size for place, size in self._alive() if place not in self._before))
-        return result
-
-    def _alive(self):
-        alive = [tensor for made in self._made if (tensor := made()) is not None]
-        self._made = [weakref.ref(tensor) for tensor in alive]
-        return {(place_of(t), t.untyped_storage().nbytes() // t.element_size()) for t in alive}
-
-
-def place_of(tensor):
-    return tensor.untyped_storage().data_ptr()
 
 
 class Residual(nn.Module):
@@ -70,9 +41,9 @@ def most_alive(name, make=stack):
     state = learner.init(made, made.space.read(module), torch.Generator().manual_seed(0))
     for _ in range(2):
         learner.step(made, state)
-    with Alive() as alive:
+    with HeldTensors() as held:
         learner.step(made, state)
-    return alive.most / made.D
+    return held.most / (4 * made.D)
 
 
 def test_mezo_holds_no_second_theta():
@@ -88,8 +59,18 @@ def test_lozo_holds_none_either():
     assert most_alive("lozo") < 0.6
 
 
-def test_where_candidates_are_written_out_mezo_holds_one_at_a_time():
-    assert most_alive("mezo", Residual) < 1.3
+@pytest.mark.parametrize("learner", ["mezo", "lozo"])
+def test_a_module_that_is_called_holds_the_candidates_itself(learner):
+    assert most_alive(learner, Residual) < 0.6
+
+
+@pytest.mark.parametrize("make", [stack, Residual])
+@pytest.mark.parametrize("learner", ["mezo", "lozo"])
+def test_a_whole_run_holds_theta_the_last_good_one_and_the_private_module(learner, make):
+    module, inputs = make(), torch.ones(4, WIDTH)
+    with HeldTensors() as held:
+        nogd.fit(module, inputs, inputs, learner=learner, lr=1e-12, budget=20, progress=False)
+    assert 3 <= held.most / sum(p.numel() * 4 for p in module.parameters()) < 3.6
 
 
 def test_theta_itself_is_never_perturbed():

@@ -77,7 +77,6 @@ class EggRoll(AskTell[EggRollState]):
         deviation = float(losses.std(correction=0))
         if deviation > 0:
             scores = (losses.mean() - losses) / deviation
-            moved = state.theta.clone()
-            candidates.combine(scores * (self.lr * candidates.scale / len(losses)), out=moved)
-            state.theta = moved
+            # In place, so that no second vector of theta's length is needed.
+            candidates.combine(scores * (self.lr * candidates.scale / len(losses)), out=state.theta)
         state.iteration += 1
