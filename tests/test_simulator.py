@@ -343,3 +343,21 @@ def test_policies_say_how_many_they_are():
     objective.losses(Population(around(theta, 7)))
     assert seen == [(7, 6, torch.float32)]
     assert not problem.is_supervised
+
+
+def test_policies_in_parts_return_and_count_what_they_do_together():
+    class InParts(Follow):
+        def rollout(self, policies: Policies, seeds: Tensor) -> Tensor:
+            parts = list(policies.split(3))
+            assert [part.count for part in parts] == [3, 3, 1]
+            found = torch.cat([super(InParts, self).rollout(part, seeds) for part in parts])
+            assert policies.steps == parts[0].steps
+            return found
+
+    found = {}
+    for kind in (Follow, InParts):
+        objective, theta = objective_of(kind(noisy=False))
+        losses = objective.losses(Population(around(theta, 7)))
+        found[kind] = losses, objective.meter.steps
+    torch.testing.assert_close(found[InParts][0], found[Follow][0])
+    assert found[InParts][1] == found[Follow][1] > 0

@@ -42,14 +42,15 @@ def repeat(folder: Path, id_: str, timeout: float) -> Repeated:
         store.damage.tell(store.path)
     finally:
         store.close()
-    row = _row(stored.rows, id_, folder)
+    row = stored_row(stored.rows, id_, folder)
     curve = stored.curves.get(row["id"], np.empty((0, len(CURVE_COLUMNS))))
     item = _planned(row, folder)
     record = _again(Job(item.cell, item.learner, item.task, timeout), item.cell.threads)
     return _compared(row, curve, record, item.cell.name)
 
 
-def _row(rows: list[dict[str, Any]], id_: str, folder: Path) -> dict[str, Any]:
+def stored_row(rows: list[dict[str, Any]], id_: str, folder: Path) -> dict[str, Any]:
+    """The one whose id begins with `id_`. Raises UserError if there is none or several, or it cannot be repeated."""
     found = [row for row in rows if row["id"].startswith(id_)]
     if len(found) != 1:
         how = (

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -44,19 +46,40 @@ class PolicyNetwork:
         return tree_map(lambda *parts: torch.stack(parts), *found)
 
 
+@dataclass
+class _Ledger:
+    """Steps of a world, which policies share with their parts."""
+
+    steps: int = 0
+
+
 class Policies:
     """P policies that a simulator calls with observations `[P, E, ...]` of E episodes each.
 
     :ivar count: their number, P.
     :ivar dtype: of the parameters.
     :ivar device: of the parameters.
-    :ivar steps: environment steps so far.
     """
 
     def __init__(self, network: PolicyNetwork, thetas: Tensor) -> None:
         self._network, self._thetas = network, thetas
         self.count, self.dtype, self.device = len(thetas), thetas.dtype, thetas.device
-        self.steps = 0
+        self._ledger = _Ledger()
+
+    @property
+    def steps(self) -> int:
+        """Steps of the world so far, those of parts included."""
+        return self._ledger.steps
+
+    def split(self, most: int) -> Iterator[Policies]:
+        """The same policies in parts, in their order, for a world that holds no more of them at once.
+
+        :param most: policies of a part, at least 1.
+        """
+        for thetas in self._thetas.split(most):
+            part = Policies(self._network, thetas)
+            part._ledger = self._ledger
+            yield part
 
     def __call__(self, *observations: Tensor, running: Tensor | None = None) -> Any:
         """What the module returns for observations, each policy for its own.
@@ -69,5 +92,5 @@ class Policies:
             all by default.
         :returns: outputs `[P, E, ...]`.
         """
-        self.steps += int(observations[0].shape[:2].numel() if running is None else running.sum())
+        self._ledger.steps += int(observations[0].shape[:2].numel() if running is None else running.sum())
         return self._network(self._thetas, observations)
