@@ -13,7 +13,7 @@ from torch import nn
 
 def test_the_windows_are_cut_from_parts_of_the_text_that_follow_each_other():
     numbers, kinds = text.text()
-    assert (len(numbers), kinds) == (59_804, 88)
+    assert (len(numbers), kinds) == (299_968, 94)
     whole = bytes(numbers.tolist())
     rows = text.windows()
     assert [tuple(each.shape) for each in rows] == [(4_000, 7), (1_000, 7), (1_000, 7)]

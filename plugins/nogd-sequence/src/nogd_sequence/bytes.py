@@ -23,6 +23,7 @@ class _Bytes(Task):
     """What both have in common: parts of a text that follow each other, and what is to be beaten."""
 
     default: ClassVar[bool] = False
+    version: ClassVar[int] = 2
     budget: ClassVar[float] = 300
     bounds: ClassVar[tuple[float, float]] = (-2.0, 2.0)
     width: Width = 32
@@ -58,7 +59,7 @@ class _Bytes(Task):
 
 
 class BytesGru(_Bytes):
-    """The next byte of Python's language reference after six others, by a GRU of 32 units.
+    """The next byte of Python's documentation after six others, by a GRU of 32 units.
 
     Score 0 is what pairs of bytes tell (a bigram model with smoothing, of the same 4,000 windows), in bits per byte.
     """
@@ -75,7 +76,7 @@ class BytesGru(_Bytes):
 
 
 class BytesGruInt8(_Bytes):
-    """The next byte of Python's language reference after six others, by a GRU whose weights are rounded to 8 bits.
+    """The next byte of Python's documentation after six others, by a GRU whose weights are rounded to 8 bits.
 
     Rounded are the weights of the memory, in steps of 1/64; embedding and last layer are not. Score 0 is how often each
     byte is: none of nogd's own learners gets past the bigram without a gradient within the budget.
