@@ -14,7 +14,7 @@ from nogd.bench.stored_policy import stored_policy
 
 HERE, RUNS = Path(__file__).parent, Path("nogd-runs")
 ENVIRONMENT = "InvertedPendulum-v5"
-TASK = f"gymnasium,env={ENVIRONMENT},steps=100,depth=0,episodes=8"
+TASK = f"gymnasium,env={ENVIRONMENT},steps=100,depth=0,episodes=8,zero=23.3,one=100"
 LEARNERS = ["cma-es,sigma=0.5", "snes,sigma=0.5", "ars,sigma=0.2", "random-search"]
 
 

@@ -181,6 +181,8 @@ def test_the_scale_may_be_stated():
     task = Gymnasium(env="Blackjack-v1", steps=20, zero=-1, one=0.5)
     assert (task.constant, task.solved) == (-1, 0.5)
     assert Gymnasium(env="Blackjack-v1", steps=20).describe()["solved at"] is None
+    assert Gymnasium(env="Acrobot-v1").constant == -500
+    assert Gymnasium(env="Acrobot-v1", steps=100).describe()["best constant action"] is None
     assert str(task) == "gymnasium,env=Blackjack-v1,steps=20,zero=-1.0,one=0.5"
 
 

@@ -45,7 +45,9 @@ class _OfEnvironment:
 
     def __get__(self, task: Any, owner: Any) -> float:
         return float(
-            getattr(UNKNOWN if task is None else scale_of(task.env, task.zero, task.one), self._part)
+            getattr(
+                UNKNOWN if task is None else scale_of(task.env, task.steps, task.zero, task.one), self._part
+            )
         )
 
 
@@ -54,8 +56,8 @@ def of_environment(part: str) -> Any:
     return _OfEnvironment(part)
 
 
-def scale_of(env: str, zero: float | None, one: float | None) -> Scale:
-    """The scale of an environment: what the user states, else what is known."""
+def scale_of(env: str, steps: int | None, zero: float | None, one: float | None) -> Scale:
+    """The scale of an environment: what the user states, else what is known of episodes of its own length."""
     if zero is not None and one is not None:
         return Scale(zero, one)
-    return SCALES.get(env, UNKNOWN)
+    return SCALES.get(env, UNKNOWN) if steps is None else UNKNOWN
