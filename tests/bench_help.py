@@ -101,15 +101,15 @@ def deeds(folder: Path) -> dict[str, tuple[Any, ...]]:
         ids = [id_ for (id_,) in connection.execute("select id from runs")]
     store = Store(folder)
     try:
-        curves, runs = store.curves(), rows(folder)
-        for row in runs:
+        stored = store.load()  # at one moment: somebody may be at work
+        for row in stored.rows:
             kept = tuple(row[name] for name in RUN_COLUMNS if name not in UNEQUAL)
-            curve = np.delete(curves[row["id"]], _SECONDS, axis=1)
+            curve = np.delete(stored.curves[row["id"]], _SECONDS, axis=1)
             theta = store.theta(row["id"])
             found[row["id"]] = (*kept, curve.tobytes(), None if theta is None else theta.tobytes())
     finally:
         store.close()
-    assert sorted(found) == sorted(ids)
+    assert found.keys() >= set(ids), "runs were left out, as they cannot be read"
     return found
 
 

@@ -21,6 +21,7 @@ import psutil
 import pytest
 from bench_help import PATIENCE, environment, python, started
 
+from nogd.bench.claims import born_at
 from nogd.bench.columns import CURVE_COLUMNS, RUN_COLUMNS, TRACE_COLUMNS
 from nogd.bench.database import FILE
 from nogd.bench.record import Record
@@ -136,6 +137,17 @@ def test_a_finished_run_has_no_checkpoint_and_no_claim(store: Store) -> None:
         assert connection.execute("select count(*) from claims").fetchone() == (0,)
 
 
+@pytest.mark.parametrize("damage", [b"half-wax", b"half", b"", "half-way", None])
+def test_a_checkpoint_that_was_damaged_is_not_gone_on_from(store: Store, damage: object) -> None:
+    store.save_checkpoint("a", b"half-way")
+    with closing(sqlite3.connect(store.path)) as connection, connection:
+        [(kept,)] = connection.execute("select state from checkpoints")
+        spoilt = kept[:4] + damage if isinstance(damage, bytes) else damage
+        connection.execute("update checkpoints set state = ?", (spoilt,))
+    assert store.checkpoint("a") is None
+    assert store.begun() == {"a"}
+
+
 def test_deleting_forgets_everything_about_a_run(store: Store) -> None:
     store.plan([("a", "adam", "iris", 0), ("b", "sgd", "iris", 0)], 1)
     store.add(record("a"))
@@ -233,7 +245,7 @@ def test_a_claim_ends_with_its_owner_though_nobody_asks_how_that_ended(store: St
     """As in a container without an init: the owner stays listed, as a zombie."""
     with started("-c", "input()", stdin=subprocess.PIPE) as owner:
         process = psutil.Process(owner.pid)
-        claim_as(store, socket.gethostname(), owner.pid, process.create_time(), until=time.time() + 1e6)
+        claim_as(store, socket.gethostname(), owner.pid, born_at(owner.pid), until=time.time() + 1e6)
         assert not store.claim("a", 60)
         owner.kill()
         while process.status() != psutil.STATUS_ZOMBIE:
@@ -244,6 +256,15 @@ def test_a_claim_ends_with_its_owner_though_nobody_asks_how_that_ended(store: St
 def test_a_process_that_got_the_number_of_a_dead_one_does_not_inherit_its_claim(store: Store) -> None:
     claim_as(store, socket.gethostname(), os.getppid(), born=1.0, until=time.time() + 1e6)
     assert store.claim("a", 60)
+
+
+def test_a_claim_holds_though_the_clock_is_set(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When that happens, the moment at which a process was born moves for psutil, which adds it to the boot's."""
+    claim_as(store, socket.gethostname(), os.getppid(), born_at(os.getppid()), until=time.time() + 60)
+    born, right = psutil.Process.create_time, time.time
+    monkeypatch.setattr(psutil.Process, "create_time", lambda process: born(process) + 86_400)
+    monkeypatch.setattr(time, "time", lambda: right() + 86_400)
+    assert not store.claim("a", 60)
 
 
 def test_a_claim_from_another_machine_holds_for_its_time(store: Store) -> None:

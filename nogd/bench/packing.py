@@ -58,6 +58,18 @@ def table(blob: object, columns: Sequence[str], whole: Sequence[str] = ()) -> Ar
     return found
 
 
+def sealed(data: bytes) -> bytes:
+    """Bytes that `unsealed` knows again."""
+    return zlib.crc32(data).to_bytes(4, "little") + data
+
+
+def unsealed(blob: object) -> bytes | None:
+    """The bytes of `sealed`; None for any others, as a failing disk leaves them."""
+    if not isinstance(blob, bytes) or sealed(blob[4:]) != blob:
+        return None
+    return blob[4:]
+
+
 def saved(arrays: Arrays) -> bytes:
     """Named arrays as .npz."""
     buffer = io.BytesIO()

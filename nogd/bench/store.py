@@ -21,7 +21,17 @@ import numpy as np
 from nogd.bench import claims
 from nogd.bench.columns import CURVE_COLUMNS, RUN_COLUMNS, TRACE_COLUMNS, WHOLE_CURVE
 from nogd.bench.database import Database
-from nogd.bench.packing import MOST_OF_A_SOLUTION, Array, Damaged, loaded, packed, saved, unpacked
+from nogd.bench.packing import (
+    MOST_OF_A_SOLUTION,
+    Array,
+    Damaged,
+    loaded,
+    packed,
+    saved,
+    sealed,
+    unpacked,
+    unsealed,
+)
 from nogd.bench.record import Arrays, Record
 from nogd.bench.salvage import Damage, json_object, shown, sound_cell, sound_entry, sound_run, sound_table
 from nogd.bench.schema import OF_A_RUN, OF_A_TASK
@@ -86,9 +96,11 @@ class Store:
                 " set learner = excluded.learner, session = max(session, excluded.session)",
                 rows,
             )
-            self._connection.executemany(
-                "update runs set learner = ? where id = ? and learner <> ?",
-                [(label, id_, label) for id_, label, *_ in rows],
+            self._connection.execute(
+                "update runs set learner = (select learner from cells where cells.id = runs.id) where id in"
+                " (select runs.id from cells join runs on runs.id = cells.id"
+                " where cells.session = ? and cells.learner <> runs.learner)",
+                (session,),
             )
 
     def freeze(self, entries: Iterable[tuple[str, int, dict[str, Any] | None, str | None]]) -> None:
@@ -327,14 +339,14 @@ class Store:
         """Keep where a running cell stands."""
         with self._file.writing():
             self._connection.execute(
-                "insert or replace into checkpoints values (?, ?, datetime('now'))", (id_, state)
+                "insert or replace into checkpoints values (?, ?, datetime('now'))", (id_, sealed(state))
             )
 
     def checkpoint(self, id_: str) -> bytes | None:
-        """Where an interrupted run of the cell stood, or None."""
+        """Where an interrupted run of the cell stood; None where that is not known, or cannot be trusted."""
         with self._file.reading():
             row = self._connection.execute("select state from checkpoints where id = ?", (id_,)).fetchone()
-        return bytes(row[0]) if row is not None and row[0] else None
+        return None if row is None else unsealed(row[0])
 
     def ask_again(self, ids: Iterable[str]) -> None:
         """Note that cells are to be run again from the start, where they are done too; their runs stay until then."""
