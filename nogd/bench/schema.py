@@ -37,8 +37,8 @@ SCHEMA = f"""
 create table runs (id text primary key, {_RUNS}, curve blob, trace blob, theta blob) without rowid;
 {CELLS};
 {FROZEN};
--- Where an interrupted run goes on from: CRC-32 (4 bytes, little-endian), then plain data, no pickled code. Empty: it is
--- to be run again from the start, and the run that is there stays until then.
+-- Where an interrupted run goes on from: CRC-32 (4 bytes, little-endian), then plain data, no pickled code. Empty:
+-- it is to be run again from the start, and the run that is there stays until then.
 create table checkpoints (id text primary key, state blob, saved text) without rowid;
 -- Cells that a process is at work on.
 create table claims (id text primary key, host text, pid integer, born real, until real) without rowid;
