@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 import pytest
+from bench_help import command
 from click.testing import CliRunner, Result
 from fake_site import OFFERS_COIN_TOSS, Site, fake_site
 from pydantic import BaseModel, Field
@@ -153,6 +154,40 @@ def test_an_unknown_command_gets_the_nearest_name() -> None:
         2,
         "Error: No command is named 'lits'; did you mean 'list'?",
     )
+
+
+def test_global_options_come_from_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    learners = []
+    for number in (1, 2):
+        file = tmp_path / f"my own {number}.py"
+        file.write_text(MINE.format(number=number))
+        learners.append(str(file))
+    monkeypatch.setenv("NOGD_PLUGIN", os.pathsep.join(learners))
+    listed = command("list", "learners").stdout
+    assert "mine-1" in listed
+    assert "mine-2" in listed
+    refused = command("run", "-l", "no-such-learner")
+    assert "Traceback" not in refused.output
+    monkeypatch.setenv("NOGD_DEBUG", "1")
+    assert "Traceback" in command("run", "-l", "no-such-learner").output
+    monkeypatch.delenv("NOGD_PLUGIN")
+    monkeypatch.setenv("NOGD_NO_PLUGINS", "1")
+    assert "nogd-" not in command("list", "learners").stdout
+    monkeypatch.setenv("NOGD_NO_PLUGINS", "0")
+    assert command("list", "learners").exit_code == 0
+
+
+MINE = """
+from nogd import Learner, hookimpl
+class Mine(Learner):
+    'One of mine.'
+    name = "mine-{number}"
+    def step(self, objective, state):
+        state.iteration += 1
+@hookimpl
+def nogd_learners():
+    return [Mine]
+"""
 
 
 def test_plugins_options_that_contradict_each_other() -> None:

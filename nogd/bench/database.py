@@ -7,14 +7,16 @@ import shutil
 import sqlite3
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
+from nogd.bench.file_system import network_drive
 from nogd.bench.migration import migrate
 from nogd.bench.schema import VERSION
 from nogd.bench.sqlite_errors import sentence
-from nogd.errors import StoreError
+from nogd.errors import NogdWarning, StoreError
 
 FILE = "runs.sqlite"
 _PATIENCE = 30.0
@@ -92,10 +94,10 @@ class Database:
         self.connection.execute("begin immediate")
         try:
             yield
+            self.connection.commit()
         except BaseException:
             self.connection.rollback()
             raise
-        self.connection.commit()
 
     def _refuse_if_gone(self) -> None:
         """The system lets a deleted file be written to, and drops it when it is closed."""
@@ -145,12 +147,24 @@ class Database:
         if version == 0 and self.connection.execute("select 1 from sqlite_master").fetchone():
             raise StoreError(f"{self.path} is not a store of nogd; move it away or give another --out.")
         if create:
-            _log_ahead(self.connection)
+            _keep_journal(self.connection, self._journal())
             self.connection.execute("pragma synchronous = full")
             with self._transaction():
                 self._migrate()
         elif 0 < version < VERSION:
             self._look_at_a_copy()
+
+    def _journal(self) -> str:
+        """A log ahead lets others read meanwhile, but is shared memory, which machines do not share."""
+        if (drive := network_drive(self.folder)) is None:
+            return "wal"
+        warnings.warn(
+            f"{self.folder} lies on a network drive ({drive}), where the store is slower, and safe only as far as the"
+            " drive locks files between machines: let one machine at a time work on it.",
+            NogdWarning,
+            stacklevel=4,
+        )
+        return "delete"
 
     def _migrate(self) -> None:
         migrate(self.connection, self.connection.execute("pragma user_version").fetchone()[0])
@@ -164,12 +178,12 @@ class Database:
         _read_only(self.connection)
 
 
-def _log_ahead(connection: sqlite3.Connection) -> None:
+def _keep_journal(connection: sqlite3.Connection, kind: str) -> None:
     """Of several that make one store, SQLite lets but one change how it is kept, and has the others fail at once."""
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
-            connection.execute("pragma journal_mode = wal")
+            connection.execute(f"pragma journal_mode = {kind}")
             return
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:

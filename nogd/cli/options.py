@@ -104,7 +104,10 @@ GLOBAL_OPTIONS = (
         ["--plugin"],
         multiple=True,
         is_eager=True,
+        type=click.Path(),  # of several in the variable each may have spaces
         metavar="PATH|MODULE",
+        envvar="NOGD_PLUGIN",
+        show_envvar=True,
         help="Also load this plugin: a .py file, a folder or a module.",
     ),
     click.Option(
@@ -114,8 +117,22 @@ GLOBAL_OPTIONS = (
         metavar="NAME",
         help="Leave out a plugin or package (also: NOGD_BLOCK_PLUGINS=a,b).",
     ),
-    click.Option(["--no-plugins"], is_flag=True, is_eager=True, help="Load only what is built in."),
-    click.Option(["--debug"], is_flag=True, is_eager=True, help="Show the traceback if there is an error."),
+    click.Option(
+        ["--no-plugins"],
+        is_flag=True,
+        is_eager=True,
+        envvar="NOGD_NO_PLUGINS",
+        show_envvar=True,
+        help="Load only what is built in.",
+    ),
+    click.Option(
+        ["--debug"],
+        is_flag=True,
+        is_eager=True,
+        envvar="NOGD_DEBUG",
+        show_envvar=True,
+        help="Show the traceback if there is an error.",
+    ),
     click.Option(
         ["--version"],
         is_flag=True,
