@@ -567,9 +567,7 @@ def test_the_index_folds_away_on_a_phone_and_marks_where_one_is(shown):
     page.locator(".index summary").click()
     link = page.get_by_role("link", name="Learning curves", exact=True)
     link.click()
-    page.wait_for_function(
-        "document.querySelector('.index a[aria-current]').textContent === 'Learning curves'"
-    )
+    sync_api.expect(page.locator(".index a[aria-current]")).to_have_text("Learning curves")
     assert not link.is_visible()
     assert page.locator("h3", has_text="Learning curves").is_visible()
 
