@@ -41,6 +41,19 @@ class Thin(Seeded):
         return LowRank.draw(objective.space, state.theta, 2, 1e-3, rng)
 
 
+class Residual(nn.Module):
+    """No chain: nogd calls it."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(WIDTH, WIDTH) for _ in range(DEPTH)])
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = x + layer(x).relu() / DEPTH
+        return x
+
+
 def stack():
     return nn.Sequential(*(nn.Linear(WIDTH, WIDTH) for _ in range(DEPTH)))
 
@@ -70,7 +83,9 @@ def thetas_held(learner, module, inputs, **more):
     return held.most / size_of(module)
 
 
-@pytest.mark.parametrize(("learner", "make"), [(Seeded(), stack), (Thin(), stack)])
+@pytest.mark.parametrize(
+    ("learner", "make"), [(learner, make) for learner in (Seeded(), Thin()) for make in (stack, Residual)]
+)
 def test_a_run_without_gradients_holds_three_thetas(learner, make, inputs):
     assert FLOOR <= thetas_held(learner, make(), inputs) < FLOOR + 0.5
 

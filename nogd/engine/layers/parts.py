@@ -115,9 +115,12 @@ def _traced(module: nn.Module, prefix: str) -> Iterator[tuple[str, Part]]:
 
 
 def _trace(module: nn.Module, what: str) -> fx.Graph:
-    """The graph of a copy. A forward that changes the module or draws random numbers may differ from call to call."""
+    """The graph of a copy. A forward that changes the module or draws random numbers may differ from call to call.
+
+    The copy shares the parameters, which a trace does not compute with: torch.fx holds it in a cycle, long after.
+    """
     try:
-        working = copy.deepcopy(module)
+        working = copy.deepcopy(module, {id(each): each for each in module.parameters()})
         before = _belongings(working)
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             dice = torch.get_rng_state(), random.getstate()

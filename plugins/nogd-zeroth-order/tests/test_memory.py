@@ -64,7 +64,9 @@ def test_a_module_that_is_called_holds_the_candidates_itself(learner):
     assert most_alive(learner, Residual) < 0.6
 
 
-@pytest.mark.parametrize(("learner", "make"), [("mezo", stack), ("lozo", stack)])
+@pytest.mark.parametrize(
+    ("learner", "make"), [(learner, make) for learner in ("mezo", "lozo") for make in (stack, Residual)]
+)
 def test_a_whole_run_holds_theta_the_last_good_one_and_the_private_module(learner, make):
     module, inputs = make(), torch.ones(4, WIDTH)
     with HeldTensors() as held:
