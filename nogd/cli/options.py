@@ -104,7 +104,7 @@ GLOBAL_OPTIONS = (
         ["--plugin"],
         multiple=True,
         is_eager=True,
-        type=click.Path(),  # of several in the variable each may have spaces
+        type=click.Path(readable=False),  # of several in the variable each may have spaces
         metavar="PATH|MODULE",
         envvar="NOGD_PLUGIN",
         show_envvar=True,

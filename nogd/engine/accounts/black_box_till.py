@@ -84,7 +84,7 @@ class BlackBoxTill(Till):
         return True
 
     def _without_kept(self, run: Limit) -> Limit:
-        kept = 0 if self._start is None or self.is_scored else 1
+        kept = 1 if self.has_begun and not self.is_scored else 0
         return Limit(run.forwards - kept, run.evaluations - kept)
 
     @property

@@ -83,6 +83,11 @@ class Till:
         self._start = None
 
     @property
+    def has_begun(self) -> bool:
+        """Whether there is a run, and so a recommendation."""
+        return self._state is not None or self._start is not None
+
+    @property
     def recommendation(self) -> Tensor:
         """What the learner recommends at this moment, `[D]`."""
         if self._state is not None:
