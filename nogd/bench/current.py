@@ -13,6 +13,8 @@ from nogd.bench.columns import REAL, RUN_COLUMNS
 from nogd.bench.store import Store
 from nogd.problem.reference import frozen_entry
 
+_MOST_NAMES = 900
+"""Of more learners and tasks all runs are looked at: SQLite takes 32,766 values in a statement, older ones 999."""
 _KEYS = ["learner", "task", "repetition"]
 
 Frozen = Mapping[tuple[str, int], Mapping[str, Any] | None]
@@ -45,13 +47,24 @@ def current_runs(runs: pd.DataFrame, planned: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def counting_ids(folder: Path, runs: pd.DataFrame) -> set[str]:
-    """The ids of those that count among all runs of a folder."""
-    store = Store(folder)
-    try:
-        return set(current_runs(runs, planned_cells(store))["id"])
-    finally:
-        store.close()
+def chosen_runs(store: Store, having: Mapping[str, Sequence[str]], beginnings: Sequence[str]) -> pd.DataFrame:
+    """One row per run that fits, see `Store.unread_rows`, with today's references, and `counts`: whether it counts."""
+    runs = stored_runs(store.unread_rows(having, beginnings))
+    counting = _counting_ids(store, runs)
+    return with_references(runs, frozen_now(store)).assign(counts=runs["id"].isin(counting))
+
+
+def _counting_ids(store: Store, runs: pd.DataFrame) -> set[str]:
+    """The ids of all that count among the runs of the same learners and tasks."""
+    if runs.empty:
+        return set()
+    columns = ["id", *_KEYS, "session", "finished", "asked"]
+    same = {name: sorted(set(runs[name])) for name in ("learner", "task")}
+    few = sum(map(len, same.values())) <= _MOST_NAMES
+    rivals = pd.DataFrame(store.rivals(same if few else {}), columns=columns)
+    rivals = rivals[~rivals["id"].isin(store.damage.runs)]
+    planned = rivals[["id", "asked"]].dropna().rename(columns={"asked": "session"})
+    return set(current_runs(rivals.drop(columns="asked"), planned)["id"])
 
 
 def asking_sessions(runs: pd.DataFrame, planned: pd.DataFrame) -> pd.Series[int]:

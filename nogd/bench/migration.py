@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 from nogd.bench.columns import REAL, TEXT, WHOLE
-from nogd.bench.schema import CELLS, FROZEN, PICTURES, SCHEMA, VERSION
+from nogd.bench.schema import CELLS, FROZEN, INDEXES, PICTURES, SCHEMA, VERSION
 
 # A session's start was written down without what is below a millisecond.
 _EARLY = 0.002
@@ -21,12 +21,17 @@ _EARLY = 0.002
 def migrate(connection: sqlite3.Connection, version: int) -> None:
     """Bring the schema of that version (0: an empty file) to today's, within the caller's transaction."""
     if version == 0:
-        for statement in SCHEMA.split(";\n"):
-            connection.execute(statement)
+        _execute_all(connection, SCHEMA)
     else:
         for old in range(version, VERSION):
             _STEPS[old](connection)
     connection.execute(f"pragma user_version = {VERSION}")
+
+
+def _execute_all(connection: sqlite3.Connection, statements: str) -> None:
+    """One by one: `executescript` would end the caller's transaction."""
+    for statement in statements.split(";\n"):
+        connection.execute(statement)
 
 
 def _add_pictures(connection: sqlite3.Connection) -> None:
@@ -62,6 +67,10 @@ def _note_access(connection: sqlite3.Connection) -> None:
     """Of old runs it is known which ones asked for gradients, the strongest access there is."""
     _add_columns(connection)
     connection.execute("update runs set access = 'gradient' where access is null and gradients > 0")
+
+
+def _add_indexes(connection: sqlite3.Connection) -> None:
+    _execute_all(connection, INDEXES)
 
 
 def _collect_frozen(connection: sqlite3.Connection) -> None:
@@ -129,4 +138,5 @@ _STEPS: Mapping[int, Callable[[sqlite3.Connection], None]] = {
     2: _count_by_session,
     3: _add_columns,
     4: _note_access,
+    5: _add_indexes,
 }

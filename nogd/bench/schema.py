@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nogd.bench.columns import CURVE_COLUMNS, REAL, TEXT, TRACE_COLUMNS, WHOLE
 
-VERSION = 5
+VERSION = 6
 
 # What only pictures need, and what each of them belongs to.
 OF_A_RUN, OF_A_TASK = ("portrait", "path"), ("points", "plane")
@@ -22,6 +22,12 @@ FROZEN = """\
 -- What scores and targets of a task's version are measured by. entry: JSON, NULL where nothing is frozen; path: the
 -- reference.json that it came from, and is read from again as long as that file is there.
 create table frozen (task text, version integer, entry text, path text, primary key (task, version)) without rowid"""
+
+INDEXES = """\
+-- What runs are looked for by. The first has all that decides which of them count, so that no run is read for that.
+create index runs_by_learner on runs (learner, task, repetition, session, finished);
+create index runs_by_task on runs (task);
+create index runs_by_status on runs (status)"""
 
 _RUNS = ", ".join(
     [f"{name} text" for name in TEXT]
@@ -46,4 +52,5 @@ create table claims (id text primary key, host text, pid integer, born real, unt
 -- environment, settings: JSON.
 create table sessions (id integer primary key, started text, environment text, settings text);
 {PICTURES};
+{INDEXES};
 """

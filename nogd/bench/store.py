@@ -10,7 +10,7 @@ import json
 import math
 import os
 import socket
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ import numpy as np
 
 from nogd.bench import claims
 from nogd.bench.columns import CURVE_COLUMNS, RUN_COLUMNS, TRACE_COLUMNS, WHOLE_CURVE
+from nogd.bench.conditions import conditions
 from nogd.bench.database import Database
 from nogd.bench.packing import (
     MOST_OF_A_SOLUTION,
@@ -37,6 +38,7 @@ from nogd.bench.salvage import Damage, json_object, shown, sound_cell, sound_ent
 from nogd.bench.schema import OF_A_RUN, OF_A_TASK
 from nogd.errors import StoreError
 
+_ANY: Mapping[str, Sequence[str]] = {}
 _IN_ORDER = " order by task, learner, repetition, id"
 
 
@@ -129,7 +131,8 @@ class Store:
 
     def endings(self) -> dict[str, tuple[str, str]]:
         """Status and time of the end of every run that can be read, by id."""
-        return {row["id"]: (row["status"], row["finished"]) for row, _, _ in self._sound_runs()}
+        found = self._sound_runs(order="")  # to sort them, SQLite would copy all curves
+        return {row["id"]: (row["status"], row["finished"]) for row, *_ in found}
 
     def ending(self, id_: str) -> tuple[str, str] | None:
         """Status and time of the end of one run, or None if there is none yet."""
@@ -185,11 +188,17 @@ class Store:
         """The rows of all runs that can be read, in a stable order; what they left is looked through and not kept."""
         return [row for row, _, _ in self._sound_runs()]
 
-    def unread_rows(self) -> list[dict[str, Any]]:
-        """The same, but nothing of what runs left is looked at: `sound_tables` finds what is wrong with that."""
+    def unread_rows(
+        self, having: Mapping[str, Sequence[str]] = _ANY, beginnings: Sequence[str] = ()
+    ) -> list[dict[str, Any]]:
+        """The same, but nothing of what runs left is looked at: `sound_tables` finds what is wrong with that.
+
+        having: columns, each with the values that it may have; none for any. beginnings: how ids may begin.
+        """
+        where, given = conditions(having, beginnings)
         with self._file.reading():
-            found = self._connection.execute(f"select {', '.join(RUN_COLUMNS)} from runs{_IN_ORDER}")
-            rows = [self._row(values) for values in found]
+            query = f"select {', '.join(RUN_COLUMNS)} from runs{where}{_IN_ORDER}"
+            rows = [self._row(values) for values in self._connection.execute(query, given)]
         return [row for row in rows if row is not None and row["id"] not in self.damage.runs]
 
     def sound_tables(self) -> Iterator[tuple[str, Array | None, Array | None]]:
@@ -201,13 +210,13 @@ class Store:
                     yield id_, *tables
 
     def _sound_runs(
-        self, id_: str | None = None
+        self, id_: str | None = None, order: str = _IN_ORDER
     ) -> Iterator[tuple[dict[str, Any], Array | None, Array | None]]:
         """Row, curve and trace of each run that can be read; the others are noted in `damage`."""
         where, given = ("", ()) if id_ is None else (" where id = ?", (id_,))
         columns = ", ".join((*RUN_COLUMNS, "curve", "trace"))
         with self._file.reading():
-            found = self._connection.execute(f"select {columns} from runs{where}{_IN_ORDER}", given)
+            found = self._connection.execute(f"select {columns} from runs{where}{order}", given)
             for *values, curve, trace in found:
                 row = self._row(values)
                 tables = None if row is None else self._tables(row["id"], curve, trace)
@@ -231,6 +240,28 @@ class Store:
         except Damaged as why:
             self.damage.runs[str(id_)] = str(why)
             return None
+
+    def values(self, column: str) -> list[str]:
+        """All that runs have in a column of text."""
+        with self._file.reading():
+            found = self._connection.execute(f"select distinct {column} from runs").fetchall()
+        return sorted(shown(value) for (value,) in found if isinstance(value, str))
+
+    def rivals(self, having: Mapping[str, Sequence[str]]) -> list[tuple[Any, ...]]:
+        """Of runs whose columns have these values what decides whether they count, in a stable order.
+
+        That is id, learner, task, repetition, the session that made it, the time of its end, and the session that asked
+        for it last.
+        """
+        where, given = conditions(having, ())
+        with self._file.reading():
+            rows = self._connection.execute(
+                "select id, learner, task, repetition, session, cast(finished as text), (select session from cells"
+                " where cells.id = runs.id and typeof(session) = 'integer') from runs"
+                f"{where}{_IN_ORDER}",
+                given,
+            ).fetchall()
+        return [row for row in rows if sound_cell((*row[:4], row[4] or 0))]
 
     def runs(self) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Column names and rows of all runs that can be read, without their curves, in a stable order."""

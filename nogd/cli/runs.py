@@ -13,7 +13,7 @@ from nogd.cli import complete
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nogd.report.results import Results
+    from nogd.bench.store import Store
 
 EPILOG = """\b
 Examples:
@@ -75,60 +75,57 @@ def runs(
 ) -> None:
     """List stored runs, all of them or those that match every option; or delete them.
 
-    If some no longer count, because another run of their learner, task and repetition was asked for later, a column
-    says so.
+    If some of them no longer count, because another run of their learner, task and repetition was asked for later, a
+    column says so.
     """
-    from nogd.bench.current import counting_ids
-    from nogd.bench.store import Store
-    from nogd.report.results import load_results
+    from contextlib import closing
 
-    results = load_results(out, latest=False)
-    everything = chosen = results.runs.assign(counts=results.runs["id"].isin(counting_ids(out, results.runs)))
-    for column, wanted in (("learner", learners), ("task", tasks), ("status", statuses)):
-        _check(everything, column, wanted)
-        if wanted:
-            chosen = chosen[chosen[column].isin(wanted)]
-    if ids:
-        chosen = chosen[chosen["id"].str.startswith(ids)]
+    from nogd.bench.current import chosen_runs
+    from nogd.bench.store import Store
+
+    having = {"learner": learners, "task": tasks, "status": statuses}
+    with closing(Store(out)) as store:
+        chosen = chosen_runs(store, having, ids)
+        for column, wanted in having.items():
+            _check(store, column, set(wanted).difference(chosen[column]))
+        store.damage.tell(store.path)
     if show:
-        click.echo(_one(results, chosen, out))
+        click.echo(_one(chosen, out))
     elif as_json:
         click.echo(json.dumps([_object(row) for row in chosen.to_dict("records")], indent=1))
     elif chosen.empty:
         click.echo("No run fits.", err=True)
     else:
-        shown = _SHOWN if everything["counts"].all() else [*_SHOWN, "counts"]
+        shown = _SHOWN if chosen["counts"].all() else [*_SHOWN, "counts"]
         click.echo(chosen[shown].to_string(index=False, float_format="{:.5g}".format, na_rep="-"))
-    doomed = [*chosen["id"], *(id_ for id_ in results.meta["damaged"] if ids and id_.startswith(ids))]
+    doomed = [*chosen["id"], *(id_ for id_ in store.damage.runs if ids and id_.startswith(ids))]
     if not delete or not doomed:
         return
     if not yes:
         click.confirm(f"Delete {len(doomed)} of the runs in {out}?", abort=True, err=True)
-    store = Store(out, create=True)
-    try:
+    with closing(Store(out, create=True)) as store:
         store.delete(doomed)
-    finally:
-        store.close()
     click.echo(f"Deleted {len(doomed)} runs.", err=True)
 
 
-def _one(results: Results, chosen: pd.DataFrame, out: Path) -> str:
+def _one(chosen: pd.DataFrame, out: Path) -> str:
     """All about the run that was chosen; raises UserError where it is not one."""
     from nogd.errors import UnknownName
     from nogd.report.forms.run_text import run_text
+    from nogd.report.results import load_results
 
     if len(chosen) != 1:
         raise UnknownName(f"--show prints one run, and {len(chosen)} fit; choose one with --id.")
-    return run_text(results, str(chosen["id"].iloc[0]), str(out))
+    return run_text(load_results(out, latest=False), str(chosen["id"].iloc[0]), str(out))
 
 
-def _check(everything: pd.DataFrame, column: str, wanted: tuple[str, ...]) -> None:
+def _check(store: Store, column: str, missing: set[str]) -> None:
     """Refuse a value that no stored run has, naming what there is; in an empty store anything may be asked for."""
     from nogd.errors import UnknownName, did_you_mean
 
-    known = sorted(set(map(str, everything[column])))
-    for value in wanted:
-        if known and value not in known:
+    known = store.values(column) if missing else []
+    for value in sorted(missing.difference(known)):
+        if known:
             raise UnknownName(
                 f"no stored run has {column} {value!r}{did_you_mean(value, known)} There are: {', '.join(known)}."
             )
