@@ -23,6 +23,7 @@ from common import Row, memory_in_mb, row, write
 from nogd.bench.columns import CURVE_COLUMNS, TRACE_COLUMNS, run_row
 from nogd.bench.experiment import Experiment, make_experiment
 from nogd.bench.plan import plan
+from nogd.bench.progress import Silent
 from nogd.bench.record import Record, cell_columns
 from nogd.bench.run import execute
 from nogd.bench.store import Store
@@ -43,25 +44,6 @@ TASKS = [
 ]
 TASKS = [*TASKS, "diabetes-ternary"]
 BLOCKS, MISSING, ROUNDS = 10, 400, 3
-
-
-class Silent:
-    """A Progress that says nothing."""
-
-    def begin(self, total: int, done: int) -> None:
-        pass
-
-    def tell(self, event: Any) -> None:
-        pass
-
-    def waiting(self, cells: int) -> None:
-        pass
-
-    def done_elsewhere(self) -> None:
-        pass
-
-    def end(self) -> None:
-        pass
 
 
 def main() -> None:

@@ -19,8 +19,8 @@ from bench_help import MARK, deeds, marked
 
 from nogd.bench import run as running
 from nogd.bench.database import FILE
-from nogd.bench.events import Event
 from nogd.bench.experiment import make_experiment
+from nogd.bench.progress import Silent
 from nogd.errors import UserError
 
 LEARNERS = ("steady", "steady,sigma=0.3", "adam", "raises", "vanishes")
@@ -56,25 +56,6 @@ class Clock:
                 return cls.fromtimestamp(time.time(), tz)
 
         running.datetime = Wrong  # type: ignore[misc]  # in this forked process alone
-
-
-class Silent:
-    """A Progress that says nothing."""
-
-    def begin(self, total: int, done: int) -> None:
-        pass
-
-    def tell(self, event: Event) -> None:
-        pass
-
-    def waiting(self, cells: int) -> None:
-        pass
-
-    def done_elsewhere(self) -> None:
-        pass
-
-    def end(self) -> None:
-        pass
 
 
 @dataclass
