@@ -107,9 +107,9 @@ def fit(
     if _is_function(module):
         given = {"device": device, "dtype": dtype, "batch_size": batch_size, "validation": validation}
         return _fit_function(plan, Vector(module, theta, inputs), targets, loss, bounds, given, mode)
+    module = checked_module(module)
     if theta is not None:
         raise InvalidSetting("theta is where a function starts; a module starts from its own parameters.")
-    module = checked_module(module)
     trained = objective(
         module,
         inputs,

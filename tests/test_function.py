@@ -85,6 +85,35 @@ def test_inputs_may_be_anything():
     assert abs(float(run.theta[0]) - 3) < 1
 
 
+@pytest.mark.parametrize(
+    "kind", ["reversed", "big-endian", "read-only", "float32", "whole", "its own buffer"]
+)
+def test_any_array_of_outputs_will_do(kind, recwarn):
+    buffer = np.zeros((30, 1))
+
+    def answer(theta: Any, inputs: Any) -> Any:
+        np.copyto(buffer, np.round(inputs @ theta[:3, None] + theta[3]))
+        if kind == "read-only":
+            found = buffer.copy()
+            found.setflags(write=False)
+            return found
+        changed = {
+            "reversed": lambda: buffer[::-1].copy()[::-1],
+            "big-endian": lambda: buffer.astype(">f8"),
+            "float32": lambda: buffer.astype(np.float32),
+            "whole": lambda: buffer.astype(np.int16),
+        }
+        return changed.get(kind, lambda: buffer)()
+
+    def plainly(theta: Tensor, inputs: Tensor) -> Tensor:
+        return (inputs @ theta[:3, None] + theta[3]).round()
+
+    asked: dict[str, Any] = {"learner": "random-search", "budget": 40}
+    found = nogd.fit(answer, X.numpy(), Y, theta=np.zeros(4), **asked)
+    torch.testing.assert_close(found.theta, nogd.fit(plainly, X, Y, theta=start(), **asked).theta)
+    assert not recwarn.list
+
+
 def test_a_killed_run_goes_on_and_other_inputs_are_another_call(tmp_path):
     def fitted(inputs: Tensor, **more: Any) -> nogd.Run:
         return nogd.fit(
@@ -117,12 +146,23 @@ def test_a_killed_run_goes_on_and_other_inputs_are_another_call(tmp_path):
         ({"theta": None}, "theta must be a vector"),
         ({"theta": np.zeros((2, 2))}, "theta must be a vector"),
         ({"theta": [float("nan")]}, "finite numbers"),
+        ({"theta": ["a", "b"]}, "theta must be a vector"),
+        ({"theta": np.zeros(4) + 1j}, "theta must be a vector"),
         ({"targets": None}, "needs targets"),
         ({"validation": (X, Y)}, "validation is for a module"),
         ({"dtype": torch.float32}, "dtype is for a module"),
         ({"mode": "train"}, "mode is for a module"),
         ({"module": lambda theta, inputs: "no"}, "must return outputs .* returned a str"),
+        ({"module": lambda theta, inputs: None}, "returned a NoneType"),
+        ({"module": lambda theta, inputs: [[1.0], [1.0, 2.0]]}, "returned a list: .* do not form an array"),
+        (
+            {"module": lambda theta, inputs: np.zeros((30, 1)) + 1j},
+            "must be numbers, but they are of type complex128",
+        ),
+        ({"module": lambda theta, inputs: torch.zeros(30, 1) + 1j}, "must be real numbers"),
+        ({"module": lambda theta, inputs: np.ma.masked_less(np.zeros((30, 1)), 1)}, "are masked"),
         ({"module": lambda theta, inputs: torch.zeros(7, 1)}, "outputs of all 30 examples"),
+        ({"module": np.zeros(3)}, "must be a torch.nn.Module, not a ndarray"),
         ({"learner": "adam"}, "adam needs a gradient"),
     ],
 )

@@ -1,4 +1,4 @@
-"""LowRank through any module: thin products where it multiplies by its weights, and what its candidates give at all."""
+"""LowRank through any module: thin products where it multiplies by its weights, for losses and outputs."""
 
 from __future__ import annotations
 
@@ -178,6 +178,36 @@ def test_losses_are_those_written_out(name: str, rows: Tensor | None, written: l
     assert bool(written) is (name in ("odd", "in groups"))
 
 
+@pytest.mark.parametrize("name", [*THIN, *OTHERS])
+@pytest.mark.parametrize("rows", [None, torch.tensor([4, 0, 4])])
+def test_outputs_are_those_written_out(name: str, rows: Tensor | None, written: list[torch.Size]):
+    made, x, _ = objective((THIN | OTHERS)[name]())
+    asked, before = candidates(made), plain.read(made.module)
+    expected = plain.outputs(made.module, asked.dense(), x if rows is None else x[rows])
+    plain.write(before, made.module)
+    for _ in range(2):
+        torch.testing.assert_close(made.outputs(asked, rows), expected)
+    assert made._scorer.thin.works is (name not in ("kept elsewhere", "asks for addresses"))
+    assert bool(written) is (name in ("odd", "in groups"))
+
+
+@pytest.mark.parametrize("engine", ["stack", "loop"])
+def test_outputs_are_cut_off_where_the_modules_own_are(engine: Any, written: list[torch.Size]):
+    """Infinity and a move of it make none, which the next activation would have cut off."""
+    module = nn.Sequential(nn.Linear(1, 2), nn.Hardtanh(), nn.Linear(2, 1)).double()
+    plain.write(torch.tensor([1e308, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0], dtype=D), module)
+    x = torch.tensor([[10.0], [-1e300]], dtype=D)
+    made = nogd.objective(module, x, torch.zeros(2, 1, dtype=D), engine=engine)
+    factors = [
+        (torch.full((2, n, 1), -1e300, dtype=D), torch.ones(2, k, 1, dtype=D)) for n, k in [(2, 1), (1, 2)]
+    ]
+    left = (factors[0][0], torch.zeros(2, 2, dtype=D), factors[1][0] * 0, torch.zeros(2, 1, dtype=D))
+    asked = LowRank(plain.read(module), left, (factors[0][1], None, factors[1][1], None), 1.0)
+    expected = plain.outputs(module, asked.dense(), x)
+    assert expected.isfinite().all()
+    torch.testing.assert_close(made.outputs(asked), expected)
+
+
 @pytest.mark.parametrize("kind", ["vectors", "image"])
 @settings(
     deadline=None,
@@ -187,7 +217,7 @@ def test_losses_are_those_written_out(name: str, rows: Tensor | None, written: l
 )
 @given(
     data=st.data(),
-    engine=st.sampled_from(["chain", "loop"]),
+    engine=st.sampled_from(["chain", "loop", None]),
     rank=st.integers(1, 3),
     count=st.sampled_from([0, 1, 4]),
 )
@@ -202,6 +232,7 @@ def test_of_random_networks_too(kind: str, data: Any, engine: Any, rank: int, co
     found = made.losses(asked)
     if count:
         torch.testing.assert_close(found, plain.losses(module, asked.dense(), x, y, nn.functional.mse_loss))
+        torch.testing.assert_close(made.outputs(asked), plain.outputs(module, asked.dense(), x))
 
 
 class Largest(TorchDispatchMode):
@@ -232,6 +263,9 @@ def test_no_tensor_is_as_large_as_a_matrix_of_a_large_transformer():
     with Largest() as seen:
         made.losses(asked)
     assert seen.most <= 6 * 256
+    with Largest() as seen:
+        outputs = made.outputs(asked)
+    assert seen.most == outputs.numel() == 5 * 6 * 64
     with Largest() as dense:
         made.losses(nogd.Population(asked.dense()))
     assert dense.most >= made.D

@@ -50,7 +50,7 @@ class CalledNetwork:
         self._vmapped: Vmapped | None = None
         self._measured: Footprint | None = None
         self._functional = Functional(conduct, space)
-        self.thin = ThinCalls(self._functional, space, loss)
+        self.thin = ThinCalls(self._functional, space)
         # Whether torch.func.jvp works here; not known before it is asked.
         self._forward_mode: bool | None = None
 

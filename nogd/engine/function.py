@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nogd.engine.candidates.sets import as_tensor
-from nogd.errors import InvalidSetting
+from nogd.engine.inputs.arrays import tensor_of
+from nogd.errors import DataError, InvalidSetting
 
 Function = Callable[[Any, Any], Any]
 
@@ -23,13 +23,7 @@ class Vector(nn.Module):
 
     def __init__(self, function: Function, theta: Any, inputs: Any) -> None:
         super().__init__()
-        start = torch.empty(0) if theta is None else as_tensor(theta)
-        if start.ndim != 1 or not len(start) or start.is_complex() or not start.isfinite().all():
-            raise InvalidSetting(
-                f"theta must be a vector [D] of finite numbers to start from, not {theta!r:.60}."
-            )
-        start = start if start.is_floating_point() else start.double()
-        self.theta = nn.Parameter(start.detach().clone())
+        self.theta = nn.Parameter(_start(theta))
         self.function, self._inputs = function, inputs
         self._as_array = not isinstance(theta, Tensor)
         if isinstance(inputs, Tensor):
@@ -40,9 +34,21 @@ class Vector(nn.Module):
         theta = self.theta.detach().clone()
         outputs = self.function(theta.cpu().numpy() if self._as_array else theta, self._inputs)
         try:
-            return torch.as_tensor(outputs).to(self.theta.device, self.theta.dtype)
-        except (TypeError, ValueError, RuntimeError) as error:
+            return tensor_of(outputs, "outputs").to(self.theta.device, self.theta.dtype)
+        except DataError as error:
             raise InvalidSetting(
                 f"the function must return outputs [N, ...] as a tensor or an array, but it returned a"
-                f" {type(outputs).__name__} ({error})."
+                f" {type(outputs).__name__}: {error}"
             ) from None
+
+
+def _start(theta: Any) -> Tensor:
+    try:
+        start = tensor_of(theta, "theta")
+    except DataError:
+        start = torch.empty(0)
+    if start.ndim != 1 or not len(start) or not start.isfinite().all():
+        raise InvalidSetting(
+            f"theta must be a vector [D] of finite numbers to start from, not {theta!r:.60}."
+        )
+    return (start if start.is_floating_point() else start.double()).clone()

@@ -207,18 +207,28 @@ def _moves(layer: Layer, candidates: LowRank, tensors: dict[str, int]) -> _Moves
 def low_rank_losses(
     stack: Stack, candidates: LowRank, inputs: Tensor, targets: Tensor, loss: Loss, tensors: dict[str, int]
 ) -> Tensor:
-    """Losses `[P]`: one product with the base weights for all and thin ones for each, in chunks that fit the cache.
-
-    inputs `[features, N]`, targets features first. tensors: place of each tensor's factors, by its name. A candidate
-    with an infinite activation has no finite loss here, even where the next activation would cut the infinity off.
-    """
+    """Losses `[P]`; targets features first, the others as `low_rank_outputs` takes them."""
     assert loss.batched is not None
+    batched = loss.batched
+    return torch.cat(
+        [batched(outputs, targets) for outputs in low_rank_outputs(stack, candidates, inputs, tensors)]
+    )
+
+
+def low_rank_outputs(
+    stack: Stack, candidates: LowRank, inputs: Tensor, tensors: dict[str, int]
+) -> Iterator[Tensor]:
+    """Outputs `[some, out, N]`: one product with the base weights for all and thin ones for each, in chunks that fit
+    the cache.
+
+    inputs `[features, N]`. tensors: place of each tensor's factors, by its name. A candidate with an infinite
+    activation has no finite outputs here, even where the next activation would cut the infinity off.
+    """
     moves = [_moves(layer, candidates, tensors) for layer in stack.layers]
-    base, losses = stack.layers[0].affine(candidates.theta, inputs), []
+    base = stack.layers[0].affine(candidates.theta, inputs)
     for start, stop, thin in _thin_products(moves[0], inputs, _chunk(stack, inputs)):
         part = [move.part(start, stop) for move in moves]
-        losses.append(loss.batched(_forward(stack, candidates.theta, part, base, thin), targets))
-    return torch.cat(losses)
+        yield _forward(stack, candidates.theta, part, base, thin)
 
 
 def _chunk(stack: Stack, inputs: Tensor) -> int:

@@ -14,19 +14,30 @@ from nogd.engine.network import Network
 _Factors = list[tuple[Tensor, Tensor | None]]
 
 
-def called_losses(network: Network, candidates: LowRank, rows: Tensor | None) -> Tensor | None:
+def called_losses(
+    network: Network, candidates: LowRank, rows: Tensor | None, kept: list[Tensor] | None = None
+) -> Tensor | None:
     """Losses `[P]`; None where the module does not take thin sums as its parameters, or gives others with them.
 
     One of a module that keeps weights elsewhere too (a list) would not change with its parameters: the first loss is
     compared with that of the candidate written out.
+
+    kept: where to put the outputs, if they are wanted.
     """
     calls = network.thin
     if calls.works is False or network.conduct.gathers:
         return None
     inputs, targets = network.batch(rows)
+
+    def loss_of(factors: _Factors) -> Tensor:
+        outputs = calls.outputs(candidates.theta, factors, inputs)
+        if kept is not None:
+            kept.append(outputs.clone())  # the loss may write into its own
+        return network.loss(outputs, targets)
+
     try:
         with network.calls():
-            found = [calls.loss(candidates.theta, each, inputs, targets) for each in _factors(candidates)]
+            found = list(map(loss_of, _factors(candidates)))
     except Exception:  # whatever a forward may raise; if the module is at fault, it says so written out
         calls.works = False
         return None

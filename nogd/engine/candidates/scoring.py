@@ -88,18 +88,29 @@ def score(scorer: Network | BlackBox | Simulation, candidates: Described, rows: 
         with torch.no_grad():
             if isinstance(candidates, Perturbed):
                 return perturbed_losses(scorer.stack, candidates, inputs, targets, scorer.loss)
-            places = {tensor.name: place for place, tensor in enumerate(scorer.space)}
-            losses = low_rank_losses(scorer.stack, candidates, inputs, targets, scorer.loss, places)
+            losses = low_rank_losses(
+                scorer.stack, candidates, inputs, targets, scorer.loss, places_by_name(scorer.space)
+            )
             return _again_where_infinite(losses, scorer, candidates, rows)
     if isinstance(candidates, Perturbed):
         if isinstance(scorer, Network) and scorer.calls_each:
             return scorer.losses_of_written(len(candidates), candidates.at, rows)
         return _by_parts(scorer, candidates, rows)
-    if isinstance(scorer, Network) and candidates.dimension > _SMALL:
+    if isinstance(scorer, Network) and is_large(candidates):
         found = called_losses(scorer, candidates, rows)
         if found is not None:
             return _again_where_infinite(found, scorer, candidates, rows)
     return _written_out(scorer, candidates, _all(candidates), rows)
+
+
+def is_large(candidates: Described) -> bool:
+    """Whether a candidate of the network's is so large that writing it out costs more than calling it by itself."""
+    return candidates.dimension > _SMALL
+
+
+def places_by_name(space: ParameterSpace) -> dict[str, int]:
+    """The number of each tensor, by its name."""
+    return {tensor.name: place for place, tensor in enumerate(space)}
 
 
 def parts_of(candidates: Described) -> Iterator[Tensor]:

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nogd.engine.losses import Loss
 from nogd.engine.modules.vmapped import Functional
 from nogd.engine.several import Inputs, arguments
 from nogd.engine.space import ParameterSpace
@@ -163,14 +162,14 @@ _THIN: dict[Any, Callable[..., Any]] = {
 class ThinCalls:
     """Calls a module with thin sums as its parameters; `works` says whether it takes them, None before it is tried."""
 
-    def __init__(self, functional: Functional, space: ParameterSpace, loss: Loss) -> None:
-        self._functional, self._space, self._loss = functional, space, loss
+    def __init__(self, functional: Functional, space: ParameterSpace) -> None:
+        self._functional, self._space = functional, space
         self.works: bool | None = None
 
-    def loss(
-        self, theta: Tensor, factors: Sequence[tuple[Tensor, Tensor | None]], inputs: Inputs, targets: Tensor
+    def outputs(
+        self, theta: Tensor, factors: Sequence[tuple[Tensor, Tensor | None]], inputs: Inputs
     ) -> Tensor:
-        """The loss of theta `[D]` and, for each tensor of the space, left @ right.T, or left where there is no right.
+        """What theta `[D]` gives with left @ right.T added to each tensor of the space, or left if there is no right.
 
         Raises whatever the module refuses such parameters with.
         """
@@ -179,7 +178,7 @@ class ThinCalls:
             for t, pair in zip(self._space, factors, strict=True)
         }
         by_place, by_name = arguments(inputs)
-        return self._loss(self._functional.of(named, *by_place, **by_name), targets)
+        return self._functional.of(named, *by_place, **by_name)
 
 
 def _moved(base: Tensor, left: Tensor, right: Tensor | None) -> Tensor:
