@@ -177,7 +177,7 @@ def test_measuring_changes_nothing_and_counts_nothing():
 
 def test_it_has_neither_data_nor_gradient():
     objective, theta = objective_of(Follow())
-    assert objective.features == frozenset()
+    assert objective.features == {"observations"}
     with pytest.raises(InvalidSetting, match="so a learner cannot look at them"):
         objective.inputs  # noqa: B018
     with pytest.raises(nogd.UserError, match="no gradient"):

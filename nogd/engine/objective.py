@@ -37,10 +37,11 @@ from nogd.engine.walks.caches import cache_for
 from nogd.engine.walks.lines import Lines
 from nogd.engine.walks.walk import ActivationCache, DenseCache
 from nogd.engine.walks.walking import Walk
+from nogd.engine.watching import WatchSide, watched_layers
 from nogd.errors import InvalidSetting
 
 
-class Objective(GramSide, ReadoutSide, GradientSide, RunSide):
+class Objective(GramSide, ReadoutSide, GradientSide, WatchSide, RunSide):
     """The function that is minimised. Every call is charged before anything is computed.
 
     :ivar space: names and search box of the searched parameters.
@@ -97,8 +98,8 @@ class Objective(GramSide, ReadoutSide, GradientSide, RunSide):
 
     @property
     def features(self) -> frozenset[str]:
-        """Which of "outputs", "curvature", "directional", "layers", "readout" and "gradient" there are here; a
-        learner's `needs` asks for these.
+        """Which of "outputs", "curvature", "directional", "layers", "observations", "readout" and "gradient" there are
+        here; a learner's `needs` asks for these.
         """
         if self._scores is not None:
             return frozenset()
@@ -209,6 +210,8 @@ class Objective(GramSide, ReadoutSide, GradientSide, RunSide):
         started = time.perf_counter()
         losses = ranked(self._score(known, rows))
         lowest = lowest_of(losses, rows)
+        if self._watched is not None:
+            self._show(rows)
         self._ledger.inside += time.perf_counter() - started
         self._till.note(losses, known, lowest)
         return losses
@@ -348,4 +351,6 @@ def _features(scorer: Scorer, differentiable: bool) -> frozenset[str]:
     features = seen_features(scorer)
     if isinstance(scorer, Network | Stream) and differentiable and scorer.loss.differentiable:
         features |= {"gradient", "directional"}
+    if watched_layers(scorer):
+        features |= {"observations"}
     return frozenset(features)

@@ -154,7 +154,9 @@ class OutputsAndLayers:
 
         :raises InvalidSetting: if they cannot be listed.
         """
-        layers = self._listed().layers
+        layers = self._scorer.layers if isinstance(self._scorer, Network | Simulation) else ()
+        if not layers:
+            raise self._no_layers()
         self._till.used("layers")
         return layers
 
@@ -206,7 +208,12 @@ class OutputsAndLayers:
     def _listed(self) -> Network:
         if isinstance(self._scorer, Network) and self._scorer.layers:
             return self._scorer
-        raise InvalidSetting(f"the layers cannot be listed here ({self._scorer.engine}: {self._scorer.why}).")
+        raise self._no_layers()
+
+    def _no_layers(self) -> InvalidSetting:
+        return InvalidSetting(
+            f"the layers cannot be listed here ({self._scorer.engine}: {self._scorer.why})."
+        )
 
 
 def _predicted(scorer: Answering, candidates: Described, rows: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
+from nogd.engine.inputs.moments import Moments
 from nogd.engine.modules.conduct import Conduct, Habits
 from nogd.engine.modules.vmapped import Functional
 from nogd.engine.space import ParameterSpace
@@ -61,8 +62,8 @@ class Policies:
     :ivar device: of the parameters.
     """
 
-    def __init__(self, network: PolicyNetwork, thetas: Tensor) -> None:
-        self._network, self._thetas = network, thetas
+    def __init__(self, network: PolicyNetwork, thetas: Tensor, watched: Moments | None = None) -> None:
+        self._network, self._thetas, self._watched = network, thetas, watched
         self.count, self.dtype, self.device = len(thetas), thetas.dtype, thetas.device
         self._ledger = _Ledger()
 
@@ -77,7 +78,7 @@ class Policies:
         :param most: policies of a part, at least 1.
         """
         for thetas in self._thetas.split(most):
-            part = Policies(self._network, thetas)
+            part = Policies(self._network, thetas, self._watched)
             part._ledger = self._ledger
             yield part
 
@@ -92,5 +93,7 @@ class Policies:
             all by default.
         :returns: outputs `[P, E, ...]`.
         """
+        if self._watched is not None:
+            self._watched.add(observations[0] if running is None else observations[0][running])
         self._ledger.steps += int(observations[0].shape[:2].numel() if running is None else running.sum())
         return self._network(self._thetas, observations)

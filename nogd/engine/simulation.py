@@ -11,6 +11,9 @@ from torch import Generator, Tensor, nn
 
 from nogd.engine.cost import Cost
 from nogd.engine.fork_safe_lock import ForkSafeLock
+from nogd.engine.inputs.moments import Moments
+from nogd.engine.layers.listing import NamedLayer, listed
+from nogd.engine.layers.parts import NotUnderstood, read_parts
 from nogd.engine.policies import Policies, PolicyNetwork
 from nogd.engine.space import ParameterSpace
 from nogd.errors import PluginError
@@ -49,6 +52,7 @@ class Simulation:
 
     A candidate's loss is its mean return with the sign turned. One candidate counts one forward, however many episodes
     that is; each episode is an example. count: told of the steps of the world, and of the arithmetic of its policies.
+    watched: what the scored policies observe is counted in there. layers: of a policy that is a chain, else none.
     """
 
     engine = "simulator"
@@ -59,6 +63,8 @@ class Simulation:
         self.module, self.space, self.simulator = module, space, simulator
         self.examples, self.noisy = simulator.episodes, simulator.noisy
         self.count: Count | None = None
+        self.watched: Moments | None = None
+        self.layers = _layers(module, space)
         self._network = PolicyNetwork(module, space)
         self._fixed = simulator.measured_on()
         self._drawn: dict[int, Tensor] = {}  # by thread: the seeds of the present call's episodes
@@ -103,7 +109,7 @@ class Simulation:
 
     def _returns(self, thetas: Tensor, seeds: Tensor, count: Count | None) -> Tensor:
         """Returns `[P, E]`, as float64; each parameter counts 2 flops in each step."""
-        policies = Policies(self._network, thetas.detach())
+        policies = Policies(self._network, thetas.detach(), None if count is None else self.watched)
         with self._lock, torch.no_grad():
             returns: object = self.simulator.rollout(policies, seeds.to(self.space.device))
         wanted = (len(thetas), len(seeds))
@@ -116,6 +122,13 @@ class Simulation:
         if count is not None:
             count(policies.steps, 2.0 * self.space.dimension * policies.steps)
         return returns.to(torch.float64)
+
+
+def _layers(module: nn.Module, space: ParameterSpace) -> tuple[NamedLayer, ...]:
+    try:
+        return listed(read_parts(module), module, space)
+    except NotUnderstood:
+        return ()
 
 
 def _seeds(count: int, *names: object) -> Tensor:

@@ -8,7 +8,7 @@ ACCESS = ("losses", "outputs", "directional", "layers", "closed-form", "gradient
 """From the weakest to the strongest. closed-form: an exact minimum, or what is computed of the data themselves."""
 
 # What a learner may need that is no access of its own.
-_PART_OF = {"curvature": "outputs", "readout": "closed-form"}
+_PART_OF = {"curvature": "outputs", "readout": "closed-form", "observations": "closed-form"}
 
 
 def strongest(names: Iterable[str]) -> str:

@@ -42,8 +42,8 @@ class Learner(Named, ABC, Generic[S]):
 
     :cvar name: what it is called everywhere.
     :cvar needs: what it cannot do without, of "outputs", "curvature" (of the loss, with respect to outputs),
-        "directional", "layers" (of a chain), "readout" (a last, linear layer to be solved) and "gradient"; nothing by
-        default.
+        "directional", "layers" (of a chain), "observations" (inputs to be watched), "readout" (a last, linear layer to
+        be solved) and "gradient"; nothing by default.
     :cvar uses: what else it uses where it is offered: one of these, or "closed-form".
     :cvar tags: families that it belongs to, such as "coordinate", "evolution", "direct-search", "local-rule".
     :cvar batches: whether it uses the objective's `batch_size`. Such a learner compares losses of one set of rows only,
@@ -133,6 +133,7 @@ _NEEDS = {
     "outputs": "the outputs of the network, and there are none here to look at",
     "curvature": "a loss with a gradient with respect to outputs, and this one has none here",
     "readout": "a network that ends in a linear layer, with data in memory, and there is none here to solve",
+    "observations": "inputs that can be watched: a network or policy that is a chain of layers, with no stream of data",
     "layers": "a network that is a chain of layers, with data in memory, and there is none here to look at",
 }
 

@@ -72,6 +72,12 @@ class Spied(Objective):
         by_products = self.spy.flops / (self._cost.flops * self.N)
         return max(by_products, self._rows / self.N) * TOLERANCE - self.meter.worked
 
+    def _show(self, rows: Tensor | None) -> None:
+        """Moments of the inputs, which are two numbers a feature, are no data any more."""
+        super()._show(rows)
+        if (seen := self._watched) is not None:
+            self.spy.paid(lambda: (seen.mean, seen.variance))()
+
     def _refuse_learners(self, what: str) -> None:
         if not self._till.is_measured:
             self.refused.append(what)

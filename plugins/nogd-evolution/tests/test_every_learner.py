@@ -19,7 +19,7 @@ from nogd_evolution import nogd_learners
 NAMES = [lazy.name for lazy in nogd_learners()]
 every_learner = pytest.mark.parametrize("name", NAMES)
 # What takes pairs or polytopes leaves less than one of them.
-LEAST = {"openai-es": 2, "ars": 2, "pgpe": 2, "eggroll": 2, "polystep": 7}
+LEAST = {"openai-es": 2, "ars": 2, "ars-v2": 2, "pgpe": 2, "eggroll": 2, "polystep": 7}
 START = (-1.2, 1.0, 0.3, -0.7, 0.5, 0.1)
 
 

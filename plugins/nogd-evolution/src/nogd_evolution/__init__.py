@@ -110,6 +110,13 @@ def nogd_learners() -> list[Lazy]:
             access="losses",
         ),
         Lazy(
+            "ars-v2",
+            "nogd_evolution.ars_v2:ArsV2",
+            "ars, with inputs normalised by what the candidates have observed; for policies",
+            tags=("evolution", "zeroth-order"),
+            access="closed-form",
+        ),
+        Lazy(
             "eggroll",
             "nogd_evolution.eggroll:EggRoll",
             "mirrored noise of low rank in each weight matrix",
