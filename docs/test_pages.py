@@ -7,9 +7,11 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import torch
+
 from nogd.bench.schema import SCHEMA
 from nogd.plugins.manager import plugins
-from pages import ROOT, comparison, errors, learners, pictures, store
+from pages import ROOT, comparison, data_pictures, errors, learners, pictures, store
 from pages.markdown import block, prose, table
 
 CODE = """
@@ -68,3 +70,19 @@ def test_pictures_have_equal_bytes_and_every_learner_has_one():
     assert [
         name for name in plugins().learners.names() if "<svg" not in made[f"reference/learners/{name}.md"]
     ] == []
+
+
+def test_points_images_signals_and_courses_are_told_apart():
+    classes = torch.arange(12) % 3
+    assert "of class 2" in data_pictures.examples(torch.rand(12, 2), classes, "points")
+    assert "<image" in data_pictures.examples(torch.rand(12, 64), classes, "images")
+    assert "<image" not in data_pictures.examples(torch.rand(12, 40), classes, "signals")
+    assert "at each input" in data_pictures.examples(torch.rand(12, 1), torch.rand(12, 3), "courses")
+    assert data_pictures.examples(torch.rand(12, 10), torch.rand(12, 1), "a table") == ""
+
+
+def test_what_a_policy_sees_ends_with_its_episode():
+    cart_pole = plugins().tasks.find("cart-pole").load()()
+    drawn = data_pictures.episode(cart_pole, cart_pole.problem(seed=0), "cart-pole")
+    assert "untrained: return 11" in drawn
+    assert drawn.count("spin") == 1

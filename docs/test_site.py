@@ -11,6 +11,9 @@ import pytest
 from bs4 import BeautifulSoup
 from conftest import EVALUATORS
 
+from nogd.plugins.manager import plugins
+from pages import task_pictures
+
 DOCS = Path(__file__).parent
 SITE = DOCS.parent / "build" / "docs"
 WRITTEN = [path for path in sorted(DOCS.rglob("*.md")) if "reference" not in path.relative_to(DOCS).parts]
@@ -79,3 +82,11 @@ def test_every_block_is_run_or_no_code(page):
 def test_what_is_left_out_has_a_reason(page):
     text = page.read_text(encoding="utf-8")
     assert text.count("skip: ") == len(LEFT_OUT.findall(text))
+
+
+@pytest.mark.parametrize("entry", plugins().tasks, ids=lambda entry: entry.name)
+def test_every_task_whose_data_are_here_has_a_picture_and_says_its_reference(entry):
+    page = soup(SITE / "reference" / "tasks" / f"{entry.name}.html")
+    here = task_pictures.NEEDS_FILES not in task_pictures.task_of(entry).tags
+    assert bool(page.select(".picture svg")) == here
+    assert bool(page.find(id="the-frozen-reference")) == here

@@ -64,4 +64,4 @@ def _summary(plugin: object) -> str:
 
 
 def _linked(kind: str, name: str) -> str:
-    return f"[{name}](learners/{name}.md)" if kind == "learner" else code(name)
+    return f"[{name}]({kind}s/{name}.md)" if kind in {"learner", "task"} else code(name)
