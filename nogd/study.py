@@ -148,6 +148,9 @@ class SearchModel(StudyModel):
         :param tolerance: least gain in loss.
         :returns: the loss after each sweep.
         """
+        for name in ("weight_range_size", "bias_range_size"):
+            if not is_whole(size := getattr(self, name)) or size < 2:
+                raise InvalidSetting(f"{name} must be a whole number of at least 2, not {size!r:.60}.")
         grid = {"points": self.weight_range_size, "bias_points": self.bias_range_size}
         stop = {"early_stopping": early_stopping, "tolerance": tolerance}
         return self._train(X, y, "grid-search", max_iterations, **grid, **stop)[1:]

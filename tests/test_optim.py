@@ -315,9 +315,11 @@ def refused(message: str, *given: Any, **settings: Any) -> None:
 def test_what_cannot_be_made() -> None:
     module = network()
     refused("takes a module, or its parameters", 3)
-    refused("takes a module, or its parameters", module[0].weight)
+    refused(r"takes a module, or its parameters .*, not a tensor of shape \[\d+, \d+\]\.", module[0].weight)
     refused("takes parameters, such as", [module[0].weight, "weight"])
-    refused("takes parameters, such as", [module[0].weight * 2])
+    refused(
+        r"takes parameters, such as .*, and a tensor of shape \[\d+, \d+\] is none", [module[0].weight * 2]
+    )
     refused("no parameter with requires_grad", [], Noise)
     refused("share memory", [module[0].weight, nn.Parameter(module[0].weight.data[1:])], Noise)
     refused("no groups", [{"params": module.parameters(), "lr": 0.1}], Noise)

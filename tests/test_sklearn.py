@@ -273,6 +273,12 @@ def test_a_search_over_learners_and_layers():
         ({"module": 5}, InvalidSetting, "module must be a function"),
         ({"module": lambda inputs, outputs: 5}, InvalidSetting, "module must make a torch module"),
         ({"module": lambda inputs, outputs: nn.Linear(inputs, 2)}, DataError, "2 outputs"),
+        (
+            {"module": lambda inputs, outputs: nn.Linear(inputs, 4)},
+            InvalidSetting,
+            r"module must make a network with 3 outputs here, but its outputs for one row have shape \[1, 4\]",
+        ),
+        ({"standardize": "yes"}, InvalidSetting, "standardize must be True or False, not 'yes'"),
         ({"budget": -5}, InvalidSetting, "budget"),
         ({"loss": "crossentropy"}, UnknownName, "did you mean 'cross-entropy'"),
         ({"bounds": (2, -2)}, InvalidSetting, "low <= high"),
@@ -318,8 +324,15 @@ def test_equal_weights_are_no_weights():
     assert found.score(IRIS, FLOWERS) > 0.9
 
 
+def test_too_few_rows_to_hold_some_out():
+    with pytest.raises(
+        ValueError, match=r"validation_fraction=0.2 cannot hold out a part of these 4 rows: .*classes"
+    ):
+        NogdClassifier(**HELD_OUT).fit(IRIS[48:52], FLOWERS[48:52])
+
+
 def test_one_class_is_none_to_learn():
-    with pytest.raises(ValueError, match=r"y has one class only, .*setosa.*; give samples of at least two"):
+    with pytest.raises(ValueError, match=r"y has one class only, setosa; give samples of at least two"):
         NogdClassifier(**QUICK).fit(IRIS, ["setosa"] * 150)
 
 

@@ -231,7 +231,12 @@ def test_a_model_that_cannot_be(changes, words):
     [
         (lambda: model().plot(), "no history yet: train it first"),
         (lambda: model().search(X, Y, max_iterations=0), "iterations"),
-        (lambda: model(weight_range_size=1).search(X, Y), "points"),
+        (
+            lambda: model(weight_range_size=1).search(X, Y),
+            "weight_range_size must be a whole number of at least 2, not 1",
+        ),
+        (lambda: model(bias_range_size=2.5).search(X, Y), "bias_range_size must be a whole number"),
+        (lambda: model(bias_range_size=None).search(X, Y), "bias_range_size must be a whole number"),
         (lambda: GradientModel(**SMALL).train_model(X, Y, learning_rate=-1), "lr"),
     ],
 )

@@ -19,7 +19,7 @@ def module_of(given: object) -> nn.Module:
         return checked_module(given)
     if isinstance(given, Tensor | str | bytes) or not isinstance(given, Iterable):
         raise InvalidSetting(
-            f"an optimizer takes a module, or its parameters as module.parameters() gives them, not {given!r:.60}."
+            f"an optimizer takes a module, or its parameters as module.parameters() gives them, not {_told(given)}."
         )
     return checked_module(_Holder(dict(map(_named, count(), _only_group(list(given))))))
 
@@ -55,7 +55,7 @@ def _named(number: int, given: Any) -> tuple[str, Tensor]:
     name, parameter = given if isinstance(given, tuple) and len(given) == 2 else (str(number), given)
     if not (isinstance(name, str) and isinstance(parameter, Tensor) and parameter.is_leaf):
         raise InvalidSetting(
-            f"an optimizer takes parameters, such as those of module.parameters(), and {given!r:.60} is none."
+            f"an optimizer takes parameters, such as those of module.parameters(), and {_told(given)} is none."
         )
     return name, parameter
 
@@ -72,3 +72,8 @@ def check_same(space: ParameterSpace, module: nn.Module) -> None:
             f"parameter {changed[0]!r} was added, frozen, unfrozen, moved or converted since the optimizer was made;"
             " make an optimizer when the module is ready."
         )
+
+
+def _told(given: object) -> str:
+    """A value in one line; a tensor's own name for itself has several."""
+    return f"a tensor of shape {list(given.shape)}" if isinstance(given, Tensor) else f"{given!r:.60}"

@@ -118,12 +118,19 @@ class NogdEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
             raise InvalidSetting(f"patience must be a whole number of at least 1, not {self.patience!r:.60}.")
         if not share:
             return [rows]
-        parts: list[Array] = train_test_split(rows, test_size=share, random_state=seed, stratify=strata)
+        try:
+            parts: list[Array] = train_test_split(rows, test_size=share, random_state=seed, stratify=strata)
+        except ValueError as error:  # it knows of no validation_fraction
+            raise ValueError(
+                f"validation_fraction={share} cannot hold out a part of these {len(rows)} rows: {error}"
+            ) from None
         return parts
 
     def _train(self, parts: list[Part], encode: Callable[[Array], Tensor], outputs: int, seed: int) -> None:
         """Set `scaler_`, `module_` and `run_`. encode: from targets to those of the loss."""
         train = parts[0]
+        if not isinstance(self.standardize, bool | np.bool_):
+            raise InvalidSetting(f"standardize must be True or False, not {self.standardize!r:.60}.")
         scaler = StandardScaler(with_mean=self.standardize, with_std=self.standardize)
         self.scaler_ = scaler.fit(train.inputs, sample_weight=train.weights)
         loss = self._known_loss()
@@ -133,6 +140,7 @@ class NogdEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
             loss, pairs = weighted(loss), _with_weights(pairs, parts)
         self.module_ = self._network(train.inputs.shape[1], outputs, seed)
         trained = objective(self.module_, *pairs[0], loss=loss, bounds=self.bounds)
+        self._check_outputs(pairs[0][0], outputs)
         learner = build(self.learner)
         if has_weights and (reason := refusal(learner, trained)):
             raise InvalidSetting(
@@ -164,6 +172,16 @@ class NogdEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
         if not isinstance(made, nn.Module):
             raise InvalidSetting(f"module must make a torch module of (inputs, outputs), not {made!r:.60}.")
         return made.double().eval()
+
+    def _check_outputs(self, inputs: Tensor, outputs: int) -> None:
+        """A network of the user's may have others than there are classes or targets, and losses not mind."""
+        with torch.no_grad():
+            found = self.module_(inputs[:1])
+        if found.shape != (1, outputs):
+            raise InvalidSetting(
+                f"module must make a network with {outputs} outputs here, but its outputs for one row have shape "
+                f"{list(found.shape)}."
+            )
 
     def _scaled(self, X: Array) -> Tensor:
         return torch.from_numpy(self.scaler_.transform(X))

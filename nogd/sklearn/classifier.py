@@ -51,7 +51,7 @@ class NogdClassifier(ClassifierMixin, NogdEstimator):  # type: ignore[misc]  # s
         self.classes_, numbers = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(
-                f"y has one class only, {self.classes_[0]!r}; give samples of at least two classes."
+                f"y has one class only, {self.classes_[0]}; give samples of at least two classes."
             )
         seed = self._seed()
         parts = self._parts(X, numbers, sample_weight, seed, numbers)
