@@ -9,20 +9,16 @@ pictures that need more than runs and curves. `--repetitions 5` runs, or publish
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 from pathlib import Path
 
-import pandas as pd
-
 import nogd
-from nogd.bench.columns import RUN_COLUMNS, TEXT
 from nogd.report.drawing.canvas import house_style
 from nogd.report.forms.page import write_report
+from nogd.report.published import TABLES, read_published, write_published
 from nogd.report.results import load_results
 
 HERE = Path(__file__).parent
-TABLES = ("runs", "curves", "reached")
 
 
 def main() -> None:
@@ -39,7 +35,7 @@ def main() -> None:
 
 def _results(name: str, options: argparse.Namespace) -> nogd.Results:
     if options.redraw:
-        return read_data(HERE / name / "data")
+        return nogd.Results(**vars(read_published(HERE / name / "data")))
     store, repetitions = options.stores / name, options.repetitions
     if not options.only_report:
         return nogd.run(HERE / f"{name}.toml", out=store, jobs=options.jobs, repetitions=repetitions)
@@ -57,22 +53,8 @@ def first_repetitions(results: nogd.Results, number: int) -> nogd.Results:
 
 def write_data(results: nogd.Results, folder: Path) -> None:
     """The tables as compressed CSV, the leaderboard as plain CSV, and the sessions as JSON."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for table in TABLES:
-        compression = {"method": "gzip", "mtime": 0}  # equal data are equal bytes
-        frame = getattr(results, table)
-        frame.to_csv(folder / f"{table}.csv.gz", index=False, compression=compression)
+    write_published(results, folder)
     results.leaderboard.to_csv(folder / "leaderboard.csv", index=False, float_format="%.6g")
-    (folder / "meta.json").write_text(json.dumps(results.meta, indent=1) + "\n", encoding="utf-8")
-
-
-def read_data(folder: Path) -> nogd.Results:
-    """What `write_data` wrote, as results; columns that runs have had since then are empty."""
-    runs, curves, reached = (pd.read_csv(folder / f"{table}.csv.gz") for table in TABLES)
-    runs = runs.reindex(columns=[*runs.columns, *(name for name in RUN_COLUMNS if name not in runs)])
-    runs = runs.assign(**{column: runs[column].astype(object).fillna("").astype(str) for column in TEXT})
-    meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-    return nogd.Results(runs, curves, meta, reached=reached)
 
 
 def write_figures(results: nogd.Results, folder: Path) -> None:

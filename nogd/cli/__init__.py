@@ -19,6 +19,8 @@ COMMANDS = {  # name -> (where it is, what it does)
         "nogd.cli.targets:targets",
         "Freeze the reference of a task's scores and targets.",
     ),
+    "advise": ("nogd.cli.advise:advise", "Say which learners to try on a task."),
+    "leaderboard": ("nogd.cli.leaderboard:leaderboard", "Build the leaderboard over several comparisons."),
     "work": ("nogd.cli.work:work", "Execute runs for a 'nogd run' elsewhere, over a pipe."),
     "new": ("nogd.cli.new:new", "Make a plugin package to start from, such as a learner."),
     "check": ("nogd.cli.check:check", "Check that a learner, task, figure or executor keeps nogd's rules."),

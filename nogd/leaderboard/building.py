@@ -1,0 +1,162 @@
+"""Build a leaderboard: read its runs, find how learners stand, and write page, reading, data and advice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+from pandas import DataFrame
+
+from nogd.atomic_write import atomic_write
+from nogd.bench.tables import RunTables
+from nogd.bench.task_names import build_task
+from nogd.leaderboard.advice import regrets
+from nogd.leaderboard.facts import FILE as FACTS_FILE
+from nogd.leaderboard.facts import Facts, facts_of, read_facts, write_facts
+from nogd.leaderboard.fields import fields_of, own_task, surrogates_of
+from nogd.leaderboard.gathering import DATA, gathered
+from nogd.leaderboard.measured import measured_table, write_measured
+from nogd.leaderboard.page import write_page
+from nogd.leaderboard.plan import Plan, read_plan
+from nogd.leaderboard.reading import Numbers, write_reading
+from nogd.leaderboard.standing import Standing, standing
+from nogd.leaderboard.sweeping import sweep_table, swept, without_sweeps
+from nogd.plugins.manager import configured, plugins
+from nogd.report.published import write_published
+
+PAGE, TABLE = "leaderboard.html", "standings.csv"
+RIVALS = ("adam", "unit-search", "cma-es", "random-search")
+"""Learners that advice is compared with: what if one always took this one?"""
+_DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Built:
+    """What was built: how learners stand in each field, who was not in it before, and which files were written."""
+
+    standings: Sequence[Standing]
+    parts: Mapping[str, RunTables]
+    entered: Sequence[str]
+    written: Sequence[Path]
+
+
+def build(folder: Path, stores: Sequence[Path], *, publish: bool) -> Built:
+    """Build the leaderboard in a folder.
+
+    :param folder: with leaderboard.toml, and the published runs below.
+    :param stores: folders of stores whose runs join them.
+    :param publish: whether these become part of what is published; else the page goes into the last of the stores, and
+        nothing in the folder changes.
+    :raises UserError: where something is missing or cannot be read or written.
+    """
+    plan = read_plan(folder)
+    parts, before = gathered(plan, folder, stores), _learners(folder, plan)
+    facts = _facts(plan, folder, parts)
+    standings = [standing(field, plan.ours) for field in fields_of(plan, parts, facts)]
+    measured = measured_table(standings)
+    compared = without_sweeps(plan, standings)
+    sweeps = [
+        (sweep.quantity, sweep_table(sweep, _of_part(measured, parts, sweep.part)))
+        for sweep in plan.sweeps
+        if sweep.part in parts
+    ]
+    out = folder if publish or not stores else stores[-1]
+    written = [write_page(plan.title, compared, parts, sweeps, out / PAGE)]
+    if out == folder:
+        written += _keep(plan, folder, parts, compared, facts, measured, publish=publish)
+    names = {str(name) for tables in parts.values() for name in tables.runs["learner"]}
+    return Built(compared, parts, sorted(names - before) if before else [], written)
+
+
+def _learners(folder: Path, plan: Plan) -> set[str]:
+    """Everybody who is published."""
+    if not any((folder / DATA / part.name).is_dir() for part in plan.parts):
+        return set()
+    tables = gathered(plan, folder, ())
+    return {str(name) for each in tables.values() for name in each.runs["learner"]}
+
+
+def _of_part(measured: DataFrame, parts: Mapping[str, RunTables], name: str) -> DataFrame:
+    rows: DataFrame = measured[measured["task"].isin(set(parts[name].runs["task"]))]
+    return rows
+
+
+def _facts(plan: Plan, folder: Path, parts: Mapping[str, RunTables]) -> dict[str, Facts]:
+    """The facts of all tasks: those that are kept, and for others the task is built."""
+    known = read_facts(folder / DATA / FACTS_FILE)
+    surrogates = surrogates_of(plan.parts)
+    tasks = {
+        own_task(str(task), surrogates) for tables in parts.values() for task in tables.runs["task"].unique()
+    }
+    new = sorted(tasks - known.keys())
+    if not new:
+        return known
+    files = dict.fromkeys(str((folder / name).resolve()) for part in plan.parts for name in part.plugins)
+    settings = plugins().settings
+    with configured(replace(settings, extra=(*settings.extra, *files))):
+        return known | {name: facts_of(name, build_task(name).task) for name in new}
+
+
+def _keep(
+    plan: Plan,
+    folder: Path,
+    parts: Mapping[str, RunTables],
+    standings: Sequence[Standing],
+    facts: Mapping[str, Facts],
+    measured: DataFrame,
+    *,
+    publish: bool,
+) -> list[Path]:
+    """Write what is kept with the code."""
+    if publish:
+        for name, tables in parts.items():
+            write_published(_without_machine(tables), folder / DATA / name, _DIGITS)
+        write_facts(folder / DATA / FACTS_FILE, facts)
+    written = [_write_standings(folder / TABLE, standings)]
+    general = measured[~measured["task"].isin(_swept_tasks(plan, parts))]
+    if plan.advice is not None:
+        write_measured((folder / plan.advice).resolve(), general, dict(facts))
+        written.append((folder / plan.advice).resolve())
+    lost = regrets(1000.0, general, facts, RIVALS)
+    reading = write_reading(folder, Numbers(standings, parts, measured), {"regrets": lost})
+    return [*written, *([reading] if reading else [])]
+
+
+def _swept_tasks(plan: Plan, parts: Mapping[str, RunTables]) -> set[str]:
+    mine = swept(plan)
+    return {
+        str(task)
+        for part in plan.parts
+        if part.suite in mine and part.name in parts
+        for task in parts[part.name].runs["task"]
+    }
+
+
+def _write_standings(path: Path, standings: Sequence[Standing]) -> Path:
+    tables = [_labelled(each) for each in standings]
+    table = pd.concat(tables, ignore_index=True)
+    return atomic_write(path, table.to_csv(index=False, float_format="%.4g", lineterminator="\n"))
+
+
+def _labelled(standing: Standing) -> DataFrame:
+    field = standing.field
+    table = standing.table.assign(suite=field.suite, gradient=field.gradient, forwards=field.forwards)
+    return table[["suite", "gradient", "forwards", *standing.table.columns]]
+
+
+_KEPT = ("id", "started", "python", "packages", "cpu", "cores", "revision", "settings")
+
+
+def _without_machine(tables: RunTables) -> RunTables:
+    """Without what only the machine of the runs has: paths, names, commands."""
+    sessions = [{key: session[key] for key in _KEPT if key in session} for session in _sessions(tables)]
+    runs = tables.runs.assign(host="")
+    meta = {**tables.meta, "sessions": sessions, "damaged": {}}
+    return RunTables(runs, tables.curves, meta, reached=tables.reached)
+
+
+def _sessions(tables: RunTables) -> Iterable[Mapping[str, object]]:
+    found: Iterable[Mapping[str, object]] = tables.meta.get("sessions") or ()
+    return found

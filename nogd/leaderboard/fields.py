@@ -1,0 +1,122 @@
+"""Where learners are compared: tasks of one suite at one budget that all have a gradient, or all have none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from nogd.bench.tables import RunTables
+from nogd.leaderboard.facts import Facts
+from nogd.leaderboard.plan import Part, Plan
+from nogd.report.numbers.tables import Tables
+
+SURROGATE = "surrogate"
+_SETTING = ",surrogate=true"
+
+
+@dataclass(frozen=True, eq=False)
+class Field:
+    """Tasks of one suite at one budget, with the runs on them.
+
+    gradient: whether these tasks have one. Runs on a task with a surrogate gradient are rows of the task itself, by
+    a learner of its own: "adam (surrogate)".
+    """
+
+    suite: str
+    forwards: float
+    gradient: bool
+    tables: Tables
+
+    @property
+    def name(self) -> str:
+        """What it is called in headings."""
+        return f"{self.suite}, {self.kind}, {self.forwards:,.0f} forwards"
+
+    @property
+    def kind(self) -> str:
+        """Whether there is a gradient, in words."""
+        return "with a gradient" if self.gradient else "without a gradient"
+
+    @property
+    def tasks(self) -> list[str]:
+        """Its tasks by name."""
+        return self.tables.tasks
+
+
+def fields_of(plan: Plan, parts: Mapping[str, RunTables], facts: Mapping[str, Facts]) -> list[Field]:
+    """The fields of all parts, suites in the plan's order, with what has a gradient and small budgets first.
+
+    :param facts: of every task that is not one with a surrogate gradient.
+    """
+    suites: dict[str, list[Part]] = {}
+    for part in plan.parts:
+        if part.name in parts:
+            suites.setdefault(part.suite, []).append(part)
+    return [
+        field
+        for suite, mine in suites.items()
+        for field in _of_suite(suite, _rows(mine, parts), facts, surrogates_of(mine))
+    ]
+
+
+def surrogates_of(parts: Sequence[Part]) -> dict[str, str]:
+    """Tasks under a name of their own that are another one with a surrogate gradient, by that one's name."""
+    return {own: task for part in parts for own, task in part.surrogates.items()}
+
+
+def own_task(task: str, surrogates: Mapping[str, str]) -> str:
+    """The task whose surrogate this is; the task itself where it is none."""
+    return surrogates.get(task, task.removesuffix(_SETTING))
+
+
+def _rows(parts: Sequence[Part], tables: Mapping[str, RunTables]) -> RunTables:
+    """The runs of several parts together, with the settings of the first."""
+    found = [tables[part.name] for part in parts]
+    runs, curves, reached = (
+        pd.concat([getattr(each, name) for each in found], ignore_index=True)
+        for name in ("runs", "curves", "reached")
+    )
+    return RunTables(runs, curves, found[0].meta, reached=reached)
+
+
+def _of_suite(
+    suite: str, tables: RunTables, facts: Mapping[str, Facts], surrogates: Mapping[str, str]
+) -> Iterator[Field]:
+    runs = _as_rivals(tables.runs, surrogates)
+    has_gradient = runs["task"].map(lambda task: facts[task].gradient)
+    for gradient in (True, False):
+        rows = runs[has_gradient == gradient]
+        for forwards, mine in rows.groupby(rows["budget"].map(_forwards)):
+            yield Field(suite, float(forwards), gradient, _tables(tables, mine))
+
+
+def _forwards(budget: object) -> float:
+    """The forwards of a budget as it is stored; 0 where it has none."""
+    limits: Mapping[str, Any] = json.loads(str(budget))
+    return float(limits.get("forwards") or 0.0)
+
+
+def _as_rivals(runs: pd.DataFrame, surrogates: Mapping[str, str]) -> pd.DataFrame:
+    """Runs on a surrogate become those of a learner of its own on the task; what follows from its loss is unknown."""
+    own = runs["task"].map(lambda task: own_task(str(task), surrogates))
+    by = runs["task"] != own
+    facts = runs[~by].drop_duplicates("task").set_index("task")
+    found = runs.assign(task=own, learner=runs["learner"].where(~by, runs["learner"] + f" ({SURROGATE})"))
+    for column in ("constant", "reference", "task_version", "start_loss"):
+        found[column] = found[column].where(~by, own.map(facts[column]))
+    kept = ~by | ~(found["status"] == "not-applicable")
+    return found[kept & found["task"].isin(facts.index)]
+
+
+def _tables(tables: RunTables, runs: pd.DataFrame) -> Tables:
+    ids = set(runs["id"])
+    names = runs.set_index("id")[["learner", "task"]]
+    curves = tables.curves[tables.curves["id"].isin(ids)]
+    curves = curves.assign(learner=curves["id"].map(names["learner"]), task=curves["id"].map(names["task"]))
+    own = runs["learner"].str.endswith(f"({SURROGATE})")
+    reached = tables.reached[tables.reached["id"].isin(set(runs.loc[~own, "id"]))]
+    return Tables(runs, curves, tables.meta, reached=reached)

@@ -1,0 +1,133 @@
+"""The runs of a leaderboard's parts: what is published, joined with what stores hold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from nogd.bench.tables import RunTables, load_tables
+from nogd.errors import StoreError
+from nogd.leaderboard.plan import Part, Plan
+from nogd.report.names import listed, short_name
+from nogd.report.published import META, read_published, thinned
+
+DATA = "data"
+_KEYS = ["learner", "task", "repetition"]
+
+
+def gathered(plan: Plan, folder: Path, stores: Sequence[Path]) -> dict[str, RunTables]:
+    """The runs of each part that has some, by its name, in the plan's order.
+
+    :param folder: where the plan is, with what is published below.
+    :param stores: folders that hold a store for each part they have runs of, under the part's name; where both have a
+        run of the same learner, task and repetition, that of the later one counts.
+    :raises StoreError: where nothing is there at all, a store cannot be read, or its runs do not belong here.
+    """
+    for store in stores:
+        if not any((store / part.name / "runs.sqlite").is_file() for part in plan.parts):
+            raise StoreError(
+                f"there is no store of the leaderboard in {str(store)!r}: fill one with"
+                f" 'nogd run {folder / plan.parts[0].name}.toml --out {store / plan.parts[0].name}'."
+            )
+    found = {part.name: _part(part, folder, stores) for part in plan.parts}
+    kept = {name: tables for name, tables in found.items() if tables is not None}
+    if not kept:
+        raise StoreError(
+            f"there are no runs yet: {str(folder / DATA)!r} is empty. Make some with 'nogd run', and give the folder"
+            " of the stores by --stores."
+        )
+    return kept
+
+
+def _part(part: Part, folder: Path, stores: Sequence[Path]) -> RunTables | None:
+    published = folder / DATA / part.name
+    found = read_published(published) if (published / META).is_file() else None
+    for store in stores:
+        if (store / part.name / "runs.sqlite").is_file():
+            loaded = _slim(load_tables(store / part.name))
+            found = loaded if found is None else joined(found, loaded, part.name)
+    return None if found is None or found.runs.empty else found
+
+
+def _slim(tables: RunTables) -> RunTables:
+    """Without what only a run's own page needs: pictures, tracebacks, most points of curves."""
+    return RunTables(
+        tables.runs.assign(traceback=""), thinned(tables.curves), tables.meta, reached=tables.reached
+    )
+
+
+def joined(first: RunTables, second: RunTables, name: str) -> RunTables:
+    """Two sets of runs as one; of the same learner, task and repetition the second's counts.
+
+    :param name: of the part, for errors.
+    :raises StoreError: where the second's runs have another budget, or were made on another version of a task.
+    """
+    _check_alike(first.runs, second.runs, name)
+    moved, sessions = _renumbered(first.meta, second)
+    runs = pd.concat([first.runs, moved], ignore_index=True).drop_duplicates(_KEYS, keep="last")
+    runs = runs.sort_values([*_KEYS, "id"]).reset_index(drop=True)
+    kept = set(runs["id"])
+
+    def both(table: str) -> pd.DataFrame:
+        parts = [getattr(first, table), getattr(second, table)]
+        rows = pd.concat([each for each in parts if len(each)] or parts[:1], ignore_index=True)
+        own = rows.drop_duplicates([*(key for key in ("id", "forwards", "target") if key in rows)])
+        mine: pd.DataFrame = own[own["id"].isin(kept)].reset_index(drop=True)
+        return mine
+
+    missing = int(first.meta.get("missing", 0)) + int(second.meta.get("missing", 0))
+    meta = {**first.meta, "sessions": sessions, "missing": missing}
+    return RunTables(runs, both("curves"), meta, reached=both("reached"))
+
+
+def _renumbered(meta: Mapping[str, Any], second: RunTables) -> tuple[pd.DataFrame, list[Mapping[str, Any]]]:
+    """The second's runs and sessions with numbers after the first's."""
+    before: Sequence[Mapping[str, Any]] = meta.get("sessions") or ()
+    last = max((int(session["id"]) for session in before), default=0)
+    after = [session | {"id": int(session["id"]) + last} for session in second.meta.get("sessions") or ()]
+    return second.runs.assign(session=second.runs["session"] + last), [*before, *after]
+
+
+def _check_alike(first: pd.DataFrame, second: pd.DataFrame, name: str) -> None:
+    for column, what in (("task_version", "version of the task"), ("budget", "budget")):
+        known = first.drop_duplicates("task").set_index("task")[column].map(_plain)
+        given = second[second["task"].isin(known.index)]
+        other = given[given[column].map(_plain) != given["task"].map(known)]
+        if len(other):
+            row = other.iloc[0]
+            raise StoreError(
+                f"{name}: {short_name(row['learner'])} on {short_name(row['task'])} was run with the {what}"
+                f" {row[column]}, the leaderboard with {known[row['task']]}; run it again with the part's own file."
+            )
+
+
+def _plain(value: object) -> str:
+    """A budget or version in one spelling, however it was stored."""
+    try:
+        return json.dumps(json.loads(str(value)), sort_keys=True)
+    except ValueError:
+        return str(value)
+
+
+def complete(tables: RunTables) -> tuple[int, int]:
+    """How many runs there are, and how many were asked for."""
+    return len(tables.runs), len(tables.runs) + int(tables.meta.get("missing", 0))
+
+
+def told(parts: Mapping[str, RunTables]) -> list[str]:
+    """How complete each part is, a sentence each."""
+    rows = []
+    for name, tables in parts.items():
+        done, planned = complete(tables)
+        state = "complete" if done == planned else f"{planned - done:,} are missing"
+        rows.append(f"{name}: {done:,} of {planned:,} runs, {state}")
+    return rows
+
+
+def names_of(tables: RunTables) -> str:
+    """The tasks of a part, for a sentence."""
+    return listed(sorted(map(str, tables.runs["task"].unique())), 40)

@@ -1,0 +1,67 @@
+"""The leaderboard as one page: answers, pictures, and the standing of every learner in every field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pandas import DataFrame
+
+from nogd.atomic_write import atomic_write
+from nogd.bench.tables import RunTables
+from nogd.leaderboard.gathering import told
+from nogd.leaderboard.pictures import against_time, best_of_each_class, sweep
+from nogd.leaderboard.standing import Standing
+from nogd.leaderboard.wording import answer
+from nogd.report.drawing.canvas import house_style
+from nogd.report.forms.leaflet import Leaflet, page
+from nogd.report.numbers.formats import interval_text, score_text
+
+READING = (
+    (
+        "A score is the interquartile mean over tasks and repetitions of the metric on test data, 0 the best constant "
+        "predictor, 1 the frozen reference; intervals are 95 % bootstrap over starts and random streams, not over tasks."
+    ),
+    (
+        "A class is the most that a learner's runs looked at. Compare a learner with those of no stronger class. A learner "
+        "that cannot do all tasks of a field is told with the number that it can do, and is first of nothing."
+    ),
+)
+
+
+def write_page(
+    title: str,
+    standings: Sequence[Standing],
+    parts: Mapping[str, RunTables],
+    sweeps: Sequence[tuple[str, DataFrame]],
+    path: Path,
+) -> Path:
+    """Write the page, and return its path.
+
+    :param sweeps: what varies, and `nogd.leaderboard.sweeping.COLUMNS` of it.
+    :raises StoreError: if it cannot be written.
+    """
+    with house_style():
+        pictures = [best_of_each_class(standings), *map(against_time, standings)]
+        pictures += [sweep(quantity, table) for quantity, table in sweeps if len(table)]
+        tables = [(each.field.name, shown(each), each.table) for each in standings]
+        notes = [*map(answer, standings), *READING, *told(parts)]
+        return atomic_write(path, page(Leaflet("nogd: the leaderboard", title, notes, pictures, tables)))
+
+
+def shown(standing: Standing) -> DataFrame:
+    """A field's table for readers."""
+    rows = standing.table.to_dict("records")
+    return DataFrame(
+        {
+            "learner": [row["learner"] for row in rows],
+            "class": [row["class"] for row in rows],
+            "score": [score_text(row["score"]) for row in rows],
+            "interval": [interval_text(row["score_low"], row["score_high"]) for row in rows],
+            "best": [score_text(row["best_score"]) for row in rows],
+            "tasks": [f"{row['tasks']} of {len(standing.field.tasks)}" for row in rows],
+            "failed": [f"{row['failed']} of {row['runs']}" for row in rows],
+            "processor s": [f"{row['cpu_seconds']:.2g}" for row in rows],
+            "memory MB": [f"{row['memory_mb']:,.0f}" for row in rows],
+        }
+    )

@@ -1,0 +1,196 @@
+"""The pictures of a leaderboard: the best of each class in each field, scores against time, and sweeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from pandas import DataFrame
+
+from nogd.leaderboard.standing import CLASSES, Standing
+from nogd.report.drawing.canvas import (
+    heading,
+    label_width,
+    legend_below,
+    legend_height,
+    linear_values,
+    log_values,
+    new_canvas,
+    place_axes,
+)
+from nogd.report.drawing.cells import GOOD, draw_cells, name_cells, room_for_columns
+from nogd.report.drawing.style import LIGHT, MARKERS, MUTED
+from nogd.report.drawing.svg import named
+from nogd.report.figure import Drawn
+from nogd.report.names import listed, short_name
+from nogd.report.numbers.formats import score_text
+from nogd.report.numbers.pareto import on_front
+from nogd.report.numbers.statistics import FloatArray
+
+_COLUMN, _ROW = 1.05, 0.36
+_FARTHEST = (-1.0, 2.0)
+"""Scores beyond are drawn at the edge."""
+
+
+def class_look(name: str) -> dict[str, Any]:
+    """Colour and marker of a class."""
+    place = CLASSES.index(name)
+    return {"color": LIGHT[place % len(LIGHT)], "marker": list(MARKERS)[place]}
+
+
+def best_of_each_class(standings: Sequence[Standing]) -> Drawn:
+    """A grid: who is best of each class in each field, with the score."""
+    firsts = [[each.first_of([name]) for each in standings] for name in CLASSES]
+    kept = [place for place, row in enumerate(firsts) if any(row)]
+    rows = [CLASSES[place] for place in kept]
+    scores = np.array(
+        [[_score(each, name) for each, name in zip(standings, firsts[place], strict=True)] for place in kept]
+    )
+    texts = [
+        [_cell(name, score) for name, score in zip(firsts[place], line, strict=True)]
+        for place, line in zip(kept, scores, strict=True)
+    ]
+    columns = [
+        f"{each.field.suite}, {each.field.forwards:,.0f}{'' if each.field.gradient else ', no gradient'}"
+        for each in standings
+    ]
+    above, right = room_for_columns(columns, _COLUMN)
+    left = label_width(rows)
+    canvas = new_canvas(above + _ROW * len(rows) + 0.05, left + right + _COLUMN * len(columns))
+    axes = place_axes(canvas, left, right, above, 0.05)
+    draw_cells(axes, _shade(scores), texts, GOOD)
+    name_cells(axes, rows, columns)
+    data = DataFrame(
+        [
+            {
+                "class": rows[row],
+                "field": each.field.name,
+                "learner": firsts[place][column] or "",
+                "score": scores[row, column],
+            }
+            for row, place in enumerate(kept)
+            for column, each in enumerate(standings)
+        ]
+    )
+    alt = (
+        "The learner with the best score of each class, from what looks at losses alone to back-propagated gradients,"
+        " and its score: 0 is the best constant predictor, 1 the frozen reference. Dark is best within a column."
+    )
+    return Drawn(canvas, data, alt, title="The best of each class")
+
+
+def _score(standing: Standing, learner: str | None) -> float:
+    return float("nan") if learner is None else float(standing.row(learner)["score"])
+
+
+def _cell(name: str | None, score: float) -> str:
+    return "" if name is None else f"{score_text(score)}\n{short_name(name, 16)}"
+
+
+def _shade(scores: FloatArray) -> FloatArray:
+    """0 for the best of a column, 1 for a score of one less."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.clip(np.nanmax(scores, axis=0, keepdims=True) - scores, 0.0, 1.0))
+
+
+def against_time(standing: Standing) -> Drawn:
+    """Scores of a field against processor seconds, by class, with the Pareto front."""
+    table = standing.whole.dropna(subset=["score", "cpu_seconds"])
+    table = table[table["cpu_seconds"] > 0]
+    shown = [name for name in CLASSES if (table["class"] == name).any()]
+    entries = [Line2D([], [], linestyle="", markersize=4.5, label=name, **class_look(name)) for name in shown]
+    below = legend_height(shown)
+    canvas = new_canvas(0.3 + 2.4 + 0.4 + below)
+    axes = place_axes(canvas, 0.52, 0.16, 0.3, below + 0.4)
+    costs = table["cpu_seconds"].to_numpy(dtype=float)
+    front = table[on_front(costs, table["score"].to_numpy(dtype=float))].sort_values("cpu_seconds")
+    axes.plot(
+        front["cpu_seconds"],
+        front["score"].clip(*_FARTHEST),
+        color=MUTED,
+        linewidth=0.9,
+        drawstyle="steps-post",
+        zorder=1,
+    )
+    for row in table.to_dict("records"):
+        score = float(np.clip(row["score"], *_FARTHEST))
+        drawn = axes.plot(
+            [row["cpu_seconds"]],
+            [score],
+            markersize=5 if row["ours"] else 3.5,
+            zorder=3,
+            **class_look(row["class"]),
+        )
+        named(drawn, row["learner"])
+    axes.set_xlim(costs.min() / 1.3, costs.max() * 1.3)
+    log_values(axes, "x")
+    linear_values(axes)
+    axes.set_xlabel("processor seconds per run, log scale", labelpad=1)
+    heading(axes, "normalised score (further up and left is better)")
+    legend_below(canvas, entries)
+    told = [
+        f"{short_name(row['learner'])} ({score_text(row['score'])} at {row['cpu_seconds']:.2g} s)"
+        for row in front.to_dict("records")
+    ]
+    alt = f"Nobody is both better and faster than {listed(told, 6)}. Larger markers are nogd's own."
+    return Drawn(canvas, table, alt, title=standing.field.name)
+
+
+def sweep(quantity: str, table: DataFrame) -> Drawn:
+    """The score of some learners over one quantity of a task.
+
+    :param quantity: what varies.
+    :param table: `nogd.leaderboard.sweeping.COLUMNS`.
+    """
+    names = list(dict.fromkeys(map(str, table["learner"])))
+    looks = _looks(names)
+    below = legend_height(names)
+    canvas = new_canvas(0.3 + 2.4 + 0.4 + below)
+    axes = place_axes(canvas, 0.52, 0.16, 0.3, below + 0.4)
+    for name in names:
+        _line(axes, table[table["learner"] == name], name, looks[name])
+    _scale(axes, table["value"].to_numpy(dtype=float))
+    linear_values(axes)
+    axes.set_xlabel(quantity, labelpad=1)
+    heading(axes, "score, the band from lowest to highest run")
+    legend_below(canvas, [Line2D([], [], markersize=4.5, label=name, **looks[name]) for name in names])
+    return Drawn(canvas, table, _ends(quantity, table), title=f"One task, by its {quantity}")
+
+
+def _ends(quantity: str, table: DataFrame) -> str:
+    """Who is first at both ends."""
+    told = []
+    for value in (table["value"].min(), table["value"].max()):
+        rows = table[table["value"] == value].sort_values("score", ascending=False).to_dict("records")
+        told.append(
+            f"at {value:g}, " + listed([f"{row['learner']} {score_text(row['score'])}" for row in rows], 4)
+        )
+    return f"{quantity.capitalize()}: {'; '.join(told)}."
+
+
+def _looks(names: Sequence[str]) -> Mapping[str, dict[str, Any]]:
+    marks = list(MARKERS)
+    return {
+        name: {"color": LIGHT[place % len(LIGHT)], "marker": marks[place % len(marks)]}
+        for place, name in enumerate(names)
+    }
+
+
+def _line(axes: Axes, rows: DataFrame, name: str, look: Mapping[str, Any]) -> None:
+    values = rows["value"].to_numpy(dtype=float)
+    low, middle, high = (
+        np.clip(rows[each].to_numpy(dtype=float), *_FARTHEST) for each in ("low", "score", "high")
+    )
+    axes.fill_between(values, low, high, color=look["color"], alpha=0.12, linewidth=0)
+    named(axes.plot(values, middle, linewidth=1.3, markersize=4, **look), name)
+
+
+def _scale(axes: Axes, values: FloatArray) -> None:
+    if values.min() > 0:
+        axes.set_xlim(values.min() / 1.1, values.max() * 1.1)
+        log_values(axes, "x")
+    else:
+        linear_values(axes, "x")

@@ -1,0 +1,132 @@
+"""The reading of a leaderboard: a text with its numbers filled in, so that they are those of the runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from pandas import DataFrame
+
+from nogd.atomic_write import atomic_write
+from nogd.bench.tables import RunTables
+from nogd.errors import InvalidSetting
+from nogd.leaderboard.gathering import told
+from nogd.leaderboard.reaching import LEDGERS, Reaching, reaching
+from nogd.leaderboard.standing import CLASSES, DERIVATIVES, Standing
+from nogd.leaderboard.wording import WITHOUT, answer, learner_told, ours_told
+from nogd.report.forms.markdown import frame
+from nogd.report.numbers.formats import interval_text, score_text
+
+TEMPLATE, READING = "README.md.jinja", "README.md"
+
+
+class Numbers:
+    """What a template may ask for. Standings are found by suite, budget, and whether the tasks have a gradient."""
+
+    def __init__(
+        self, standings: Sequence[Standing], parts: Mapping[str, RunTables], measured: DataFrame
+    ) -> None:
+        self.standings, self.parts, self.measured = list(standings), parts, measured
+        self.without, self.derivatives = WITHOUT, DERIVATIVES
+        self._reaching: dict[tuple[int, str], Reaching] = {}
+
+    def field(self, suite: str, forwards: float, gradient: bool) -> Standing:
+        """A field's standing. Raises InvalidSetting where there is none."""
+        for each in self.standings:
+            if (each.field.suite, each.field.forwards, each.field.gradient) == (suite, forwards, gradient):
+                return each
+        raise InvalidSetting(f"the reading asks for {suite} at {forwards:,.0f} forwards, which has no runs.")
+
+    def answers(self) -> list[str]:
+        """Who is first in each field, a sentence each."""
+        return [answer(each) for each in self.standings]
+
+    def ours(self) -> list[str]:
+        """Where ours stand in each field, a sentence each."""
+        return [ours_told(each) for each in self.standings]
+
+    def complete(self) -> list[str]:
+        """How many runs each part has, a sentence each."""
+        return told(self.parts)
+
+    def runs(self) -> int:
+        """How many runs there are in all."""
+        return sum(len(tables.runs) for tables in self.parts.values())
+
+    def learners(self) -> int:
+        """How many learners took part."""
+        return len({str(name) for tables in self.parts.values() for name in tables.runs["learner"]})
+
+    def told(self, standing: Standing, learner: str | None) -> str:
+        """A learner with its score and interval; a dash for none."""
+        return "-" if learner is None else learner_told(standing, learner)
+
+    def classes(self, standing: Standing) -> str:
+        """The best of each class as a Markdown table."""
+        firsts = [(name, standing.first_of([name])) for name in CLASSES]
+        rows = [(name, standing.row(first)) for name, first in firsts if first is not None]
+        table = DataFrame(
+            {
+                "looks at": [name for name, _ in rows],
+                "best": [row["learner"] for _, row in rows],
+                "score": [score_text(row["score"]) for _, row in rows],
+                "interval": [interval_text(row["score_low"], row["score_high"]) for _, row in rows],
+                "at the best validation point": [score_text(row["best_score"]) for _, row in rows],
+                "processor seconds": [f"{row['cpu_seconds']:.2g}" for _, row in rows],
+                "peak memory, MB": [f"{row['memory_mb']:,.0f}" for _, row in rows],
+            }
+        )
+        return "\n".join(frame(table))
+
+    def reaching(self, standing: Standing, rival: str) -> Reaching:
+        """What learners pay until they are as good as a rival at its end."""
+        key = (id(standing), rival)
+        if key not in self._reaching:
+            self._reaching[key] = reaching(standing.field, rival)
+        return self._reaching[key]
+
+    def cheaper(self, standing: Standing, rival: str, most: int = 8) -> str:
+        """Who reaches a rival's test metric for less on the most tasks, of those without a derivative, as Markdown."""
+        found = self.reaching(standing, rival)
+        whole = standing.whole
+        names = [str(name) for name in whole.loc[whole["class"].isin(WITHOUT), "learner"]]
+        counts = {
+            name: [len(found.got_there(name)), *(len(found.cheaper(name, each)) for each in LEDGERS)]
+            for name in names
+        }
+        best = sorted(counts, key=lambda name: (-counts[name][0], -counts[name][1], name))[:most]
+        columns = [
+            "learner",
+            "gets there",
+            "in fewer forwards",
+            "in fewer processor seconds",
+            "in less memory",
+        ]
+        of = len(standing.field.tasks)
+        rows = [[name, *(f"{count} of {of}" for count in counts[name])] for name in best]
+        table = DataFrame(rows, columns=columns)
+        return "\n".join(frame(table))
+
+
+def write_reading(folder: Path, numbers: Numbers, more: Mapping[str, Any]) -> Path | None:
+    """Fill in the folder's template and write README.md; None where there is no template.
+
+    :raises InvalidSetting: where the template asks for what is not there.
+    """
+    template = folder / TEMPLATE
+    if not template.is_file():
+        return None
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,
+        keep_trailing_newline=True,
+    )
+    try:
+        text = environment.from_string(template.read_text(encoding="utf-8")).render(n=numbers, **more)
+    except (jinja2.TemplateError, KeyError) as error:
+        raise InvalidSetting(f"{template} cannot be filled in: {error}.") from error
+    return atomic_write(folder / READING, text)

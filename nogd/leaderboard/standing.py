@@ -1,0 +1,128 @@
+"""How learners stand in a field: score, class, costs, and whether the first of a class is ahead beyond chance."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pandas import DataFrame
+
+from nogd.leaderboard.fields import SURROGATE, Field
+from nogd.plugins.access import ACCESS, strongest
+from nogd.report.numbers.finals import FAILED, applicable, finite, matrices
+from nogd.report.numbers.paired import LEVEL
+from nogd.report.numbers.statistics import FloatArray, bootstrap_interval, pooled_interquartile_mean
+from nogd.report.numbers.verdict import Chance, chances_of
+
+GRADIENT = "gradient"
+SURROGATE_GRADIENT = f"{SURROGATE} gradient"
+DERIVATIVES = ("directional", GRADIENT, SURROGATE_GRADIENT)
+"""Classes that take a derivative of the network, or of what stands for it."""
+CLASSES = (*(each for each in ACCESS if each != GRADIENT), SURROGATE_GRADIENT, GRADIENT)
+COLUMNS = (
+    *("learner", "class", "ours", "tasks", "score", "score_low", "score_high", "best_score"),
+    *("failed", "runs", "cpu_seconds", "memory_mb"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """The learners of a field, those that can do all of its tasks first, then by score.
+
+    table: one row for each, with COLUMNS. `class`: the strongest access that a run used, or "surrogate gradient".
+    `tasks`: how many of the field's it has runs on. score, score_low, score_high: interquartile mean of normalised
+    scores, with a 95 % bootstrap interval; best_score: where validation loss was lowest. cpu_seconds: mean of a run;
+    memory_mb: the median peak of the process.
+    """
+
+    field: Field
+    table: DataFrame
+    losses: Mapping[str, FloatArray]
+
+    @property
+    def whole(self) -> DataFrame:
+        """The learners that have runs on all tasks."""
+        return self.table[self.table["tasks"] == len(self.field.tasks)]
+
+    def first_of(self, classes: Sequence[str]) -> str | None:
+        """The learner with the best score in some classes, of those that can do all tasks; None without any."""
+        rows = self.whole[self.whole["class"].isin(classes)]
+        return None if rows.empty else str(rows["learner"].iloc[0])
+
+    def row(self, learner: str) -> Mapping[str, Any]:
+        """A learner's row. Raises KeyError where it has none."""
+        rows = self.table[self.table["learner"] == learner]
+        if rows.empty:
+            raise KeyError(f"{learner!r} is not in {self.field.name}")
+        return {str(name): value for name, value in rows.iloc[0].items()}
+
+    def against(self, first: str, other: str) -> Chance:
+        """How often a run of the first beats one of the other with the same start, and whether that is chance."""
+        return chances_of(self.losses, first, [other])[0]
+
+    def is_ahead(self, first: str, other: str) -> bool:
+        """Whether the first beats the other more often than chance explains."""
+        chance = self.against(first, other)
+        return chance.p < LEVEL and chance.probability > 0.5
+
+
+def standing(field: Field, ours: Sequence[str]) -> Standing:
+    """How the learners of a field stand.
+
+    :param field: the field.
+    :param ours: names of learners that are marked, whatever their settings.
+    """
+    finals = field.tables.finals
+    scores, best, losses = (matrices(finals, each) for each in ("score", "best_score", "ranked"))
+    tasks = finals.groupby("learner")["task"].nunique()
+    rows = [
+        {
+            "learner": learner,
+            "class": class_of(str(learner), mine),
+            "ours": str(mine["learner_name"].iloc[0]) in ours,
+            "tasks": int(tasks.get(learner, 0)),
+            **_score(str(learner), scores[str(learner)], best[str(learner)]),
+            "failed": int(mine["status"].isin(FAILED).sum()),
+            "runs": len(mine),
+            "cpu_seconds": _mean(finite(mine, "cpu_seconds")),
+            "memory_mb": _median(finite(mine, "memory_mb")),
+        }
+        for learner, mine in applicable(field.tables.runs).groupby("learner")
+    ]
+    table = DataFrame(rows, columns=list(COLUMNS))
+    order = table.assign(whole=table["tasks"] < len(field.tasks), down=-table["score"])
+    ordered = order.sort_values(["whole", "down", "learner"], na_position="last", kind="stable")
+    return Standing(field, ordered[list(COLUMNS)].reset_index(drop=True), losses)
+
+
+def class_of(learner: str, runs: DataFrame) -> str:
+    """The strongest access that any of a learner's runs used, or what a surrogate gradient is called."""
+    if learner.endswith(f"({SURROGATE})"):
+        return SURROGATE_GRADIENT
+    return strongest(each for each in runs["access"].dropna() if each)
+
+
+def _score(learner: str, scores: FloatArray, best: FloatArray) -> dict[str, float]:
+    """Pooled scores with their interval; the random numbers depend on the learner's name alone."""
+    known = ~np.isnan(scores).all(axis=0)
+    if not known.any():
+        return dict.fromkeys(("score", "score_low", "score_high", "best_score"), float("nan"))
+    rng = np.random.default_rng(zlib.crc32(learner.encode()))
+    low, high = bootstrap_interval(scores[:, known], pooled_interquartile_mean, rng=rng)
+    return {
+        "score": float(pooled_interquartile_mean(scores[:, known])),
+        "score_low": low,
+        "score_high": high,
+        "best_score": float(pooled_interquartile_mean(best[:, known])),
+    }
+
+
+def _mean(values: FloatArray) -> float:
+    return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
+
+
+def _median(values: FloatArray) -> float:
+    return float(np.nanmedian(values)) if np.isfinite(values).any() else float("nan")

@@ -1,0 +1,68 @@
+"""What a field's standing says, in a sentence; the same on the page and in the reading."""
+
+from __future__ import annotations
+
+from nogd.leaderboard.standing import CLASSES, DERIVATIVES, Standing
+from nogd.report.names import counted, short_name
+from nogd.report.numbers.formats import interval_text, score_text
+
+WITHOUT = tuple(each for each in CLASSES if each not in DERIVATIVES)
+"""Classes that take no derivative of the network."""
+
+
+def learner_told(standing: Standing, learner: str) -> str:
+    """A learner with its score and interval."""
+    row = standing.row(learner)
+    band = interval_text(row["score_low"], row["score_high"])
+    return f"{short_name(learner)} {score_text(row['score'])} [{band}]"
+
+
+def answer(standing: Standing) -> str:
+    """Who is first, and how the best without a derivative stands beside the best with one."""
+    free, derived = standing.first_of(WITHOUT), standing.first_of(DERIVATIVES)
+    start = f"{standing.field.name} ({counted(len(standing.field.tasks), 'task')}): "
+    if free is None:
+        return f"{start}no learner without a derivative has runs on all tasks yet."
+    if derived is None:
+        return (
+            f"{start}{learner_told(standing, free)} is first of {len(standing.whole)}{_next(standing, free)}."
+        )
+    told = f"{learner_told(standing, free)} without a derivative, {learner_told(standing, derived)} with one"
+    return f"{start}{told}: {_beside(standing, free, derived)}."
+
+
+def _next(standing: Standing, first: str) -> str:
+    others = [str(each) for each in standing.whole["learner"] if each != first]
+    if not others:
+        return ""
+    tied = [other for other in others if not standing.is_ahead(first, other)]
+    if not tied:
+        return ", ahead of each of the others beyond chance"
+    return f"; {counted(len(tied), 'learner')} not told apart from it"
+
+
+def _beside(standing: Standing, free: str, derived: str) -> str:
+    chance = standing.against(free, derived)
+    if standing.is_ahead(free, derived):
+        return f"the first wins {chance.probability:.0%} of pairs with the same start, beyond chance"
+    if standing.is_ahead(derived, free):
+        return f"the second wins {1 - chance.probability:.0%} of pairs with the same start, beyond chance"
+    return "not told apart"
+
+
+def ours_told(standing: Standing) -> str:
+    """Where our best stands among the learners that take no derivative."""
+    rows = standing.whole[standing.whole["class"].isin(WITHOUT)]
+    mine = rows[rows["ours"]]
+    if mine.empty:
+        return f"{standing.field.name}: none of ours has runs on all tasks."
+    best, first = str(mine["learner"].iloc[0]), str(rows["learner"].iloc[0])
+    if best == first:
+        told = f"{learner_told(standing, best)} is first of ours and of all without a derivative"
+        return f"{standing.field.name}: {told}."
+    gap = standing.row(first)["score"] - standing.row(best)["score"]
+    told = "beyond chance" if standing.is_ahead(first, best) else "not told apart from the first"
+    return (
+        f"{standing.field.name}: {learner_told(standing, best)} is the best of ours, {score_text(gap)} behind"
+        f" {learner_told(standing, first)}, {told}."
+    )
