@@ -20,11 +20,11 @@ from nogd.report.numbers.formats import interval_text, score_text
 READING = (
     (
         "A score is the interquartile mean over tasks and repetitions of the metric on test data, 0 the best constant "
-        "predictor, 1 the frozen reference; intervals are 95 % bootstrap over starts and random streams, not over tasks."
+        "predictor, 1 the frozen reference; intervals are 95 % bootstrap over starts and random streams, not tasks."
     ),
     (
-        "A class is the most that a learner's runs looked at. Compare a learner with those of no stronger class. A learner "
-        "that cannot do all tasks of a field is told with the number that it can do, and is first of nothing."
+        "A class is the most that a learner's runs looked at. Compare a learner with those of no stronger class. A "
+        "learner that cannot do all tasks of a field is told with the number that it can do, and is first of nothing."
     ),
 )
 

@@ -69,8 +69,8 @@ class Numbers:
         rows = [(name, standing.row(first)) for name, first in firsts if first is not None]
         table = DataFrame(
             {
-                "looks at": [name for name, _ in rows],
-                "best": [row["learner"] for _, row in rows],
+                "learner": [row["learner"] for _, row in rows],
+                "best of those that look at": [name for name, _ in rows],
                 "score": [score_text(row["score"]) for _, row in rows],
                 "interval": [interval_text(row["score_low"], row["score_high"]) for _, row in rows],
                 "at the best validation point": [score_text(row["best_score"]) for _, row in rows],

@@ -1,0 +1,149 @@
+"""What the leaderboard advises for a task."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from bench_help import command
+
+from nogd.errors import InvalidSetting, StoreError
+from nogd.leaderboard.advice import LIKE, advise, regrets
+from nogd.leaderboard.facts import Facts, read_facts, write_facts
+from nogd.leaderboard.measured import COLUMNS, read_measured, write_measured
+
+SMALL = Facts("small", 100, 2, 200, True, False)
+LARGE = Facts("large", 100_000, 2, 2_000, True, False)
+STEPS = Facts("steps", 100, 2, 200, False, False)
+POLE = Facts("pole", 100, 2, 0, False, True)
+KNOWN = {each.task: each for each in (SMALL, LARGE, STEPS)}
+
+
+def measured(scores: dict[tuple[str, str], float], forwards: float = 1000) -> pd.DataFrame:
+    rows = [
+        (task, forwards, learner, "gradient" if learner == "adam" else "losses", "nogd", score)
+        for (task, learner), score in scores.items()
+    ]
+    table = pd.DataFrame(rows, columns=list(COLUMNS[:6]))
+    return table.assign(low=table["score"] - 0.1, high=table["score"] + 0.1, runs=5, failed=0, cpu_seconds=1.0)
+
+
+TABLE = measured(
+    {
+        ("small", "adam"): 0.9,
+        ("small", "ga"): 0.5,
+        ("large", "adam"): 0.7,
+        ("large", "ga"): 99.0,
+        ("large", "only-here"): 3.0,
+        ("steps", "ga"): 0.8,
+        ("steps", "random-search"): 0.2,
+    }
+)
+
+
+def test_a_task_that_was_measured_speaks_for_itself() -> None:
+    found = advise(SMALL, 1000, TABLE, KNOWN)
+    assert found.is_itself
+    assert list(found.table["learner"]) == ["adam", "ga"]
+    assert found.to_try == ["adam", "random-search"]
+
+
+def test_other_tasks_of_the_kind_speak_for_a_new_one_and_one_of_them_never_decides() -> None:
+    new = Facts("new", 200, 2, 300, True, False)
+    found = advise(new, 1000, TABLE, KNOWN)
+    assert [each.task for each in found.like] == ["small", "large"]  # the nearest first, none without a gradient
+    assert list(found.table["learner"]) == ["ga", "adam"]  # not only-here, which is not known on both
+    assert found.table["score"].tolist() == pytest.approx([(0.5 + 2) / 2, 0.8])  # cut at 2
+    assert list(found.best_of_classes["class"]) == ["losses", "gradient"]
+    assert list(found.table["first_on"]) == [1, 1]
+
+
+def test_only_so_many_of_the_nearest_are_asked() -> None:
+    known = {f"t{place}": Facts(f"t{place}", 10 ** (place + 1), 2, 100, True, False) for place in range(8)}
+    table = measured(dict.fromkeys(((name, "adam") for name in known), 0.5))
+    found = advise(Facts("new", 10, 2, 100, True, False), 1000, table, known)
+    assert [each.task for each in found.like] == [f"t{place}" for place in range(LIKE)]
+
+
+def test_the_nearest_budget_counts() -> None:
+    both = pd.concat([TABLE, measured({("small", "adam"): 0.1, ("small", "ga"): 1.0}, 10_000)])
+    assert list(advise(SMALL, 2_000, both, KNOWN).table["learner"]) == ["adam", "ga"]
+    assert list(advise(SMALL, 5_000, both, KNOWN).table["learner"]) == ["ga", "adam"]
+
+
+def test_a_kind_that_was_never_measured_is_an_error_that_says_so() -> None:
+    with pytest.raises(InvalidSetting, match="tasks simulated, so there is nothing to go by for 'pole'"):
+        advise(POLE, 1000, TABLE, KNOWN)
+
+
+def test_regret_leaves_the_task_out_of_what_is_known() -> None:
+    lost = regrets(1000, TABLE, KNOWN, ["adam", "ga"]).set_index("task")
+    assert list(lost.index) == ["large", "small"]  # nothing else is without a gradient
+    assert lost.loc["large", "advised"] == "adam"  # the best of small
+    assert lost.loc["large", "regret"] == pytest.approx(2 - 0.7)
+    assert lost.loc["small", "advised"] == "ga"  # only-here has no run on it
+    assert lost.loc["small", "ga"] == pytest.approx(0.4)
+
+
+def test_the_table_and_the_facts_are_read_as_they_were_written(tmp_path: Path) -> None:
+    write_measured(tmp_path / "measured.csv", TABLE, KNOWN)
+    table, known = read_measured(tmp_path / "measured.csv")
+    pd.testing.assert_frame_equal(table, TABLE, check_dtype=False)
+    assert known == KNOWN
+    (tmp_path / "measured.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(StoreError, match="columns are a, b"):
+        read_measured(tmp_path / "measured.csv")
+    with pytest.raises(StoreError, match="cannot be read"):
+        read_measured(tmp_path / "none.csv")
+    assert read_facts(tmp_path / "none.csv") == {}
+    assert read_facts(write_facts(tmp_path / "facts.csv", KNOWN)) == KNOWN
+
+
+def test_what_comes_with_nogd_knows_the_default_tasks() -> None:
+    table, known = read_measured()
+    assert {"iris", "wine", "digits", "breast-cancer-sign"} <= set(table["task"]) <= set(known)
+    assert {"adam", "grid-search", "random-search", "unit-search"} <= set(table["learner"])
+
+
+def test_the_command_says_what_it_goes_by_and_ends_with_one_to_try() -> None:
+    shown = command("advise", "-t", "wine")
+    assert shown.exit_code == 0, shown.output
+    assert shown.stdout.startswith("wine: 139 parameters in 2 layers, 107 training examples, a gradient;")
+    assert "Measured on this task" in shown.stdout
+    last = shown.stdout.splitlines()[-1]
+    assert last.startswith("nogd run -l ")
+    assert last.endswith(" -t wine")
+    others = command("advise", "-t", "wine", "--others", "--forwards", 500)
+    assert "Measured on the 5 tasks most like it" in others.stdout
+    facts = json.loads(command("advise", "-t", "breast-cancer-sign", "--json").stdout)
+    assert facts["gradient"] is False
+    assert facts["like"] == ["breast-cancer-sign"]
+    assert facts["command"].endswith("-t breast-cancer-sign")
+    assert {"learner", "class", "score"} <= facts["learners"][0].keys()
+
+
+def test_a_table_of_ones_own_is_a_task_too(tmp_path: Path) -> None:
+    file = tmp_path / "own.csv"
+    rows = [f"{place},{place % 7},{'yes' if place % 3 else 'no'}" for place in range(90)]
+    file.write_text("\n".join(["a,b,c", *rows]))
+    shown = command("advise", "--csv", file, "--target", "c")
+    assert shown.exit_code == 0, shown.output
+    assert f"--csv {file} --target c" in shown.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "say for which task"),
+        (("-t", "wien"), "wine"),
+        (("-t", "wine", "--forwards", 0), "forwards"),
+        (("--csv", "none.csv"), "none.csv"),
+        (("-t", "wine,split=-1"), "split"),
+    ],
+)
+def test_what_cannot_be_advised_on_is_an_error(words: tuple[object, ...], said: str) -> None:
+    shown = command("advise", *words)
+    assert shown.exit_code == 2
+    assert said in shown.stderr

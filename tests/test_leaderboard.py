@@ -1,0 +1,323 @@
+"""Several comparisons as one leaderboard."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from bench_help import command
+from report_data import TASKS, make_results
+from target_data import make_measured
+
+from nogd.bench.tables import RunTables
+from nogd.errors import InvalidSetting, StoreError
+from nogd.leaderboard.building import PAGE, build
+from nogd.leaderboard.facts import Facts, facts_of
+from nogd.leaderboard.fields import Field, fields_of
+from nogd.leaderboard.gathering import joined
+from nogd.leaderboard.plan import Plan, read_plan
+from nogd.leaderboard.reaching import reaching
+from nogd.leaderboard.standing import SURROGATE_GRADIENT, Standing, standing
+from nogd.leaderboard.sweeping import sweep_table
+from nogd.leaderboard.wording import answer, ours_told
+from nogd.report.numbers.finals import final_values
+from nogd.report.numbers.leaderboard import leaderboard
+from nogd.report.numbers.tables import Tables
+from nogd.report.published import read_published, thinned, write_published
+
+ACCESS = {"adam": "gradient", "sgd": "gradient", "grid-search": "losses", "pattern-search": "losses"}
+PLAN = Plan.model_validate(
+    {"title": "Who?", "ours": ["grid-search"], "parts": [{"name": "small", "suite": "tables"}]}
+)
+TOML = """title = "Who?"
+ours = ["grid-search"]
+advice = "advice/measured.csv"
+
+[[parts]]
+name = "small"
+suite = "tables"
+"""
+
+
+def tables(*args: Any, **settings: Any) -> RunTables:
+    made = make_measured(*args, **settings)
+    runs = made.runs.assign(access=made.runs["learner"].map(ACCESS).fillna("losses"))
+    return RunTables(runs, made.curves, made.meta, reached=made.reached)
+
+
+def facts(*names: str) -> dict[str, Facts]:
+    return {name: Facts(name, 100, 2, 200, not name.endswith(("sign", "ternary")), False) for name in names}
+
+
+def fields(*parts: RunTables, plan: Plan = PLAN) -> list[Field]:
+    names = {str(task).split(",")[0] for part in parts for task in part.runs["task"]}
+    given = dict(zip([part.name for part in plan.parts], parts, strict=True))
+    return fields_of(plan, given, facts(*names))
+
+
+def stand(**settings: Any) -> list[Standing]:
+    return [standing(each, PLAN.ours) for each in fields(tables(repetitions=6, **settings))]
+
+
+def test_thinned_curves_are_a_third_and_say_the_same_of_every_run() -> None:
+    failures = {("sgd", "wine", 1): "error", ("adam", "original", 2): "diverged"}
+    made = make_results(repetitions=4, failures=failures)
+    curves = made.curves.assign(validation_loss=made.curves["test_loss"].round(1))
+    few = thinned(curves)
+    assert len(few) < len(curves) / 2
+    pd.testing.assert_frame_equal(final_values(made.runs, few), final_values(made.runs, curves))
+
+
+def test_what_is_published_is_read_again_and_equal_tables_are_equal_bytes(tmp_path: Path) -> None:
+    made = tables(["adam", "grid-search"], ["iris", "wine"], 3)
+    for folder in ("a", "b"):
+        write_published(made, tmp_path / folder)
+    files = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in files)
+    read = read_published(tmp_path / "a")
+    assert leaderboard(read.runs, read.curves, read.meta, read.reached).equals(
+        leaderboard(made.runs, made.curves, made.meta, made.reached)
+    )
+    (tmp_path / "b" / files[0]).write_bytes(b"no")
+    with pytest.raises(StoreError, match="cannot be read"):
+        read_published(tmp_path / "b")
+
+
+def test_of_two_runs_of_a_cell_the_later_counts_and_the_sessions_are_kept_apart() -> None:
+    old, new = tables(["adam", "sgd"], ["iris"], 2), tables(["sgd", "grid-search"], ["iris"], 2)
+    new = replace(new, runs=new.runs.assign(id="new " + new.runs["id"], test_metric=0.5))
+    new = replace(new, curves=new.curves.assign(id="new " + new.curves["id"]))
+    old.meta["sessions"][0]["id"] = new.meta["sessions"][0]["id"] = 1  # type: ignore[index]
+    both = joined(old, new, "small")
+    assert len(both.runs) == 6
+    assert (both.runs.loc[both.runs["learner"] == "sgd", "test_metric"] == 0.5).all()
+    assert set(both.curves["id"]) == set(both.runs["id"])
+    assert sorted(both.runs.groupby("learner")["session"].first().items()) == [
+        ("adam", 1),
+        ("grid-search", 2),
+        ("sgd", 2),
+    ]
+    assert [session["id"] for session in both.meta["sessions"]] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "named"), [("task_version", 2, "version"), ("budget", '{"forwards": 9}', "budget")]
+)
+def test_runs_of_another_version_or_budget_are_refused(column: str, value: object, named: str) -> None:
+    old = tables(["adam"], ["iris"], 2)
+    new = tables(["sgd"], ["iris"], 2)
+    new = replace(new, runs=new.runs.assign(**{column: value}))
+    with pytest.raises(StoreError, match=f"small: sgd on iris was run with the {named}"):
+        joined(old, new, "small")
+
+
+def test_tasks_with_a_gradient_and_without_are_apart_and_budgets_too() -> None:
+    small = tables(["adam", "grid-search"], ["iris", "wine", "diabetes-ternary"], 2)
+    large = replace(small, runs=small.runs.assign(budget='{"forwards": 9000}', id="l" + small.runs["id"]))
+    plan = Plan.model_validate(
+        {"title": "", "parts": [{"name": "a", "suite": "s"}, {"name": "b", "suite": "s"}]}
+    )
+    found = fields(small, large, plan=plan)
+    assert [(each.forwards, each.gradient, each.tasks) for each in found] == [
+        (3000, True, ["iris", "wine"]),
+        (9000, True, ["iris", "wine"]),
+        (3000, False, ["diabetes-ternary"]),
+        (9000, False, ["diabetes-ternary"]),
+    ]
+
+
+def test_a_surrogate_gradient_is_a_rival_on_the_task_itself() -> None:
+    task = tables(["grid-search"], ["diabetes-ternary"], 3)
+    rival = tables(["adam"], ["diabetes"], 3)
+    runs = rival.runs.assign(task="diabetes-ternary,surrogate=true", constant=-9.0, reference=9.0)
+    rival = replace(rival, runs=runs, curves=rival.curves.assign(task="diabetes-ternary,surrogate=true"))
+    plan = Plan.model_validate(
+        {"title": "", "parts": [{"name": "a", "suite": "s"}, {"name": "b", "suite": "s"}]}
+    )
+    [field] = fields(task, rival, plan=plan)
+    found = standing(field, ())
+    assert field.tasks == ["diabetes-ternary"]
+    assert found.row("adam (surrogate)")["class"] == SURROGATE_GRADIENT
+    constant, reference = TASKS["diabetes-ternary"][3:5]
+    scores = np.sort((runs["test_metric"] - constant) / (reference - constant))
+    assert found.row("adam (surrogate)")["score"] == pytest.approx(scores.mean())
+    assert set(field.tables.reached["learner"]) == {"grid-search"}  # type: ignore[index]
+
+
+def test_a_standing_is_the_leaderboard_of_its_tasks() -> None:
+    [with_gradient, without] = stand(learners=["adam", "sgd", "grid-search", "random-search"])
+    part = with_gradient.field.tables
+    board = leaderboard(part.runs, part.curves, part.meta, part.reached).set_index("learner")
+    found = with_gradient.table.set_index("learner")
+    for column in ("score", "score_low", "score_high", "best_score"):
+        pd.testing.assert_series_equal(found[column], board[column].loc[found.index], check_exact=True)
+    assert list(with_gradient.table["learner"]) == list(board.index)
+    assert "adam" not in set(without.table["learner"])  # it cannot do them
+    assert with_gradient.first_of(["gradient"]) == "adam"
+    assert with_gradient.first_of(["losses"]) == "grid-search"
+    assert with_gradient.first_of(["outputs"]) is None
+
+
+def test_who_cannot_do_all_tasks_comes_last_and_is_first_of_nothing() -> None:
+    made = tables(["sgd", "adam", "random-search"], ["iris", "wine"], 4)
+    rows = ~((made.runs["learner"] == "adam") & (made.runs["task"] == "wine"))
+    [field] = fields(replace(made, runs=made.runs[rows]))
+    found = standing(field, ())
+    assert list(found.table["learner"]) == ["sgd", "random-search", "adam"]
+    assert found.row("adam")["tasks"] == 1
+    assert found.first_of(["gradient"]) == "sgd"
+    with pytest.raises(KeyError, match="nobody"):
+        found.row("nobody")
+
+
+def test_the_answer_names_both_sides_and_says_when_they_are_not_told_apart() -> None:
+    [found, without] = stand(learners=["adam", "grid-search", "random-search"])
+    assert answer(found).startswith("tables, with a gradient, 3,000 forwards (8 tasks): grid-search 0.")
+    assert "the second wins" in answer(found)
+    assert "beyond chance" in answer(found)
+    assert "grid-search" in ours_told(found)
+    assert "first of ours and of all" in ours_told(without)
+    made = tables(["adam"], ["iris", "wine"], 6)
+    twin = made.runs.assign(learner="twin", access="losses", id="twin" + made.runs["id"])
+    [field] = fields(replace(made, runs=pd.concat([made.runs, twin])))
+    assert "not told apart" in answer(standing(field, ()))
+
+
+def test_a_level_is_reached_where_validation_says_so_and_not_by_a_lucky_peak() -> None:
+    rows, curves = [], []
+    courses = {  # forwards, validation loss, test metric
+        "rival": [(1, 3.0, 0.1), (10, 2.0, 0.5), (100, 1.0, 0.8)],
+        "soon": [(1, 3.0, 0.1), (10, 1.0, 0.8), (100, 2.0, 0.2)],
+        "lucky": [(1, 1.0, 0.1), (10, 2.0, 0.9), (100, 3.0, 0.9)],
+    }
+    base = tables(["adam"], ["iris"], 1)
+    for learner, course in courses.items():
+        rows.append(base.runs.assign(learner=learner, id=learner, seconds=2.0, cpu_seconds=1.0, memory_mb=7.0))
+        for forwards, loss, metric in course:
+            point = base.curves.iloc[:1].assign(learner=learner, id=learner, forwards=forwards)
+            curves.append(point.assign(validation_loss=loss, test_metric=metric, seconds=forwards / 50))
+    [field] = fields(RunTables(pd.concat(rows), pd.concat(curves), base.meta))
+    found = reaching(field, "rival")
+    paid = found.table.set_index("learner")
+    assert dict(paid["forwards"]) == {"rival": 100, "soon": 10, "lucky": np.inf}
+    assert paid.loc["soon", "cpu_seconds"] == pytest.approx(0.1)
+    assert paid.loc["lucky", "memory_mb"] == np.inf
+    assert found.cheaper("soon", "forwards") == ["iris"]
+    assert found.cheaper("soon", "memory_mb") == found.cheaper("lucky", "forwards") == []
+    assert found.got_there("soon") == ["iris"]
+
+
+def test_a_sweep_takes_the_tasks_of_one_setting_and_the_one_without() -> None:
+    sweep = {"part": "small", "setting": "width", "quantity": "units", "default": 8}
+    plan = Plan.model_validate({"title": "", "parts": [{"name": "small", "suite": "s"}], "sweeps": [sweep]})
+    names = ["task", "task,width=2", "task,width=16", "task,noise=1.0", "task,width=2,noise=1.0"]
+    measured = pd.DataFrame({"task": names, "learner": "a", "class": "losses", "score": 0.5, "low": 0, "high": 1})
+    assert list(sweep_table(plan.sweeps[0], measured)["value"]) == [2.0, 8.0, 16.0]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A leaderboard that is published."""
+    home = tmp_path / "board"
+    (home / "advice").mkdir(parents=True)
+    (home / "leaderboard.toml").write_text(TOML, encoding="utf-8")
+    made = tables(["adam", "grid-search", "random-search"], ["iris", "wine", "diabetes-ternary"], 6)
+    write_published(made, home / "data" / "small")
+    return home
+
+
+def test_page_and_tables_come_from_what_is_published_alone(folder: Path) -> None:
+    (folder / "README.md.jinja").write_text(
+        "{{ n.runs() }} runs of {{ n.learners() }}\n{{ n.classes(n.field('tables', 3000, true)) }}\n"
+        "{{ n.cheaper(n.field('tables', 3000, true), 'adam') }}\n{% for each in n.answers() %}- {{ each }}\n{% endfor %}",
+        encoding="utf-8",
+    )
+    built = build(folder, (), publish=False)
+    assert {path.name for path in built.written} == {PAGE, "standings.csv", "measured.csv", "README.md"}
+    page = (folder / PAGE).read_text(encoding="utf-8")
+    assert "Who?" in page
+    assert "grid-search" in page
+    reading = (folder / "README.md").read_text(encoding="utf-8")
+    assert reading.startswith("54 runs of 3\n")
+    assert "| `adam` | gradient |" in reading
+    assert "| `grid-search` | 0 of 2 |" in reading
+    standings = pd.read_csv(folder / "standings.csv")
+    assert set(standings["suite"]) == {"tables"}
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    build(folder, (), publish=False)
+    assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_template_that_asks_for_what_is_not_there_is_named(folder: Path) -> None:
+    (folder / "README.md.jinja").write_text("{{ n.field('other', 1, true) }}", encoding="utf-8")
+    with pytest.raises(InvalidSetting, match="other at 1 forwards"):
+        build(folder, (), publish=False)
+    (folder / "README.md.jinja").write_text("{{ nothing }}", encoding="utf-8")
+    with pytest.raises(InvalidSetting, match=r"README\.md\.jinja cannot be filled in"):
+        build(folder, (), publish=False)
+
+
+def test_a_learner_enters_with_its_own_runs_alone(folder: Path, tmp_path: Path) -> None:
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    experiment = {"learners": ["sgd"], "tasks": ["iris"], "repetitions": 2, "budget": 3000}
+    toml = folder / "small.toml"
+    toml.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in experiment.items()))
+    store = tmp_path / "mine"
+    made = command("run", toml, "--forwards", 20, "--jobs", 0, "--out", store / "small")
+    assert made.exit_code == 0, made.output
+    refused = command("leaderboard", folder, "--stores", store)
+    assert refused.exit_code == 2
+    assert "was run with the budget" in refused.stderr
+    command("run", toml, "--forwards", 3000, "--jobs", 0, "--out", store / "small")
+    shown = command("leaderboard", folder, "--stores", store)
+    assert shown.exit_code == 0, shown.output
+    assert "56 of 56 runs" in shown.stdout
+    assert "sgd" in shown.stdout
+    assert "1 of 2" in shown.stdout  # tasks
+    assert (store / PAGE).is_file()
+    after = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path != toml}
+    assert before == after
+    kept = command("leaderboard", folder, "--stores", store, "--publish")
+    assert kept.exit_code == 0, kept.output
+    assert "sgd" in set(read_published(folder / "data" / "small").runs["learner"])
+    meta = json.loads((folder / "data" / "small" / "meta.json").read_text())
+    assert not any("command" in session or "machine" in session for session in meta["sessions"])
+    assert "56 of 56 runs" in command("leaderboard", folder).stdout
+
+
+def test_what_is_wrong_with_a_leaderboard_is_said_in_one_sentence(folder: Path, tmp_path: Path) -> None:
+    nothing = command("leaderboard", tmp_path)
+    assert nothing.exit_code == 2
+    assert "there is no leaderboard.toml" in nothing.stderr
+    nobody = command("leaderboard", folder, "--stores", tmp_path / "none")
+    assert nobody.exit_code == 2
+    assert "there is no store of the leaderboard in" in nobody.stderr
+    for text, said in (
+        ("title = 1", "title"),
+        ("[", "not valid TOML"),
+        ('title = "x"\nparts = []', "parts"),
+        (TOML + '\n[[parts]]\nname = "small"\nsuite = "x"\n', "two parts are called 'small'"),
+        (TOML + '\n[[sweeps]]\npart = "no"\nsetting = "a"\nquantity = "b"\ndefault = 1\n', "'no'"),
+        (TOML + "\nextra = 1\n", "extra"),
+    ):
+        (folder / "leaderboard.toml").write_text(text, encoding="utf-8")
+        with pytest.raises(InvalidSetting, match=said):
+            read_plan(folder)
+
+
+def test_facts_are_those_of_the_built_task() -> None:
+    from nogd.bench.task_names import build_task
+
+    digits = facts_of("digits", build_task("digits").task)
+    assert digits == Facts("digits", 64 * 32 + 32 + 32 * 10 + 10, 2, 1078, True, False)
+    pole = facts_of("cart-pole", build_task("cart-pole").task)
+    assert (pole.examples, pole.gradient, pole.simulated) == (0, False, True)
+
+
+def test_the_same_tables_make_the_same_field(folder: Path) -> None:
+    assert isinstance(fields(read_published(folder / "data" / "small"))[0].tables, Tables)
