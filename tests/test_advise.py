@@ -27,7 +27,9 @@ def measured(scores: dict[tuple[str, str], float], forwards: float = 1000) -> pd
         for (task, learner), score in scores.items()
     ]
     table = pd.DataFrame(rows, columns=list(COLUMNS[:6]))
-    return table.assign(low=table["score"] - 0.1, high=table["score"] + 0.1, runs=5, failed=0, cpu_seconds=1.0)
+    return table.assign(
+        low=table["score"] - 0.1, high=table["score"] + 0.1, runs=5, failed=0, cpu_seconds=1.0
+    )
 
 
 TABLE = measured(
@@ -53,7 +55,10 @@ def test_a_task_that_was_measured_speaks_for_itself() -> None:
 def test_other_tasks_of_the_kind_speak_for_a_new_one_and_one_of_them_never_decides() -> None:
     new = Facts("new", 200, 2, 300, True, False)
     found = advise(new, 1000, TABLE, KNOWN)
-    assert [each.task for each in found.like] == ["small", "large"]  # the nearest first, none without a gradient
+    assert [each.task for each in found.like] == [
+        "small",
+        "large",
+    ]  # the nearest first, none without a gradient
     assert list(found.table["learner"]) == ["ga", "adam"]  # not only-here, which is not known on both
     assert found.table["score"].tolist() == pytest.approx([(0.5 + 2) / 2, 0.8])  # cut at 2
     assert list(found.best_of_classes["class"]) == ["losses", "gradient"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,20 +16,22 @@ from nogd.leaderboard.advice import regrets
 from nogd.leaderboard.facts import FILE as FACTS_FILE
 from nogd.leaderboard.facts import Facts, facts_of, read_facts, write_facts
 from nogd.leaderboard.fields import fields_of, own_task, surrogates_of
-from nogd.leaderboard.gathering import DATA, gathered
+from nogd.leaderboard.gathering import DATA, gathered, kept
 from nogd.leaderboard.measured import measured_table, write_measured
 from nogd.leaderboard.page import write_page
+from nogd.leaderboard.pictures import pictures_of, write_figures
 from nogd.leaderboard.plan import Plan, read_plan
 from nogd.leaderboard.reading import Numbers, write_reading
 from nogd.leaderboard.standing import Standing, standing
 from nogd.leaderboard.sweeping import sweep_table, swept, without_sweeps
 from nogd.plugins.manager import configured, plugins
+from nogd.report.drawing.canvas import house_style
 from nogd.report.published import write_published
 
-PAGE, TABLE = "leaderboard.html", "standings.csv"
+PAGE, TABLE, FIGURES = "leaderboard.html", "standings.csv", "figures"
 RIVALS = ("adam", "unit-search", "cma-es", "random-search")
 """Learners that advice is compared with: what if one always took this one?"""
-_DIGITS = 6
+_DIGITS = 5
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,16 @@ def build(folder: Path, stores: Sequence[Path], *, publish: bool) -> Built:
     measured = measured_table(standings)
     compared = without_sweeps(plan, standings)
     sweeps = [
-        (sweep.quantity, sweep_table(sweep, _of_part(measured, parts, sweep.part)))
+        (sweep, sweep_table(sweep, _of_part(measured, parts, sweep.part)))
         for sweep in plan.sweeps
         if sweep.part in parts
     ]
     out = folder if publish or not stores else stores[-1]
-    written = [write_page(plan.title, compared, parts, sweeps, out / PAGE)]
+    with house_style():
+        pictures = pictures_of(compared, sweeps)
+        written = [write_page(plan.title, compared, parts, pictures, out / PAGE)]
+        if out == folder:
+            write_figures(folder / FIGURES, pictures)
     if out == folder:
         written += _keep(plan, folder, parts, compared, facts, measured, publish=publish)
     names = {str(name) for tables in parts.values() for name in tables.runs["learner"]}
@@ -112,7 +118,7 @@ def _keep(
     """Write what is kept with the code."""
     if publish:
         for name, tables in parts.items():
-            write_published(_without_machine(tables), folder / DATA / name, _DIGITS)
+            write_published(kept(tables), folder / DATA / name, _DIGITS)
         write_facts(folder / DATA / FACTS_FILE, facts)
     written = [_write_standings(folder / TABLE, standings)]
     general = measured[~measured["task"].isin(_swept_tasks(plan, parts))]
@@ -144,19 +150,3 @@ def _labelled(standing: Standing) -> DataFrame:
     field = standing.field
     table = standing.table.assign(suite=field.suite, gradient=field.gradient, forwards=field.forwards)
     return table[["suite", "gradient", "forwards", *standing.table.columns]]
-
-
-_KEPT = ("id", "started", "python", "packages", "cpu", "cores", "revision", "settings")
-
-
-def _without_machine(tables: RunTables) -> RunTables:
-    """Without what only the machine of the runs has: paths, names, commands."""
-    sessions = [{key: session[key] for key in _KEPT if key in session} for session in _sessions(tables)]
-    runs = tables.runs.assign(host="")
-    meta = {**tables.meta, "sessions": sessions, "damaged": {}}
-    return RunTables(runs, tables.curves, meta, reached=tables.reached)
-
-
-def _sessions(tables: RunTables) -> Iterable[Mapping[str, object]]:
-    found: Iterable[Mapping[str, object]] = tables.meta.get("sessions") or ()
-    return found

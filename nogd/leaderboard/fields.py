@@ -76,11 +76,10 @@ def own_task(task: str, surrogates: Mapping[str, str]) -> str:
 def _rows(parts: Sequence[Part], tables: Mapping[str, RunTables]) -> RunTables:
     """The runs of several parts together, with the settings of the first."""
     found = [tables[part.name] for part in parts]
-    runs, curves, reached = (
-        pd.concat([getattr(each, name) for each in found], ignore_index=True)
-        for name in ("runs", "curves", "reached")
+    runs, curves = (
+        pd.concat([getattr(each, name) for each in found], ignore_index=True) for name in ("runs", "curves")
     )
-    return RunTables(runs, curves, found[0].meta, reached=reached)
+    return RunTables(runs, curves, found[0].meta)
 
 
 def _of_suite(
@@ -117,6 +116,4 @@ def _tables(tables: RunTables, runs: pd.DataFrame) -> Tables:
     names = runs.set_index("id")[["learner", "task"]]
     curves = tables.curves[tables.curves["id"].isin(ids)]
     curves = curves.assign(learner=curves["id"].map(names["learner"]), task=curves["id"].map(names["task"]))
-    own = runs["learner"].str.endswith(f"({SURROGATE})")
-    reached = tables.reached[tables.reached["id"].isin(set(runs.loc[~own, "id"]))]
-    return Tables(runs, curves, tables.meta, reached=reached)
+    return Tables(runs, curves, tables.meta)

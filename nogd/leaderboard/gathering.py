@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +44,13 @@ def gathered(plan: Plan, folder: Path, stores: Sequence[Path]) -> dict[str, RunT
     return kept
 
 
+_POINT = ["id", "forwards", "seconds", "loss", "metric", "validation_loss", "test_metric"]
+"""What is kept of a curve; whose it is, its run says."""
+
+
 def _part(part: Part, folder: Path, stores: Sequence[Path]) -> RunTables | None:
     published = folder / DATA / part.name
-    found = read_published(published) if (published / META).is_file() else None
+    found = _named(read_published(published)) if (published / META).is_file() else None
     for store in stores:
         if (store / part.name / "runs.sqlite").is_file():
             loaded = _slim(load_tables(store / part.name))
@@ -54,10 +59,29 @@ def _part(part: Part, folder: Path, stores: Sequence[Path]) -> RunTables | None:
 
 
 def _slim(tables: RunTables) -> RunTables:
-    """Without what only a run's own page needs: pictures, tracebacks, most points of curves."""
-    return RunTables(
-        tables.runs.assign(traceback=""), thinned(tables.curves), tables.meta, reached=tables.reached
-    )
+    """Without what only a run's own page needs: pictures, tracebacks, targets, most points and columns of curves."""
+    runs = tables.runs.assign(traceback="")
+    return _named(RunTables(runs, thinned(tables.curves)[_POINT], tables.meta))
+
+
+def _named(tables: RunTables) -> RunTables:
+    """With learner, task and repetition in each row of the curves."""
+    of = tables.runs.set_index("id")
+    named = {name: tables.curves["id"].map(of[name]) for name in _KEYS}
+    return replace(tables, curves=tables.curves.assign(**named))
+
+
+def kept(tables: RunTables) -> RunTables:
+    """What is published of a part: nothing that only the machine of the runs has, such as paths and commands."""
+    sessions = [
+        {key: session[key] for key in _SESSION if key in session}
+        for session in tables.meta.get("sessions") or ()
+    ]
+    meta = {**tables.meta, "sessions": sessions, "damaged": {}}
+    return RunTables(tables.runs.assign(host=""), tables.curves[_POINT], meta)
+
+
+_SESSION = ("id", "started", "python", "packages", "cpu", "cores", "revision", "settings")
 
 
 def joined(first: RunTables, second: RunTables, name: str) -> RunTables:
@@ -70,18 +94,11 @@ def joined(first: RunTables, second: RunTables, name: str) -> RunTables:
     moved, sessions = _renumbered(first.meta, second)
     runs = pd.concat([first.runs, moved], ignore_index=True).drop_duplicates(_KEYS, keep="last")
     runs = runs.sort_values([*_KEYS, "id"]).reset_index(drop=True)
-    kept = set(runs["id"])
-
-    def both(table: str) -> pd.DataFrame:
-        parts = [getattr(first, table), getattr(second, table)]
-        rows = pd.concat([each for each in parts if len(each)] or parts[:1], ignore_index=True)
-        own = rows.drop_duplicates([*(key for key in ("id", "forwards", "target") if key in rows)])
-        mine: pd.DataFrame = own[own["id"].isin(kept)].reset_index(drop=True)
-        return mine
-
+    curves = pd.concat([first.curves, second.curves], ignore_index=True).drop_duplicates(["id", "forwards"])
+    curves = curves[curves["id"].isin(set(runs["id"]))].reset_index(drop=True)
     missing = int(first.meta.get("missing", 0)) + int(second.meta.get("missing", 0))
     meta = {**first.meta, "sessions": sessions, "missing": missing}
-    return RunTables(runs, both("curves"), meta, reached=both("reached"))
+    return RunTables(runs, curves, meta)
 
 
 def _renumbered(meta: Mapping[str, Any], second: RunTables) -> tuple[pd.DataFrame, list[Mapping[str, Any]]]:

@@ -10,10 +10,9 @@ from pandas import DataFrame
 from nogd.atomic_write import atomic_write
 from nogd.bench.tables import RunTables
 from nogd.leaderboard.gathering import told
-from nogd.leaderboard.pictures import against_time, best_of_each_class, sweep
 from nogd.leaderboard.standing import Standing
 from nogd.leaderboard.wording import answer
-from nogd.report.drawing.canvas import house_style
+from nogd.report.figure import Drawn
 from nogd.report.forms.leaflet import Leaflet, page
 from nogd.report.numbers.formats import interval_text, score_text
 
@@ -33,20 +32,18 @@ def write_page(
     title: str,
     standings: Sequence[Standing],
     parts: Mapping[str, RunTables],
-    sweeps: Sequence[tuple[str, DataFrame]],
+    pictures: Mapping[str, Drawn],
     path: Path,
 ) -> Path:
-    """Write the page, and return its path.
+    """Write the page, and return its path; call inside of `house_style()`.
 
-    :param sweeps: what varies, and `nogd.leaderboard.sweeping.COLUMNS` of it.
+    :param pictures: in their order.
     :raises StoreError: if it cannot be written.
     """
-    with house_style():
-        pictures = [best_of_each_class(standings), *map(against_time, standings)]
-        pictures += [sweep(quantity, table) for quantity, table in sweeps if len(table)]
-        tables = [(each.field.name, shown(each), each.table) for each in standings]
-        notes = [*map(answer, standings), *READING, *told(parts)]
-        return atomic_write(path, page(Leaflet("nogd: the leaderboard", title, notes, pictures, tables)))
+    tables = [(each.field.name, shown(each), each.table) for each in standings]
+    notes = [*map(answer, standings), *READING, *told(parts)]
+    leaflet = Leaflet("nogd: the leaderboard", title, notes, list(pictures.values()), tables)
+    return atomic_write(path, page(leaflet))
 
 
 def shown(standing: Standing) -> DataFrame:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import shutil
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from pandas import DataFrame
 
+from nogd.atomic_write import atomic_write
+from nogd.leaderboard.plan import Sweep
 from nogd.leaderboard.standing import CLASSES, Standing
 from nogd.report.drawing.canvas import (
     heading,
@@ -33,6 +38,31 @@ from nogd.report.numbers.statistics import FloatArray
 _COLUMN, _ROW = 1.05, 0.36
 _FARTHEST = (-1.0, 2.0)
 """Scores beyond are drawn at the edge."""
+
+
+def pictures_of(standings: Sequence[Standing], sweeps: Sequence[tuple[Sweep, DataFrame]]) -> dict[str, Drawn]:
+    """All pictures by the name of their file; call inside of `house_style()`.
+
+    :param sweeps: each with `nogd.leaderboard.sweeping.COLUMNS`.
+    """
+    found = {"classes": best_of_each_class(standings)}
+    for each in standings:
+        gradient = "gradient" if each.field.gradient else "no-gradient"
+        found[f"time-{each.field.suite}-{gradient}-{each.field.forwards:.0f}"] = against_time(each)
+    return found | {
+        f"sweep-{sweep.setting}": swept(sweep.quantity, table) for sweep, table in sweeps if len(table)
+    }
+
+
+def write_figures(folder: Path, pictures: Mapping[str, Drawn]) -> None:
+    """Each picture as SVG; those that there were go. Raises StoreError if one cannot be written."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name, each in pictures.items():
+        if each.figure is not None:
+            file = io.BytesIO()
+            each.figure.savefig(file, format="svg", facecolor="white", metadata={"Date": None})
+            atomic_write(folder / f"{name}.svg", file.getvalue())
 
 
 def class_look(name: str) -> dict[str, Any]:
@@ -139,7 +169,7 @@ def against_time(standing: Standing) -> Drawn:
     return Drawn(canvas, table, alt, title=standing.field.name)
 
 
-def sweep(quantity: str, table: DataFrame) -> Drawn:
+def swept(quantity: str, table: DataFrame) -> Drawn:
     """The score of some learners over one quantity of a task.
 
     :param quantity: what varies.

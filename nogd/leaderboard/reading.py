@@ -80,6 +80,19 @@ class Numbers:
         )
         return "\n".join(frame(table))
 
+    def gain(self, standing: Standing, classes: Sequence[str], than: Sequence[str]) -> str:
+        """The best of some classes beside the best of others, and whether one of them is ahead beyond chance."""
+        first, other = standing.first_of(classes), standing.first_of(than)
+        if first is None or other is None:
+            return f"{standing.field.name}: nothing to compare"
+        told = (
+            f"{standing.field.name}: {learner_told(standing, first)} beside {learner_told(standing, other)}"
+        )
+        for one, rest, verdict in ((first, other, "ahead"), (other, first, "behind")):
+            if standing.is_ahead(one, rest):
+                return f"{told}, {verdict} beyond chance"
+        return f"{told}, not told apart"
+
     def reaching(self, standing: Standing, rival: str) -> Reaching:
         """What learners pay until they are as good as a rival at its end."""
         key = (id(standing), rival)
