@@ -266,6 +266,22 @@ def test_a_template_that_asks_for_what_is_not_there_is_named(folder: Path) -> No
         build(folder, (), publish=False)
 
 
+def test_the_summary_goes_into_its_place_in_a_text_and_nowhere_else(folder: Path) -> None:
+    plan = TOML.replace("advice =", 'summary = "../text.md"\nadvice =')
+    (folder / "leaderboard.toml").write_text(plan, encoding="utf-8")
+    (folder / "summary.md.jinja").write_text("{{ n.runs() }} runs", encoding="utf-8")
+    text = folder.parent / "text.md"
+    with pytest.raises(InvalidSetting, match=r"text\.md, the text for the summary, cannot be read"):
+        build(folder, (), publish=False)
+    text.write_text("above", encoding="utf-8")
+    with pytest.raises(InvalidSetting, match="has no place for the summary"):
+        build(folder, (), publish=False)
+    text.write_text("above\n<!-- leaderboard -->old<!-- end of leaderboard -->\nbelow", encoding="utf-8")
+    assert text in build(folder, (), publish=False).written
+    told = "above\n<!-- leaderboard -->\n54 runs\n<!-- end of leaderboard -->\nbelow"
+    assert text.read_text(encoding="utf-8") == told
+
+
 def test_a_learner_enters_with_its_own_runs_alone(folder: Path, tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     experiment = {"learners": ["sgd"], "tasks": ["iris"], "repetitions": 2, "budget": 3000}

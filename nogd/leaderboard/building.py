@@ -21,7 +21,7 @@ from nogd.leaderboard.measured import measured_table, write_measured
 from nogd.leaderboard.page import write_page
 from nogd.leaderboard.pictures import pictures_of, write_figures
 from nogd.leaderboard.plan import Plan, read_plan
-from nogd.leaderboard.reading import Numbers, write_reading
+from nogd.leaderboard.reading import Numbers, write_readings
 from nogd.leaderboard.standing import Standing, standing
 from nogd.leaderboard.sweeping import sweep_table, swept, without_sweeps
 from nogd.plugins.manager import configured, plugins
@@ -126,8 +126,8 @@ def _keep(
         write_measured((folder / plan.advice).resolve(), general, dict(facts))
         written.append((folder / plan.advice).resolve())
     lost = regrets(1000.0, general, facts, RIVALS)
-    reading = write_reading(folder, Numbers(standings, parts, measured), {"regrets": lost})
-    return [*written, *([reading] if reading else [])]
+    numbers = Numbers(standings, parts, measured)
+    return [*written, *write_readings(folder, plan.summary, numbers, {"regrets": lost})]
 
 
 def _swept_tasks(plan: Plan, parts: Mapping[str, RunTables]) -> set[str]:

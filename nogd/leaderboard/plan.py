@@ -47,7 +47,9 @@ class Sweep(BaseModel):
 class Plan(BaseModel):
     """A leaderboard: its question, its parts, the learners that are called ours, and where what it advises is kept.
 
-    advice: the table that `nogd advise` reads, relative to the leaderboard's folder; none is written where it is None.
+    advice: the table that `nogd advise` reads; summary: a text with a place for what summary.md.jinja says, between
+    `<!-- leaderboard -->` and `<!-- end of leaderboard -->`. Both are relative to the leaderboard's folder, and nothing
+    is written where they are None.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -55,6 +57,7 @@ class Plan(BaseModel):
     title: str
     ours: tuple[str, ...] = ()
     advice: str | None = None
+    summary: str | None = None
     parts: tuple[Part, ...] = Field(min_length=1)
     sweeps: tuple[Sweep, ...] = ()
 

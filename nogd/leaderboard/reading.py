@@ -19,7 +19,8 @@ from nogd.leaderboard.wording import WITHOUT, answer, learner_told, ours_told
 from nogd.report.forms.markdown import frame
 from nogd.report.numbers.formats import interval_text, score_text
 
-TEMPLATE, READING = "README.md.jinja", "README.md"
+TEMPLATE, READING, SUMMARY = "README.md.jinja", "README.md", "summary.md.jinja"
+_BEGIN, _END = "<!-- leaderboard -->", "<!-- end of leaderboard -->"
 
 
 class Numbers:
@@ -123,23 +124,48 @@ class Numbers:
         return "\n".join(frame(table))
 
 
-def write_reading(folder: Path, numbers: Numbers, more: Mapping[str, Any]) -> Path | None:
-    """Fill in the folder's template and write README.md; None where there is no template.
+def write_readings(
+    folder: Path, summary: str | None, numbers: Numbers, more: Mapping[str, Any]
+) -> list[Path]:
+    """Fill in the folder's templates, as far as there are any: README.md, and the place for the summary in a text.
 
-    :raises InvalidSetting: where the template asks for what is not there.
+    :param summary: the text's path, relative to the folder.
+    :param more: what else templates may use.
+    :returns: what was written.
+    :raises InvalidSetting: where a template asks for what is not there, or the text has no place for the summary.
     """
-    template = folder / TEMPLATE
-    if not template.is_file():
-        return None
+    written = []
+    if (folder / TEMPLATE).is_file():
+        written.append(atomic_write(folder / READING, _filled(folder / TEMPLATE, numbers, more)))
+    if summary is not None:
+        path = (folder / summary).resolve()
+        written.append(atomic_write(path, _with_summary(path, _filled(folder / SUMMARY, numbers, more))))
+    return written
+
+
+def _filled(template: Path, numbers: Numbers, more: Mapping[str, Any]) -> str:
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        autoescape=False,
+        autoescape=False,  # it is Markdown
         keep_trailing_newline=True,
     )
     try:
-        text = environment.from_string(template.read_text(encoding="utf-8")).render(n=numbers, **more)
-    except (jinja2.TemplateError, KeyError) as error:
+        return environment.from_string(template.read_text(encoding="utf-8")).render(n=numbers, **more)
+    except (OSError, jinja2.TemplateError, KeyError) as error:
         raise InvalidSetting(f"{template} cannot be filled in: {error}.") from error
-    return atomic_write(folder / READING, text)
+
+
+def _with_summary(path: Path, told: str) -> str:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InvalidSetting(
+            f"{path}, the text for the summary, cannot be read: {error.strerror}."
+        ) from error
+    before, opened, rest = text.partition(_BEGIN)
+    _, closed, after = rest.partition(_END)
+    if not (opened and closed):
+        raise InvalidSetting(f"{path} has no place for the summary: put {_BEGIN} and {_END} around it.")
+    return f"{before}{_BEGIN}\n{told.strip()}\n{_END}{after}"
