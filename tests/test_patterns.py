@@ -99,6 +99,17 @@ def test_tasks_by_a_tag():
     assert "iris" in tasks("tag:classification")
 
 
+def test_the_default_tasks_have_a_tag_in_common_whatever_package_they_are_from():
+    default = [item.cell.task for item in plan(make_experiment(None, learners=["adam"], repetitions=1))]
+    assert tasks("tag:default") == default
+    assert "acme-moons" not in default
+    assert tasks("acme-moons", "tag:default", "wine") == [
+        "acme-moons",
+        *(task for task in default if task != "wine"),
+        "wine",
+    ]
+
+
 def test_tasks_by_a_pattern():
     assert tasks("acme/*") == ["acme-moons"]
     assert tasks("*moons", "acme-moons", "iris") == ["acme-moons", "iris"]

@@ -11,8 +11,10 @@ from nogd.bench.matching import chosen_tasks
 from nogd.errors import InvalidSetting, PluginError
 from nogd.plugins.registry import Entry, offered, usable
 from nogd.problem.task import SupervisedTask, Task
+from nogd.training.grammar import TAG
 from nogd.training.names import made_of, name_and_settings, name_of_class, refuse_unknown
 
+DEFAULT = f"{TAG}default"
 Choice = str | Task | type[Task]
 """A task as users give it: "parity,bits=10", an object, or a class."""
 
@@ -53,8 +55,16 @@ def all_tasks(only_default: bool) -> list[NamedTask]:
 
 
 def tasks_of(chosen: Iterable[Choice]) -> list[NamedTask]:
-    """The tasks that these stand for, patterns and "tag:control" too. Raises what `build_task` raises."""
-    return [build_task(each) for each in chosen_tasks(list(chosen), offered("task"))]
+    """The tasks that these stand for, patterns, "tag:control" and "tag:default" too. Raises what `build_task` raises.
+
+    The last is no tag of a task's own, but stands for those that belong to `--all`.
+    """
+    given = list(chosen)
+    if DEFAULT in given:
+        default = [each.name for each in all_tasks(only_default=True)]
+        place = given.index(DEFAULT)
+        given[place : place + 1] = [name for name in default if name not in given]
+    return [build_task(each) for each in chosen_tasks(given, offered("task"))]
 
 
 def settings_known(kind: type[Task]) -> list[str]:

@@ -50,7 +50,7 @@ Examples:
     multiple=True,
     shell_complete=complete.names_of("task"),
     help="A task, with settings if wanted (parity,bits=10); a pattern, such as 'breast-*'; or tag:TAG for all"
-    " with that tag. May be repeated.",
+    " with that tag; tag:default: those of --all. May be repeated.",
 )
 @own_data_options
 @click.option(
