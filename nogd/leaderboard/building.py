@@ -126,7 +126,7 @@ def _keep(
         write_measured((folder / plan.advice).resolve(), general, dict(facts))
         written.append((folder / plan.advice).resolve())
     lost = regrets(1000.0, general, facts, RIVALS)
-    numbers = Numbers(standings, parts, measured)
+    numbers = Numbers(standings, parts)
     return [*written, *write_readings(folder, plan.summary, numbers, {"regrets": lost})]
 
 

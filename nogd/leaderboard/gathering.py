@@ -13,7 +13,7 @@ import pandas as pd
 from nogd.bench.tables import RunTables, load_tables
 from nogd.errors import StoreError
 from nogd.leaderboard.plan import Part, Plan
-from nogd.report.names import listed, short_name
+from nogd.report.names import short_name
 from nogd.report.published import META, read_published, thinned
 
 DATA = "data"
@@ -143,8 +143,3 @@ def told(parts: Mapping[str, RunTables]) -> list[str]:
         state = "complete" if done == planned else f"{planned - done:,} are missing"
         rows.append(f"{name}: {done:,} of {planned:,} runs, {state}")
     return rows
-
-
-def names_of(tables: RunTables) -> str:
-    """The tasks of a part, for a sentence."""
-    return listed(sorted(map(str, tables.runs["task"].unique())), 40)

@@ -14,7 +14,7 @@ from nogd.bench.tables import RunTables
 from nogd.errors import InvalidSetting
 from nogd.leaderboard.gathering import told
 from nogd.leaderboard.reaching import LEDGERS, Reaching, reaching
-from nogd.leaderboard.standing import CLASSES, DERIVATIVES, Standing
+from nogd.leaderboard.standing import CLASSES, Standing
 from nogd.leaderboard.wording import WITHOUT, answer, learner_told, ours_told
 from nogd.report.forms.markdown import frame
 from nogd.report.numbers.formats import interval_text, score_text
@@ -26,11 +26,8 @@ _BEGIN, _END = "<!-- leaderboard -->", "<!-- end of leaderboard -->"
 class Numbers:
     """What a template may ask for. Standings are found by suite, budget, and whether the tasks have a gradient."""
 
-    def __init__(
-        self, standings: Sequence[Standing], parts: Mapping[str, RunTables], measured: DataFrame
-    ) -> None:
-        self.standings, self.parts, self.measured = list(standings), parts, measured
-        self.without, self.derivatives = WITHOUT, DERIVATIVES
+    def __init__(self, standings: Sequence[Standing], parts: Mapping[str, RunTables]) -> None:
+        self.standings, self.parts = list(standings), parts
         self._reaching: dict[tuple[int, str], Reaching] = {}
 
     def field(self, suite: str, forwards: float, gradient: bool) -> Standing:
@@ -60,26 +57,14 @@ class Numbers:
         """How many learners took part."""
         return len({str(name) for tables in self.parts.values() for name in tables.runs["learner"]})
 
-    def told(self, standing: Standing, learner: str | None) -> str:
-        """A learner with its score and interval; a dash for none."""
-        return "-" if learner is None else learner_told(standing, learner)
-
     def classes(self, standing: Standing) -> str:
         """The best of each class as a Markdown table."""
-        firsts = [(name, standing.first_of([name])) for name in CLASSES]
-        rows = [(name, standing.row(first)) for name, first in firsts if first is not None]
-        table = DataFrame(
-            {
-                "learner": [row["learner"] for _, row in rows],
-                "best of those that look at": [name for name, _ in rows],
-                "score": [score_text(row["score"]) for _, row in rows],
-                "interval": [interval_text(row["score_low"], row["score_high"]) for _, row in rows],
-                "at the best validation point": [score_text(row["best_score"]) for _, row in rows],
-                "processor seconds": [f"{row['cpu_seconds']:.2g}" for _, row in rows],
-                "peak memory, MB": [f"{row['memory_mb']:,.0f}" for _, row in rows],
-            }
-        )
-        return "\n".join(frame(table))
+        firsts = (standing.first_of([name]) for name in CLASSES)
+        return _table(standing, [first for first in firsts if first is not None])
+
+    def scores(self, standing: Standing, learners: Sequence[str]) -> str:
+        """Some learners, the best first, as a Markdown table. Raises KeyError for one that took no part."""
+        return _table(standing, sorted(learners, key=lambda name: -standing.row(name)["score"]))
 
     def gain(self, standing: Standing, classes: Sequence[str], than: Sequence[str]) -> str:
         """The best of some classes beside the best of others, and whether one of them is ahead beyond chance."""
@@ -122,6 +107,22 @@ class Numbers:
         rows = [[name, *(f"{count} of {of}" for count in counts[name])] for name in best]
         table = DataFrame(rows, columns=columns)
         return "\n".join(frame(table))
+
+
+def _table(standing: Standing, learners: Sequence[str]) -> str:
+    rows = [standing.row(name) for name in learners]
+    table = DataFrame(
+        {
+            "learner": [row["learner"] for row in rows],
+            "looks at": [row["class"] for row in rows],
+            "score": [score_text(row["score"]) for row in rows],
+            "interval": [interval_text(row["score_low"], row["score_high"]) for row in rows],
+            "at the best validation point": [score_text(row["best_score"]) for row in rows],
+            "processor seconds": [f"{row['cpu_seconds']:.2g}" for row in rows],
+            "tasks": [f"{row['tasks']} of {len(standing.field.tasks)}" for row in rows],
+        }
+    )
+    return "\n".join(frame(table))
 
 
 def write_readings(
