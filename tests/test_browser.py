@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -25,9 +26,11 @@ from target_data import make_measured
 from nogd.bench.run_progress import RunProgress
 from nogd.report.figure import Comparison
 from nogd.report.figures import pairwise
-from nogd.report.forms import interim, versus_forms, watch
+from nogd.report.forms import history_forms, interim, versus_forms, watch
+from nogd.report.numbers.history import history
 from nogd.report.numbers.leaderboard import task_board
 from nogd.report.numbers.versus import compare
+from nogd.tuning.page import write_page
 
 sync_api = pytest.importorskip(
     "playwright.sync_api", reason="the group 'browser' of pyproject.toml is not installed"
@@ -120,9 +123,32 @@ def versus(state: str) -> str:
     return versus_forms.page(found, (HOSTILE[1], HOSTILE[2]))
 
 
+def told(state: str) -> str:
+    """One learner over three stores, with names and revisions of any kind."""
+    results = STATES[state]
+    learner, revision = str(results.runs["learner"].iloc[0]), {"git": HOSTILE[1], "id": 1}
+    stores = []
+    for place, name in enumerate((HOSTILE[0], HOSTILE[1], "runs")):
+        runs = results.runs.assign(finished=f"2026-0{place + 1}-01T00:00:00")
+        runs.loc[runs["learner"] == learner, "test_metric"] -= 0.3 * place
+        stores.append((name, Comparison(runs, results.curves, results.meta | {"sessions": [revision]})))
+    return history_forms.html(history(stores, learner))
+
+
+def tuned(state: str) -> str:
+    """A search with hyper-parameters of every kind; "one run": of one trial."""
+    from test_tune_page import SPACE, made
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "page.html"
+        done = made(1 if state == "one run" else 40, use=HOSTILE[0] if state == "hostile" else "adam")
+        return write_page(done, SPACE, HOSTILE[3], path).read_text(encoding="utf-8")
+
+
+SIDE_PAGES = {"watch": watched, "versus": versus, "history": told, "tune": tuned}
 PAGES = {
     f"{kind}, {state}": (make, state)
-    for kind, make in (("watch", watched), ("versus", versus))
+    for kind, make in SIDE_PAGES.items()
     for state in ("full", "hostile", "thirty learners", "one run")
 }
 
@@ -446,6 +472,72 @@ def test_two_learners_of_the_readers_choice_are_compared(shown):
     turned = pairwise.pair_text(Comparison.of(STATES["with tags"]), "random-search", "adam")
     assert page.locator("#figure-pairwise figcaption").inner_text() == turned.partition("\n")[0]
     assert pair_row(page)[2].split("\n")[1] in turned
+
+
+def test_a_run_opens_from_its_row_by_keyboard_and_is_kept_in_the_address(shown):
+    page = shown("full")
+    runs = page.locator("#runs")
+    runs.get_by_label("Learner").select_option("adam")
+    runs.get_by_label("Task").select_option("wine")
+    assert runs.get_by_role("status").inner_text() == "5 runs."
+    runs.locator("tbody button").nth(1).focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name="adam on wine, repetition 1")
+    dialog.wait_for()
+    assert dialog.locator("svg").count() == 3
+    assert "loss from" in dialog.locator("svg").first.get_attribute("aria-label")
+    assert dialog.locator("code").inner_text() == "nogd rerun adam/wine/1"
+    assert "3,000 forwards" in dialog.inner_text()
+    assert "run=adam%2Fwine%2F1" in page.url
+    page.reload()
+    dialog.wait_for()
+    page.keyboard.press("Escape")
+    sync_api.expect(dialog).to_be_hidden()
+    assert "run=" not in page.url
+
+
+def test_a_click_on_a_dot_opens_its_run_and_chooses_no_learner(shown):
+    page = shown("three tasks")
+    dot = page.locator("#figure-final-losses svg [data-run='adam/wine/2']")
+    dot.scroll_into_view_if_needed()
+    box = dot.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.get_by_role("dialog", name="adam on wine, repetition 2").wait_for()
+    assert "out=" not in page.url
+
+
+def test_a_failed_run_shows_its_traceback_and_hostile_names_stay_text(shown):
+    page = shown("hostile")
+    page.locator("#runs").get_by_label("Status").select_option("error")
+    page.locator("#runs tbody button").click()
+    assert "bad <luck>" in page.get_by_role("dialog").locator("pre").inner_text()
+    assert page.evaluate("window.hit") is None
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1600, "light")])
+def test_axe_finds_nothing_with_a_run_open(shown, width, scheme):
+    page = shown("full", width, color_scheme=scheme)
+    page.locator("#runs tbody button").first.click()
+    page.get_by_role("dialog").wait_for()
+    page.get_by_role("dialog").locator("summary").click()
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_of_too_many_runs_the_page_names_the_command_that_shows_one(browser, tmp_path, monkeypatch):
+    from test_report_page import page_of
+
+    from nogd.report.forms import run_view
+
+    monkeypatch.setattr(run_view, "MOST", 1)
+    page_of(tmp_path, STATES["ten repetitions"])
+    page = browser.new_page()
+    page.goto((tmp_path / "report.html").as_uri())
+    page.locator("#runs tbody button").first.click()
+    told = page.get_by_role("dialog").inner_text()
+    page.close()
+    assert "nogd runs --id adam/iris/0 --show" in told
+    assert "3,000" in told
 
 
 def test_a_task_alone_hides_the_pictures_of_others(shown):

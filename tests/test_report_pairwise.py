@@ -84,6 +84,14 @@ def test_of_many_learners_those_in_colour_are_compared_with_all():
     names = [f"learner-{number:02}" for number in range(20)]
     drawn = pairwise.draw(Comparison.of(make_results(names, ["iris"], 2)))
     assert len(drawn.data) == 8 * 7 // 2 + 8 * 12
+    assert drawn.alt.endswith(
+        " Of 20 learners only those in colour are compared with all others, 124 pairs; nogd report --pair compares any "
+        "two."
+    )
+
+
+def test_where_all_are_compared_nothing_is_said_of_it(comparison):
+    assert "only those in colour" not in pairwise.draw(comparison).alt
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from itertools import pairwise
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -28,12 +30,40 @@ def points(path: str) -> list[list[tuple[float, float]]]:
     return found
 
 
+def distance(point, line) -> float:
+    """From a point to the nearest place of a line."""
+    if len(line) == 1:
+        return math.dist(point, line[0])
+    return min(to_stretch(point, *ends) for ends in pairwise(line))
+
+
+def to_stretch(point, one, other) -> float:
+    size = math.dist(one, other)
+    along = sum((p - a) * (b - a) for p, a, b in zip(point, one, other, strict=True))
+    share = min(max(along / size**2, 0), 1) if size else 0
+    return math.dist(point, [a + share * (b - a) for a, b in zip(one, other, strict=True)])
+
+
 @given(LINES)
-def test_every_point_stays_where_it_was(lines):
+def test_a_line_stays_where_it_was(lines):
     told = " ".join(
         f"M {line[0][0]} {line[0][1]}" + "".join(f" L {x} {y}" for x, y in line[1:]) for line in lines
     )
-    assert points(in_steps(told)) == [[(x, y) for x, y in line] for line in lines]
+    for line, kept in zip(lines, points(in_steps(told)), strict=True):
+        assert (kept[0], kept[-1]) == (line[0], line[-1])
+        assert set(kept) <= set(line)
+        assert all(distance(point, kept) <= 0.15001 for point in line)
+
+
+def test_a_straight_stretch_is_its_ends():
+    assert in_steps("M 0 5 L 1 5 L 2 5 L 2 4 L 3 4 L 4 4") == "M0 5l2 0 0-1 2 0"
+    assert in_steps("M 0 0 L 1 1.1 L 2 1.9 L 3 3 L 3 9") == "M0 0l3 3 0 6"
+    assert in_steps("M 0 5 L 4 5 L 2 5") == "M0 5l4 0-2 0"
+
+
+def test_a_long_line_takes_no_longer_for_each_of_its_points():
+    told = in_steps("M 0 0" + "".join(f" L {x / 10} 0" for x in range(1, 500)))
+    assert 500 / 45 < len(points(told)[0]) < 500 / 35
 
 
 @pytest.mark.parametrize(

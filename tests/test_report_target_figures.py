@@ -94,6 +94,20 @@ def _common(comparison):
     return tasks, comparison.learners
 
 
+def test_each_task_has_a_drawing_of_its_own(comparison):
+    drawn = {each.title: each for each in data_profile.draw(comparison)}
+    assert set(comparison.tasks) - set(NO_GRADIENT) < set(drawn)
+    rows = comparison.reached[comparison.reached["task"] == "wine"]
+    share = np.isfinite(rows["forwards"].astype(float)).groupby(rows["learner"]).mean()
+    ends = drawn["wine"].data.groupby("learner")["share_reached"].max()
+    assert ends.to_dict() == pytest.approx(share.to_dict())
+
+
+def test_a_task_that_is_alone_is_not_drawn_twice():
+    drawn = data_profile.draw(Comparison.of(make_measured(["adam", "sgd"], ["iris"], 2)))
+    assert [each.title for each in drawn] == ["forwards", "seconds", "flops"]
+
+
 def test_shares_never_fall(comparison):
     for each in data_profile.draw(comparison):
         for _, rows in each.data.groupby("learner"):

@@ -29,6 +29,7 @@ def nogd_figures() -> Sequence[Lazy]:
         _lazy("improvement", "how often a run of one learner beats a run of another"),
         _lazy("pairwise", "two learners task by task: differences, intervals and exact tests"),
         _lazy("train-test", "metric on training data against test data, per task"),
+        _lazy("score-distributions", "share of runs with at least a score, per learner"),
         _lazy("sensitivity", "score against a hyper-parameter that was varied"),
         _lazy(
             "decision-boundaries",

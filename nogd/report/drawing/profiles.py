@@ -1,4 +1,4 @@
-"""What pictures of profiles have in common: shares as steps that rise along a logarithmic axis of cost."""
+"""What pictures of profiles have in common: shares as steps that rise, or fall, along an axis."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as MplFigure
 from matplotlib.ticker import PercentFormatter
 
-from nogd.report.drawing.canvas import legend_below, legend_height, log_cost, new_canvas, place_axes, stroke
+from nogd.report.drawing.canvas import legend_below, legend_height, new_canvas, place_axes, stroke
 from nogd.report.drawing.style import Look
 from nogd.report.drawing.svg import named
 from nogd.report.numbers.statistics import FloatArray
@@ -27,15 +27,14 @@ def profile_canvas(entries: Sequence[Any]) -> tuple[MplFigure, Axes]:
 
 
 def draw_profiles(
-    axes: Axes, costs: FloatArray, shares: Mapping[str, FloatArray], look: Mapping[str, Look]
+    axes: Axes, levels: FloatArray, shares: Mapping[str, FloatArray], look: Mapping[str, Look]
 ) -> None:
-    """One rising line a learner, from 0 to 100 %; shares: by learner, of the shape of `costs`."""
-    log_cost(axes)
-    gap = max(len(costs) // 5, 1)
+    """One line a learner, between 0 and 100 %; shares: by learner, of the shape of `levels`."""
+    gap = max(len(levels) // 5, 1)
     for order, (learner, share) in enumerate(shares.items()):
         every, style = (order * gap // len(shares), gap), stroke(look[learner])
         lines = axes.plot(
-            costs, share, drawstyle="steps-post", markevery=every, label=look[learner].label, **style
+            levels, share, drawstyle="steps-post", markevery=every, label=look[learner].label, **style
         )
         named(lines, learner)
     axes.set_ylim(0, 1.02)

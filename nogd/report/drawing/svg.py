@@ -14,6 +14,7 @@ from matplotlib.figure import Figure as MplFigure
 
 from nogd.report.drawing.paths import in_steps, without_idle_groups
 from nogd.report.drawing.scales import axes_told
+from nogd.report.drawing.sharing import merge_named, share_styles
 from nogd.report.drawing.style import THEME
 from nogd.report.names import short_name
 
@@ -29,18 +30,19 @@ _COLOUR = re.compile(r"#[0-9a-f]{6}\b")
 _SPACES = re.compile(r"\s+")
 _USED_ID = re.compile(r"url\(#([^)]+)\)")
 _ROUNDED = ("d", "x", "y", "width", "height", "transform")
-_NAMED, _SAYS, _CHANGES = "name:", "\ue000", "changes"
+_NAMED, _SAYS, _RUNS, _CHANGES = "name:", "\ue000", "\ue001", "changes"
 _FONT = "font-family: 'DejaVu Sans', sans-serif; "
 
 
-def named(artists: Iterable[Artist], learner: object, says: str = "") -> None:
+def named(artists: Iterable[Artist], learner: object, says: str = "", runs: Iterable[str] = ()) -> None:
     """Tell whose these lines, bars or bands are: the page says so under the pointer, and finds them by it.
 
-    learner: "" where it is nobody's; says: what is said in place of the learner's name.
+    learner: "" where it is nobody's; says: what is said in place of the learner's name; runs: the ids of the runs that
+    the markers of one line stand for, in its order.
     """
     name = short_name(learner, 120)
     for artist in artists:
-        artist.set_gid(f"{_NAMED}{name}{_SAYS}{says or name}")
+        artist.set_gid(f"{_NAMED}{name}{_SAYS}{says or name}{''.join(f'{_RUNS}{run}' for run in runs)}")
 
 
 def can_change(axes: Axes) -> None:
@@ -67,6 +69,8 @@ def inline_svg(canvas: MplFigure, prefix: str, alt: str) -> str:
     for parent in root.iter():  # after all children have the colours of the page
         _share_style(parent)
     without_idle_groups(root)
+    merge_named(root)
+    share_styles(root)
     root.set("data-axes", json.dumps(axes_told(canvas), separators=(",", ":")))
     root.set("font-family", "system-ui, sans-serif")
     root.set("role", "img")
@@ -138,7 +142,11 @@ def _share_style(group: ET.Element) -> None:
 
 
 def _title(element: ET.Element, name: str) -> None:
-    learner, _, says = name.partition(_SAYS)
+    learner, _, told = name.partition(_SAYS)
+    says, *runs = told.split(_RUNS)
+    marks = list(element.iter(_USE))
+    for mark, run in zip(marks, runs, strict=True) if len(marks) == len(runs) else ():
+        mark.set("data-run", run)
     title = ET.Element(f"{{{_SVG}}}title")
     title.text = says
     element.insert(0, title)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from pandas import DataFrame
 
 from nogd.errors import UserError
-from nogd.report.drawing.canvas import handles, heading, plain, short_number
+from nogd.report.drawing.canvas import handles, heading, log_cost, plain, short_number
 from nogd.report.drawing.profiles import draw_profiles, profile_canvas
-from nogd.report.drawing.style import Look, looks_of
+from nogd.report.drawing.style import Look, leading, looks_of
 from nogd.report.figure import Comparison, Drawn, Figure, choice
 from nogd.report.names import counted, listed, short_name
 from nogd.report.numbers.curves import budget_grid
@@ -25,7 +25,9 @@ from nogd.report.numbers.running_time import share_within
 from nogd.report.numbers.statistics import FloatArray
 
 LEDGERS = ("forwards", "seconds", "flops")
-_POINTS_A_DECADE = 60
+_POINTS_A_DECADE, _OF_ONE_TASK = 60, 20
+_MANY = 16
+"""With more learners the drawings of single tasks have those in colour alone."""
 
 
 @dataclass(frozen=True)
@@ -44,17 +46,21 @@ class ProfilePanel:
 
 
 def draw(comparison: Comparison) -> list[Drawn] | str:
-    """One drawing per ledger for the tasks that all can do, and one in forwards for each further group of tasks."""
+    """One drawing per ledger for the tasks that all can do; in forwards one for each further group, and each task."""
     panels = [_panel(comparison, group, ledger) for group, ledger in _wanted(comparison)]
+    panels += [_task_panel(comparison, task, LEDGERS[0]) for task in _tasks_of_many(comparison)]
     look = looks_of(comparison)
     return [_drawn(panel, look) for panel in panels if panel is not None] or NO_TARGETS
 
 
-def draw_on(axes: Axes, comparison: Comparison, *, ledger: str = "forwards") -> None:
-    """The first panel of a ledger on given axes."""
+def draw_on(axes: Axes, comparison: Comparison, *, ledger: str = "forwards", task: str | None = None) -> None:
+    """One task's panel of a ledger on given axes, or without a task the first panel of all of them."""
     choice("ledger", ledger, LEDGERS)
     group = next(iter(groups(comparison.runs)), None)
-    panel = None if group is None else _panel(comparison, group, ledger)
+    if task is not None:
+        panel = _task_panel(comparison, choice("task", task, comparison.tasks), ledger)
+    else:
+        panel = None if group is None else _panel(comparison, group, ledger)
     if panel is None:
         raise UserError(NO_TARGETS)
     _plot(axes, panel, looks_of(comparison))
@@ -70,7 +76,29 @@ def _wanted(comparison: Comparison) -> list[tuple[Group, str]]:
     ]
 
 
-def _panel(comparison: Comparison, group: Group, ledger: str) -> ProfilePanel | None:
+def _tasks_of_many(comparison: Comparison) -> list[str]:
+    """The tasks that have a drawing of their own: all, unless there is one, or another drawing has it alone."""
+    alone = {group.tasks[0] for group in groups(comparison.runs) if len(group.tasks) == 1}
+    return [task for task in comparison.tasks if task not in alone]
+
+
+def _task_panel(comparison: Comparison, task: str, ledger: str) -> ProfilePanel | None:
+    """One task by itself, in fewer points than all tasks together: nobody sees more of that many steps."""
+    shown = comparison.learners if len(comparison.learners) <= _MANY else leading(comparison)
+    group = Group((task,), tuple(comparison.learners))
+    return _panel(comparison, group, ledger, _OF_ONE_TASK, title=task, shown=shown)
+
+
+def _panel(
+    comparison: Comparison,
+    group: Group,
+    ledger: str,
+    points_a_decade: int = _POINTS_A_DECADE,
+    *,
+    title: str = "",
+    shown: Collection[str] | None = None,
+) -> ProfilePanel | None:
+    """The shares of a group of tasks, or None where they have no targets; shown: of these learners, all by default."""
     rows = reached(comparison, group.tasks, group.learners)
     if ledger == "seconds" and not rows.empty:
         rows = rows[rows["id"].isin(on_one_clock(comparison, comparison.runs)["id"])]
@@ -81,9 +109,11 @@ def _panel(comparison: Comparison, group: Group, ledger: str) -> ProfilePanel | 
     if positive.size == 0 and ledger != LEDGERS[0]:
         return None
     most = max(limits.values(), default=1.0)
-    grid = budget_grid(float(positive.min()) if positive.size else 1.0, most, _POINTS_A_DECADE)
+    grid = budget_grid(float(positive.min()) if positive.size else 1.0, most, points_a_decade)
     shares, asked, ends = {}, {}, {}
     for learner, part in rows.groupby("learner"):
+        if shown is not None and learner not in shown:
+            continue
         cost = numbers(part, ledger)
         cost = cost[np.isfinite(cost)]
         share = share_within(cost, len(part), grid)
@@ -96,7 +126,7 @@ def _panel(comparison: Comparison, group: Group, ledger: str) -> ProfilePanel | 
     unequal = unequal_budgets(comparison.runs, comparison.settings)
     return ProfilePanel(
         ledger,
-        ": ".join(filter(None, [ledger, tasks_apart(comparison, group)])),
+        title or ": ".join(filter(None, [ledger, tasks_apart(comparison, group)])),
         grid,
         shares,
         asked,
@@ -109,10 +139,10 @@ def _panel(comparison: Comparison, group: Group, ledger: str) -> ProfilePanel | 
 
 def _spent(comparison: Comparison, group: Group, ledger: str) -> dict[str, float]:
     """The most that any run of each learner spent; of all learners together where their budgets are equal."""
-    runs = applicable(comparison.runs)
+    runs = applicable(comparison.runs[comparison.runs["task"].isin(group.tasks)])
     if ledger == "seconds":
         runs = on_one_clock(comparison, runs)
-    rows = runs[runs["task"].isin(group.tasks)].assign(spent=lambda table: finite(table, ledger))
+    rows = runs[["learner", ledger]].assign(spent=lambda table: finite(table, ledger))
     most = rows.groupby("learner")["spent"].max().fillna(0.0)
     equal = ledger == "forwards" and not unequal_budgets(comparison.runs, comparison.settings)
     return {str(name): float(most.max() if equal else value) for name, value in most.items()}
@@ -126,6 +156,7 @@ def _drawn(panel: ProfilePanel, look: Mapping[str, Look]) -> Drawn:
 
 
 def _plot(axes: Axes, panel: ProfilePanel, look: Mapping[str, Look]) -> None:
+    log_cost(axes)
     draw_profiles(axes, panel.grid, panel.shares, look)
     if len(panel.grid) > 1:
         axes.set_xlim(panel.grid[0], panel.grid[-1] * 1.05)
@@ -153,8 +184,7 @@ def _finding(panel: ProfilePanel) -> str:
     never = f" {panel.never} of {panel.pairs} reached by no learner." if panel.never else ""
     most = float(panel.grid[-1])
     within = f"{plain(most) if most < 1e6 else short_number(most)} {panel.ledger}"
-    pairs = counted(panel.pairs, "pair")
-    return f"Share of targets reached within {within}, over {pairs} of task and target: {shares}.{never}"
+    return f"Share of {counted(panel.pairs, 'target')} reached within {within}: {shares}.{never}"
 
 
 FIGURE = Figure(
@@ -163,8 +193,8 @@ FIGURE = Figure(
     reading=(
         (
             "An empirical cumulative distribution: the share of all frozen targets, over tasks and repetitions, that a "
-            "learner had reached by that cost. Further left and higher is better; targets that no learner reached "
-            "count."
+            "learner had reached by that cost; a drawing named after a task is of that task alone, with more than 16 "
+            "learners only of those in colour. Further left and higher is better; targets that nobody reached count."
         ),
         (
             "Targets are the training losses that the frozen reference reached with 0.1 to 100 % of the budget, and "

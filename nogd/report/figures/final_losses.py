@@ -155,7 +155,7 @@ def _single_runs(axes: Axes, table: DataFrame, finals: DataFrame) -> None:
         dots = axes.plot(
             losses, heights, color=INK, marker=".", markersize=3.2, linestyle="none", alpha=0.6, zorder=4
         )
-        named(dots, learner)
+        named(dots, learner, runs=map(str, rows["id"]))
     axes.set_xlim(edges)
 
 
@@ -180,8 +180,8 @@ FIGURE = Figure(
         ),
         (
             "The thin line runs from the lowest to the highest run (from 10 repetitions on: a 95 % bootstrap "
-            "interval); a dot is a run, drawn for at most 14 learners. A low training loss does not imply a good score "
-            "on test data: compare with the tables above."
+            "interval); a dot is a run, drawn for at most 14 learners, and a click on it tells all about that run. A "
+            "low training loss does not imply a good score on test data: compare with the tables above."
         ),
     ),
     draw=draw,

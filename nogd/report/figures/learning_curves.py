@@ -37,7 +37,7 @@ from nogd.report.numbers.groups import unequal_budgets
 from nogd.report.numbers.hosts import on_one_clock
 from nogd.report.numbers.leading import TIE, leads
 from nogd.report.numbers.paired import LEVEL, smallest_p
-from nogd.report.numbers.statistics import FloatArray, band, interquartile_mean
+from nogd.report.numbers.statistics import FloatArray, band, digits, interquartile_mean
 
 PLOT_HEIGHT = 1.75
 AGAINST = {"forwards": "forwards", "seconds": "seconds", "flops": "FLOPs"}
@@ -178,7 +178,7 @@ def _costs(
     found = {str(learner): np.full(len(grid), np.nan) for learner in runs["learner"].unique()}
     for learner, values in resampled(rows, curves, column, grid).items():
         middle = interquartile_mean(values, axis=0)
-        found[learner] = np.array([float(f"{cost:.3g}") if 0 < cost < np.inf else np.nan for cost in middle])
+        found[learner] = digits(np.where((middle > 0) & (middle < np.inf), middle, np.nan), 3)
     return found if any(np.isfinite(costs).any() for costs in found.values()) else {}
 
 
@@ -332,7 +332,7 @@ def _data(panel: CurvePanel) -> DataFrame:
     for name, curves in (("loss", panel.loss), ("metric", panel.metric)):
         for column, edge in ((name, "middle"), (f"{name}_low", "low"), (f"{name}_high", "high")):
             edges = [getattr(curves[each], edge) if each in curves else unknown for each in learners]
-            table[column] = np.concatenate(edges)
+            table[column] = digits(np.concatenate(edges), 4)
     return DataFrame(table | {"metric_name": panel.metric_title.partition(" (")[0]})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -39,7 +39,7 @@ def draw(comparison: Comparison) -> Drawn | str:
     return Drawn(
         None,
         data,
-        finding(rows, first, second),
+        finding(rows, first, second) + _left_out(comparison.learners, compared),
         table=_table(comparison, rows, list(dict.fromkeys(data["task"]))),
     )
 
@@ -63,6 +63,17 @@ def _pairs(comparison: Comparison) -> list[tuple[str, str]]:
     learners = [str(name) for name in comparison.board.table["learner"]]
     loud = set(learners if len(learners) <= _ALL_PAIRS else leading(comparison))
     return [pair for pair in combinations(learners, 2) if loud & set(pair)]
+
+
+def _left_out(learners: Sequence[str], compared: Collection[tuple[str, str]]) -> str:
+    """What to say where not all pairs are there; the page's script keeps it behind what it says of another pair."""
+    if len(learners) <= _ALL_PAIRS:
+        return ""
+    pairs = counted(len(compared), "pair")
+    return (
+        f" Of {len(learners)} learners only those in colour are compared with all others, {pairs}; nogd report --pair "
+        "compares any two."
+    )
 
 
 def _rounded(data: DataFrame) -> DataFrame:

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from pandas import DataFrame
 
 from nogd.errors import UserError
-from nogd.report.drawing.canvas import handles, heading
+from nogd.report.drawing.canvas import handles, heading, log_cost
 from nogd.report.drawing.profiles import draw_profiles, profile_canvas
 from nogd.report.drawing.style import MUTED, Look, looks_of
 from nogd.report.figure import Comparison, Drawn, Figure
@@ -67,6 +67,7 @@ def _drawn(pairs: Pairs, look: Mapping[str, Look], title: str) -> Drawn:
 def _plot(axes: Axes, pairs: Pairs, ratios: FloatArray, look: Mapping[str, Look]) -> None:
     factors = np.geomspace(1, FARTHEST, 241)
     heights = performance_profile(ratios, factors)
+    log_cost(axes)
     draw_profiles(axes, factors, dict(zip(pairs.learners, heights.T, strict=True)), look)
     axes.axvline(MOST, color=MUTED, linewidth=0.9, linestyle=DASHED, zorder=1)
     axes.set_xlim(1, FARTHEST)

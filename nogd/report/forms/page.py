@@ -20,6 +20,7 @@ from nogd.report.forms.answers import answers
 from nogd.report.forms.board_view import cells, columns_of, task_rows
 from nogd.report.forms.chapters import FAILURES, chapters
 from nogd.report.forms.freshness import PAGE, made_from
+from nogd.report.forms.run_view import runs_told
 from nogd.report.forms.script import accesses, checksum, learners_told, packed, script, told_tags
 from nogd.report.forms.sections import (
     HasFigures,
@@ -122,13 +123,14 @@ def _numbers(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _tables(comparison: Comparison, drawn: Iterable[Section]) -> dict[str, str]:
-    """What the page offers as CSV, by the key under which the script finds it."""
-    found = {shown.key: shown.csv for section in drawn for shown in section.drawings}
+def _tables(comparison: Comparison, drawn: Iterable[Section]) -> dict[str, Any]:
+    """What the page offers as CSV, by the key under which the script finds it, and what it tells of single runs."""
+    found: dict[str, Any] = {shown.key: shown.csv for section in drawn for shown in section.drawings}
     if len(comparison.runs):
         found |= {
             "leaderboard": csv_text(comparison.board.table),
             "runs": csv_text(run_list(comparison.runs)),
+            "one run": runs_told(comparison),
         }
     return found
 

@@ -18,7 +18,7 @@ from nogd.report.names import short_name
 from nogd.report.numbers.leaderboard import Board
 from nogd.report.numbers.tags import tags_of
 
-PARTS = ("common", "sorting", "choosing", "values", "against", "pairwise", "files", "reading")
+PARTS = ("common", "sorting", "choosing", "values", "against", "pairwise", "runs", "files", "reading")
 """In this order: each may use the first two."""
 
 
@@ -33,8 +33,8 @@ def checksum(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
-def packed(tables: Mapping[str, str]) -> str:
-    """Tables by key as one block of base64: JSON, packed by gzip without a date, so that equal tables are equal."""
+def packed(tables: Mapping[str, Any]) -> str:
+    """Tables and more by key as one block of base64: JSON, packed by gzip without a date, so that equals are equal."""
     told = json.dumps(tables, ensure_ascii=False).encode(errors="replace")
     return base64.b64encode(gzip.compress(told, mtime=0)).decode()
 

@@ -20,7 +20,7 @@ def applicable(runs: DataFrame) -> DataFrame:
 
 
 def final_values(runs: DataFrame, curves: DataFrame) -> DataFrame:
-    """One row per applicable run: learner, task, repetition, failed, value, loss, score and ranked.
+    """One row per applicable run: id, learner, task, repetition, failed, value, loss, score and ranked.
 
     `value` is the metric on test data (on training data where the task has no split), `loss` the training loss. A
     run that left neither counts with its last finite value on its curve, else with where it started, else with the
@@ -41,7 +41,7 @@ def final_values(runs: DataFrame, curves: DataFrame) -> DataFrame:
     scale = (numbers(rows, "constant"), numbers(rows, "reference"), greater)
     score = normalised_score(value, *scale)
     best = normalised_score(np.where(split, _at_best_validation(rows, curves), np.nan), *scale)
-    return rows[["learner", "task", "repetition"]].assign(
+    return rows[["id", "learner", "task", "repetition"]].assign(
         failed=failed,
         split=split,
         greater=greater,

@@ -44,7 +44,7 @@ def unequal_budgets(runs: DataFrame, settings: Mapping[str, Any]) -> bool:
     if settings.get("unequal_cost"):
         return True
     rows = applicable(runs)
-    budgets = rows["budget"].map(_canonical)
+    budgets = rows["budget"].map({text: _canonical(text) for text in rows["budget"].unique()})
     return bool((budgets.groupby(rows["task"]).nunique() > 1).any())
 
 

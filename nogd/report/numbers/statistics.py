@@ -187,6 +187,11 @@ def finite_values(values: ArrayLike) -> FloatArray:
     return np.asarray(np.where(np.isfinite(given), given, np.nan))
 
 
+def digits(values: FloatArray, number: int) -> FloatArray:
+    """The values with so many significant digits."""
+    return np.array([float(f"{value:.{number}g}") for value in values])
+
+
 def _extremes(values: FloatArray) -> tuple[FloatArray, FloatArray]:
     known = ~np.isnan(values)
     low = np.min(values, axis=0, where=known, initial=np.inf)

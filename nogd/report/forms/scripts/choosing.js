@@ -24,7 +24,7 @@
   const taskMarks = new Map(data.tasks?.map((_, place) => [place, []]));
   const markTask = (element, head) => taskMarks.get(data.tasks.findIndex((task) => head === task || head.startsWith(`${task}: `)))?.push(element);
   function findInTables() {
-    for (const table of all(".frame")) {
+    for (const table of all("figure .frame, #rules .frame")) {
       const heads = [...table.rows[0].cells].map((cell) => cell.textContent.trim());
       for (const row of table.tBodies[0].rows) {
         mark(row, row.cells[0].textContent.trim());
@@ -151,6 +151,7 @@
     form.addEventListener("submit", (event) => event.preventDefault());
     board.addEventListener("sorted", keep);
     document.addEventListener("click", (event) => {
+      if (event.target.closest?.("[data-run]")) return;
       const learner = bySpelling.get(event.target.closest?.("svg [data-learner]")?.dataset.learner);
       if (learner) next(learner);
     });

@@ -2,6 +2,7 @@
 {
   const FIGURE = "#figure-pairwise";
   const figure = document.querySelector(`${FIGURE} figure`), table = figure?.querySelector("table.frame");
+  const caption = figure?.querySelector("figcaption"), leftOut = caption?.textContent.match(/ Of \d+ learners only .*$/)?.[0] ?? "";
   const SIGNS = { better: "▲ better", worse: "▼ worse", "": "not told apart" };
   const negative = (text) => (text === "" || Number(text) === 0 ? text : text.startsWith("-") ? text.slice(1) : `-${text}`);
   // The same row with first and second exchanged.
@@ -34,7 +35,7 @@
       const shown = both.filter((row) => row.first === first.value && row.second === second.value), told = shown.map(verdict);
       [...table.tBodies[0].rows].forEach((line, at) => cells(shown.find((row) => row.task === tasks[at])).forEach((text, cell) => { line.cells[cell + 1].textContent = text; }));
       const count = (said) => told.filter((each) => each === said).length;
-      figure.querySelector("figcaption").textContent = `First: ${nameOf(first.value)}. Second: ${nameOf(second.value)}. Of ${told.length} task${told.length === 1 ? "" : "s"} the first is better beyond chance on ${count("better")}, worse on ${count("worse")}.`;
+      caption.textContent = `First: ${nameOf(first.value)}. Second: ${nameOf(second.value)}. Of ${told.length} task${told.length === 1 ? "" : "s"} the first is better beyond chance on ${count("better")}, worse on ${count("worse")}.${leftOut}`;
     }
     const asked = new URLSearchParams(location.search);
     fill(first, among(both.map((row) => row.first)));
