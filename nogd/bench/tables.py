@@ -22,6 +22,7 @@ from nogd.bench.current import (
     with_references,
 )
 from nogd.bench.record import Arrays, Table
+from nogd.bench.sampling import ends, sampled
 from nogd.bench.schema import SHOWN
 from nogd.bench.store import Store
 from nogd.bench.targets import REACHED_COLUMNS, Reached
@@ -43,6 +44,7 @@ def load_tables(
     ids: Collection[str] | None = None,
     *,
     latest: bool = True,
+    most_curves: int | None = None,
     tell: Callable[[float], None] | None = None,
 ) -> RunTables:
     """The runs stored in a folder.
@@ -52,10 +54,12 @@ def load_tables(
     :param folder: where the store is, such as "nogd-runs".
     :param ids: only these runs; all by default.
     :param latest: only the runs that count now, those last asked for; see `nogd.bench.current`.
+    :param most_curves: of more runs than this, only a sample of about so many has its whole curve, and of the others
+        there are a few points that final values follow from; `meta["sampled"]` has the ids of the sample.
     :param tell: is told now and then which share of the runs has been read.
     :raises StoreError: if there is no store, or it cannot be read at all.
     """
-    return _load(Path(folder), ids, latest=latest, tell=tell)
+    return _load(Path(folder), ids, latest=latest, most_curves=most_curves, tell=tell)
 
 
 def load_with_traces(folder: str | Path, *, latest: bool = True) -> tuple[RunTables, pd.DataFrame]:
@@ -72,6 +76,7 @@ def _load(
     *,
     latest: bool,
     traces: dict[str, Table] | None = None,
+    most_curves: int | None = None,
     tell: Callable[[float], None] | None = None,
 ) -> RunTables:
     """What `load_tables` says; all traces are put into `traces` where it is given, and else none is kept."""
@@ -81,7 +86,8 @@ def _load(
             planned, frozen, sessions = planned_cells(store), frozen_now(store), store.sessions()
             if ids is not None:
                 planned = planned[planned["id"].isin(set(ids))]
-            stored, runs, left = _read(store, ids, planned if latest else None, frozen, traces, tell)
+            reading = _Reading(store, frozen, traces, most_curves, tell)
+            stored, runs, left = _read(reading, ids, planned if latest else None)
             pictures = {kind: store.pictures(kind) for kind in SHOWN}
         store.damage.tell(store.path)
     finally:
@@ -93,38 +99,51 @@ def _load(
         "damaged": dict(store.damage.runs),
         "asked_by": sorted(set(asking_sessions(runs, planned))),
     }
+    if left.sampled is not None:
+        meta["sampled"] = left.sampled
     return RunTables(runs, _curves(runs, left.curves), meta, pictures, left.reached.table())
 
 
 @dataclass(frozen=True)
 class _Left:
-    """What runs left, as far as it is kept: their curves by id, and what they paid until they reached each target."""
+    """What runs left, as far as it is kept: their curves by id, and what they paid until they reached each target.
+
+    sampled: the runs whose whole curves are there, None for all.
+    """
 
     curves: dict[str, Table]
     reached: Reached
+    sampled: frozenset[str] | None
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """From where, and what is to be kept: all traces are put into `traces`, where it is given, and else none is."""
+
+    store: Store
+    frozen: Frozen
+    traces: dict[str, Table] | None
+    most_curves: int | None
+    tell: Callable[[float], None] | None
 
 
 def _read(
-    store: Store,
-    ids: Collection[str] | None,
-    planned: pd.DataFrame | None,
-    frozen: Frozen,
-    traces: dict[str, Table] | None,
-    tell: Callable[[float], None] | None,
+    reading: _Reading, ids: Collection[str] | None, planned: pd.DataFrame | None
 ) -> tuple[pd.DataFrame, pd.DataFrame, _Left]:
     """All runs, those that count, and what these left.
 
     planned: the cells that say which count, None for all. Which do is chosen before anything is known of what they
     left, so that one run is in memory at a time; where a run cannot be read after all, it is chosen anew without it.
     """
+    store = reading.store
     while True:
         stored = stored_runs(store.unread_rows())
         damaged = len(store.damage.runs)
         if ids is not None:
             stored = stored[stored["id"].isin(set(ids))]
-        runs = with_references(stored if planned is None else current_runs(stored, planned), frozen)
-        share = None if tell is None else _Share(tell, len(stored))
-        left = _left(store, runs, frozen, traces, share)
+        counted = stored if planned is None else current_runs(stored, planned)
+        runs = with_references(counted, reading.frozen)
+        left = _left(reading, runs, len(stored))
         if len(store.damage.runs) == damaged:
             return stored, runs, left
 
@@ -143,24 +162,20 @@ class _Share:
         self.read += 1
 
 
-def _left(
-    store: Store,
-    runs: pd.DataFrame,
-    frozen: Frozen,
-    traces: dict[str, Table] | None,
-    share: _Share | None,
-) -> _Left:
-    """What the runs left; all runs of the store are looked through."""
-    left, kept = _Left({}, Reached(runs, frozen)), set(runs["id"])
-    for id_, curve, trace in store.sound_tables():
+def _left(reading: _Reading, runs: pd.DataFrame, stored: int) -> _Left:
+    """What the runs left; all runs of the store, so many, are looked through."""
+    sample = None if reading.most_curves is None else sampled(runs, reading.most_curves)
+    left, kept = _Left({}, Reached(runs, reading.frozen), sample), set(runs["id"])
+    share = None if reading.tell is None else _Share(reading.tell, stored)
+    for id_, curve, trace in reading.store.sound_tables():
         if share is not None:
             share.one_more()
-        if traces is not None and trace is not None:
-            traces[id_] = trace
+        if reading.traces is not None and trace is not None:
+            reading.traces[id_] = trace
         if id_ in kept:
             left.reached.add(id_, curve, trace)
             if curve is not None:
-                left.curves[id_] = curve
+                left.curves[id_] = curve if sample is None or id_ in sample else ends(curve)
     return left
 
 

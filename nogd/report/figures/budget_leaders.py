@@ -53,7 +53,8 @@ def draw(comparison: Comparison) -> list[Drawn] | str:
     look = looks_of(comparison)
     panels = panels_of(comparison)
     views = [(view, strips_of(panels, view)) for view in _VIEWS]
-    return [_drawn(view, strips, look) for view, strips in views if strips] or NO_RIVALS
+    told = comparison.sample_told
+    return [_drawn(view, strips, look, told) for view, strips in views if strips] or NO_RIVALS
 
 
 def draw_on(axes: Axes, comparison: Comparison, *, by: str = "metric") -> None:
@@ -78,7 +79,7 @@ def strips_of(panels: Sequence[CurvePanel], view: str) -> list[Strip]:
     return strips
 
 
-def _drawn(view: str, strips: Sequence[Strip], look: Mapping[str, Look]) -> Drawn:
+def _drawn(view: str, strips: Sequence[Strip], look: Mapping[str, Look], told: str) -> Drawn:
     names = short_names([strip.task for strip in strips], _NAME)
     entries = handles(_leading(strips, look))
     below = legend_height([str(each.get_label()) for each in entries])
@@ -94,7 +95,7 @@ def _drawn(view: str, strips: Sequence[Strip], look: Mapping[str, Look]) -> Draw
             for lead in strip.leads
         ]
     )
-    return Drawn(canvas, data, _finding(view, strips), title=_VIEWS[view])
+    return Drawn(canvas, data, _finding(view, strips) + told, title=_VIEWS[view])
 
 
 def _leading(strips: Sequence[Strip], look: Mapping[str, Look]) -> list[Look]:

@@ -31,8 +31,8 @@ from nogd.report.numbers.statistics import band, interquartile_mean
 
 BoolArray = NDArray[np.bool_]
 ROW = 0.25
-MANY, _SPREAD = 14, 0.24
-"""With more learners single runs are left out; how far they are from the middle of their row."""
+MANY, _DOTS, _SPREAD = 14, 100, 0.24
+"""With more learners single runs are left out; how many are drawn; how far they are from the middle of their row."""
 NO_LOSS = "No run here has left a training loss that is a number."
 
 
@@ -149,7 +149,7 @@ def _single_runs(axes: Axes, table: DataFrame, finals: DataFrame) -> None:
     edges = axes.get_xlim()
     low, high = min(edges), max(edges)
     for place, learner in zip(table.index, table["learner"], strict=True):
-        rows = finals[finals["learner"] == learner].sort_values("repetition")
+        rows = finals[finals["learner"] == learner].sort_values("repetition")[:_DOTS]
         losses = np.clip(rows["loss"].to_numpy(dtype=float), low, high)
         heights = place + np.linspace(-_SPREAD, _SPREAD, len(losses)) * (len(losses) > 1)
         dots = axes.plot(
@@ -180,8 +180,8 @@ FIGURE = Figure(
         ),
         (
             "The thin line runs from the lowest to the highest run (from 10 repetitions on: a 95 % bootstrap "
-            "interval); a dot is a run, drawn for at most 14 learners, and a click on it tells all about that run. A "
-            "low training loss does not imply a good score on test data: compare with the tables above."
+            "interval); a dot is a run (of at most 14 learners, the first 100 each), and a click on it tells all about "
+            "that run. A low training loss does not imply a good score on test data: compare with the tables above."
         ),
     ),
     draw=draw,

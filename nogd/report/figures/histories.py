@@ -19,6 +19,8 @@ from nogd.report.numbers.finals import applicable, numbers
 from nogd.report.numbers.statistics import FloatArray, interquartile_mean
 
 HEIGHT = 2.3
+_LINES = 100
+"""Runs of one picture that have a line of their own."""
 NO_HISTORY = "No run here has a budget that counts iterations."
 
 
@@ -44,8 +46,10 @@ def draw(comparison: Comparison) -> list[Drawn] | str:
     look = looks_of(comparison)
     found = histories(comparison)
     limits = {task: _limits([each for each in found if each.task == task]) for task in comparison.tasks}
-    several = len(comparison.tasks) > 1
-    return [_drawn(each, look[each.learner], limits[each.task], several) for each in found] or NO_HISTORY
+    several, told = len(comparison.tasks) > 1, comparison.sample_told
+    return [
+        _drawn(each, look[each.learner], limits[each.task], several, told) for each in found
+    ] or NO_HISTORY
 
 
 def draw_on(
@@ -63,11 +67,11 @@ def draw_on(
 
 def histories(comparison: Comparison) -> list[History]:
     """The histories of all learners with a budget of iterations, in the order of tasks, then of learners."""
-    runs = applicable(comparison.runs)
+    runs = applicable(comparison.curve_runs)
     counted_runs = runs[runs["budget"].map(_counts_iterations).astype(bool)]
     if counted_runs.empty:
         return []
-    curves = comparison.curves[comparison.curves["id"].isin(set(counted_runs["id"]))]
+    curves = comparison.whole_curves[comparison.whole_curves["id"].isin(set(counted_runs["id"]))]
     curves = curves[np.isfinite(numbers(curves, "loss"))]
     points = dict(iter(curves.groupby("id", sort=False)))
     found = []
@@ -127,18 +131,18 @@ def _limits(found: list[History]) -> tuple[float, float]:
     return (float(known.min()), float(known.max())) if known.size else (np.nan, np.nan)
 
 
-def _drawn(history: History, look: Look, limits: tuple[float, float], several: bool) -> Drawn:
+def _drawn(history: History, look: Look, limits: tuple[float, float], several: bool, told: str) -> Drawn:
     canvas = new_canvas(HEIGHT)
     axes = place_axes(canvas, 0.52, 0.12, 0.3, 0.42)
     draw_history(axes, history, look, limits)
     title = f"{history.learner} on {history.task}" if several else history.learner
-    return Drawn(canvas, _data(history), _finding(history), title=title)
+    return Drawn(canvas, _data(history), _finding(history) + told, title=title)
 
 
 def draw_history(axes: Axes, history: History, look: Look, limits: tuple[float, float]) -> None:
-    """Every run as a thin line, their interquartile mean as a thick one, and where a phase ends."""
+    """Runs as thin lines, their interquartile mean as a thick one, and where a phase ends."""
     iterations = np.arange(history.losses.shape[1])
-    axes.plot(iterations, history.losses.T, color=look.colour, linewidth=0.7, alpha=0.4)
+    axes.plot(iterations, history.losses[:_LINES].T, color=look.colour, linewidth=0.7, alpha=0.4)
     axes.plot(iterations, history.middle, color=look.colour, linewidth=2.0, label=look.label)
     axes.set_xlim(0, max(int(iterations[-1]), 1))
     low, high = limits
@@ -207,8 +211,9 @@ FIGURE = Figure(
     title="Histories: training loss per iteration",
     reading=(
         (
-            "Training loss after each of a learner's own iterations (a sweep, an epoch): a thin line per run, a thick "
-            "one for their interquartile mean. A dashed line marks where one learner hands over to the next."
+            "Training loss after each of a learner's own iterations (a sweep, an epoch): a thin line for each of the "
+            "first 100 runs, a thick one for the interquartile mean of all. A dashed line: one learner hands over to "
+            "the next."
         ),
         (
             "An iteration costs every learner a different amount, so do not compare one picture with another: what was "

@@ -81,7 +81,8 @@ def _highest(curve: Curve) -> float:
 def draw(comparison: Comparison) -> list[Drawn] | str:
     """One drawing per task, or why there is none."""
     look = looks_of(comparison)
-    return [_drawn(panel, look) for panel in panels_of(comparison) if panel.loss] or NO_CURVES
+    told = comparison.sample_told
+    return [_drawn(panel, look, told) for panel in panels_of(comparison) if panel.loss] or NO_CURVES
 
 
 def draw_on(
@@ -122,7 +123,7 @@ def panels_of(comparison: Comparison) -> list[CurvePanel]:
 
 
 def _panels(comparison: Comparison) -> list[CurvePanel]:
-    by_task = {str(task): applicable(runs) for task, runs in comparison.runs.groupby("task")}
+    by_task = {str(task): applicable(runs) for task, runs in comparison.curve_runs.groupby("task")}
     unequal = unequal_budgets(comparison.runs, comparison.settings)
     panels = [  # one task's curves after the other's: all side by side would be a copy of the whole table
         panel_of(
@@ -132,7 +133,7 @@ def _panels(comparison: Comparison) -> list[CurvePanel]:
             unequal=unequal,
             clocked=on_one_clock(comparison, by_task[str(task)]),
         )
-        for task, curves in comparison.curves.groupby("task", sort=True)
+        for task, curves in comparison.whole_curves.groupby("task", sort=True)
     ]
     return [replace(panel, level=LEVEL / len(panels)) for panel in panels]
 
@@ -215,7 +216,7 @@ def _first_number(runs: DataFrame, column: str) -> float:
     return float(known[0]) if known.size else np.nan
 
 
-def _drawn(panel: CurvePanel, look: Mapping[str, Look]) -> Drawn:
+def _drawn(panel: CurvePanel, look: Mapping[str, Look], told: str) -> Drawn:
     entries = handles([look[learner] for learner in panel.loss])
     below = legend_height([str(each.get_label()) for each in entries])
     rows = 2 if panel.metric else 1
@@ -230,7 +231,7 @@ def _drawn(panel: CurvePanel, look: Mapping[str, Look]) -> Drawn:
         _plot_metric(axes, panel, look, spent)
     axes.set_xlabel("forwards", labelpad=1)
     legend_below(canvas, entries)
-    return Drawn(canvas, _data(panel), _finding(panel), title=panel.task)
+    return Drawn(canvas, _data(panel), _finding(panel) + told, title=panel.task)
 
 
 def _plot_loss(

@@ -60,8 +60,20 @@ def notes(comparison: Comparison) -> list[str]:
         _failures(comparison),
         lost_told(board),
         hosts_told(comparison),
+        _sampled(comparison),
     ]
     return [sentence for sentence in said if sentence]
+
+
+def _sampled(comparison: Comparison) -> str:
+    """Which pictures are of a sample; empty where none is."""
+    drawn, all_runs = len(comparison.curve_runs), len(comparison.runs)
+    if drawn == all_runs:
+        return ""
+    return (
+        f"Curves are drawn from a sample, {drawn:,} of {all_runs:,} runs: of each learner and task as many, drawn at "
+        "random, always the same. Scores, tables and tests are of all runs."
+    )
 
 
 def nothing_succeeded(comparison: Comparison) -> bool:

@@ -14,13 +14,16 @@ from nogd.report.forms.sections import Tell, silent, within
 from nogd.report.numbers.history import History, history
 from nogd.report.numbers.versus import Versus, compare
 
+MOST_CURVES = 20_000
+"""Of more runs a sample of about so many is drawn; tables as CSV have all."""
 _READ = 0.1
 """The share of a report's time that reading the store takes, about."""
 
 
 def write_form(folder: Path, kind: str, tell: Tell = silent) -> Path:
     """Write the comparison in a folder beside its store as "html", "pdf", "md" or "csv"; returns the path."""
-    results = load_tables(folder, tell=lambda share: tell(_READ * share, "reading runs"))
+    most = None if kind == "csv" else MOST_CURVES
+    results = load_tables(folder, most_curves=most, tell=lambda share: tell(_READ * share, "reading runs"))
     tell, path = within(tell, _READ, 1.0), folder / f"report.{kind}"
     if kind == "html":
         from nogd.report.forms.page import write_report
@@ -46,7 +49,7 @@ def write_versus(first: Path, second: Path, kind: str) -> tuple[Path, str]:
     """
     if first.resolve() == second.resolve():
         raise InvalidSetting(f"{str(first)!r} is given twice: name two folders to compare.")
-    found = compare(Comparison.of(load_tables(first)), Comparison.of(load_tables(second)))
+    found = compare(*(Comparison.of(load_tables(each, most_curves=MOST_CURVES)) for each in (first, second)))
     names = (str(first), str(second))
     summary = versus_forms.text(found)
     if kind == "csv":
@@ -69,7 +72,10 @@ def write_history(folders: Sequence[Path], learner: str, kind: str) -> tuple[Pat
     for place, folder in enumerate(folders):
         if folder.resolve() in {each.resolve() for each in folders[:place]}:
             raise InvalidSetting(f"{str(folder)!r} is given twice: name different folders.")
-    found = history([(str(folder), Comparison.of(load_tables(folder))) for folder in folders], learner)
+    found = history(
+        [(str(folder), Comparison.of(load_tables(folder, most_curves=MOST_CURVES))) for folder in folders],
+        learner,
+    )
     path, summary = folders[-1] / f"history.{kind}", history_forms.text(found)
     if kind == "csv":
         return history_forms.save_table(found, path), summary

@@ -95,6 +95,24 @@ class Tables:
 
         return final_values(self.runs, self.curves)
 
+    @cached_property
+    def curve_runs(self) -> DataFrame:
+        """The runs whose whole curves are known: all, or of very many a sample (`nogd.bench.sampling`)."""
+        sample = self.meta.get("sampled")
+        return self.runs if sample is None else self.runs[self.runs["id"].isin(sample)]
+
+    @cached_property
+    def whole_curves(self) -> DataFrame:
+        """The curves of these."""
+        sample = self.meta.get("sampled")
+        return self.curves if sample is None else self.curves[self.curves["id"].isin(sample)]
+
+    @property
+    def sample_told(self) -> str:
+        """That curves are those of a sample, as the end of a text; empty where they are those of all runs."""
+        drawn, all_runs = len(self.curve_runs), len(self.runs)
+        return f" Drawn from a sample: {drawn:,} of {all_runs:,} runs." if drawn < all_runs else ""
+
     @property
     def settings(self) -> Mapping[str, Any]:
         """The experiment's settings: reference, baselines, repetitions, budget."""
