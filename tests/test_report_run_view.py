@@ -60,7 +60,7 @@ def test_what_is_no_number_is_null_in_the_page():
 
 def test_with_too_many_runs_the_page_has_none(comparison, monkeypatch):
     monkeypatch.setattr(run_view, "MOST", 7)
-    assert run_view.runs_told(comparison) == {"runs": {}, "environments": {}}
+    assert run_view.runs_told(comparison) == {"runs": {}, "environments": {}, "most": 7}
 
 
 def test_each_dot_is_the_run_that_lies_there(comparison):

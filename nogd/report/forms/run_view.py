@@ -22,10 +22,11 @@ def runs_told(comparison: Comparison) -> dict[str, Any]:
     """
     runs = comparison.runs
     if len(runs) > MOST:
-        return {"runs": {}, "environments": {}}
+        return {"runs": {}, "environments": {}, "most": MOST}
     curves = {str(id_): points for id_, points in comparison.curves.groupby("id", sort=False)}
     made_in = sorted(set(runs["session"])) if "session" in runs else []
     return {
+        "most": MOST,
         "environments": {str(session): environment(comparison, session) for session in made_in},
         "runs": {
             str(row["id"]): {

@@ -4,6 +4,8 @@
   const COLUMNS = ["id", "learner", "task", "repetition", "status", "loss", "metric", "test_metric", "forwards", "seconds"];
   const short = (value) => (value === "" || value === null ? "" : Number(Number(value).toPrecision(4)).toLocaleString("en", { maximumSignificantDigits: 4 }));
 
+  const told = (row, name) => (["id", "learner", "task", "repetition", "status"].includes(name) ? row[name] : short(row[name]));
+
   // A line through the known points on axes that are logarithmic where values span much.
   function scale(values, size) {
     const low = Math.min(...values), high = Math.max(...values), log = low > 0 && high / low > 20;
@@ -71,11 +73,11 @@
     return parts;
   }
   async function open(id) {
-    const { runs, environments } = await tableOf("one run"), row = rowsOf(await tableOf("runs")).find((each) => each.id === id);
+    const { runs, environments, most } = await tableOf("one run"), row = rowsOf(await tableOf("runs")).find((each) => each.id === id);
     if (!row) return;
     const known = runs[id], close = made("button", "Close", { type: "button", class: "close" });
     close.addEventListener("click", () => dialog.close());
-    const rest = known ? whole(known, environments) : [facts(COLUMNS.filter((name) => row[name] !== "").map((name) => [name, row[name]])), command(`nogd runs --id ${id} --show`, "A page has the curves, settings and environments of no more than 2,000 runs; this prints them")];
+    const rest = known ? whole(known, environments) : [facts(COLUMNS.filter((name) => row[name] !== "").map((name) => [name, told(row, name)])), command(`nogd runs --id ${id} --show`, `A page has the curves, settings and environments of no more than ${most.toLocaleString("en")} runs; this prints them`)];
     dialog.replaceChildren(close, made("h2", known?.title ?? `${row.learner} on ${row.task}, repetition ${row.repetition}`, { id: "run-title" }), ...rest, command(`nogd rerun ${id}`, "The same run again"));
     dialog.showModal();
     keepInAddress(["run"], [["run", id]]);
@@ -95,8 +97,7 @@
         const button = made("button", row.id.slice(0, 12), { type: "button", class: "choose", "aria-label": `Run ${row.id.slice(0, 12)}: ${row.learner} on ${row.task}, repetition ${row.repetition}` });
         button.addEventListener("click", () => open(row.id));
         head.append(button);
-        const text = (name) => (["learner", "task", "repetition", "status"].includes(name) ? row[name] : short(row[name]));
-        line.append(head, ...columns.slice(1).map((name) => made("td", text(name))));
+        line.append(head, ...columns.slice(1).map((name) => made("td", told(row, name))));
         return line;
       }));
       form.querySelector("output").textContent = fitting.length > SHOWN ? `The first ${SHOWN} of ${fitting.length.toLocaleString("en")} runs.` : `${fitting.length} run${fitting.length === 1 ? "" : "s"}.`;
