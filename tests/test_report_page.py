@@ -230,12 +230,12 @@ def test_failures_have_reason_traceback_and_a_place(full):
 
 def test_the_data_behind_every_figure_are_in_one_block(full):
     tables = tables_of(full)
-    assert set(re.findall(r'data-table="(.*?)"', full)) == set(tables)
+    assert set(re.findall(r'data-table="(.*?)"', full)) | {"one run"} == set(tables)
     assert tables["leaderboard"].startswith("learner,score,score_low")
     curves = [
         table
-        for table in tables.values()
-        if table.startswith("task,learner,runs,forwards,seconds,flops,loss,")
+        for key, table in tables.items()
+        if key != "one run" and table.startswith("task,learner,runs,forwards,seconds,flops,loss,")
     ]
     assert len(curves) == len(TASKS)
 
@@ -273,7 +273,7 @@ def test_colours_follow_the_pages_scheme(full):
 
 
 def test_a_drawing_is_told_in_few_words():
-    line = [0.123456 * place**2 for place in range(50)]
+    line = [0.123456 * place**2 + 200 * (place % 2) for place in range(50)]
     raw = io.StringIO()
     with house_style():
         canvas = MplFigure(figsize=(4, 3))

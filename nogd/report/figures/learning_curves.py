@@ -31,7 +31,7 @@ from nogd.report.drawing.style import INK, MUTED, PAPER, Look, looks_of
 from nogd.report.drawing.svg import can_change, named
 from nogd.report.figure import Comparison, Drawn, Figure, choice
 from nogd.report.names import counted, listed, short_name
-from nogd.report.numbers.curves import Curve, budget_grid, resampled
+from nogd.report.numbers.curves import Curve, budget_grid, in_order, resampled
 from nogd.report.numbers.finals import applicable, finite, numbers
 from nogd.report.numbers.groups import unequal_budgets
 from nogd.report.numbers.hosts import on_one_clock
@@ -142,6 +142,7 @@ def panel_of(
     task: str, runs: DataFrame, curves: DataFrame, *, unequal: bool, clocked: DataFrame
 ) -> CurvePanel:
     """The curves of one task. clocked: the runs whose seconds may be taken together."""
+    curves = in_order(curves)
     cost = finite(curves, "forwards")
     positive = cost[cost > 0]
     grid = budget_grid(float(positive.min()), float(positive.max())) if positive.size else np.array([1.0])

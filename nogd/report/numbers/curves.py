@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -62,25 +63,31 @@ def carried_forward(
 def resampled(runs: DataFrame, curves: DataFrame, column: str, grid: FloatArray) -> dict[str, FloatArray]:
     """For each learner of one task its runs' curves on the grid, shape (runs, points), in the order of `runs`.
 
-    A run that ended early, or failed, keeps its last finite value to the end; one that left nothing keeps its start.
+    curves: as `in_order` gives them. A run that ended early, or failed, keeps its last finite value to the end; one
+    that left nothing keeps its start.
     """
     first = starts(curves, column).to_dict()
-    points = {identity: (cost, values) for identity, cost, values in _points(curves, column)}
+    points = dict(_points(curves, column))
     nothing = (np.empty(0), np.empty(0))
     rows: dict[str, list[FloatArray]] = {}
-    for identity, learner, task, repetition in applicable(runs)[
-        ["id", "learner", "task", "repetition"]
-    ].itertuples(index=False, name=None):
+    asked = applicable(runs[["id", "learner", "task", "repetition", "status"]])
+    for identity, learner, task, repetition, _ in asked.itertuples(index=False, name=None):
         start = float(first.get((task, repetition), np.nan))
-        rows.setdefault(learner, []).append(carried_forward(*points.get(identity, nothing), grid, start))
+        cost, values = points.get(identity, nothing)
+        rows.setdefault(learner, []).append(carried_forward(cost, values, grid, start))
     return {learner: np.stack(values) for learner, values in rows.items()}
 
 
-def _points(curves: DataFrame, column: str) -> Iterator[tuple[Any, FloatArray, FloatArray]]:
-    ordered = curves.sort_values(["id", "forwards"], kind="stable")
-    identities = ordered["id"].to_numpy()
-    cost, values = numbers(ordered, "forwards"), numbers(ordered, column)
+def in_order(curves: DataFrame) -> DataFrame:
+    """The curves run by run, each from its start to its end, as `resampled` takes them."""
+    return curves.sort_values(["id", "forwards"], kind="stable")
+
+
+def _points(curves: DataFrame, column: str) -> Iterator[tuple[Any, tuple[FloatArray, FloatArray]]]:
+    """Each run's costs and values."""
+    identities = curves["id"].to_numpy()
+    cost, values = numbers(curves, "forwards"), numbers(curves, column)
     edges = np.flatnonzero(identities[1:] != identities[:-1]) + 1
-    for part in np.split(np.arange(len(identities)), edges):
-        if part.size:
-            yield identities[part[0]], cost[part], values[part]
+    for start, stop in pairwise([0, *edges.tolist(), len(identities)]):
+        if start < stop:
+            yield identities[start], (cost[start:stop], values[start:stop])

@@ -109,8 +109,8 @@ def _filled(rows: DataFrame, curves: DataFrame, values: Any, columns: Any) -> An
 
 
 def _finite(curves: DataFrame, column: str) -> DataFrame:
-    known: DataFrame = curves[np.isfinite(numbers(curves, column))]
-    return known
+    known: DataFrame = curves[["id", "task", "repetition", "forwards", column]]
+    return known[np.isfinite(numbers(curves, column))]
 
 
 def numbers(table: DataFrame, column: str) -> Any:

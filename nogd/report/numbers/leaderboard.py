@@ -114,6 +114,9 @@ class Board:
         return ", ".join(short_names(self.tasks, 40))
 
 
+_COSTS_OF = ("learner", "status", "forwards", "seconds", "overhead_seconds", "access", "host")
+
+
 def leaderboard(
     runs: DataFrame,
     curves: DataFrame | None = None,
@@ -208,7 +211,10 @@ def _board(
     """The leaderboard over a group of tasks; runs: those that costs are counted of, all if not given."""
     runs = comparison.runs if runs is None else runs
     finals = comparison.finals[comparison.finals["task"].isin(group.tasks)]
-    ends, costs = dict(iter(finals.groupby("learner"))), dict(iter(runs.groupby("learner")))
+    narrow = runs[
+        [name for name in _COSTS_OF if name in runs]
+    ]  # a run has fifty columns, and slices cost by each
+    ends, costs = dict(iter(finals.groupby("learner"))), dict(iter(narrow.groupby("learner")))
     values = {column: matrices(finals, column) for column in ("score", "best_score", "value")}
     unequal = unequal_budgets(runs, comparison.settings)
     comparable = common and not unequal

@@ -73,16 +73,20 @@ def pairs_of(comparison: Tables, tasks: Sequence[str], learners: Sequence[str]) 
 
 def reached(comparison: Tables, tasks: Sequence[str], learners: Sequence[str]) -> DataFrame:
     """The rows of `comparison.reached` on some tasks, with what each run spent and the task's budget, in forwards."""
+    table = comparison.once(_with_spent)
+    return table[table["task"].isin(list(tasks)) & table["learner"].isin(list(learners))]
+
+
+def _with_spent(comparison: Tables) -> DataFrame:
     table = comparison.reached
     if table is None or table.empty:
-        return DataFrame(columns=["task"])
+        return DataFrame(columns=["task", "learner"])
     runs = comparison.runs
     budget = _budgets(runs)
     spent = numbers(runs, "forwards")
     spent = np.where(np.isfinite(spent), spent, budget)  # a run that was lost before it could tell
     costs = DataFrame({"id": runs["id"], "spent": spent, "budget": budget})
-    rows = table[table["task"].isin(list(tasks)) & table["learner"].isin(list(learners))]
-    return rows.merge(costs, on="id")
+    return table.merge(costs, on="id")
 
 
 def _budgets(runs: DataFrame) -> FloatArray:

@@ -12,11 +12,16 @@
     const on = (value) => (log ? Math.log(value) : value), span = on(high) - on(low) || 1;
     return { low, high, log, at: (value) => ((on(value) - on(low)) / span) * size };
   }
+  function emptySvg() {
+    const holder = made("template");
+    holder.innerHTML = "<svg></svg>";
+    return holder.content.firstChild;
+  }
   function picture(name, curve) {
     const points = curve.forwards.map((x, at) => [x, curve[name][at]]).filter(([x, y]) => x !== null && y !== null);
     if (points.length < 2) return null;
     const [wide, high, left, top] = [220, 90, 44, 8], x = scale(points.map(([at]) => at), wide), y = scale(points.map(([, at]) => at), high);
-    const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg"), first = points[0], last = points[points.length - 1];
+    const svg = emptySvg(), first = points[0], last = points[points.length - 1];
     const told = `${name} from ${short(first[1])} to ${short(last[1])} over ${short(last[0])} forwards`;
     for (const [key, value] of [["viewBox", `0 0 ${left + wide + 16} ${top + high + 20}`], ["role", "img"], ["aria-label", told], ["style", "--w:3.9"]]) svg.setAttribute(key, value);
     const add = (tag, attributes, words = "") => {
