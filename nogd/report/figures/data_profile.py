@@ -25,7 +25,7 @@ from nogd.report.numbers.running_time import share_within
 from nogd.report.numbers.statistics import FloatArray
 
 LEDGERS = ("forwards", "seconds", "flops")
-_POINTS_A_DECADE, _OF_ONE_TASK = 60, 20
+_POINTS_A_DECADE, _OF_ONE_TASK = 60, 12
 _MANY = 16
 """With more learners the drawings of single tasks have those in colour alone."""
 

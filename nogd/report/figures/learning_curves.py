@@ -334,7 +334,7 @@ def _data(panel: CurvePanel) -> DataFrame:
     for name, curves in (("loss", panel.loss), ("metric", panel.metric)):
         for column, edge in ((name, "middle"), (f"{name}_low", "low"), (f"{name}_high", "high")):
             edges = [getattr(curves[each], edge) if each in curves else unknown for each in learners]
-            table[column] = digits(np.concatenate(edges), 4)
+            table[column] = digits(np.concatenate(edges), 4 if edge == "middle" else 3)
     return DataFrame(table | {"metric_name": panel.metric_title.partition(" (")[0]})
 
 

@@ -109,8 +109,9 @@ def _filled(rows: DataFrame, curves: DataFrame, values: Any, columns: Any) -> An
 
 
 def _finite(curves: DataFrame, column: str) -> DataFrame:
-    known: DataFrame = curves[["id", "task", "repetition", "forwards", column]]
-    return known[np.isfinite(numbers(curves, column))]
+    narrow = curves[["id", "task", "repetition", "forwards", column]]
+    known: DataFrame = narrow[np.isfinite(numbers(curves, column))]
+    return known
 
 
 def numbers(table: DataFrame, column: str) -> Any:
