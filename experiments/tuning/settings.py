@@ -12,7 +12,15 @@ from nogd.training.names import class_of, make
 
 MAIN = ("first_step", "sigma", "lr", "ridge", "points", "radius", "population", "growth", "split", "probe")
 """The main hyper-parameter of a learner is the first of these that it has."""
-FOLLOWS = {"sigma": 0.04, "de": 20, "l-shade": 30, "pgpe": 0.2, "cem": 0.2, "polystep": 0.4}
+FOLLOWS = {
+    "unit-search": 1e-3,
+    "sigma": 0.04,
+    "de": 20,
+    "l-shade": 30,
+    "pgpe": 0.2,
+    "cem": 0.2,
+    "polystep": 0.4,
+}
 """What a default follows from the box (-2, 2) and D, where it is not a number: of the learner, or of all with sigma."""
 FACTORS = {float: (0.1, 1 / 3, 1.0, 3.0, 10.0), int: (0.25, 0.5, 1.0, 2.0, 4.0)}
 LATTICE = "qes"  # for networks with rounded weights, of which there are none among the tuning tasks

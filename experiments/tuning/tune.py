@@ -36,6 +36,7 @@ SETTINGS = {
     "grid-search": [f"grid-search,points={points}" for points in (3, 5, 10, 20, 50)],
     "random-search": [f"random-search,population={population}" for population in (32, 128)],
     "unit-search": [
+        *(f"unit-search,ridge={ridge}" for ridge in (1e-4, 1e-3, 3e-3)),
         *(f"unit-search,population={population}" for population in (8, 16, 32)),
         *(f"unit-search,candidates={kind}" for kind in ("near", "turned")),
     ],

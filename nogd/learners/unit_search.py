@@ -16,13 +16,18 @@ from nogd.engine.objective import Objective
 from nogd.engine.readout.solved import Readout
 from nogd.engine.readout.unit_view import UnitView
 from nogd.engine.state import State
-from nogd.learners.drawn_features import STEPS, Ridge, Surrogate, unsolvable
+from nogd.learners.drawn_features import STEPS, Surrogate, unsolvable
+from nogd.learners.left_out_ridge import FIRST, best_ridge, first_ridges, neighbours, price_of_choice
 from nogd.learners.unit_candidates import KINDS, cut, flops_of_guides, guides, separating, shared, turns
 from nogd.training.learner import Learner
 
 _MEMORY, _LEAST = 0.9, 1e-12
 # Examples by which a unit is turned, at most: a direction needs no more, and a channel's inputs are many to each.
 _SEEN = 4_096
+# The share of its forwards that a search spends on choosing the ridge, and of its budget at the start, at most.
+_CHOOSING, _AT_START = 0.1, 0.25
+# Newton steps of a choice, from the present solution.
+_FEW_STEPS = 3
 # Forwards and evaluations below which no pass is spent on looking where to go.
 _DEAR = 6
 
@@ -32,7 +37,8 @@ class UnitSearchState(State):
     """at: where the search stands. value: what its last layer was solved for, with the ridge. loss: of theta, the best
     candidate by the task's own loss, where that is not what is solved for. order: units that this sweep has left.
 
-    gains: of each of KINDS, how far a candidate lowers the value in proportion, a moving mean.
+    gains: of each of KINDS, how far a candidate lowers the value in proportion, a moving mean. ridge: the present one,
+    chosen when the objective's forwards were `looked`.
     """
 
     rng: Generator
@@ -41,6 +47,8 @@ class UnitSearchState(State):
     loss: float = math.inf
     order: list[int] = field(default_factory=list)
     gains: list[float] = field(default_factory=lambda: [0.0] * len(KINDS))
+    ridge: float = FIRST
+    looked: float = 0.0
 
 
 @final
@@ -55,8 +63,10 @@ class UnitSearch(Learner[UnitSearchState]):
     tenth of the candidates, and of the rest as much as it has gained.
 
     An iteration is a sweep through all units in random order. That the last layer is solved for every candidate is
-    variable projection (Golub and Pereyra 1973, doi 10.1137/0710036). Where it is solved for another loss than the
-    task's own, the candidate that is best by the task's own is recommended.
+    variable projection (Golub and Pereyra 1973, doi 10.1137/0710036). Its ridge has the lowest loss of examples that
+    are left out of the solution: at the start of twelve, later of the present one and its neighbours, for a tenth of
+    the forwards. Where it is solved for another loss than the task's own, the candidate that is best by the task's own
+    is recommended.
     """
 
     name: ClassVar[str] = "unit-search"
@@ -74,7 +84,12 @@ class UnitSearch(Learner[UnitSearchState]):
     )
     most: float = Field(1.0, gt=0, allow_inf_nan=False, description="largest change at random")
     far: float = Field(10.0, gt=0, allow_inf_nan=False, description="largest change towards what is lacking")
-    ridge: Ridge = 1e-4
+    ridge: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="weight of the last layer's squares; chosen by leaving out examples if not given",
+    )
     surrogate: Surrogate = None
 
     def supports(self, objective: Objective) -> str | None:
@@ -87,26 +102,45 @@ class UnitSearch(Learner[UnitSearchState]):
         )
 
     def init(self, objective: Objective, theta: Tensor, rng: Generator) -> UnitSearchState:
-        state = UnitSearchState(theta=theta, at=theta, rng=rng)
-        candidates = Population(theta[None])
-        self._keep(
-            state, objective.readout(candidates, ridge=self.ridge, steps=STEPS, surrogate=self.surrogate)
-        )
+        if self.ridge is None:
+            ridges = first_ridges(objective, self.surrogate, STEPS, _AT_START)
+            ridge, found = best_ridge(objective, theta, ridges, self.surrogate, STEPS)
+        else:
+            ridge = self.ridge
+            found = objective.readout(
+                Population(theta[None]), ridge=ridge, steps=STEPS, surrogate=self.surrogate
+            )
+        state = UnitSearchState(theta=theta, at=theta, rng=rng, ridge=ridge, looked=objective.meter.forwards)
+        self._keep(state, found)
         return state
 
     def step(self, objective: Objective, state: UnitSearchState) -> None:
+        self._choose_ridge(objective, state)
         units = objective.units
         if not state.order:
             state.order = torch.randperm(len(units), generator=state.rng).tolist()
         unit = units[state.order[-1]]
         counts, weights = self._candidates(objective, state, unit)
-        found = objective.readout_unit(state.at, unit, weights, ridge=self.ridge, surrogate=self.surrogate)
+        found = objective.readout_unit(state.at, unit, weights, ridge=state.ridge, surrogate=self.surrogate)
         before = state.value
         best = self._keep(state, found)
         _learn(state, counts, best, before)
         state.order.pop()
         if not state.order:
             state.iteration += 1
+
+    def _choose_ridge(self, objective: Objective, state: UnitSearchState) -> None:
+        """Once its share of what was spent since the last time pays for it."""
+        if self.ridge is not None:
+            return
+        ridges, left = neighbours(state.ridge), objective.left
+        price = price_of_choice(objective, self.surrogate, _FEW_STEPS, len(ridges))
+        share = _CHOOSING * (objective.meter.forwards - state.looked)
+        if share < price or left.forwards < price or left.evaluations < len(ridges):
+            return
+        state.ridge, found = best_ridge(objective, state.at, ridges, self.surrogate, _FEW_STEPS)
+        state.value, state.looked = math.inf, objective.meter.forwards
+        self._keep(state, found)
 
     @staticmethod
     def _keep(state: UnitSearchState, found: Readout) -> int:

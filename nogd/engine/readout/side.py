@@ -21,6 +21,7 @@ from nogd.engine.losses import lowest_of, ranked
 from nogd.engine.outputs_and_layers import OutputsAndLayers
 from nogd.engine.readout.head import Head
 from nogd.engine.readout.last_layer import LastLayer
+from nogd.engine.readout.left_out import losses_left_out, products_left_out
 from nogd.engine.readout.solved import Readout
 from nogd.engine.readout.solving import Problem, products, solve
 from nogd.engine.readout.solving_scope import SolvedScores
@@ -43,6 +44,7 @@ class ReadoutSide(OutputsAndLayers, LastLayer):
         ridge: float = 1e-4,
         steps: int = 4,
         surrogate: str | None = None,
+        left_out: bool = False,
     ) -> Readout:
         """Solve the last, linear layer of P candidates: the others of their parameters stay as they are.
 
@@ -59,6 +61,8 @@ class ReadoutSide(OutputsAndLayers, LastLayer):
         :param surrogate: the loss that is minimised at the outputs: "mse", "binary-cross-entropy" or "cross-entropy";
             by default the objective's own if it is one of these, and what stands for it otherwise: "mse" for "mae" and
             "huber", cross-entropy for "hinge" and "zero-one".
+        :param left_out: whether to tell the loss of each example by a last layer that was not fitted to it, which costs
+            a factorisation (for cross-entropy one for each output), and no passes.
         :raises InvalidSetting: if the network does not end in a linear layer whose weights are searched, ridge is not
             above 0, or no loss can stand for the objective's own.
         :raises BudgetSpent: before anything is computed, if the call does not fit the budget.
@@ -68,14 +72,14 @@ class ReadoutSide(OutputsAndLayers, LastLayer):
             raise InvalidSetting(f"ridge must be above 0 and steps 0 or more, not {ridge} and {steps}.")
         known = described(candidates, self.space)
         count, examples = len(known), count_rows(rows, self._examples)
-        work = count * self._solving(head, kind, examples, steps)
+        work = count * self._solving(head, kind, examples, steps, left_out)
         passes = self._cost.flops * count * examples
         self._till.pay(
             count, count * examples, priced=self._cost.forwards_of(work, self._examples), flops=passes + work
         )
         self._till.used("closed-form")
         started = time.perf_counter()
-        found = _solved(head, known, rows, kind, ridge, steps)
+        found = _solved(head, known, rows, kind, ridge, steps, left_out)
         lowest = lowest_of(found.losses, rows) if count else math.inf
         self._ledger.inside += time.perf_counter() - started
         self._till.note(found.losses, found, lowest)
@@ -222,18 +226,24 @@ class ReadoutSide(OutputsAndLayers, LastLayer):
         return count * examples / self._examples + self._beyond(flops, count * examples)
 
     def readout_cost(
-        self, rows: Tensor | None = None, *, steps: int = 4, surrogate: str | None = None
+        self,
+        rows: Tensor | None = None,
+        *,
+        steps: int = 4,
+        surrogate: str | None = None,
+        left_out: bool = False,
     ) -> float:
-        """Forwards that `readout` counts for one candidate, for the same rows, steps and surrogate."""
+        """Forwards that `readout` counts for one candidate, if asked in the same way."""
         head, kind = self._solvable(surrogate)
         examples = count_rows(rows, self._examples)
         return examples / self._examples + self._cost.forwards_of(
-            self._solving(head, kind, examples, steps), self._examples
+            self._solving(head, kind, examples, steps, left_out), self._examples
         )
 
-    def _solving(self, head: Head, kind: Kind, examples: int, steps: int) -> float:
+    def _solving(self, head: Head, kind: Kind, examples: int, steps: int, left_out: bool) -> float:
         features = head.inputs + (head.bias is not None)
-        return products(kind, features, head.outputs, examples, steps)
+        flops = products(kind, features, head.outputs, examples, steps)
+        return flops + (products_left_out(kind, features, head.outputs, examples) if left_out else 0.0)
 
     def _solvable(self, surrogate: str | None) -> tuple[Head, Kind]:
         head = self._ends_linear()
@@ -241,23 +251,35 @@ class ReadoutSide(OutputsAndLayers, LastLayer):
 
 
 def _solved(
-    head: Head, candidates: Described, rows: Tensor | None, kind: Kind, ridge: float, steps: int
+    head: Head,
+    candidates: Described,
+    rows: Tensor | None,
+    kind: Kind,
+    ridge: float,
+    steps: int,
+    left_out: bool,
 ) -> Readout:
     """So many candidates at a time as their hidden features fit the cache, which each step passes over."""
     network, thetas = head.network, candidates.dense()
     _, targets = network.batch(rows)
     wanted = solved_for(kind, network.loss, targets, head.outputs)
     chunk = chunk_size((head.inputs + 1) * len(targets), thetas.device)
-    parts = [(thetas.new_empty(0), thetas.new_empty(0, dtype=torch.float64), head.weights(thetas[:0]))]
+    nothing = thetas.new_empty(0, dtype=torch.float64)
+    parts = [(thetas.new_empty(0), nothing, head.weights(thetas[:0]))]
+    without = [nothing.new_empty(0, len(targets))]
     with torch.no_grad():
         for some in thetas.split(chunk) if len(thetas) else ():
             hidden = head.with_ones(head.hidden(some, rows)).expand(len(some), -1, -1)
             offset = head.offset(hidden)
             problem = Problem(kind, hidden.double(), wanted, offset.double(), ridge, head.bias is not None)
             exact = solve(problem, head.weights(some).double(), steps)
-            values = problem.value(problem.outputs(exact), exact)
+            outputs = problem.outputs(exact)
+            values = problem.value(outputs, exact)
+            if left_out:
+                without.append(losses_left_out(problem, outputs))
             weights = exact.to(thetas.dtype)
             losses = losses_of(network.loss, torch.baddbmm(offset, weights, hidden), targets)
             parts.append((ranked(losses), values, weights))
     losses, values, weights = (torch.cat(each) for each in zip(*parts, strict=True))
-    return Readout(losses, values, is_own(kind, network.loss), weights, candidates, head)
+    own = is_own(kind, network.loss)
+    return Readout(losses, values, own, weights, candidates, head, torch.cat(without) if left_out else None)

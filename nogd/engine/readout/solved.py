@@ -19,6 +19,8 @@ class Readout:
     :param values: what was minimised, `[P]`: the loss that was solved for, and the ridge.
     :param is_own: whether that is the objective's own loss.
     :param weights: of the last layer, `[P, out, features]`; behind them its bias, if that is searched.
+    :param left_out: the loss that was solved for, of each example by a last layer that was not fitted to it, `[P, N]`;
+        None if that was not asked for.
     """
 
     losses: Tensor
@@ -27,6 +29,7 @@ class Readout:
     weights: Tensor
     _candidates: Described | UnitWeights
     _head: Head
+    left_out: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.losses)

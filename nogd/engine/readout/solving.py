@@ -57,9 +57,13 @@ class Problem:
         """Ridge times the sum of squares of weights `[P, out, H]`, as `[P]`."""
         return self.ridge * (weights * weights * self.penalised).sum((1, 2))
 
+    def losses(self, outputs: Tensor) -> Tensor:
+        """The loss of each example, `[P, N]`."""
+        return _LOSSES[self.kind](outputs, self.targets)
+
     def value(self, outputs: Tensor, weights: Tensor) -> Tensor:
         """What is minimised, `[P]`; infinity where it is not finite."""
-        found = _VALUES[self.kind](outputs, self.targets) + self.penalty(weights)
+        found = self.losses(outputs).mean(1) + self.penalty(weights)
         return torch.nan_to_num(found, nan=torch.inf, posinf=torch.inf)
 
     def value_of_move(
@@ -243,18 +247,18 @@ def derivatives(kind: Kind, outputs: Tensor, targets: Tensor) -> tuple[Tensor, T
 
 
 def _mse(z: Tensor, y: Tensor) -> Tensor:
-    return (z - y).square().mean((1, 2))
+    return (z - y).square().mean(1)
 
 
 def _bits(z: Tensor, y: Tensor) -> Tensor:
-    return F.binary_cross_entropy_with_logits(z, y.expand_as(z), reduction="none").mean((1, 2))
+    return F.binary_cross_entropy_with_logits(z, y.expand_as(z), reduction="none").mean(1)
 
 
 def _classes(z: Tensor, y: Tensor) -> Tensor:
-    return F.cross_entropy(z, y.expand(len(z), -1), reduction="none").mean(1)
+    return F.cross_entropy(z, y.expand(len(z), -1), reduction="none")
 
 
-_VALUES: dict[Kind, Callable[[Tensor, Tensor], Tensor]] = {
+_LOSSES: dict[Kind, Callable[[Tensor, Tensor], Tensor]] = {
     "mse": _mse,
     "binary-cross-entropy": _bits,
     "cross-entropy": _classes,
