@@ -1,4 +1,4 @@
-"""Candidates theta + sigma * noise(seed): the noise is made anew wherever it is needed, and never stored."""
+"""Candidates theta + sigma * noise(seed): of a large network the noise is made anew wherever it is needed."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ _PIECE = 1 << 21
 # The two candidates of a pair are scored side by side, from one making of their noise, while the activations that this
 # keeps besides are no more than this share of the parameters.
 _BESIDES = 8
+# Elements of noise that are kept between scoring and combining; a million and more are made anew, for their memory.
+_KEPT = 1 << 18
 
 
 @dataclass(frozen=True, eq=False)
 class Perturbed:
-    """theta plus sigma times the standard normal noise of each seed.
+    """theta plus sigma times the standard normal noise of each seed, which is kept for small networks alone.
 
     Source of the memory-free form: Malladi et al., arXiv:2305.17333; of the mirrored pairs: Salimans et al.,
     arXiv:1703.03864.
@@ -56,6 +58,7 @@ class Perturbed:
                 f"Perturbed takes seeds that are whole numbers and a number sigma, not {self.seeds!r:.60} and"
                 f" {self.sigma!r:.60}."
             ) from None
+        object.__setattr__(self, "_kept", {})
 
     def __len__(self) -> int:
         return len(self.seeds) * (2 if self.antithetic else 1)
@@ -77,7 +80,7 @@ class Perturbed:
         for start in range(0, len(moves), count):
             part = moves[start : start + count]
             # A pair shares its noise, where both are asked for at once.
-            made = {seed: noise(seed, 0, len(self.theta), self.theta) for seed, _ in part}
+            made = {seed: self._noise(seed, 0, len(self.theta)) for seed, _ in part}
             yield torch.stack([torch.add(self.theta, made[seed], alpha=scale) for seed, scale in part])
 
     @torch.no_grad()
@@ -108,7 +111,16 @@ class Perturbed:
         for start, stop in blocks(len(out), out.device):
             for seed, factor in zip(self.seeds, factors, strict=True):
                 if factor:
-                    out[start:stop].add_(noise(seed, start, stop, self.theta), alpha=factor)
+                    out[start:stop].add_(self._noise(seed, start, stop), alpha=factor)
+
+    def _noise(self, seed: int, start: int, stop: int) -> Tensor:
+        """The noise of a seed, only to be read; kept where that of all seeds is small."""
+        if len(self.seeds) * self.dimension > _KEPT:
+            return noise(seed, start, stop, self.theta)
+        kept: dict[int, Tensor] = self._kept  # type: ignore[attr-defined]  # no field: it is no part of what they are
+        if seed not in kept:
+            kept[seed] = noise(seed, 0, self.dimension, self.theta)
+        return kept[seed][start:stop]
 
 
 def perturbed_losses(

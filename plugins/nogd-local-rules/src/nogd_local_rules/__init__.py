@@ -59,4 +59,11 @@ def nogd_learners() -> list[Lazy]:
             tags=("local-gradient", "local-rule"),
             access="layers",
         ),
+        Lazy(
+            "r-stdp",
+            "nogd_local_rules.r_stdp:RStdp",
+            "synapses of a spiking network remember which spikes met, and a reward decides (MSTDPET)",
+            tags=("local-rule", "spiking"),
+            access="closed-form",
+        ),
     ]

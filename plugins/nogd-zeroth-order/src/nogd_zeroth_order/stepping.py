@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar, TypeVar
 
 from pydantic import Field
@@ -57,6 +58,11 @@ class Look:
     slopes: Tensor
     known: bool = True
 
+    @cached_property
+    def size(self) -> float:
+        """Root of the slopes' mean square."""
+        return mean_size(self.slopes)
+
 
 class Stepping(Learner[S]):
     """Base: ask, then move at a rate that follows from the first slopes, unless one is given.
@@ -90,7 +96,7 @@ class Stepping(Learner[S]):
 
     def gain(self, length: float, found: Look) -> float:
         """The rate at which the first step has this length; 0 where nothing tells."""
-        return rate_for(length, found.slopes, found.probes.dimension)
+        return rate_for(length, found.size, len(found.slopes), found.probes.dimension)
 
     def remember(self, state: S) -> None:
         """Keep what taking the next step back needs."""
@@ -117,7 +123,7 @@ class Stepping(Learner[S]):
 
     def _take(self, objective: Objective, state: S, found: Look) -> None:
         if found.known:
-            state.usual = mean_size(found.slopes) or state.usual
+            state.usual = found.size or state.usual
         rate = state.rate
         if self.lr is None:
             found = self._shortened(objective, state, found)
@@ -148,14 +154,15 @@ def box_width(objective: Objective) -> float:
     return sum((t.high - t.low) * (t.stop - t.start) for t in objective.space) / objective.D
 
 
-def rate_for(length: float, slopes: Tensor, D: int) -> float:
-    """The rate at which a step by the mean of K directions of unit variance, times their slopes, has about this length.
+def rate_for(length: float, size: float, count: int, D: int) -> float:
+    """The rate at which a step by the mean of directions of unit variance, times their slopes, has about this length.
 
-    For normal directions the mean square of the estimate's length is 1 + (D + 1) / K times that of the gradient.
+    For normal directions the mean square of the estimate's length is 1 + (D + 1) / count times that of the gradient.
 
     :param length: in theta's units.
-    :param slopes: `[K]`.
+    :param size: root of the slopes' mean square.
+    :param count: of directions.
     :returns: 0 where all slopes are 0.
     """
-    size = mean_size(slopes) * math.sqrt(1 + (D + 1) / len(slopes))
+    size *= math.sqrt(1 + (D + 1) / count)
     return length / size if size else 0.0
