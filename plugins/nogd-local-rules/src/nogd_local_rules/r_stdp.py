@@ -97,6 +97,7 @@ class RStdp(Learner[RStdpState]):
         rows = next_rows(objective, state, 1)
         with objective.work(COST, rows):
             trains, targets = objective.batch(rows)
+            assert isinstance(trains, Tensor)  # a SpikingNetwork takes one input
             worth = 2 * _wanted(targets, state.potentials[-1].shape[1]).to(state.theta) - 1
             weights = _weights(objective, state.theta)
             for now in trains[0].to(state.theta):

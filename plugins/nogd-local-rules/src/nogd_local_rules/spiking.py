@@ -37,15 +37,16 @@ class SpikingNetwork(nn.Module):
     def __init__(self, *sizes: int, full: float = 0.2) -> None:
         super().__init__()
         self.full = full
-        self.layers = nn.ModuleList(nn.Linear(before, after, bias=False) for before, after in pairwise(sizes))
+        layers = [nn.Linear(before, after, bias=False) for before, after in pairwise(sizes)]
         with torch.no_grad():
-            for layer in self.layers:
+            for layer in layers:
                 layer.weight.uniform_(0, STRONGEST)
-            self.layers[0].weight[:, 1::2].neg_()
+            layers[0].weight[:, 1::2].neg_()
+        self.layers = nn.ModuleList(layers)
 
     def forward(self, trains: Tensor) -> Tensor:
         """From spikes of the inputs, 0 or 1 `[N, steps, inputs]`, to the outputs' rates, `[N, outputs]`."""
-        weights = [layer.weight for layer in self.layers]
+        weights = [layer.weight for layer in self.layers if isinstance(layer, nn.Linear)]
         potentials = [trains.new_zeros(len(trains), len(weight)) for weight in weights]
         spikes = [torch.zeros_like(potential) for potential in potentials]
         total = spikes[-1]
