@@ -11,6 +11,7 @@ import pytest
 import torch
 
 sys.path.append(str(Path(__file__).parents[3] / "experiments" / "validation"))
+import baselines
 import bbob
 import peers
 import running_times
@@ -97,3 +98,11 @@ def test_failed_runs_count_in_an_expected_running_time():
 def test_a_ratio_that_chance_decides_does_not_count(reached):
     times = running_times.expected(bbob_runs(reached, [20] * len(reached)))
     assert not len(running_times.certain(times))
+
+
+def test_learners_are_compared_with_polysteps_baselines():
+    """With nogd's own in their place, as the package is not installed here."""
+    table = baselines.measured(baselines.PAIRS[:1], 2, other=baselines.ours)
+    found = baselines.compared(table)
+    assert found[["nogd", "polystep"]].to_numpy().tolist() == [[2, 2]]
+    assert found["ratio"].tolist() == [1.0]
