@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import nogd
@@ -35,7 +36,8 @@ def main() -> None:
 
 def _results(name: str, options: argparse.Namespace) -> nogd.Results:
     if options.redraw:
-        return nogd.Results(**vars(read_published(HERE / name / "data")))
+        tables = read_published(HERE / name / "data")
+        return nogd.Results(**vars(replace(tables, meta={**tables.meta, "published": True})))
     store, repetitions = options.stores / name, options.repetitions
     if not options.only_report:
         return nogd.run(HERE / f"{name}.toml", out=store, jobs=options.jobs, repetitions=repetitions)

@@ -13,7 +13,7 @@ from nogd.report.drawing.canvas import house_style
 from nogd.report.drawing.regions import CLASS_COLOURS, regions
 from nogd.report.drawing.svg import inline_svg
 from nogd.report.figure import Comparison
-from nogd.report.figures import decision_boundaries
+from nogd.report.figures import decision_boundaries, paths
 
 
 def comparison(*names: str, failures=None, repetitions=5, classes=2) -> Comparison:
@@ -91,6 +91,12 @@ def test_without_portraits_there_is_nothing_to_show():
     failures = {("adam", "two-spirals", 0): "error"}
     alone = comparison("adam", failures=failures, repetitions=1)
     assert decision_boundaries.draw(alone) == decision_boundaries.NO_PORTRAIT
+
+
+@pytest.mark.parametrize("figure", [decision_boundaries, paths])
+def test_a_page_that_is_drawn_again_from_published_tables_says_so(figure):
+    comparison = Comparison.of(make_results(["adam"], ["two-spirals"], 1, meta={"published": True}))
+    assert "drawn again from published tables" in figure.draw(comparison)
 
 
 def test_equal_pictures_are_equal_bytes_and_their_images_are_inside():

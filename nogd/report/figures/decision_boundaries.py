@@ -65,7 +65,9 @@ class Plate:
 def draw(comparison: Comparison) -> list[Drawn] | str:
     """A drawing for every twelve learners of a task, or why there is none."""
     look = looks_of(comparison, _NAME)
-    return [drawn for plate in plates(comparison) for drawn in _drawings(plate, look)] or NO_PORTRAIT
+    return [
+        drawn for plate in plates(comparison) for drawn in _drawings(plate, look)
+    ] or comparison.why_no_picture(NO_PORTRAIT)
 
 
 def draw_on(
@@ -74,7 +76,7 @@ def draw_on(
     """One learner's panel on given axes."""
     found = {plate.task: plate for plate in plates(comparison)}
     if not found:
-        raise UserError(NO_PORTRAIT)
+        raise UserError(comparison.why_no_picture(NO_PORTRAIT))
     plate = found[choice("task", task, list(found))]
     panels = {panel.learner: panel for panel in plate.panels}
     panel = panels[choice("learner", learner, list(panels))]

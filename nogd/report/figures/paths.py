@@ -82,14 +82,14 @@ class Chart:
 def draw(comparison: Comparison) -> list[Drawn] | str:
     """One drawing per task whose runs kept their paths, or why there is none."""
     look = looks_of(comparison, _NAME)
-    return [_drawn(chart, look) for chart in charts(comparison)] or NO_PATHS
+    return [_drawn(chart, look) for chart in charts(comparison)] or comparison.why_no_picture(NO_PATHS)
 
 
 def draw_on(axes: Axes, comparison: Comparison, *, task: str | None = None) -> None:
     """One task's on given axes."""
     found = {chart.task: chart for chart in charts(comparison)}
     if not found:
-        raise UserError(NO_PATHS)
+        raise UserError(comparison.why_no_picture(NO_PATHS))
     chart = found[choice("task", task, list(found))]
     look = looks_of(comparison, _NAME)
     _paint(axes, chart, look)

@@ -17,6 +17,12 @@ Arrays: TypeAlias = "Mapping[str, np.ndarray[Any, Any]]"
 Pictures: TypeAlias = "Mapping[str, Mapping[str, Arrays]]"
 
 
+PUBLISHED = (
+    "This page was drawn again from published tables, which lack what this figure needs; one that is made from the "
+    "store has it."
+)
+
+
 class ResultsLike(Protocol):
     """Whatever has the three tables of a comparison, such as `nogd.run`'s Results; `pictures` may come with them."""
 
@@ -70,6 +76,10 @@ class Tables:
     def pictures_of(self, kind: str) -> Mapping[str, Arrays]:
         """The named arrays of one kind by the run's id or the task's name that they belong to; empty where none are."""
         return self.pictures.get(kind, {})
+
+    def why_no_picture(self, otherwise: str) -> str:
+        """Why there is nothing to draw of what only pictures need; otherwise: in a comparison from a store."""
+        return PUBLISHED if self.meta.get("published") else otherwise
 
     def once(self, find: Callable[[Self], Found]) -> Found:
         """What a function finds in these tables; several figures may ask for it, and it is computed for the first."""
