@@ -16,7 +16,7 @@ from nogd.report.forms.answers import answers
 from nogd.report.forms.board_text import text_leaderboard
 from nogd.report.forms.markdown import markdown
 from nogd.report.forms.verdict import headline
-from nogd.report.numbers import verdict
+from nogd.report.numbers import pairwise, verdict
 from nogd.report.numbers.statistics import bootstrap_interval, pooled_interquartile_mean
 from nogd.report.numbers.verdict import DISPUTED, LEADS, NO_TEST, TIED
 from nogd.report.numbers.versus import BETTER, WORSE, compare
@@ -74,6 +74,21 @@ def test_equal_learners_are_called_different_in_at_most_one_store_of_twenty(lear
         led += found.kind == LEADS
         differing += found.kind == LEADS or len(found.rivals) < learners - 1
     assert led <= differing <= 0.05 * stores + 2 * np.sqrt(0.05 * 0.95 * stores)
+
+
+@pytest.mark.parametrize(("tasks", "repetitions"), [(1, 7), (4, 8)])
+def test_of_an_equal_pair_a_task_is_told_apart_in_at_most_one_store_of_twenty(
+    tasks, repetitions, monkeypatch
+):
+    monkeypatch.setattr(pairwise, "_DRAWS", 4)  # intervals are not what is asked
+    rng = np.random.default_rng([tasks, repetitions])
+    pair = [("learner-0", "learner-1")]
+    told = 0
+    for _ in range(100):
+        rows = pairwise.pairwise_table(comparison_of(draw(rng, repetitions, tasks, 2)), pair)
+        said = map(pairwise.told_apart, rows["wins"], rows["p_holm"])
+        told += any(each != pairwise.OPEN for each in said)
+    assert told <= 0.05 * 100 + 2 * np.sqrt(0.05 * 0.95 * 100)
 
 
 @pytest.mark.slow
