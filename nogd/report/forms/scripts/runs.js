@@ -2,7 +2,11 @@
 {
   const section = document.getElementById("runs"), SHOWN = 25, POINTS = ["loss", "metric", "test_metric"];
   const COLUMNS = ["id", "learner", "task", "repetition", "status", "loss", "metric", "test_metric", "forwards", "seconds"];
-  const short = (value) => (value === "" || value === null ? "" : Number(Number(value).toPrecision(4)).toLocaleString("en", { maximumSignificantDigits: 4 }));
+  function short(text) {
+    if (text === "" || text === null) return "";
+    const value = Number(text), size = Math.abs(value);
+    return size > 0 && (size < 1e-3 || size >= 1e7) ? value.toExponential(3) : value.toLocaleString("en", { maximumSignificantDigits: 4 });
+  }
 
   const told = (row, name) => (["id", "learner", "task", "repetition", "status"].includes(name) ? row[name] : short(row[name]));
 
