@@ -2,6 +2,8 @@
 
     python experiments/chaos/chaos.py --minutes 60 [--seed 0] [--csv chaos.csv]
 
+With --csv each life becomes a row as it ends; a file that exists is added to, so an hour may be made of several calls.
+
 Each life of a harness begins with some of its runs to do, meets up to three faults that it must survive, and one that
 may end it. After each life: nothing that was finished is lost or changed, every failure is a row, no process is left,
 and whoever ended by itself has either made all runs or said in a sentence why not. In the end what was gone on with
@@ -12,7 +14,6 @@ up to that number, and is a test of nogd (tests/test_chaos.py).
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import random
 import shutil
@@ -21,10 +22,8 @@ import sys
 import tempfile
 import time
 import uuid
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +35,7 @@ sys.path.insert(0, str(HERE.parents[1] / "tests"))  # what the tests of the benc
 from bench_help import UNEQUAL  # noqa: E402  # once the tests can be imported
 from faults import ENDING, RARE, SURVIVED, Fault, Scene  # noqa: E402
 from harness import REFUSED, Harness, finished_since, integrity, last_session  # noqa: E402
+from tally import Life, append, counts, read, told  # noqa: E402
 
 from nogd.bench.columns import RUN_COLUMNS  # noqa: E402
 from nogd.bench.database import FILE  # noqa: E402
@@ -48,25 +48,13 @@ STATUS = [name for name in RUN_COLUMNS if name not in UNEQUAL].index("status")
 DISK = "24m"
 
 
-@dataclass
-class Tally:
-    """What has been done, and what came of it."""
-
-    struck: Counter[str] = field(default_factory=Counter)
-    late: Counter[str] = field(default_factory=Counter)
-    harm: list[str] = field(default_factory=list)
-    lives: int = 0
-    rows_of_failures: int = 0
-    lost_with_the_log: int = 0
-
-
 class Chaos:
     """One campaign in a folder. expected: every run, as it is if nobody disturbs the harness."""
 
     def __init__(self, place: Path, seed: int, *, small_disk: bool) -> None:
         self.folder, self.logs = place / "disk" / "runs", place / "logs"
         self.rng, self.small_disk = random.Random(seed), small_disk
-        self.tally, self.victims = Tally(), 0
+        self.now, self.victims = Life(), 0
         self.logs.mkdir()
         self.expected = self._undisturbed()
 
@@ -86,8 +74,9 @@ class Chaos:
 
     # -- a life
 
-    def life(self, faults: Mapping[str, Fault]) -> None:
+    def life(self, faults: Mapping[str, Fault]) -> Life:
         """A harness from its start to its end, and these faults on its way, the last of which may be its end."""
+        self.now, started = Life(), time.monotonic()
         self._something_to_do()
         before = last_session(self.folder)
         scene = Scene(self._harness(), self.rng, self.small_disk, self.victims)
@@ -97,12 +86,11 @@ class Chaos:
             self._wait_for_progress(scene, before, place + self.rng.randint(0, 2))
             kept = scene.harness.kept()
             struck = bool(scene.harness.alive()) and fault(scene)
-            (self.tally.struck if struck else self.tally.late)[name] += 1
+            (self.now.struck if struck else self.now.late).append(name)
         self.victims = scene.victims
-        wrong = [*self._ended(scene), *self._broken(scene, kept, before)]
-        self.tally.lives += 1
-        self.tally.harm += wrong
-        print(f"life {self.tally.lives}: {', '.join(faults)}: {wrong or 'no harm'}", flush=True)
+        self.now.harm = [*self._ended(scene), *self._broken(scene, kept, before)]
+        self.now.seconds = time.monotonic() - started
+        return self.now
 
     def _something_to_do(self) -> None:
         if not self.folder.exists():
@@ -165,7 +153,7 @@ class Chaos:
     def _lost(self, scene: Scene, kept: Mapping[str, Any]) -> Iterator[str]:
         gone = kept.keys() - scene.harness.kept().keys()
         if scene.cut:  # a log without its end has lost what was written last, and nothing else
-            self.tally.lost_with_the_log += len(gone)
+            self.now.lost_with_the_log += len(gone)
             return
         yield from (f"run {id_} is lost" for id_ in gone)
 
@@ -173,7 +161,7 @@ class Chaos:
         """Every run is what it is without a fault, or the row of a process that a fault has ended."""
         found = scene.harness.kept()
         strange = [id_ for id_, deed in found.items() if deed != self.expected.get(id_)]
-        self.tally.rows_of_failures += len(strange)
+        self.now.rows_of_failures += len(strange)
         for id_ in strange:
             if found[id_][STATUS] not in ("killed", "timeout"):
                 yield f"run {id_} is not what it was: {_difference(found[id_], self.expected.get(id_))}"
@@ -202,11 +190,13 @@ class Chaos:
 
     # -- the whole
 
-    def finish(self) -> None:
+    def finish(self) -> Life:
         """Go on to the end, with nobody disturbing: all must be as if nobody ever had."""
+        started = time.monotonic()
         self._to_the_end()
-        if Harness(self.folder, self.logs, "").kept() != self.expected:
-            self.tally.harm.append("what was gone on with is not what was never stopped")
+        equal = Harness(self.folder, self.logs, "").kept() == self.expected
+        harm = [] if equal else ["what was gone on with is not what was never stopped"]
+        return Life(time.monotonic() - started, harm=harm)
 
 
 def _difference(found: tuple[Any, ...], expected: tuple[Any, ...] | None) -> list[tuple[Any, Any]]:
@@ -234,34 +224,14 @@ def in_turn(faults: int) -> Iterator[dict[str, Fault]]:
             return
 
 
-def campaign(chaos: Chaos, minutes: float, faults: int | None) -> Tally:
-    """So many faults in turn, or as many at random as fit into the time."""
+def campaign(chaos: Chaos, minutes: float, faults: int | None) -> Iterator[Life]:
+    """So many faults in turn, or as many at random as fit into the time; the last life is one that meets none."""
     until = time.monotonic() + 60 * minutes
     for met in in_turn(faults) if faults is not None else iter(lambda: drawn(chaos.rng), None):
         if faults is None and time.monotonic() > until:
             break
-        chaos.life(met)
-    chaos.finish()
-    return chaos.tally
-
-
-def told(tally: Tally) -> str:
-    """The verdict, in a line."""
-    count = sum(tally.struck.values())
-    return (
-        f"{count} faults in {tally.lives} lives, {len(tally.harm)} did harm; "
-        f"{tally.rows_of_failures} rows of failures; what was gone on with equals what was never stopped"
-        if not tally.harm
-        else f"{count} faults in {tally.lives} lives, {len(tally.harm)} did harm"
-    )
-
-
-def write(tally: Tally, path: Path) -> None:
-    """One row per kind of fault."""
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["fault", "struck", "too late"])
-        writer.writerows([name, tally.struck[name], tally.late[name]] for name in [*SURVIVED, *RARE, *ENDING])
+        yield chaos.life(met)
+    yield chaos.finish()
 
 
 def _in_own_namespace() -> None:
@@ -298,18 +268,27 @@ def main() -> int:
         "--faults", type=int, help="one of each kind in turn, up to so many, in place of minutes"
     )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--csv", type=Path, help="where to write how many faults of each kind there were")
+    parser.add_argument("--csv", type=Path, help="a file to which each life is added as a row")
     chosen = parser.parse_args()
     _in_own_namespace()
+    before = read(chosen.csv)
+    seed = chosen.seed + len(before)
     with tempfile.TemporaryDirectory() as made, configured(PluginSettings(extra=(str(HERE / "wild.py"),))):
         place = Path(made)
         with _disk(place / "disk") as small_disk:
-            tally = campaign(Chaos(place, chosen.seed, small_disk=small_disk), chosen.minutes, chosen.faults)
-    if chosen.csv:
-        write(tally, chosen.csv)
-    print(*(f"{name}: {count}" for name, count in sorted(tally.struck.items())), sep="\n")
-    print(told(tally))
-    return int(bool(tally.harm))
+            lives = before + list(_told(seed, place, chosen, small_disk))
+    print(*(f"{name}: {count}" for name, count in sorted(counts(lives).items())), sep="\n")
+    print(told(lives))
+    return int(any(life.harm for life in lives))
+
+
+def _told(seed: int, place: Path, chosen: argparse.Namespace, small_disk: bool) -> Iterator[Life]:
+    chaos = Chaos(place, seed, small_disk=small_disk)
+    for number, life in enumerate(campaign(chaos, chosen.minutes, chosen.faults), 1):
+        append(chosen.csv, life)
+        met = ", ".join([*life.struck, *life.late]) or "nothing"
+        print(f"life {number}: {met}: {life.harm or 'no harm'}", flush=True)
+        yield life
 
 
 if __name__ == "__main__":
