@@ -24,6 +24,7 @@ from nogd.bench.measure import Measure, measure_for
 from nogd.bench.memory import peak_megabytes, reset_peak
 from nogd.bench.process_state import restored, seed_generators
 from nogd.bench.record import Arrays, Record, cell_columns, curve_table, lost_record
+from nogd.bench.shards import Shard, ThroughDoor
 from nogd.bench.trajectory import Trajectory, is_small
 from nogd.bench.wire import LARGEST_PART
 from nogd.engine.accounts.meter import Budget
@@ -59,6 +60,7 @@ class Job:
     :param checkpoint_seconds: seconds between checkpoints.
     :param keep_thetas: whether to store the path of the run, if it has few parameters; it changes nothing else.
     :param loss_slice: if given, the task's loss is computed on this plane, in place of a run.
+    :param shard: if given, which share of the run's candidates is scored here; other jobs do the rest.
     """
 
     cell: Cell
@@ -70,6 +72,7 @@ class Job:
     checkpoint_seconds: float = 5.0
     keep_thetas: bool = True
     loss_slice: LossSlice | None = None
+    shard: Shard | None = None
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,7 @@ def _performed(job: Job, context: _RunContext, listener: Listener) -> Record:
         return _inapplicable(job.cell, context, reason)
     theta = context.objective.space.read(context.problem.module)
     context.objective.warm_up(theta)
+    sharing = None if job.shard is None else context.objective.share(ThroughDoor(job.shard))
     cell = job.cell
     stream = derive("learner", cell.task, cell.repetition, cell.learner["name"], cell.learner["settings"])
     rng = Generator(context.objective.device).manual_seed(stream)
@@ -148,6 +152,8 @@ def _performed(job: Job, context: _RunContext, listener: Listener) -> Record:
         saved=saved,
         between_steps=_checkpointing(job, context, listener),
     )
+    if sharing is not None and not sharing.divided:
+        _tell_of_nothing_shared(cell, sharing.count)
     watched = Watched(
         elapsed=context.recorder.elapsed,
         off=context.recorder.watch.seconds + context.objective.warming.seconds,
@@ -155,6 +161,15 @@ def _performed(job: Job, context: _RunContext, listener: Listener) -> Record:
         paid_at=context.objective.meter.paid_at,
     )
     return _audited(_record(cell, context, outcome), cell, context, watched)
+
+
+def _tell_of_nothing_shared(cell: Cell, shards: int) -> None:
+    warnings.warn(
+        f"{cell.label} asked for nothing that {shards} shards could divide among them, so that each did all of it;"
+        " what can be divided is in nogd's documentation of clusters.",
+        NogdWarning,
+        stacklevel=2,
+    )
 
 
 def _told(saved: dict[str, Any], context: _RunContext, listener: Listener) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from nogd.bench.cell import Cell
 from nogd.bench.code import OWN, CodeReader
 from nogd.bench.loss_slice import LossSlice
 from nogd.bench.perform import Job
+from nogd.bench.shards import Shard
 from nogd.bench.task_names import build_task
 from nogd.errors import InvalidSetting
 from nogd.plugins.manager import plugins
@@ -24,7 +25,7 @@ from nogd.training.names import build
 from nogd.training.spelling import Named
 from nogd.version import __version__
 
-FORM = 1
+FORM = 2
 """Raised when a recipe of today cannot be followed by yesterday's nogd."""
 _AS_IT_IS = ("timeout", "memory", "checkpoint", "checkpoint_seconds", "keep_thetas")
 
@@ -52,6 +53,7 @@ def _recipe(job: Job, learner: str | None, task: str | None) -> dict[str, Any]:
         "learner": cloudpickle.dumps(job.learner) if learner is None else learner,
         "task": cloudpickle.dumps(job.task) if task is None else task,
         "loss_slice": None if job.loss_slice is None else vars(job.loss_slice),
+        "shard": None if job.shard is None else vars(job.shard),
         **{name: getattr(job, name) for name in _AS_IT_IS},
     }
 
@@ -67,12 +69,13 @@ def job_of(recipe: Mapping[str, Any]) -> Job:
             f" {__version__}, which is here, follows form {FORM}: install the same nogd in both places."
         )
     cell = Cell(**recipe["cell"] | {"code": tuple(recipe["cell"]["code"])})
-    loss_slice = recipe["loss_slice"]
+    loss_slice, shard = recipe["loss_slice"], recipe["shard"]
     return Job(
         cell=cell,
         learner=build(_read("learner", recipe)),
         task=_built_task(_read("task", recipe)),
         loss_slice=None if loss_slice is None else LossSlice(**loss_slice),
+        shard=None if shard is None else Shard(**shard),
         **{name: recipe[name] for name in _AS_IT_IS},
     )
 

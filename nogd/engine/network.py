@@ -151,6 +151,17 @@ class Network(CalledNetwork):
         """The module as a chain of known layers, None where it is none."""
         return self._chain
 
+    def chunk(self, rows: Tensor | None) -> int | None:
+        """How many candidates of a population are computed side by side, from the first on; None where that depends on
+        how many there are.
+        """
+        if self._chain is None or self.compiled is not None:
+            return None
+        if self.loss.batched is None or len(self._chain.outputs) != 1:
+            return 1
+        examples = self.examples if rows is None else len(rows)
+        return self._chain.sizes(examples, self.space.device)[1]
+
     @property
     def calls_each(self) -> bool:
         """Whether the module itself is called for each candidate by itself."""

@@ -29,6 +29,7 @@ from nogd.engine.outputs_and_layers import Scorer, seen_features
 from nogd.engine.readout.side import ReadoutSide
 from nogd.engine.run_side import RunSide
 from nogd.engine.several import Tree, plain
+from nogd.engine.sharing import Sharing
 from nogd.engine.simulation import Simulation
 from nogd.engine.space import ParameterSpace
 from nogd.engine.state import State
@@ -73,6 +74,7 @@ class Objective(GramSide, ReadoutSide, GradientSide, WatchSide, RunSide):
         lines = Lines(self._till, self._cost.flops * self._examples)
         self._score_line, self._line_minimum = lines.score, lines.minimum
         self._shown: Shown | None = None
+        self._sharing: Sharing | None = None
         self._walk: Walk | None = None
         self._scores = None
         self._standing: Tensor | None = None  # where a restored walk stands, until it is asked for
@@ -313,6 +315,10 @@ class Objective(GramSide, ReadoutSide, GradientSide, WatchSide, RunSide):
     # -- inside
 
     def _score(self, candidates: Described, rows: Tensor | None) -> Tensor:
+        if self._sharing is not None:
+            shared = self._sharing.losses(self._scorer, candidates, rows, self._ledger.evaluations)
+            if shared is not None:
+                return shared
         if isinstance(self._scorer, Stream):
             return self._scorer.score(candidates, rows)
         return score(self._scorer, candidates, rows)

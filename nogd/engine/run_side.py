@@ -12,6 +12,7 @@ from nogd.engine.accounts.trace import Trace
 from nogd.engine.inputs.shown import Shown
 from nogd.engine.network import Network
 from nogd.engine.outputs_and_layers import Scorer
+from nogd.engine.sharing import Exchange, Sharing
 from nogd.engine.space import ParameterSpace
 from nogd.engine.state import State
 from nogd.engine.stream import Stream
@@ -28,6 +29,7 @@ class RunSide:
     _walk: Walk | None
     _standing: Tensor | None
     _shown: Shown | None
+    _sharing: Sharing | None
     _gradient_seen: bool
     _features: frozenset[str]
 
@@ -87,6 +89,19 @@ class RunSide:
             self._shown = Shown(self._scorer)
         self._till.begin(start, limit, recorder, target, seed)
         return self._till
+
+    def share(self, exchange: Exchange) -> Sharing:
+        """From now on score a share of the candidates of a call, where they can be shared; the others do the rest.
+
+        All shards have to do the same run: the learner, the seed, and what the budget counts but seconds.
+
+        :param exchange: how to reach them.
+        :returns: what was shared.
+        :raises LearnerError: while a learner is at work.
+        """
+        self._refuse_learners("share")
+        self._sharing = Sharing(exchange)
+        return self._sharing
 
     def follow(self, state: State) -> None:
         """From now on `state.theta` is the recommendation."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -23,6 +23,10 @@ _PIECE = 1 << 21
 _BESIDES = 8
 # Elements of noise that are kept between scoring and combining; a million and more are made anew, for their memory.
 _KEPT = 1 << 18
+
+
+Group = tuple[int, list[int], list[float]]
+"""The seed of some candidates, their numbers, and the factors of their noise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,10 +82,15 @@ class Perturbed:
             yield from (self.at(k)[None] for k in range(len(moves)))
             return
         for start in range(0, len(moves), count):
-            part = moves[start : start + count]
-            # A pair shares its noise, where both are asked for at once.
-            made = {seed: self._noise(seed, 0, len(self.theta)) for seed, _ in part}
-            yield torch.stack([torch.add(self.theta, made[seed], alpha=scale) for seed, scale in part])
+            yield self.some(range(start, min(len(moves), start + count)))
+
+    def some(self, numbers: Sequence[int]) -> Tensor:
+        """The candidates of these numbers, at least one, `[numbers, D]`."""
+        moves = self.moves()
+        part = [moves[number] for number in numbers]
+        # A pair shares its noise, where both are asked for at once.
+        made = {seed: self._noise(seed, 0, len(self.theta)) for seed, _ in part}
+        return torch.stack([torch.add(self.theta, made[seed], alpha=scale) for seed, scale in part])
 
     @torch.no_grad()
     def at(self, k: int, out: Tensor | None = None) -> Tensor:
@@ -124,27 +133,30 @@ class Perturbed:
 
 
 def perturbed_losses(
-    stack: Stack, candidates: Perturbed, inputs: Tensor, targets: Tensor, loss: Loss
+    stack: Stack,
+    candidates: Perturbed,
+    inputs: Tensor,
+    targets: Tensor,
+    loss: Loss,
+    groups: Iterable[Group] | None = None,
 ) -> Tensor:
     """Losses `[P]` of perturbed stacks, one after the other (or pair by pair), in the memory of a plain forward pass.
 
-    inputs `[features, N]`, targets features first.
+    inputs `[features, N]`, targets features first. groups: those to score, by default all; what is in no group is left
+    unset.
     """
     assert loss.batched is not None
     losses = candidates.theta.new_empty(len(candidates))
-    widest = max(layer.outputs for layer in stack.layers) * inputs.shape[1]
-    for seed, places, scales in _groups(candidates, widest):
+    for seed, places, scales in groups_of(stack, candidates, inputs.shape[1]) if groups is None else groups:
         noises = _Noises(candidates.theta, seed, scales)
         for place, outputs in zip(places, _forward(stack, noises, inputs), strict=True):
             losses[place] = loss.batched(outputs[None], targets)[0]
     return losses
 
 
-def _groups(candidates: Perturbed, widest: int) -> Iterator[tuple[int, list[int], list[float]]]:
-    """Each seed with the candidates that are scored side by side: their places, and their factors.
-
-    widest: elements of the largest activation.
-    """
+def groups_of(stack: Stack, candidates: Perturbed, examples: int) -> Iterator[Group]:
+    """Each seed with the candidates that are scored side by side, none of which another group touches."""
+    widest = max(layer.outputs for layer in stack.layers) * examples
     moves, pairs = candidates.moves(), len(candidates.seeds)
     if candidates.antithetic and widest * _BESIDES <= candidates.dimension:
         for place, (seed, scale) in enumerate(moves[:pairs]):

@@ -31,7 +31,7 @@ _STRUCTURED = (Line, Perturbed, LowRank, Subspace, Unit)
 _DENSE_ELEMENTS = 1 << 24
 # Parameters of a network up to which Perturbed, and LowRank where the network is no stack, are written out too, a few
 # MiB at a time: many small candidates at once take a fraction of the time that they take one after the other.
-_SMALL, _SMALL_ELEMENTS = 1 << 16, 1 << 22
+SMALL, _SMALL_ELEMENTS = 1 << 16, 1 << 22
 
 
 def described(candidates: Candidates, space: ParameterSpace) -> Described:
@@ -81,7 +81,7 @@ def score(scorer: Network | BlackBox | Simulation, candidates: Described, rows: 
         return scorer.losses(candidates.dense(), rows)
     if isinstance(candidates, Subspace | Unit):
         return _structured_losses(scorer, candidates, rows)
-    if isinstance(candidates, Perturbed) and candidates.dimension <= _SMALL:
+    if isinstance(candidates, Perturbed) and candidates.dimension <= SMALL:
         return _by_parts(scorer, candidates, rows)
     if isinstance(scorer, Network) and scorer.stack is not None and scorer.loss.batched is not None:
         inputs, targets = scorer.stack_data(rows)
@@ -116,16 +116,16 @@ def places_by_name(space: ParameterSpace) -> dict[str, int]:
 def parts_of(candidates: Described) -> Iterator[Tensor]:
     """The candidates written out, `[part, D]`, as many at a time as there should be memory for."""
     if isinstance(candidates, Perturbed | Subspace | Unit):
-        yield from candidates.written_out(_at_once(candidates))
+        yield from candidates.written_out(at_once(candidates))
     elif isinstance(candidates, LowRank):
         yield from _low_rank_parts(candidates, _all(candidates))
     else:
         yield candidates.dense()
 
 
-def _at_once(candidates: Perturbed | Subspace | Unit) -> int:
+def at_once(candidates: Perturbed | Subspace | Unit) -> int:
     """How many to write out at a time; of a large network one, as who asks for seeds has no memory for all of them."""
-    if candidates.dimension <= _SMALL:
+    if candidates.dimension <= SMALL:
         return max(1, _SMALL_ELEMENTS // candidates.dimension)
     seeded = not isinstance(candidates, Unit) and candidates.seeds
     return 1 if seeded else max(1, _DENSE_ELEMENTS // candidates.dimension)

@@ -69,6 +69,10 @@ class Population:
         """Candidate k, `[D]`."""
         return self.thetas[k].clone()
 
+    def some(self, numbers: Sequence[int]) -> Tensor:
+        """The candidates of these numbers, in order, `[numbers, D]`."""
+        return self.thetas[as_index(numbers)]
+
 
 @dataclass(frozen=True, eq=False)
 class Line:

@@ -85,7 +85,17 @@ class Subspace:
     def written_out(self, count: int) -> Iterator[Tensor]:
         """All candidates in order, so many at a time, `[count, D]`."""
         for start in range(0, len(self), count):
-            yield self.part(range(start, min(len(self), start + count)), 0, len(self.theta))
+            yield self.some(range(start, min(len(self), start + count)))
+
+    def some(self, numbers: Sequence[int]) -> Tensor:
+        """The candidates of these numbers, in order, `[numbers, D]`."""
+        return self.part(numbers, 0, len(self.theta))
+
+    def subset(self, numbers: Sequence[int]) -> Subspace:
+        """The probes of these numbers, in order, as a set of their own."""
+        stored = [number for number in numbers if number < len(self.given)]
+        seeds = tuple(self.seeds[number - len(self.given)] for number in numbers[len(stored) :])
+        return Subspace(self.theta, self.given[stored], self.radius, seeds, self.within)
 
     @torch.no_grad()
     def part(self, numbers: Sequence[int], start: int, stop: int) -> Tensor:

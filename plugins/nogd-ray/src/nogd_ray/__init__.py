@@ -1,7 +1,7 @@
 """A plugin of nogd: `nogd run --executor ray` runs cells on the machines of a ray cluster, or on this one.
 
 `executor` is what nogd chooses by name, `cluster` the connection to ray, `place` what ray runs on a machine,
-`places` the harness's end of all of those.
+`places` the harness's end of all of those, `hub` where the shards of one run meet.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from nogd_ray.place import Place
 
 LOCAL = "local"
 _PATIENCE = 10.0  # seconds
-_AT_ONCE = 3  # of a place's methods: `hear`, `send` and `end`
+_AT_ONCE = 4  # of a place's methods: `hear`, `send`, `open_door` and `end`
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,7 @@ from typing import Any, ClassVar, Self, final
 
 from pydantic import Field, PrivateAttr, field_validator
 
-from nogd.bench.events import Event, Executor
-from nogd.bench.job_loop import run_all
-from nogd.bench.perform import Job
+from nogd.executors import Event, Executor, Job, run_all
 from nogd_ray.cluster import LOCAL, Wanted, connected, environment_from
 from nogd_ray.places import Places
 
@@ -37,6 +35,9 @@ class RayExecutor(Executor):
         ge=0,
         allow_inf_nan=False,
         description="GPUs that ray sets aside for a cell; 0.5 lets two share one",
+    )
+    shards: int = Field(
+        1, ge=1, description="places that score the candidates of one run together, to the same bits"
     )
     environment: str = Field("", description="a JSON file with ray's runtime environment for cells")
     _kept: ExitStack | None = PrivateAttr(default=None)
@@ -70,9 +71,9 @@ class RayExecutor(Executor):
         wanted = self._wanted()
         if not self._is_connected:
             assert self._kept is not None
-            self._kept.enter_context(connected(self.address, wanted, self.workers))
+            self._kept.enter_context(connected(self.address, wanted, self.workers * self.shards))
             self._is_connected = True
-        places = Places(wanted, self.workers, tell)
+        places = Places(wanted, self.workers, self.shards, tell)
         try:
             run_all(places, jobs)
         finally:

@@ -13,8 +13,12 @@ from contextlib import suppress
 from typing import IO, final
 
 import ray
+from ray.actor import ActorHandle
+from ray.exceptions import GetTimeoutError, RayError
 
-from nogd.bench.allowance import memory_of_a_cell
+from nogd.errors import ProcessError
+from nogd.executors import Door, memory_of_a_cell
+from nogd_ray.hub import PATIENCE, Hub
 
 MOST = 2**24
 """Bytes that go over in one piece at most."""
@@ -42,6 +46,7 @@ class Place:
             stderr=self._log,
             start_new_session=True,
         )
+        self._door: Door | None = None
 
     def send(self, line: bytes) -> None:
         """Send a job. One whose process has died is found by `hear`."""
@@ -70,8 +75,28 @@ class Place:
         shares = [has.get(kind, each) / each for kind, each in (("CPU", cpus), ("GPU", gpus)) if each]
         return memory_of_a_cell(max(1, int(min(shares, default=1))))
 
+    def open_door(self, hub: ActorHandle[Hub], number: int) -> str:
+        """Where the next job here, a shard of that number, exchanges its losses with those that share the hub."""
+        if self._door is not None:
+            self._door.close()
+
+        def gather(share: bytes) -> list[bytes]:
+            try:
+                found: list[bytes] = ray.get(hub.gather.remote(number, share), timeout=PATIENCE)
+            except GetTimeoutError:
+                raise ProcessError(f"one of them gave no losses for {PATIENCE:g} s.") from None
+            except RayError:  # with the machine that it was on: all go on elsewhere
+                self._process.kill()
+                raise
+            return found
+
+        self._door = Door(gather)
+        return self._door.path
+
     def end(self) -> None:
         """End `nogd work`, and all that it runs."""
+        if self._door is not None:
+            self._door.close()
         self._process.terminate()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_ENDING_SECONDS)

@@ -10,15 +10,14 @@ from typing import Any, final
 
 import ray
 from ray import ObjectRef
+from ray.actor import ActorHandle
 from ray.exceptions import RayError, RuntimeEnvSetupError
 
-from nogd.bench.events import Event, Finished
-from nogd.bench.json_line import LONGEST
-from nogd.bench.remote import RemoteCell, cell_of
-from nogd.bench.work_process import READY
 from nogd.errors import ProcessError, first_line
+from nogd.executors import LONGEST, READY, TRIED_AGAIN, Event, Finished, RemoteCell, cell_of
 from nogd_ray.attempt import Attempt
 from nogd_ray.cluster import Wanted, start_place
+from nogd_ray.hub import Hub, shard_at
 
 _HEARING_SECONDS = 10.0  # until a place answers that there is nothing new
 _GRACE = 120.0  # seconds past a cell's limit, which is kept where it runs, until nothing is expected any more
@@ -59,11 +58,15 @@ class Seat:
         """What to wait for."""
         return self._news
 
-    def begin(self, attempt: Attempt) -> None:
-        """Send a job. Raises whatever prevents it from being written down."""
-        memory = min(attempt.job.memory or math.inf, self._share)
-        cell = RemoteCell(replace(attempt.job, memory=memory))
-        self._job, self._until = (attempt, cell), time.monotonic() + attempt.job.timeout + _GRACE
+    def begin(self, attempt: Attempt, hub: ActorHandle[Hub] | None = None, number: int = 0) -> None:
+        """Send a job, or its shard of that number. Raises Lost, or whatever prevents it from being written down."""
+        job = attempt.job
+        if hub is not None:
+            door: str = _answer(self._actor.open_door.remote(hub, number))
+            job = attempt.part(shard_at(door, number, attempt.shards))
+        memory = min(job.memory or math.inf, self._share)
+        cell = RemoteCell(replace(job, memory=memory))
+        self._job, self._until = (attempt, cell), time.monotonic() + job.timeout + _GRACE
         self._actor.send.remote(cell.line.encode("ascii"))
 
     def hear(self) -> Iterator[Event]:
@@ -112,7 +115,9 @@ class Seat:
         event = cell.hear(line)
         if isinstance(event, Finished):
             self._job, self._until = None, math.inf
-        if event is not None and (new := attempt.passed_on(event)) is not None:
+        if cell.job.shard is not None and cell.job.shard.number:
+            event = event if isinstance(event, Finished) and event.record.status in TRIED_AGAIN else None
+        if event is not None and not attempt.is_over and (new := attempt.passed_on(event)) is not None:
             yield new
 
 
