@@ -147,7 +147,7 @@ def nogd_metrics() -> Sequence[Metric | Lazy]:
 def nogd_executors() -> Sequence[type[Executor] | Lazy]:
     """Offer executors: ways to run cells (processes of this machine are built in).
 
-    Called once. An executor is a subclass of `nogd.bench.events.Executor`, chosen with `nogd run --executor NAME`; its
+    Called once. An executor is a subclass of `nogd.executors.Executor`, chosen with `nogd run --executor NAME`; its
     fields are settings: `--executor cluster,address=auto`.
 
     >>> from nogd import Lazy, hookimpl

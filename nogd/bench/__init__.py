@@ -1,8 +1,7 @@
 """An experiment becomes cells, cells become runs: planning, isolation, recording and the store.
 
-From outside: `experiment`, `run` (execute an experiment), `tables` (what was run); by executors `events` (what one is
-and tells), `perform` (run a job here), `piped` and `remote` (have it run by `nogd work` elsewhere); reports read the
-store through `tables` and `current` alone.
+From outside: `experiment`, `run` (execute an experiment), `tables` (what was run); reports read the store through
+`tables` and `current` alone. Executors take all that they need from `nogd.executors`.
 """
 
 from __future__ import annotations

@@ -120,7 +120,7 @@ def a_failing_cell_costs_itself_only(executor: Kind) -> None:
             broken(f"the record of {job.cell.name} has no traceback.")
 
 
-@check("If `jobs` gives None, wait a little (`nogd.bench.events.ASK_AGAIN_SECONDS`) and ask again.")
+@check("If `jobs` gives None, wait a little (`nogd.executors.ASK_AGAIN_SECONDS`) and ask again.")
 def waits_where_no_job_can_start(executor: Kind) -> None:
     """Another process may be at work on a cell, which then comes later or not at all."""
     if not _usual(executor).asked_to_the_end:
