@@ -21,6 +21,7 @@ from nogd.bench.events import (
 )
 from nogd.bench.job_loop import Places, run_all
 from nogd.bench.json_line import LONGEST
+from nogd.bench.local import LocalExecutor
 from nogd.bench.perform import Job, Listener, perform
 from nogd.bench.piped import PipedExecutor
 from nogd.bench.record import TRIED_AGAIN, Record
@@ -41,6 +42,7 @@ __all__ = [
     "Held",
     "Job",
     "Listener",
+    "LocalExecutor",
     "PipedExecutor",
     "Places",
     "Pointed",

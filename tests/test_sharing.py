@@ -116,7 +116,7 @@ def population(theta):
 def small_pieces(monkeypatch):
     """As if a large network were small: few candidates at a time."""
     monkeypatch.setattr(scoring, "_SMALL_ELEMENTS", 4_000)
-    monkeypatch.setitem(CHUNK_ELEMENTS, "cpu", 1 << 14)
+    monkeypatch.setitem(CHUNK_ELEMENTS, "cpu", 1 << 12)
 
 
 CASES = [

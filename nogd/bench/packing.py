@@ -53,9 +53,14 @@ def table(blob: object, columns: Sequence[str], whole: Sequence[str] = ()) -> Ar
     found = unpacked(blob)
     if found.ndim != 2 or found.shape[1] != len(columns) or found.dtype.kind != "f":
         raise Damaged(f"is {found.dtype} of shape {list(found.shape)}, not numbers in {len(columns)} columns")
-    if not np.isfinite(found[:, [columns.index(name) for name in whole]]).all():
+    if not np.isfinite(found[:, _places(tuple(columns), tuple(whole))]).all():
         raise Damaged(f"has gaps in {', '.join(whole)}")
     return found
+
+
+@functools.cache  # there are two kinds of tables
+def _places(columns: tuple[str, ...], whole: tuple[str, ...]) -> list[int]:
+    return [columns.index(name) for name in whole]
 
 
 def sealed(data: bytes) -> bytes:

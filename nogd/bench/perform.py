@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import socket
 import warnings
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from traceback import format_exception
 from typing import Any
@@ -135,25 +135,23 @@ def _performed(job: Job, context: _RunContext, listener: Listener) -> Record:
         return _inapplicable(job.cell, context, reason)
     theta = context.objective.space.read(context.problem.module)
     context.objective.warm_up(theta)
-    sharing = None if job.shard is None else context.objective.share(ThroughDoor(job.shard))
     cell = job.cell
     stream = derive("learner", cell.task, cell.repetition, cell.learner["name"], cell.learner["settings"])
     rng = Generator(context.objective.device).manual_seed(stream)
     seed_generators(stream)
     saved = None if job.checkpoint is None else _told(from_bytes(job.checkpoint), context, listener)
     limit = Budget.model_validate(cell.budget).limit()
-    outcome = train(
-        job.learner,
-        context.objective,
-        theta,
-        rng,
-        limit=limit,
-        recorder=context.recorder,
-        saved=saved,
-        between_steps=_checkpointing(job, context, listener),
-    )
-    if sharing is not None and not sharing.divided:
-        _tell_of_nothing_shared(cell, sharing.count)
+    with _shared(job, context.objective):
+        outcome = train(
+            job.learner,
+            context.objective,
+            theta,
+            rng,
+            limit=limit,
+            recorder=context.recorder,
+            saved=saved,
+            between_steps=_checkpointing(job, context, listener),
+        )
     watched = Watched(
         elapsed=context.recorder.elapsed,
         off=context.recorder.watch.seconds + context.objective.warming.seconds,
@@ -163,13 +161,22 @@ def _performed(job: Job, context: _RunContext, listener: Listener) -> Record:
     return _audited(_record(cell, context, outcome), cell, context, watched)
 
 
-def _tell_of_nothing_shared(cell: Cell, shards: int) -> None:
-    warnings.warn(
-        f"{cell.label} asked for nothing that {shards} shards could divide among them, so that each did all of it;"
-        " what can be divided is in nogd's documentation of clusters.",
-        NogdWarning,
-        stacklevel=2,
-    )
+@contextmanager
+def _shared(job: Job, objective: Objective) -> Iterator[None]:
+    """Within, candidates are scored together with the other shards of the run, if there are any."""
+    if job.shard is None:
+        yield
+        return
+    with closing(ThroughDoor(job.shard)) as exchange:
+        sharing = objective.share(exchange)
+        yield
+    if not sharing.divided:
+        warnings.warn(
+            f"{job.cell.label} asked for nothing that {exchange.count} shards could divide among them, so that each did"
+            " all of it; docs/how-to/one-big-run.md says what can be divided.",
+            NogdWarning,
+            stacklevel=2,
+        )
 
 
 def _told(saved: dict[str, Any], context: _RunContext, listener: Listener) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import warnings
@@ -57,8 +58,8 @@ def sound_run(row: Mapping[str, Any]) -> dict[str, Any]:
     if found["status"] not in STATUSES:
         raise Damaged(f"its status is {_shown(row['status'])}")
     for name in _JSON:
-        if found[name] is not None:
-            json_object(found[name], name)
+        if found[name] is not None and not _is_object(found[name]):
+            raise Damaged(_no_object(name, found[name]))
     return found
 
 
@@ -72,13 +73,25 @@ def sound_table(name: str, blob: object, columns: Sequence[str], whole: Sequence
 
 def json_object(text: object, name: str) -> dict[str, Any]:
     """An object as JSON. Raises Damaged for anything else."""
-    try:
-        found = json.loads(text) if isinstance(text, str) else None
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise Damaged(f"its {name} is no JSON object: {_shown(text)}")
+    if not isinstance(text, str) or not isinstance(found := _read(text), dict):
+        raise Damaged(_no_object(name, text))
     return found
+
+
+def _read(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+@functools.lru_cache(maxsize=1_000)  # most runs share theirs with many others
+def _is_object(text: str) -> bool:
+    return isinstance(_read(text), dict)
+
+
+def _no_object(name: str, text: object) -> str:
+    return f"its {name} is no JSON object: {_shown(text)}"
 
 
 def sound_entry(text: object) -> dict[str, Any]:

@@ -90,6 +90,10 @@ class ThroughDoor:
         except OSError as error:
             raise ProcessError(f"the other shards of this run cannot be reached: {error}.") from None
 
+    def close(self) -> None:
+        """Leave the others."""
+        self._line.close()
+
     def gather(self, share: bytes) -> Sequence[bytes]:
         """Hand this share in and wait for all others. Raises ProcessError where that cannot be."""
         try:

@@ -98,9 +98,9 @@ class Store:
                 " set learner = excluded.learner, session = max(session, excluded.session)",
                 rows,
             )
-            self._connection.execute(
+            self._connection.execute(  # by the index, which has ids and learners: rows are large
                 "update runs set learner = (select learner from cells where cells.id = runs.id) where id in"
-                " (select runs.id from cells join runs on runs.id = cells.id"
+                " (select runs.id from runs indexed by runs_by_learner cross join cells on runs.id = cells.id"
                 " where cells.session = ? and cells.learner <> runs.learner)",
                 (session,),
             )

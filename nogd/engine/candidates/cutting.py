@@ -84,12 +84,9 @@ def _cut_subspace(network: Network, candidates: Subspace, rows: Tensor | None) -
 
     def score(pieces: Sequence[Piece]) -> Tensor:
         numbers = joined(pieces)
-        ordered = sorted(numbers)
-        own = SubspaceAnswers(chain, candidates.subset(ordered))
+        own = SubspaceAnswers(chain, candidates, sorted(numbers))
         with torch.no_grad():
-            losses = answered_losses(own, inputs, targets, network.loss)
-        place = {number: k for k, number in enumerate(ordered)}
-        return losses[[place[number] for number in numbers]]
+            return answered_losses(own, inputs, targets, network.loss)[numbers]
 
     return Cut([numbers for _, numbers in parts[0]], score)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -44,14 +44,17 @@ class Moved:
 
 
 class SubspaceAnswers(Answers):
-    """Of the probes of a Subspace, in groups by the first step of the chain that a probe changes."""
+    """Of the probes of a Subspace, in groups by the first step of the chain that a probe changes.
 
-    def __init__(self, chain: Chain, subspace: Subspace) -> None:
+    numbers: of those that are wanted, in ascending order; all by default.
+    """
+
+    def __init__(self, chain: Chain, subspace: Subspace, numbers: Sequence[int] | None = None) -> None:
         super().__init__(chain, len(subspace))
         self._subspace = subspace
         self._moved = {t.start: subspace.moved(t.start, t.stop) for step in chain.own for t in step.places}
         self._groups: dict[int, list[int]] = {}
-        for number in range(self.count):
+        for number in range(self.count) if numbers is None else numbers:
             self._groups.setdefault(self._first(number), []).append(number)
 
     def rows(self, examples: int, device: torch.device) -> int:

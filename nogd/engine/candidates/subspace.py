@@ -91,12 +91,6 @@ class Subspace:
         """The candidates of these numbers, in order, `[numbers, D]`."""
         return self.part(numbers, 0, len(self.theta))
 
-    def subset(self, numbers: Sequence[int]) -> Subspace:
-        """The probes of these numbers, in order, as a set of their own."""
-        stored = [number for number in numbers if number < len(self.given)]
-        seeds = tuple(self.seeds[number - len(self.given)] for number in numbers[len(stored) :])
-        return Subspace(self.theta, self.given[stored], self.radius, seeds, self.within)
-
     @torch.no_grad()
     def part(self, numbers: Sequence[int], start: int, stop: int) -> Tensor:
         """Coordinates start to stop of the candidates of these numbers, `[numbers, stop - start]`."""
