@@ -1,4 +1,4 @@
-"""A plugin of learners whose candidates can be divided, on an engine that scores them one by one."""
+"""A plugin of learners whose candidates can be divided where a network is large enough to score them one by one."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ from typing import ClassVar
 import torch
 
 from nogd import Learner, Perturbed, State, Subspace, hookimpl
-from nogd.engine.layers.chunks import CHUNK_ELEMENTS
-
-CHUNK_ELEMENTS["cpu"] = 1  # so that a small network, too, is scored in many pieces
 
 
 @dataclass(kw_only=True)

@@ -30,8 +30,8 @@ CAST = Path(__file__).with_name("cast.py")
 pytestmark = pytest.mark.filterwarnings("ignore:Tip. In future versions of Ray:FutureWarning")
 
 
-def jobs(*learners: str, budget: int = 30, memory: float | None = None) -> list[Job]:
-    made = make_experiment(None, learners=learners, tasks=["iris"], repetitions=1, budget=budget)
+def jobs(*learners: str, budget: int = 30, memory: float | None = None, task: str = "iris") -> list[Job]:
+    made = make_experiment(None, learners=learners, tasks=[task], repetitions=1, budget=budget)
     return [
         Job(each.cell, each.learner, each.task, timeout=120, memory=memory, checkpoint_seconds=0.0)
         for each in plan(made)

@@ -15,6 +15,7 @@ from nogd.bench.events import Event, Held, Pointed, Saved, Started, Warned
 from nogd.bench.perform import Job, Listener, perform
 from nogd.plugins.manager import PluginSettings, configured
 
+WIDE = "digits,width=1024"  # more than 65,536 parameters
 PLUGINS = PluginSettings((str(CAST), str(CAST.with_name("divided.py"))))
 pytestmark = pytest.mark.filterwarnings("ignore:Tip. In future versions of Ray:FutureWarning")
 
@@ -34,7 +35,7 @@ def assert_same(got, want) -> None:
 @pytest.mark.parametrize("shards", [1, 2])
 def test_a_divided_run_is_that_of_one_process(cluster: Cluster, shards: int) -> None:
     with configured(PLUGINS):
-        (job,) = jobs("noisy", budget=60)
+        (job,) = jobs("noisy", budget=30, task=WIDE)
         events = run(RayExecutor(shards=shards, cpus=0.5), [job])
         (record,) = records(events)
         assert_same(record, alone(job))
@@ -56,7 +57,7 @@ def test_it_goes_on_from_its_checkpoint_when_a_shard_is_lost(cluster: Cluster, t
                         process.kill()
 
     with configured(PLUGINS):
-        (job,) = jobs(f"noisy,diary={diary},seconds=0.2", budget=90)
+        (job,) = jobs(f"noisy,diary={diary},seconds=0.2", budget=60, task=WIDE)
         events = run(RayExecutor(shards=2, cpus=0.5), [job], kill)
         (record,) = records(events)
         lines = [line.split() for line in diary.read_text().splitlines()]
@@ -80,7 +81,7 @@ def test_what_cannot_be_divided_is_told(cluster: Cluster) -> None:
 
 def test_a_shard_that_fails_by_itself_fails_the_run_at_once(cluster: Cluster) -> None:
     with configured(PLUGINS):
-        events = run(RayExecutor(shards=2, cpus=0.5), jobs("traitor"))
+        events = run(RayExecutor(shards=2, cpus=0.5), jobs("traitor", task=WIDE))
     (record,) = records(events)
     assert record.status == "error"
     assert "do not agree" in record.row["reason"]
