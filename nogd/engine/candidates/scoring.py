@@ -105,7 +105,7 @@ def score(scorer: Network | BlackBox | Simulation, candidates: Described, rows: 
 
 def is_large(candidates: Described) -> bool:
     """Whether a candidate of the network's is so large that writing it out costs more than calling it by itself."""
-    return candidates.dimension > _SMALL
+    return candidates.dimension > SMALL
 
 
 def places_by_name(space: ParameterSpace) -> dict[str, int]:
