@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from nogd import AskTell, Objective, ParameterSpace, Policies, SimulatorTask, State
 from nogd.engine.accounts.meter import Limit
@@ -24,13 +24,28 @@ from nogd.training.names import build
 
 FILE = Path(__file__).with_name("evaluations.csv")
 STARTS = 10
-# Task: evaluations at most, and the return that ends a run.
-TASKS = {
-    "cart-pole": (1_000, 475.0),
-    "double-pole": (3_000, 1_000.0),
-    "double-pole-no-velocity": (3_500, 1_000.0),
-}
 LONG = 10_000
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A task, evaluations at most, the return that ends a run; units if not the task's, whether they have biases."""
+
+    task: str
+    budget: int
+    solved: float
+    width: int | None = None
+    biases: bool = True
+
+
+TRIALS = {
+    "cart-pole": Trial("cart-pole", 1_000, 475.0),
+    "double-pole": Trial("double-pole", 10_000, 1_000.0),
+    "double-pole-no-velocity": Trial("double-pole-no-velocity", 10_000, 1_000.0),
+    # The networks of Igel 2003: 6 hidden tanh units; 3 and the output, all of which see each other.
+    "igel-double-pole": Trial("double-pole", 10_000, 1_000.0, width=6, biases=False),
+    "igel-double-pole-no-velocity": Trial("double-pole-no-velocity", 10_000, 1_000.0, biases=False),
+}
 
 
 @dataclass
@@ -47,27 +62,35 @@ class World:
     """A task's world, where policies of all starts act at once; all calls have the same episodes."""
 
     def __init__(self, name: str) -> None:
-        kind = Plugins().tasks.find(name).load()
-        self.task: SimulatorTask = kind(noisy=False)
-        self.budget, self.solved = TASKS[name]
+        self.trial = TRIALS[name]
+        settings = {"width": self.trial.width} if self.trial.width else {}
+        self.task: SimulatorTask = Plugins().tasks.find(self.trial.task).load()(noisy=False, **settings)
 
     def begin(self, learner: AskTell, number: int) -> Run:
         """The start of that number, with a random stream of its own."""
         problem = self.task.problem(number)
+        if not self.trial.biases:
+            _remove_biases(problem.module)
         space = ParameterSpace(problem.module, problem.bounds)
         self.network, self.seeds = PolicyNetwork(problem.module, space), problem.simulator.measured_on()
         objective, theta = (
             Objective(Simulation(problem.module, space, problem.simulator)),
             space.read(problem.module),
         )
-        objective.begin(theta, Limit(forwards=self.budget), None, None, number)
+        objective.begin(theta, Limit(forwards=self.trial.budget), None, None, number)
         state = learner.init(objective, theta.clone(), Generator().manual_seed(number))
-        return Run(objective, state, self.budget)
+        return Run(objective, state, self.trial.budget)
 
     @torch.no_grad()
     def returns(self, thetas: Tensor, use: str, task: SimulatorTask | None = None) -> Tensor:
         """Mean returns `[P]` of thetas `[P, D]` on the fixed episodes of that use."""
         return (task or self.task).rollout(Policies(self.network, thetas), self.seeds[use]).mean(1)
+
+
+def _remove_biases(module: nn.Module) -> None:
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear):
+            layer.bias = None
 
 
 def generation(world: World, learner: AskTell, runs: list[Run]) -> None:
@@ -79,7 +102,7 @@ def generation(world: World, learner: AskTell, runs: list[Run]) -> None:
     thetas = [candidates.dense() for candidates in asked]
     returns = world.returns(torch.cat(thetas), "train").split([len(each) for each in thetas])
     for run, candidates, own, found in zip(runs, asked, thetas, returns, strict=True):
-        good = (found >= world.solved).nonzero()
+        good = (found >= world.trial.solved).nonzero()
         if len(good):  # the first one in the order of a generation
             run.solution = own[int(good[0])]
             run.room -= int(good[0]) + 1
@@ -102,7 +125,7 @@ def compared(name: str, text: str) -> list[dict[str, object]]:
     return [
         {
             "task": name, "learner": text, "start": number, "solved": run.solution is not None,
-            "evaluations": world.budget - run.room, "judged": next(judged) if run.solution is not None else "",
+            "evaluations": world.trial.budget - run.room, "judged": next(judged) if run.solution is not None else "",
             "seconds_of_all": round(seconds, 1),
         }
         for number, run in enumerate(runs)
@@ -116,7 +139,7 @@ def judge(world: World, thetas: Tensor) -> list[float]:
     longer = type(
         f"Long{type(world.task).__name__}", (type(world.task),), {"steps": LONG, "__module__": __name__}
     )
-    return world.returns(thetas, "train", longer()).tolist()
+    return world.returns(thetas, "train", longer(**world.task.model_dump(exclude_unset=True))).tolist()
 
 
 def main() -> None:

@@ -164,16 +164,24 @@ def data(vocabulary: dict[str, int], which: str) -> tuple[Tensor, Tensor]:
     return torch.tensor(rows), torch.tensor(classes)
 
 
+@torch.no_grad()
+def accuracy(module: nn.Module, inputs: Tensor, targets: Tensor) -> float:
+    """The share of sentences whose class the module finds."""
+    return float((module(inputs).argmax(1) == targets).float().mean())
+
+
 @click.command()
 @click.option(
     "--model", type=click.Path(exists=True, path_type=Path), required=True, help="Folder or zip file."
 )
 @click.option("--learner", default="mezo", show_default=True, help="Any of nogd's, with its settings.")
 @click.option("--forwards", default=400.0, show_default=True, help="Budget.")
-def main(model: Path, learner: str, forwards: float) -> None:
+@click.option("--checkpoint", type=click.Path(path_type=Path), help="File to go on from, which takes memory.")
+def main(model: Path, learner: str, forwards: float, checkpoint: Path | None) -> None:
     """Fine-tune the encoder and print what that took and what it brought."""
     vocabulary = json.loads(read(model, "tokenizer.json"))["model"]["vocab"]
     module, (inputs, targets), test = encoder(model), data(vocabulary, "train"), data(vocabulary, "test")
+    chance = accuracy(module, inputs, targets)  # all outputs are equal
     reset_peak()
     before = peak_megabytes()
     with torch.no_grad():
@@ -181,15 +189,15 @@ def main(model: Path, learner: str, forwards: float) -> None:
     inference = peak_megabytes() - before
     reset_peak()
     before = peak_megabytes()
-    run = nogd.fit(module, inputs, targets, learner=learner, loss="cross-entropy", budget=forwards)
+    run = nogd.fit(
+        module, inputs, targets, learner=learner, loss="cross-entropy", budget=forwards, checkpoint=checkpoint
+    )
     peak = peak_megabytes() - before
-    with torch.no_grad():
-        right = (module(test[0]).argmax(1) == test[1]).float().mean()
+    right = accuracy(module, inputs, targets), accuracy(module, *test)
     size = sum(p.numel() for p in module.parameters())
     print(f"{size:,} parameters, {len(inputs)} sentences; {run}")
-    print(
-        f"training loss {run.points[0]['loss']:.4f} before, {run.loss:.4f} after; test accuracy {right:.3f}"
-    )
+    print(f"training loss {run.points[0]['loss']:.4f} before, {run.loss:.4f} after")
+    print(f"accuracy: training {right[0]:.3f}, test {right[1]:.3f}; at the start both are {chance:.3f}")
     print(
         f"{run.meter.seconds:.0f} s; peak {peak * MB:.0f} MB above module and data, inference {inference * MB:.0f} MB"
     )
