@@ -206,6 +206,14 @@ def test_limits_of_ones_own() -> None:
     assert space.default_parameters == {}
     assert search_space(Odd(), ranges={"sigma": (0.01, 1.0)})[0].told == "0.01 to 1, logarithmic, or None"
     assert parsed_range("max-speed=1e-3:2") == ("max_speed", (1e-3, 2.0))
+    for wrong, words in {
+        "momentum=0.5:2": "momentum",
+        "sigma=-1:1": "sigma = .* is not right",
+        "rule=0:1": "rule of .* is a choice, which has no limits: search it by --only rule",
+        "population=9.2:9.7": "population of .* has no value from 9.2 to 9.7; widen the range",
+    }.items():
+        with pytest.raises(InvalidSetting, match=words):
+            search_space(Odd(), ranges=dict([parsed_range(wrong)]))
     for wrong in ("lr", "lr=1", "lr=2:1", "lr=a:b", "lr=0:inf"):
         with pytest.raises(InvalidSetting, match="NAME=LOW:HIGH"):
             parsed_range(wrong)

@@ -55,7 +55,7 @@ class Dimension:
         if self.kind == "choice":
             return trial.suggest_categorical(self.name, list(self.choices))
         if self.kind == "int":
-            low, high = math.ceil(self.low / self.unit), math.floor(self.high / self.unit)
+            low, high = (int(end) // self.unit for end in self.ends)
             return self.unit * trial.suggest_int(self.name, low, high, log=self.log)
         if self.kind == "to one":
             rest = trial.suggest_float(self._rest, _SMALLEST_REST, 1 - self.low, log=True)
@@ -82,6 +82,13 @@ class Dimension:
         held = isinstance(self.default, int | float) and low <= self.default <= high
         log = low > 0 and high / low >= 10
         return replace(self, kind=kind, low=low, high=high, log=log, optional=self.optional and not held)
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The smallest and the largest value that is tried; in the wrong order where no whole number lies between."""
+        if self.kind != "int":
+            return self.low, self.high
+        return self.unit * math.ceil(self.low / self.unit), self.unit * math.floor(self.high / self.unit)
 
     def place(self, value: Any) -> float:
         """Where a value lies in the range, on its scale: 0 at the low end, 1 at the high one, OUTSIDE for a default."""

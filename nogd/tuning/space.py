@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from nogd.errors import InvalidSetting
 from nogd.training.learner import Learner
 from nogd.training.learner import Sequence as Parts
-from nogd.training.names import refuse_unknown
+from nogd.training.names import build, refuse_unknown
 from nogd.tuning.dimension import Dimension
 
 Limits = tuple[float, float]
@@ -37,7 +37,8 @@ def search_space(
     :param learner: those that it was given explicitly stay as they are.
     :param only: names of those to search; all that are a choice of method by default.
     :param ranges: limits in place of those that follow from the fields.
-    :raises InvalidSetting: for unknown names, and where there is nothing to search.
+    :raises InvalidSetting: for unknown names, for limits that the learner does not accept, and where there is nothing
+        to search.
     """
     if isinstance(learner, Parts):
         raise InvalidSetting(f"{learner} is a sequence of learners: tune one of them at a time.")
@@ -53,7 +54,27 @@ def search_space(
     ]
     if not chosen:
         raise InvalidSetting(f"{learner} has no hyper-parameters to search.")
-    return [found[name].between(*ranges[name]) if name in ranges else found[name] for name in chosen]
+    limited = {name: _between(learner, found[name], limits) for name, limits in ranges.items()}
+    return [limited.get(name, found[name]) for name in chosen]
+
+
+def _between(learner: Learner, dimension: Dimension, limits: Limits) -> Dimension:
+    """A hyper-parameter within limits of the user's, both of which the learner must accept."""
+    name = dimension.name
+    if dimension.kind == "choice":
+        raise InvalidSetting(
+            f"{name} of {learner} is a choice, which has no limits: search it by --only {name}."
+        )
+    made = dimension.between(*limits)
+    low, high = made.ends
+    if low > high:
+        raise InvalidSetting(
+            f"{name} of {learner} has no value from {limits[0]:g} to {limits[1]:g}; widen the range."
+        )
+    given = {field: getattr(learner, field) for field in learner.model_fields_set}
+    for end in (low, high):
+        build(type(learner), given | {name: end})
+    return made
 
 
 def _why_not(learner: Learner, name: str) -> str:
