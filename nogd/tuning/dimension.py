@@ -55,7 +55,7 @@ class Dimension:
         if self.kind == "choice":
             return trial.suggest_categorical(self.name, list(self.choices))
         if self.kind == "int":
-            low, high = (int(end) // self.unit for end in self.ends)
+            low, high = (int(end) // self.unit for end in self.tried)
             return self.unit * trial.suggest_int(self.name, low, high, log=self.log)
         if self.kind == "to one":
             rest = trial.suggest_float(self._rest, _SMALLEST_REST, 1 - self.low, log=True)
@@ -84,7 +84,7 @@ class Dimension:
         return replace(self, kind=kind, low=low, high=high, log=log, optional=self.optional and not held)
 
     @property
-    def ends(self) -> tuple[float, float]:
+    def tried(self) -> tuple[float, float]:
         """The smallest and the largest value that is tried; in the wrong order where no whole number lies between."""
         if self.kind != "int":
             return self.low, self.high

@@ -66,7 +66,7 @@ def _between(learner: Learner, dimension: Dimension, limits: Limits) -> Dimensio
             f"{name} of {learner} is a choice, which has no limits: search it by --only {name}."
         )
     made = dimension.between(*limits)
-    low, high = made.ends
+    low, high = made.tried
     if low > high:
         raise InvalidSetting(
             f"{name} of {learner} has no value from {limits[0]:g} to {limits[1]:g}; widen the range."
