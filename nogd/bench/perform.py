@@ -168,6 +168,7 @@ def _shared(job: Job, objective: Objective) -> Iterator[None]:
         yield
         return
     with closing(ThroughDoor(job.shard)) as exchange:
+        exchange.gather(b"")  # whoever is ready first waits here, where no clock runs
         sharing = objective.share(exchange)
         yield
     if not sharing.divided:
