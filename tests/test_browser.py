@@ -245,7 +245,7 @@ def test_axe_finds_nothing_with_all_opened_sorted_and_filtered(shown):
     page.locator(".index summary").click()
     page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true })")
     page.get_by_role("button", name="seconds").first.click()
-    page.get_by_role("combobox", name="Task").select_option("iris")
+    page.locator("#leaderboard").get_by_role("combobox", name="Task").select_option("iris")
     assert violations(page) == []
 
 
@@ -358,12 +358,15 @@ def test_the_leaderboard_shows_some_learners_and_one_task(shown):
     page = shown("full")
     page.get_by_role("searchbox", name="Learner").fill("SEARCH")
     assert sorted(names(page)) == ["grid-search", "pattern-search", "random-search"]
-    page.get_by_role("combobox", name="Task").select_option("breast-cancer-sign")
+    page.locator("#leaderboard").get_by_role("combobox", name="Task").select_option("breast-cancer-sign")
     board = task_board(Comparison.of(STATES["full"]), "breast-cancer-sign").table
     assert names(page) == list(board["learner"])
     scores = page.locator("#board tbody tr:not([hidden]) td:nth-child(3)").all_inner_texts()
     assert scores == [f"{score:.2f}" for score in board["score"]]
-    assert page.locator(".filter output").inner_text() == "3 of 6 learners, on breast-cancer-sign alone"
+    assert (
+        page.locator("#leaderboard .filter output").inner_text()
+        == "3 of 6 learners, on breast-cancer-sign alone"
+    )
     page.get_by_role("searchbox", name="Learner").fill("")
     adam = (
         page.locator("#board tbody tr", has=page.locator("bdi", has_text="adam"))
@@ -371,7 +374,7 @@ def test_the_leaderboard_shows_some_learners_and_one_task(shown):
         .all_inner_texts()
     )
     assert set(adam) == {"n/a"}
-    page.get_by_role("combobox", name="Task").select_option("")
+    page.locator("#leaderboard").get_by_role("combobox", name="Task").select_option("")
     assert names(page) == list(Comparison.of(STATES["full"]).board.table["learner"])
 
 
@@ -543,7 +546,7 @@ def test_of_too_many_runs_the_page_names_the_command_that_shows_one(browser, tmp
 def test_a_task_alone_hides_the_pictures_of_others(shown):
     page = shown("full")
     titles = page.locator("#figure-learning-curves figure:visible h4")
-    page.get_by_role("combobox", name="Task").select_option("wine")
+    page.locator("#leaderboard").get_by_role("combobox", name="Task").select_option("wine")
     assert titles.all_inner_texts() == ["wine"]
     page.get_by_role("button", name="Show all").click()
     assert titles.count() == 6
@@ -554,7 +557,7 @@ def test_the_address_keeps_what_was_chosen(shown):
     choose(page, "adam")
     choose(page, "sgd")
     choose(page, "sgd")
-    page.get_by_role("combobox", name="Task").select_option("iris")
+    page.locator("#leaderboard").get_by_role("combobox", name="Task").select_option("iris")
     page.locator("#board thead th", has_text="seconds").get_by_role("button").click()
     order, told = names(page), page.locator(".active").inner_text()
     assert "out=adam" in page.url
