@@ -79,7 +79,7 @@ class Chaos:
         self.now, started = Life(), time.monotonic()
         self._something_to_do()
         before = last_session(self.folder)
-        scene = Scene(self._harness(), self.rng, self.small_disk, self.victims)
+        scene = Scene(self._harness(), self.rng, self.small_disk, self.victims, before)
         scene.harness.start()
         kept: dict[str, Any] = {}
         for place, (name, fault) in enumerate(faults.items()):

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from harness import Driver, Harness
+from harness import Driver, Harness, last_session
 
 from nogd.bench.database import FILE
 
@@ -31,6 +31,8 @@ class Scene:
     rng: random.Random
     small_disk: bool
     victims: int = 0
+    before: int = 0
+    """The last call that somebody made on the folder before this life."""
     filler: Path | None = None
     moved: Path | None = None
     removed: bool = False
@@ -131,6 +133,8 @@ def fill_disk(scene: Scene) -> bool:
 
 def move_folder(scene: Scene) -> bool:
     """The folder is renamed while it is in use; it comes back when the harness has ended."""
+    if last_session(scene.harness.folder) <= scene.before:  # it is not in use yet, and would be made anew
+        return False
     scene.moved = scene.harness.folder.with_name("moved")
     scene.harness.folder.rename(scene.moved)
     return True

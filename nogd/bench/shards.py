@@ -6,6 +6,7 @@ comes through it is to be passed on to all others, by whatever means the executo
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
@@ -48,15 +49,15 @@ class Door:
 
     def __init__(self, gather: Callable[[bytes], Sequence[bytes]]) -> None:
         self._gather = gather
-        self._folder = tempfile.TemporaryDirectory(prefix="nogd-")  # its path is short, as a socket's must be
-        self.path = str(Path(self._folder.name) / "door")
+        self._folder = Path(tempfile.mkdtemp(prefix="nogd-"))  # its path is short, as a socket's must be
+        self.path = str(self._folder / "door")
         self._listener = Listener(self.path, _FAMILY)
         threading.Thread(target=self._serve, daemon=True).start()
 
     def close(self) -> None:
         """Let nobody in any more."""
         self._listener.close()
-        self._folder.cleanup()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _serve(self) -> None:
         with suppress(OSError, EOFError):  # it was closed, or the job has ended
