@@ -105,6 +105,14 @@ def test_of_two_runs_of_a_cell_the_later_counts_and_the_sessions_are_kept_apart(
     assert [session["id"] for session in both.meta["sessions"]] == [1, 2]
 
 
+def test_what_a_store_has_made_since_is_no_longer_missing() -> None:
+    whole = tables(["adam", "sgd"], ["iris"], 3)
+    part = replace(whole, runs=whole.runs[:4], meta={**whole.meta, "missing": 2})
+    assert joined(part, whole, "small").meta["missing"] == 0
+    assert joined(part, part, "small").meta["missing"] == 2
+    assert joined(part, tables(["grid-search"], ["iris"], 3), "small").meta["missing"] == 2
+
+
 @pytest.mark.parametrize(
     ("column", "value", "named"), [("task_version", 2, "version"), ("budget", '{"forwards": 9}', "budget")]
 )

@@ -96,9 +96,16 @@ def joined(first: RunTables, second: RunTables, name: str) -> RunTables:
     runs = runs.sort_values([*_KEYS, "id"]).reset_index(drop=True)
     curves = pd.concat([first.curves, second.curves], ignore_index=True).drop_duplicates(["id", "forwards"])
     curves = curves[curves["id"].isin(set(runs["id"]))].reset_index(drop=True)
-    missing = int(first.meta.get("missing", 0)) + int(second.meta.get("missing", 0))
-    meta = {**first.meta, "sessions": sessions, "missing": missing}
+    meta = {**first.meta, "sessions": sessions, "missing": _missing(first, second, len(runs))}
     return RunTables(runs, curves, meta)
+
+
+def _missing(first: RunTables, second: RunTables, runs: int) -> int:
+    """How many planned runs neither has. Two that share a run have one plan: what the second has made is not missing."""
+    before, after = (int(each.meta.get("missing", 0)) for each in (first, second))
+    if set(first.runs["id"]).isdisjoint(second.runs["id"]):
+        return before + after
+    return max(before - (runs - len(first.runs)), after)
 
 
 def _renumbered(meta: Mapping[str, Any], second: RunTables) -> tuple[pd.DataFrame, list[Mapping[str, Any]]]:
