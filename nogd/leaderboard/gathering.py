@@ -101,7 +101,7 @@ def joined(first: RunTables, second: RunTables, name: str) -> RunTables:
 
 
 def _missing(first: RunTables, second: RunTables, runs: int) -> int:
-    """How many planned runs neither has. Two that share a run have one plan: what the second has made is not missing."""
+    """How many planned runs neither has. Two that share a run have one plan."""
     before, after = (int(each.meta.get("missing", 0)) for each in (first, second))
     if set(first.runs["id"]).isdisjoint(second.runs["id"]):
         return before + after
