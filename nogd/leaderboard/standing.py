@@ -19,8 +19,8 @@ from nogd.report.numbers.verdict import Chance, chances_of
 
 GRADIENT = "gradient"
 SURROGATE_GRADIENT = f"{SURROGATE} gradient"
-DERIVATIVES = ("directional", GRADIENT, SURROGATE_GRADIENT)
-"""Classes that take a derivative of the network, or of what stands for it."""
+BACK_PROPAGATED = (SURROGATE_GRADIENT, GRADIENT)
+"""Classes that take a gradient back through the network, or through what stands for it."""
 CLASSES = (*(each for each in ACCESS if each != GRADIENT), SURROGATE_GRADIENT, GRADIENT)
 COLUMNS = (
     *("learner", "class", "ours", "tasks", "score", "score_low", "score_high", "best_score"),

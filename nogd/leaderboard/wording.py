@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from nogd.leaderboard.standing import CLASSES, DERIVATIVES, Standing
+from nogd.leaderboard.standing import BACK_PROPAGATED, CLASSES, Standing
 from nogd.report.names import counted, short_name
 from nogd.report.numbers.formats import interval_text, score_text
 
-WITHOUT = tuple(each for each in CLASSES if each not in DERIVATIVES)
-"""Classes that take no derivative of the network."""
+WITHOUT = tuple(each for each in CLASSES if each not in BACK_PROPAGATED)
+"""Classes that do without back-propagation: layers may use derivatives of their own, and a tangent runs forward."""
 
 
 def learner_told(standing: Standing, learner: str) -> str:
@@ -18,17 +18,17 @@ def learner_told(standing: Standing, learner: str) -> str:
 
 
 def answer(standing: Standing) -> str:
-    """Who is first, and how the best without a derivative stands beside the best with one."""
-    free, derived = standing.first_of(WITHOUT), standing.first_of(DERIVATIVES)
+    """Who is first, and how the best without back-propagation stands beside the best with it."""
+    free, propagated = standing.first_of(WITHOUT), standing.first_of(BACK_PROPAGATED)
     start = f"{standing.field.name} ({counted(len(standing.field.tasks), 'task')}): "
     if free is None:
-        return f"{start}no learner without a derivative has runs on all tasks yet."
-    if derived is None:
+        return f"{start}no learner without back-propagation has runs on all tasks yet."
+    if propagated is None:
         return (
             f"{start}{learner_told(standing, free)} is first of {len(standing.whole)}{_next(standing, free)}."
         )
-    told = f"{learner_told(standing, free)} without a derivative, {learner_told(standing, derived)} with one"
-    return f"{start}{told}: {_beside(standing, free, derived)}."
+    told = f"{learner_told(standing, free)} without back-propagation, {learner_told(standing, propagated)} with it"
+    return f"{start}{told}: {_beside(standing, free, propagated)}."
 
 
 def _next(standing: Standing, first: str) -> str:
@@ -41,24 +41,24 @@ def _next(standing: Standing, first: str) -> str:
     return f"; {counted(len(tied), 'learner')} not told apart from it"
 
 
-def _beside(standing: Standing, free: str, derived: str) -> str:
-    chance = standing.against(free, derived)
-    if standing.is_ahead(free, derived):
+def _beside(standing: Standing, free: str, propagated: str) -> str:
+    chance = standing.against(free, propagated)
+    if standing.is_ahead(free, propagated):
         return f"the first wins {chance.probability:.0%} of pairs with the same start, beyond chance"
-    if standing.is_ahead(derived, free):
+    if standing.is_ahead(propagated, free):
         return f"the second wins {1 - chance.probability:.0%} of pairs with the same start, beyond chance"
     return "not told apart"
 
 
 def ours_told(standing: Standing) -> str:
-    """Where our best stands among the learners that take no derivative."""
+    """Where our best stands among the learners without back-propagation."""
     rows = standing.whole[standing.whole["class"].isin(WITHOUT)]
     mine = rows[rows["ours"]]
     if mine.empty:
         return f"{standing.field.name}: none of ours has runs on all tasks."
     best, first = str(mine["learner"].iloc[0]), str(rows["learner"].iloc[0])
     if best == first:
-        told = f"{learner_told(standing, best)} is first of ours and of all without a derivative"
+        told = f"{learner_told(standing, best)} is first of ours and of all without back-propagation"
         return f"{standing.field.name}: {told}."
     gap = standing.row(first)["score"] - standing.row(best)["score"]
     told = "beyond chance" if standing.is_ahead(first, best) else "not told apart from the first"
