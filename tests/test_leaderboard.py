@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from bench_help import command
-from report_data import TASKS, make_results
+from report_data import SESSION, TASKS, make_results
 from target_data import make_measured
 
 from nogd.bench.tables import RunTables
@@ -47,7 +47,8 @@ suite = "tables"
 def tables(*args: Any, **settings: Any) -> RunTables:
     made = make_measured(*args, **settings)
     runs = made.runs.assign(access=made.runs["learner"].map(ACCESS).fillna("losses"))
-    return RunTables(runs, made.curves, made.meta, reached=made.reached)
+    meta = made.meta | {"sessions": [SESSION | {"id": 1, "started": "2026-01-01T00:00:00"}]}
+    return RunTables(runs, made.curves, meta, reached=made.reached)
 
 
 def facts(*names: str) -> dict[str, Facts]:
@@ -92,7 +93,8 @@ def test_of_two_runs_of_a_cell_the_later_counts_and_the_sessions_are_kept_apart(
     old, new = tables(["adam", "sgd"], ["iris"], 2), tables(["sgd", "grid-search"], ["iris"], 2)
     new = replace(new, runs=new.runs.assign(id="new " + new.runs["id"], test_metric=0.5))
     new = replace(new, curves=new.curves.assign(id="new " + new.curves["id"]))
-    old.meta["sessions"][0]["id"] = new.meta["sessions"][0]["id"] = 1  # type: ignore[index]
+    old = replace(old, meta={"sessions": [{"id": 1, "started": "monday"}]})
+    new = replace(new, meta={"sessions": [{"id": 1, "started": "tuesday"}]})
     both = joined(old, new, "small")
     assert len(both.runs) == 6
     assert (both.runs.loc[both.runs["learner"] == "sgd", "test_metric"] == 0.5).all()
@@ -103,6 +105,9 @@ def test_of_two_runs_of_a_cell_the_later_counts_and_the_sessions_are_kept_apart(
         ("sgd", 2),
     ]
     assert [session["id"] for session in both.meta["sessions"]] == [1, 2]
+    again = joined(both, new, "small")
+    assert again.meta["sessions"] == both.meta["sessions"]
+    assert list(again.runs["session"]) == list(both.runs["session"])
 
 
 def test_what_a_store_has_made_since_is_no_longer_missing() -> None:

@@ -17,13 +17,15 @@ from nogd.report.numbers.statistics import ENOUGH_FOR_BOOTSTRAP
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CATALOGUE = (ROOT / "docs" / "catalogue.md").read_text(encoding="utf-8")
+READING = (ROOT / "docs" / "reading.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
 SHELL = [text.strip() for language, text in BLOCKS if language == "sh"]
 PYTHON = [text for language, text in BLOCKS if language == "python"]
 MAIN_JOB, TESTS, PLUGIN_RUN = SHELL
-EXAMPLE, PLUGIN = PYTHON
+PLUGIN, EXAMPLE = PYTHON
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-INLINE = sorted(set(re.findall(r"`nogd ([a-z]+)[^`]*`", README)))
+INLINE = sorted(set(re.findall(r"`nogd ([a-z]+)[^`]*`", README + CATALOGUE + READING)))
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "experiments").glob("*.toml")), ids=lambda file: file.stem)
@@ -46,8 +48,8 @@ def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def table(title: str) -> list[list[str]]:
-    """Rows of the first table below a heading, each a list of cells."""
-    section = README.split(f"\n## {title}\n")[1].split("\n## ")[0]
+    """Rows of the first table below a heading of the catalogue, each a list of cells."""
+    section = CATALOGUE.split(f"\n## {title}\n")[1].split("\n## ")[0]
     rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| `")]
     return [[cell.strip().strip("`") for cell in row] for row in rows]
 
@@ -69,7 +71,7 @@ def test_the_plugin_is_short_and_runs(tmp_path):
     leaderboard = shell(PLUGIN_RUN, tmp_path).stdout
     for learner in ("hill-climb", "hill-climb,sigma=0.3", "adam"):
         assert f"{learner} " in leaderboard
-    explained = re.findall(r"\*\*([a-z/]+)\*\*", README.split("How to read the leaderboard")[1])
+    explained = re.findall(r"\*\*([a-z/]+)\*\*", READING)
     shown = leaderboard.split("\n")[0].split()
     assert shown == ["learner", *(name for name in explained if name in shown)]
     assert set(explained) - set(shown) <= {
@@ -77,7 +79,7 @@ def test_the_plugin_is_short_and_runs(tmp_path):
         "forwards",
         "seconds",
         "overhead",
-    }  # what README says a terminal may lack
+    }  # what it says a terminal may lack
 
 
 def test_the_main_job_ends_with_a_page_and_a_second_run_makes_no_run_again(tmp_path):

@@ -109,11 +109,16 @@ def _missing(first: RunTables, second: RunTables, runs: int) -> int:
 
 
 def _renumbered(meta: Mapping[str, Any], second: RunTables) -> tuple[pd.DataFrame, list[Mapping[str, Any]]]:
-    """The second's runs and sessions with numbers after the first's."""
-    before: Sequence[Mapping[str, Any]] = meta.get("sessions") or ()
-    last = max((int(session["id"]) for session in before), default=0)
-    after = [session | {"id": int(session["id"]) + last} for session in second.meta.get("sessions") or ()]
-    return second.runs.assign(session=second.runs["session"] + last), [*before, *after]
+    """The second's runs and sessions with numbers after the first's; a session that both have keeps the first's."""
+    sessions: list[Mapping[str, Any]] = list(meta.get("sessions") or ())
+    known = {session.get("started"): int(session["id"]) for session in sessions}
+    last, numbers = max(known.values(), default=0), {}
+    for session in second.meta.get("sessions") or ():
+        number = known.get(session.get("started"), int(session["id"]) + last)
+        numbers[int(session["id"])] = number
+        if session.get("started") not in known:
+            sessions.append(session | {"id": number})
+    return second.runs.assign(session=second.runs["session"].map(numbers)), sessions
 
 
 def _check_alike(first: pd.DataFrame, second: pd.DataFrame, name: str) -> None:

@@ -87,7 +87,7 @@ class Numbers:
         return self._reaching[key]
 
     def cheaper(self, standing: Standing, rival: str, most: int = 8) -> str:
-        """Who reaches a rival's test metric on the most tasks, of those without back-propagation, as a Markdown table."""
+        """Who reaches a rival's test metric on the most tasks without back-propagation, as a Markdown table."""
         found = self.reaching(standing, rival)
         whole = standing.whole
         names = [str(name) for name in whole.loc[whole["class"].isin(WITHOUT), "learner"]]
