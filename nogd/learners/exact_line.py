@@ -33,7 +33,8 @@ class ExactLine(Learner[ExactLineState]):
     from every example's breakpoints; elsewhere it is a scan of the box and a golden section around the best of it. A
     parameter only moves where that lowers the loss. After a sweep that gained less than `tolerance` the search stops.
     A step is one parameter; an iteration is one sweep. A step costs 1 evaluation, and its arithmetic in forwards, at
-    least 1, where it is exact, and every value that is tried where it is a search. Source: Wright 2015, "Coordinate
+    least 1, where it is exact, and every value that is tried where it is a search. Where one parameter alone changes
+    nothing, as in networks of steps, it stops at once, and random search is ahead. Source: Wright 2015, "Coordinate
     descent algorithms", doi 10.1007/s10107-015-0892-3.
     """
 
