@@ -27,6 +27,9 @@ def write_pages(docs: Path) -> None:
     }
     for name, text in made.items():
         _write(docs / name, text)
+    for path in (docs / "reference").rglob("*.md"):  # of an earlier build, of what is now called otherwise
+        if path.relative_to(docs).as_posix() not in made:
+            path.unlink()
 
 
 def _write(path: Path, text: str) -> None:

@@ -56,6 +56,8 @@ def build(folder: Path, stores: Sequence[Path], *, publish: bool) -> Built:
     plan = read_plan(folder)
     parts, before = gathered(plan, folder, stores), _learners(folder, plan)
     facts = _facts(plan, folder, parts)
+    if publish:
+        parts = _published(plan, folder, parts, facts)
     standings = [standing(field, plan.ours) for field in fields_of(plan, parts, facts)]
     measured = measured_table(standings)
     compared = without_sweeps(plan, standings)
@@ -71,7 +73,7 @@ def build(folder: Path, stores: Sequence[Path], *, publish: bool) -> Built:
         if out == folder:
             write_figures(folder / FIGURES, pictures)
     if out == folder:
-        written += _keep(plan, folder, parts, compared, facts, measured, publish=publish)
+        written += _keep(plan, folder, parts, compared, facts, measured)
     names = {str(name) for tables in parts.values() for name in tables.runs["learner"]}
     return Built(compared, parts, sorted(names - before) if before else [], written)
 
@@ -105,6 +107,16 @@ def _facts(plan: Plan, folder: Path, parts: Mapping[str, RunTables]) -> dict[str
         return known | {name: facts_of(name, build_task(name).task) for name in new}
 
 
+def _published(
+    plan: Plan, folder: Path, parts: Mapping[str, RunTables], facts: Mapping[str, Facts]
+) -> dict[str, RunTables]:
+    """Publish the runs, and read them as they are from now on, so that the next one to build finds the same."""
+    for name, tables in parts.items():
+        write_published(kept(tables), folder / DATA / name, _DIGITS)
+    write_facts(folder / DATA / FACTS_FILE, facts)
+    return gathered(plan, folder, ())
+
+
 def _keep(
     plan: Plan,
     folder: Path,
@@ -112,14 +124,8 @@ def _keep(
     standings: Sequence[Standing],
     facts: Mapping[str, Facts],
     measured: DataFrame,
-    *,
-    publish: bool,
 ) -> list[Path]:
     """Write what is kept with the code."""
-    if publish:
-        for name, tables in parts.items():
-            write_published(kept(tables), folder / DATA / name, _DIGITS)
-        write_facts(folder / DATA / FACTS_FILE, facts)
     written = [_write_standings(folder / TABLE, standings)]
     general = measured[~measured["task"].isin(_swept_tasks(plan, parts))]
     if plan.advice is not None:
