@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from pandas import DataFrame
 
@@ -17,6 +16,7 @@ from nogd.atomic_write import atomic_write
 from nogd.leaderboard.plan import Sweep
 from nogd.leaderboard.standing import CLASSES, Standing
 from nogd.report.drawing.canvas import (
+    handle,
     heading,
     label_width,
     legend_below,
@@ -25,9 +25,11 @@ from nogd.report.drawing.canvas import (
     log_values,
     new_canvas,
     place_axes,
+    short_number,
+    stroke,
 )
 from nogd.report.drawing.cells import GOOD, draw_cells, name_cells, room_for_columns
-from nogd.report.drawing.style import LIGHT, MARKERS, MUTED
+from nogd.report.drawing.style import LIGHT, MARKERS, MUTED, looks
 from nogd.report.drawing.svg import named
 from nogd.report.figure import Drawn
 from nogd.report.names import listed, short_name
@@ -176,18 +178,29 @@ def swept(quantity: str, table: DataFrame) -> Drawn:
     :param table: `nogd.leaderboard.sweeping.COLUMNS`.
     """
     names = list(dict.fromkeys(map(str, table["learner"])))
-    looks = _looks(names)
+    look = looks(names)
+    values = sorted(table["value"].unique())
     below = legend_height(names)
-    canvas = new_canvas(0.3 + 2.4 + 0.4 + below)
+    canvas = new_canvas(0.3 + 2.6 + 0.4 + below)
     axes = place_axes(canvas, 0.52, 0.16, 0.3, below + 0.4)
     for name in names:
-        _line(axes, table[table["learner"] == name], name, looks[name])
-    _scale(axes, table["value"].to_numpy(dtype=float))
+        rows = table[table["learner"] == name]
+        places = [values.index(value) for value in rows["value"]]
+        named(axes.plot(places, rows["score"], **stroke(look[name])), name)
+    axes.set_xticks(range(len(values)), [short_number(value) for value in values])
+    axes.set_ylim(*_most_of(table["score"].to_numpy(dtype=float)))
     linear_values(axes)
     axes.set_xlabel(quantity, labelpad=1)
-    heading(axes, "score, the band from lowest to highest run")
-    legend_below(canvas, [Line2D([], [], markersize=4.5, label=name, **looks[name]) for name in names])
+    heading(axes, "score; some lie below")
+    legend_below(canvas, [handle(look[name]) for name in names])
     return Drawn(canvas, table, _ends(quantity, table), title=f"One task, by its {quantity}")
+
+
+def _most_of(scores: FloatArray) -> tuple[float, float]:
+    """Limits that leave out a tenth at the lower end, so that the others can be told apart."""
+    low, high = np.nanquantile(scores, 0.1), np.nanmax(scores)
+    margin = 0.05 * (high - low)
+    return float(low - margin), float(high + margin)
 
 
 def _ends(quantity: str, table: DataFrame) -> str:
@@ -199,28 +212,3 @@ def _ends(quantity: str, table: DataFrame) -> str:
             f"at {value:g}, " + listed([f"{row['learner']} {score_text(row['score'])}" for row in rows], 4)
         )
     return f"{quantity.capitalize()}: {'; '.join(told)}."
-
-
-def _looks(names: Sequence[str]) -> Mapping[str, dict[str, Any]]:
-    marks = list(MARKERS)
-    return {
-        name: {"color": LIGHT[place % len(LIGHT)], "marker": marks[place % len(marks)]}
-        for place, name in enumerate(names)
-    }
-
-
-def _line(axes: Axes, rows: DataFrame, name: str, look: Mapping[str, Any]) -> None:
-    values = rows["value"].to_numpy(dtype=float)
-    low, middle, high = (
-        np.clip(rows[each].to_numpy(dtype=float), *_FARTHEST) for each in ("low", "score", "high")
-    )
-    axes.fill_between(values, low, high, color=look["color"], alpha=0.12, linewidth=0)
-    named(axes.plot(values, middle, linewidth=1.3, markersize=4, **look), name)
-
-
-def _scale(axes: Axes, values: FloatArray) -> None:
-    if values.min() > 0:
-        axes.set_xlim(values.min() / 1.1, values.max() * 1.1)
-        log_values(axes, "x")
-    else:
-        linear_values(axes, "x")
