@@ -147,7 +147,7 @@ def chunks(small: bool) -> Iterator[None]:
                 "layers.chain.FEWEST_IMAGES": 4,
                 "candidates.perturbed._PIECE": 50,
                 "candidates.scoring._DENSE_ELEMENTS": 300,
-                "candidates.scoring._SMALL": 0,
+                "candidates.scoring.SMALL": 0,
                 "candidates.probing._LARGE": 0,
                 "candidates.probing._MANY_ROWS": 40,
                 "compiled.scorer.WORTH_A_THREAD": 1.0,

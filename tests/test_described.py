@@ -79,7 +79,7 @@ def test_scored_as_if_written_out(hidden, activation, kind, count, antithetic, r
     candidates = candidates_of(kind, objective, theta, count, antithetic, rank)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(
-            "nogd.engine.candidates.scoring._SMALL", small
+            "nogd.engine.candidates.scoring.SMALL", small
         )  # 0: perturbed layer by layer, however small it is
         losses = objective.losses(candidates)
     assert torch.equal(theta, before)
@@ -204,7 +204,7 @@ def test_what_does_not_fit_is_said(kind):
 def test_perturbed_in_pieces_and_pairs(piece, rows, bias, monkeypatch):
     """One row: a pair is scored side by side; 40: one after the other. Small pieces: units by units."""
     monkeypatch.setattr("nogd.engine.candidates.perturbed._PIECE", piece)
-    monkeypatch.setattr("nogd.engine.candidates.scoring._SMALL", 0)
+    monkeypatch.setattr("nogd.engine.candidates.scoring.SMALL", 0)
     torch.manual_seed(2)
     net = nn.Sequential(nn.Linear(6, 9, bias=bias), nn.Tanh(), nn.Linear(9, 8, bias=bias), nn.ReLU())
     net = net.extend([nn.Linear(8, 7, bias=bias), nn.GELU(), nn.Linear(7, 3, bias=bias)]).double()
@@ -218,7 +218,7 @@ def test_perturbed_in_pieces_and_pairs(piece, rows, bias, monkeypatch):
 
 @pytest.mark.parametrize("small", [0, 1 << 16])
 def test_pairs_need_not_be_numbers(small, monkeypatch):
-    monkeypatch.setattr("nogd.engine.candidates.scoring._SMALL", small)
+    monkeypatch.setattr("nogd.engine.candidates.scoring.SMALL", small)
     net, objective = make([4, 6, 3], nn.ReLU, rows=1)
     theta = objective.space.read(net)
     assert objective.losses(nogd.Perturbed(theta, (1,), float("nan"), antithetic=True)).isinf().all()

@@ -266,8 +266,17 @@ def test_an_objective_scores_candidates():
 def test_an_objective_tells_what_it_is():
     objective = nogd.objective(network(), X, Y)
     assert (objective.D, objective.N, objective.dtype) == (21, 20, torch.float64)
-    assert objective.features == {"outputs", "curvature", "directional", "layers", "readout", "gradient"}
-    assert nogd.objective(network(), X, Y > 0, loss="zero-one").features == {"outputs", "layers", "readout"}
+    assert objective.features == {
+        "outputs",
+        "curvature",
+        "directional",
+        "layers",
+        "observations",
+        "readout",
+        "gradient",
+    }
+    stepped = nogd.objective(network(), X, Y > 0, loss="zero-one")
+    assert stepped.features == {"outputs", "layers", "observations", "readout"}
     assert objective.inputs.shape == (20, 3)
     assert "stack" in objective.engine
 

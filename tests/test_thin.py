@@ -159,7 +159,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[torch.Size]:
         return own(thin)
 
     monkeypatch.setattr(ThinSum, "written_out", noted)
-    monkeypatch.setattr("nogd.engine.candidates.scoring._SMALL", 0)
+    monkeypatch.setattr("nogd.engine.candidates.scoring.SMALL", 0)
     return found
 
 

@@ -20,6 +20,7 @@ from nogd.bench.inline import InlineExecutor
 from nogd.bench.json_line import line_of, value_of
 from nogd.bench.perform import Job, Listener, perform
 from nogd.bench.plan import plan
+from nogd.bench.recipe import FORM
 from nogd.bench.remote import RemoteCell
 from nogd.bench.work import work
 from nogd.plugins.manager import PluginSettings, configured
@@ -68,7 +69,7 @@ def test_cells_are_run_as_here_and_told_of_line_by_line(tmp_path):
     [
         ({"learner": "acme/strider"}, "No learner is named 'acme/strider'"),
         ({"learner": None}, "None"),
-        ({"recipe": 2}, "install the same nogd in both places"),
+        ({"recipe": FORM + 1}, "install the same nogd in both places"),
         ({"plugins": None}, "TypeError"),
         ({"plugins": {"extra": [], "blocked": [], "thirdparty": True}, "cell": {}}, "KeyError"),
         ({"timeout": 1, "id": "0123456789abcdef"}, "not '0123456789abcdef' as it says"),

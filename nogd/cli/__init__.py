@@ -23,7 +23,7 @@ COMMANDS = {  # name -> (where it is, what it does)
     "leaderboard": ("nogd.cli.leaderboard:leaderboard", "Build the leaderboard over several comparisons."),
     "work": ("nogd.cli.work:work", "Execute runs for a 'nogd run' elsewhere, over a pipe."),
     "new": ("nogd.cli.new:new", "Make a plugin package to start from, such as a learner."),
-    "check": ("nogd.cli.check:check", "Check that a learner, task, figure or executor keeps nogd's rules."),
+    "check": ("nogd.cli.check:check", "Check that a learner, task, figure or executor keeps the rules."),
     "list": ("nogd.cli.list:list_names", "List learners, tasks, data sets, plugins and more."),
     "show": ("nogd.cli.show:show", "Describe a learner, a task or anything else with a name."),
     "completion": ("nogd.cli.completion:completion", "Print the script for TAB completion in the shell."),

@@ -38,16 +38,23 @@ def facts(row: Row) -> Iterator[tuple[str, str]]:
     yield "id", str(row["id"])
     reason = f": {short_name(row['reason'], 200)}" if row["reason"] else ""
     yield "status", f"{row['status']}{reason}"
-    yield "settings", settings_told(row["hyper"]) or "none"
-    yield "budget", budget_told(row["budget"]) or "none"
-    yield "source", f"{row['package']} {row['version']}; task version {row['task_version']}"
+    yield "settings", (settings_told(row["hyper"]) if row["hyper"] else "") or "none"
+    yield "budget", (budget_told(row["budget"]) if row["budget"] else "") or "none"
+    source = " ".join(str(row[name]) for name in ("package", "version") if row[name])
+    yield "source", f"{source or _UNKNOWN}; task version {_plain(row['task_version'])}"
     for name, columns in (("reached", _WORTHS), ("spent", _COSTS)):
         told = [f"{column} {plain(float(row[column]))}" for column in columns if _known(row.get(column))]
         yield name, ", ".join(told) or "nothing"
-    yield (
-        "made",
-        f"{row['started']} to {row['finished']}, {counted(int(row['threads']), 'thread')} on {row['device']}",
-    )
+    threads = counted(int(row["threads"]), "thread") if _known(row["threads"]) else "threads not known"
+    when = f"{row['started'] or _UNKNOWN} to {row['finished'] or _UNKNOWN}"
+    yield "made", f"{when}, {threads} on {row['device'] or 'a device not known'}"
+
+
+_UNKNOWN = "not known"
+
+
+def _plain(value: Any) -> str:
+    return f"{float(value):.0f}" if _known(value) else _UNKNOWN
 
 
 def _known(value: Any) -> bool:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from nogd.bench.experiment import make_experiment
 from nogd.bench.perform import Job, Listener, perform
 from nogd.bench.plan import plan
 from nogd.bench.store import Store
+from nogd.errors import StoreError
 from nogd.plugins.manager import PluginSettings, configured
 
 CAST = Path(__file__).with_name("cast.py")
@@ -164,14 +166,10 @@ def test_a_killed_harness_loses_nothing_and_leaves_nothing_running(cluster: Clus
 
 
 def saved(out: Path) -> bool:
-    """Whether a checkpoint is in the store."""
-    if not (out / "runs.sqlite").exists():
-        return False
-    store = Store(out)
-    try:
+    """Whether a checkpoint is in the store, which may not be made yet, or be in the making."""
+    with suppress(StoreError), closing(Store(out)) as store:
         return bool(store.begun())
-    finally:
-        store.close()
+    return False
 
 
 def until(true, seconds: float = 120.0) -> None:
