@@ -279,6 +279,24 @@ def test_a_template_that_asks_for_what_is_not_there_is_named(folder: Path) -> No
         build(folder, (), publish=False)
 
 
+def test_a_suite_of_which_runs_are_missing_is_told_and_not_compared(folder: Path) -> None:
+    whole = read_published(folder / "data" / "small")
+    part = replace(whole, runs=whole.runs[:-1], meta={**whole.meta, "missing": 1})
+    write_published(part, folder / "data" / "small")
+    nothing = command("leaderboard", folder)
+    assert nothing.exit_code == 2
+    assert "no suite is complete" in nothing.stderr
+    assert "small: 53 of 54 runs, 1 are missing" in nothing.stderr
+    second = '\n[[parts]]\nname = "other"\nsuite = "whole"\n'
+    (folder / "leaderboard.toml").write_text(TOML + second, encoding="utf-8")
+    write_published(whole, folder / "data" / "other")
+    shown = command("leaderboard", folder)
+    assert shown.exit_code == 0, shown.output
+    assert "so it is not compared yet" in shown.stdout
+    assert "whole, with a gradient" in shown.stdout
+    assert "tables, with a gradient" not in shown.stdout
+
+
 def test_the_summary_goes_into_its_place_in_a_text_and_nowhere_else(folder: Path) -> None:
     plan = TOML.replace("advice =", 'summary = "../text.md"\nadvice =')
     (folder / "leaderboard.toml").write_text(plan, encoding="utf-8")

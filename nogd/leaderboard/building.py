@@ -12,11 +12,12 @@ from pandas import DataFrame
 from nogd.atomic_write import atomic_write
 from nogd.bench.tables import RunTables
 from nogd.bench.task_names import build_task
+from nogd.errors import StoreError
 from nogd.leaderboard.advice import regrets
 from nogd.leaderboard.facts import FILE as FACTS_FILE
 from nogd.leaderboard.facts import Facts, facts_of, read_facts, write_facts
 from nogd.leaderboard.fields import fields_of, own_task, surrogates_of
-from nogd.leaderboard.gathering import DATA, gathered, kept
+from nogd.leaderboard.gathering import DATA, complete_ones, gathered, kept, told
 from nogd.leaderboard.measured import measured_table, write_measured
 from nogd.leaderboard.page import write_page
 from nogd.leaderboard.pictures import pictures_of, write_figures
@@ -58,13 +59,18 @@ def build(folder: Path, stores: Sequence[Path], *, publish: bool) -> Built:
     facts = _facts(plan, folder, parts)
     if publish:
         parts = _published(plan, folder, parts, facts)
-    standings = [standing(field, plan.ours) for field in fields_of(plan, parts, facts)]
+    whole = complete_ones(plan, parts)
+    if not whole:
+        raise StoreError(
+            f"no suite is complete, so there is nothing to compare yet: {'; '.join(told(parts))}."
+        )
+    standings = [standing(field, plan.ours) for field in fields_of(plan, whole, facts)]
     measured = measured_table(standings)
     compared = without_sweeps(plan, standings)
     sweeps = [
         (sweep, sweep_table(sweep, _of_part(measured, parts, sweep.part)))
         for sweep in plan.sweeps
-        if sweep.part in parts
+        if sweep.part in whole
     ]
     out = folder if publish or not stores else stores[-1]
     with house_style():
