@@ -26,7 +26,7 @@ class Meeting:
 
     def __init__(self, count: int) -> None:
         self.shares: list[bytes] = [b""] * count
-        self.barrier = threading.Barrier(count, timeout=30)
+        self.barrier = threading.Barrier(count, timeout=120)
 
     def gather(self, number: int, share: bytes) -> list[bytes]:
         self.shares[number] = share
@@ -58,6 +58,8 @@ def in_threads(count: int, job: Callable[[Shard], object]) -> list[object]:
             found[number] = job(Shard(meeting, number, count))
         except Exception as error:  # the test looks at it
             found[number] = error
+            if not isinstance(error, ProcessError):
+                meeting.barrier.abort()  # the others need not wait for it
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
     for thread in threads:
@@ -139,17 +141,19 @@ CASES = [
 def test_losses_are_the_bits_of_one_machine(module, width, engine, candidates) -> None:
     def score(shard: Shard | None) -> tuple[torch.Tensor, float, int]:
         made_here = made(module, width, engine)
-        sharing = None if shard is None else made_here.share(shard)
         theta = torch.linspace(-0.3, 0.3, made_here.D)
+        with DRAWING:  # the first call looks whether the module draws, and must not see another thread do so
+            made_here.losses(Population(theta[None]))
+        sharing = None if shard is None else made_here.share(shard)
         rows = torch.arange(0, 120, 2)
         both = [made_here.losses(candidates(theta)), made_here.losses(candidates(theta), rows)]
         return torch.stack(both), made_here.meter.forwards, 0 if sharing is None else sharing.divided
 
     whole, forwards, _ = score(None)
     for count in (1, 2, 3):
-        for found in in_threads(count, score):
-            assert not isinstance(found, Exception), found
-            losses, counted, divided = found
+        everything = in_threads(count, score)
+        assert not any(isinstance(each, Exception) for each in everything), everything
+        for losses, counted, divided in everything:
             assert torch.equal(losses, whole)
             assert counted == forwards
             assert divided == 2 * whole.shape[1]

@@ -57,7 +57,7 @@ def reaching(field: Field, rival: str) -> Reaching:
     first = course[course["worth"] >= course["task"].map(levels)].drop_duplicates("id").set_index("id")
     paid = runs[["learner", "task", "memory_mb"]].join(first[["forwards", "cpu_seconds"]])
     paid = paid[paid["task"].isin(levels.index)].fillna({"forwards": np.inf, "cpu_seconds": np.inf})
-    paid["memory_mb"] = paid["memory_mb"].where(np.isfinite(paid["forwards"]), np.inf)
+    paid["memory_mb"] = np.where(np.isfinite(paid["forwards"]), numbers(paid, "memory_mb"), np.inf)
     groups = paid.groupby(["learner", "task"])
     table = groups[list(LEDGERS)].median().reset_index()
     table["level"] = table["task"].map(levels)
