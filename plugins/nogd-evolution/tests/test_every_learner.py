@@ -18,8 +18,10 @@ from nogd_evolution import nogd_learners
 
 NAMES = [lazy.name for lazy in nogd_learners()]
 every_learner = pytest.mark.parametrize("name", NAMES)
+# ars-v2 writes into a first layer with a bias, which a bare vector has not: the kit and test_ars_v2.py have its runs.
+on_a_vector = pytest.mark.parametrize("name", [name for name in NAMES if name != "ars-v2"])
 # What takes pairs or polytopes leaves less than one of them.
-LEAST = {"openai-es": 2, "ars": 2, "ars-v2": 2, "pgpe": 2, "eggroll": 2, "polystep": 7}
+LEAST = {"openai-es": 2, "ars": 2, "pgpe": 2, "eggroll": 2, "polystep": 7}
 START = (-1.2, 1.0, 0.3, -0.7, 0.5, 0.1)
 
 
@@ -48,7 +50,7 @@ def test_a_first_step_size_and_a_population_are_called_so(name):
     assert not {"std", "stdev", "popsize", "step_size"} & fields.keys()
 
 
-@every_learner
+@on_a_vector
 @pytest.mark.parametrize("forwards", [1, 2, 7, 23, 60])
 def test_no_budget_is_exceeded_or_left_over(name, forwards):
     run = fit(name, rosenbrock, START, forwards)
@@ -56,7 +58,7 @@ def test_no_budget_is_exceeded_or_left_over(name, forwards):
     assert run.theta.isfinite().all()
 
 
-@every_learner
+@on_a_vector
 def test_no_candidate_without_a_finite_loss_is_ever_recommended(name):
     def cliff(theta):
         """The loss falls up to where it is not a number."""
@@ -66,7 +68,7 @@ def test_no_candidate_without_a_finite_loss_is_ever_recommended(name):
     assert math.isfinite(run.loss)
 
 
-@every_learner
+@on_a_vector
 def test_a_run_resumed_from_a_checkpoint_ends_as_one_never_stopped(name):
     learner = build(name)
     unbroken, expected = begin(learner, rosenbrock, *START)
@@ -82,7 +84,7 @@ def test_a_run_resumed_from_a_checkpoint_ends_as_one_never_stopped(name):
     assert resumed.meter.forwards == unbroken.meter.forwards
 
 
-@every_learner
+@on_a_vector
 @pytest.mark.parametrize("loss", ["falls", "nan"])
 def test_it_stays_finite_in_float32_where_the_loss_falls_for_ever_or_is_nowhere_finite(name, loss):
     def score(module):
@@ -93,7 +95,7 @@ def test_it_stays_finite_in_float32_where_the_loss_falls_for_ever_or_is_nowhere_
     assert run.theta.isfinite().all()
 
 
-@every_learner
+@on_a_vector
 def test_it_goes_down_the_sphere(name):
     assert fit(name, sphere, START, 2_000).loss < 0.1 * sphere(torch.tensor(START))
 
