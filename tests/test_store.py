@@ -388,6 +388,11 @@ def test_a_newer_schema_is_refused(store: Store, create: bool) -> None:
     assert str(store.path) in text
 
 
+def test_a_store_in_the_making_has_no_runs_yet(tmp_path):
+    (tmp_path / "runs.sqlite").touch()
+    assert "there are no runs in" in complaint(tmp_path, create=False)
+
+
 @pytest.mark.parametrize("create", [True, False])
 def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path, create: bool) -> None:
     (tmp_path / FILE).write_text("my diary " * 200)

@@ -146,6 +146,8 @@ class Database:
             )
         if version == 0 and self.connection.execute("select 1 from sqlite_master").fetchone():
             raise StoreError(f"{self.path} is not a store of nogd; move it away or give another --out.")
+        if version == 0 and not create:  # a file without tables: one that another process is just making
+            raise StoreError(f"there are no runs in {str(self.folder)!r} yet; {self.path} is empty.")
         if create:
             _keep_journal(self.connection, self._journal())
             self.connection.execute("pragma synchronous = full")
