@@ -299,6 +299,15 @@ def test_a_suite_of_which_runs_are_missing_is_told_and_not_compared(folder: Path
     assert "tables, with a gradient" not in shown.stdout
 
 
+def test_tasks_without_a_scale_are_compared_with_nothing_and_break_nothing(folder: Path) -> None:
+    made = tables(["adam", "grid-search"], ["iris", "wine"], 3)
+    write_published(replace(made, runs=made.runs.assign(reference=np.nan)), folder / "data" / "small")
+    shown = command("leaderboard", folder)
+    assert shown.exit_code == 0, shown.output
+    assert "tables, with a gradient" in shown.stdout
+    assert not list((folder / "figures").glob("*.svg"))
+
+
 def test_the_summary_goes_into_its_place_in_a_text_and_nowhere_else(folder: Path) -> None:
     plan = TOML.replace("advice =", 'summary = "../text.md"\nadvice =')
     (folder / "leaderboard.toml").write_text(plan, encoding="utf-8")

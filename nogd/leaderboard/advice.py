@@ -149,4 +149,4 @@ def regrets(
             }
             | {rival: best - scores.get(rival, float("nan")) for rival in rivals}
         )
-    return DataFrame(rows)
+    return DataFrame(rows, columns=["task", "gradient", "advised", "regret", *rivals])

@@ -38,8 +38,8 @@ def measured_table(standings: Sequence[Standing]) -> DataFrame:
 
     `low` and `high` are the lowest and the highest run, as there are ten at most.
     """
-    parts = [_of_field(each) for each in standings]
-    table = pd.concat([each for each in parts if len(each)], ignore_index=True)
+    parts = [part for part in map(_of_field, standings) if len(part)]
+    table = pd.concat(parts, ignore_index=True) if parts else DataFrame(columns=list(COLUMNS))
     return table.sort_values(["task", "forwards", "learner"], kind="stable").reset_index(drop=True)
 
 

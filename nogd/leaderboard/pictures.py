@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -45,12 +46,15 @@ _FARTHEST = (-1.0, 2.0)
 def pictures_of(standings: Sequence[Standing], sweeps: Sequence[tuple[Sweep, DataFrame]]) -> dict[str, Drawn]:
     """All pictures by the name of their file; call inside of `house_style()`.
 
+    :param standings: those in which nobody has a score on all tasks are left out.
     :param sweeps: each with `nogd.leaderboard.sweeping.COLUMNS`.
     """
-    found = {"classes": best_of_each_class(standings)}
-    for each in standings:
+    scored = [each for each in standings if each.whole["score"].notna().any()]
+    found = {"classes": best_of_each_class(scored)} if scored else {}
+    for each in scored:
         gradient = "gradient" if each.field.gradient else "no-gradient"
-        found[f"time-{each.field.suite}-{gradient}-{each.field.forwards:.0f}"] = against_time(each)
+        name = f"time-{each.field.suite}-{gradient}-{each.field.forwards:.0f}"
+        found[re.sub(r"[^\w-]+", "-", name)] = against_time(each)
     return found | {
         f"sweep-{sweep.setting}": swept(sweep.quantity, table) for sweep, table in sweeps if len(table)
     }
@@ -124,8 +128,8 @@ def _cell(name: str | None, score: float) -> str:
 
 def _shade(scores: FloatArray) -> FloatArray:
     """0 for the best of a column, 1 for a score of one less."""
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.clip(np.nanmax(scores, axis=0, keepdims=True) - scores, 0.0, 1.0))
+    best = np.fmax.reduce(scores, axis=0, keepdims=True)
+    return np.asarray(np.clip(best - scores, 0.0, 1.0))
 
 
 def against_time(standing: Standing) -> Drawn:
