@@ -55,7 +55,8 @@ def build(folder: Path, stores: Sequence[Path], *, publish: bool) -> Built:
     :raises UserError: where something is missing or cannot be read or written.
     """
     plan = read_plan(folder)
-    parts, before = gathered(plan, folder, stores), _learners(folder, plan)
+    parts = gathered(plan, folder, stores)
+    before = _learners(folder, plan) if stores else set()  # without stores nobody is new
     facts = _facts(plan, folder, parts)
     if publish:
         parts = _published(plan, folder, parts, facts)

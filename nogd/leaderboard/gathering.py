@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from nogd.bench.tables import RunTables, load_tables
 from nogd.errors import StoreError
 from nogd.leaderboard.plan import Part, Plan
 from nogd.report.names import short_name
+from nogd.report.numbers.groups import canonical
 from nogd.report.published import META, read_published, thinned
 
 DATA = "data"
@@ -123,23 +123,15 @@ def _renumbered(meta: Mapping[str, Any], second: RunTables) -> tuple[pd.DataFram
 
 def _check_alike(first: pd.DataFrame, second: pd.DataFrame, name: str) -> None:
     for column, what in (("task_version", "version of the task"), ("budget", "budget")):
-        known = first.drop_duplicates("task").set_index("task")[column].map(_plain)
+        known = first.drop_duplicates("task").set_index("task")[column].map(canonical)
         given = second[second["task"].isin(known.index)]
-        other = given[given[column].map(_plain) != given["task"].map(known)]
+        other = given[given[column].map(canonical) != given["task"].map(known)]
         if len(other):
             row = other.iloc[0]
             raise StoreError(
                 f"{name}: {short_name(row['learner'])} on {short_name(row['task'])} was run with the {what}"
                 f" {row[column]}, the leaderboard with {known[row['task']]}; run it again with the part's own file."
             )
-
-
-def _plain(value: object) -> str:
-    """A budget or version in one spelling, however it was stored."""
-    try:
-        return json.dumps(json.loads(str(value)), sort_keys=True)
-    except ValueError:
-        return str(value)
 
 
 def complete(tables: RunTables) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from nogd.atomic_write import atomic_write
 from nogd.errors import StoreError
 from nogd.leaderboard.facts import FILE as FACTS_FILE
 from nogd.leaderboard.facts import Facts, read_facts, write_facts
-from nogd.leaderboard.standing import Standing, class_of
+from nogd.leaderboard.standing import Standing
 from nogd.report.numbers.finals import applicable
 from nogd.report.numbers.statistics import interquartile_mean
 
@@ -57,7 +57,7 @@ def _of_field(standing: Standing) -> DataFrame:
                 "task": task,
                 "forwards": field.forwards,
                 "learner": learner,
-                "class": classes.get(learner, class_of(str(learner), own)),
+                "class": classes[learner],
                 "package": own["package"].iloc[0],
                 "score": float(interquartile_mean(scores)),
                 "low": scores.min(),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,7 @@ from nogd.leaderboard.fields import SURROGATE, Field
 from nogd.plugins.access import ACCESS, strongest
 from nogd.report.numbers.finals import FAILED, applicable, finite, matrices
 from nogd.report.numbers.paired import LEVEL
-from nogd.report.numbers.statistics import FloatArray, bootstrap_interval, pooled_interquartile_mean
+from nogd.report.numbers.statistics import FloatArray, pooled_interquartile_mean, pooled_score
 from nogd.report.numbers.verdict import Chance, chances_of
 
 GRADIENT = "gradient"
@@ -106,18 +105,10 @@ def class_of(learner: str, runs: DataFrame) -> str:
 
 
 def _score(learner: str, scores: FloatArray, best: FloatArray) -> dict[str, float]:
-    """Pooled scores with their interval; the random numbers depend on the learner's name alone."""
-    known = ~np.isnan(scores).all(axis=0)
-    if not known.any():
-        return dict.fromkeys(("score", "score_low", "score_high", "best_score"), float("nan"))
-    rng = np.random.default_rng(zlib.crc32(learner.encode()))
-    low, high = bootstrap_interval(scores[:, known], pooled_interquartile_mean, rng=rng)
-    return {
-        "score": float(pooled_interquartile_mean(scores[:, known])),
-        "score_low": low,
-        "score_high": high,
-        "best_score": float(pooled_interquartile_mean(best[:, known])),
-    }
+    """The pooled score with its interval, and the one where validation loss was lowest."""
+    score, low, high = pooled_score(scores, learner)
+    best_score = float(pooled_interquartile_mean(best))
+    return {"score": score, "score_low": low, "score_high": high, "best_score": best_score}
 
 
 def _mean(values: FloatArray) -> float:

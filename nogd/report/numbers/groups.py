@@ -44,12 +44,12 @@ def unequal_budgets(runs: DataFrame, settings: Mapping[str, Any]) -> bool:
     if settings.get("unequal_cost"):
         return True
     rows = applicable(runs)
-    budgets = rows["budget"].map({text: _canonical(text) for text in rows["budget"].unique()})
+    budgets = rows["budget"].map({text: canonical(text) for text in rows["budget"].unique()})
     return bool((budgets.groupby(rows["task"]).nunique() > 1).any())
 
 
-def _canonical(text: object) -> str:
-    """A budget's JSON text in one spelling, so that the order of its keys makes no difference."""
+def canonical(text: object) -> str:
+    """A budget's JSON text in one spelling, so that the order of its keys makes no difference; other text as it is."""
     try:
         return json.dumps(json.loads(str(text)), sort_keys=True)
     except ValueError:

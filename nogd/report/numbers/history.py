@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,7 +17,7 @@ from nogd.report.numbers.comparing import holm
 from nogd.report.numbers.finals import matrices
 from nogd.report.numbers.origins import makers
 from nogd.report.numbers.paired import LEVEL
-from nogd.report.numbers.statistics import FloatArray, bootstrap_interval, pooled_interquartile_mean
+from nogd.report.numbers.statistics import pooled_score
 from nogd.report.numbers.tables import Tables
 from nogd.report.numbers.versus import BETTER, OPEN, SAME, WORSE, compare
 
@@ -104,7 +103,7 @@ def _row(name: str, tables: Tables, learner: str, tasks: tuple[str, ...]) -> dic
     runs = tables.runs[tables.runs["learner"] == learner]
     finals = tables.finals[(tables.finals["learner"] == learner) & tables.finals["task"].isin(tasks)]
     last: Mapping[str, Any] = next(reversed(makers(tables.meta, runs)), {})
-    score, low, high = _score(matrices(finals, "score").get(learner, np.full((0, 0), np.nan)), learner)
+    score, low, high = pooled_score(matrices(finals, "score").get(learner, np.full((0, 0), np.nan)), learner)
     return {
         "store": name,
         "made": _made(tables, learner)[:19],
@@ -118,14 +117,6 @@ def _row(name: str, tables: Tables, learner: str, tasks: tuple[str, ...]) -> dic
         "runs": len(finals),
         "failed": int(finals["failed"].sum()),
     }
-
-
-def _score(scores: FloatArray, learner: str) -> tuple[float, float, float]:
-    if np.isnan(scores).all():
-        return (np.nan, np.nan, np.nan)
-    rng = np.random.default_rng(zlib.crc32(learner.encode()))
-    interval = bootstrap_interval(scores, pooled_interquartile_mean, rng=rng)
-    return (float(pooled_interquartile_mean(scores)), *interval)
 
 
 def _change(before: Tables, after: Tables, learner: str) -> dict[str, Any]:

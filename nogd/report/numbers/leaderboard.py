@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,9 +21,9 @@ from nogd.report.numbers.statistics import (
     ENOUGH_FOR_A_LOOK,
     ENOUGH_FOR_BOOTSTRAP,
     FloatArray,
-    bootstrap_interval,
     mean_ranks,
     pooled_interquartile_mean,
+    pooled_score,
 )
 from nogd.report.numbers.tables import Tables
 
@@ -249,11 +248,8 @@ def _board(
 def _pooled(learner: str, values: FloatArray | None, name: str) -> dict[str, float]:
     """One learner's pooled values and their interval; the random numbers depend on the learner's name alone."""
     keys = (name, f"{name}_low", f"{name}_high")
-    if values is None or np.isnan(values).all():
-        return dict.fromkeys(keys, np.nan)
-    rng = np.random.default_rng(zlib.crc32(learner.encode()))
-    interval = bootstrap_interval(values, pooled_interquartile_mean, rng=rng)
-    return dict(zip(keys, (float(pooled_interquartile_mean(values)), *interval), strict=True))
+    found = (np.nan, np.nan, np.nan) if values is None else pooled_score(values, learner)
+    return dict(zip(keys, found, strict=True))
 
 
 def _beside_score(finals: DataFrame, best_scores: FloatArray | None) -> dict[str, Any]:

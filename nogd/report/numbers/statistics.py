@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 
 import numpy as np
@@ -35,6 +36,18 @@ def interquartile_mean(values: ArrayLike, axis: int = -1) -> FloatArray:
 def pooled_interquartile_mean(scores: FloatArray) -> FloatArray:
     """Interquartile mean over repetitions and tasks together; shape (..., repetitions, tasks) -> (...)."""
     return interquartile_mean(scores.reshape(*scores.shape[:-2], -1))
+
+
+def pooled_score(scores: FloatArray, learner: str) -> tuple[float, float, float]:
+    """Interquartile mean over repetitions and tasks together, and its 95 % bootstrap interval; NaN without any value.
+
+    scores: shape (repetitions, tasks). learner: the random numbers depend on its name alone.
+    """
+    if np.isnan(scores).all():
+        return (np.nan, np.nan, np.nan)
+    rng = np.random.default_rng(zlib.crc32(learner.encode()))
+    interval = bootstrap_interval(scores, pooled_interquartile_mean, rng=rng)
+    return (float(pooled_interquartile_mean(scores)), *interval)
 
 
 def stratified_bootstrap(
