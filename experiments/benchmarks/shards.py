@@ -13,7 +13,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import ray
@@ -26,6 +26,7 @@ HERE = Path(__file__).parent
 TASK, LEARNER = "digits,width=1024", "openai-es,noise=seeds,optimizer=sgd,population=256"
 POPULATION, STEPS, ROUNDS = 256, 12, 3
 SIMULATED = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_000)
+SLOW, MANY = 1.0, 2_000  # what is divided in earnest: seconds of a candidate, and how many
 MEETINGS = (1, 2, 4, 8, 16, 32, 64)
 CALLS = 200
 
@@ -37,8 +38,8 @@ class Line:
     what: str
     shards: int
     seconds: float
-    speedup: float
-    efficiency: float
+    speedup: float | None = None
+    efficiency: float | None = None
 
 
 @dataclass(frozen=True)
@@ -49,31 +50,43 @@ class Model:
     own: float
     start: float
     message: float
+    population: int = POPULATION
 
     def step(self, shards: int) -> float:
         """Seconds of a step: candidates come in pairs, and whoever has one more than others is waited for."""
-        pairs = POPULATION // 2
+        pairs = self.population // 2
         longest = -(-pairs // shards) / pairs
         exchange = self.start + self.message * shards if shards > 1 else 0.0
         return self.scoring * longest + self.own + exchange
+
+    def slow(self) -> Model:
+        """The same network with more examples and a larger population; the learner's own work is for each candidate."""
+        own = self.own * MANY / self.population
+        return replace(self, scoring=SLOW * MANY, own=own, population=MANY)
 
 
 def main() -> None:
     """Measure, fit, simulate, and write it down."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
-    workers = parser.parse_args().workers
-    measured = {shards: statistics.median(_steps(shards)) for shards in workers}
-    scoring, own = _parts()
+    places = sorted({1, *parser.parse_args().workers})
+    rows = {shards: [_run(shards) for _ in range(ROUNDS)] for shards in places}
+    measured = {shards: _median(each, "seconds") for shards, each in rows.items()}
+    own = _median(rows[1], "overhead_seconds")
+    scoring = measured[1] - own
     meetings = {shards: _exchange(shards) for shards in MEETINGS}
     start, message = _line(meetings)
-    model = Model(scoring, own, start, message)
-    print(model)
+    _tell(measured, meetings, Model(scoring, own, start, message))
+
+
+def _tell(measured: dict[int, float], meetings: dict[int, float], model: Model) -> None:
+    slow = model.slow()
     lines = [
         *_told("measured", measured),
         *_told("simulated", {each: model.step(each) for each in SIMULATED}),
+        *_told(f"{MANY:,} x {SLOW:g} s", {each: slow.step(each) for each in SIMULATED}),
+        *(Line("exchange", shards, seconds) for shards, seconds in meetings.items()),
     ]
-    lines += [Line("exchange", shards, seconds, 1.0, 1.0) for shards, seconds in meetings.items()]
     _write(lines, model)
 
 
@@ -101,15 +114,9 @@ def _run(shards: int) -> dict[str, float]:
     return row
 
 
-def _steps(shards: int) -> list[float]:
-    return [_run(shards)["seconds"] / STEPS for _ in range(ROUNDS)]
-
-
-def _parts() -> tuple[float, float]:
-    """Seconds of a step of one machine: scoring, and the learner's own."""
-    rows = [_run(1) for _ in range(ROUNDS)]
-    own = statistics.median(row["overhead_seconds"] / STEPS for row in rows)
-    return statistics.median(row["seconds"] / STEPS for row in rows) - own, own
+def _median(rows: Sequence[dict[str, float]], column: str) -> float:
+    """Of a step, over some runs."""
+    return statistics.median(row[column] / STEPS for row in rows)
 
 
 def _exchange(shards: int) -> float:
@@ -140,14 +147,16 @@ def _write(lines: Sequence[Line], model: Model) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["what", "shards", "seconds", "speedup", "efficiency", "cpu", "cores"])
         for each in lines:
-            figures = (f"{value:.4g}" for value in (each.seconds, each.speedup, each.efficiency))
+            figures = (
+                "" if value is None else f"{value:.4g}"
+                for value in (each.seconds, each.speedup, each.efficiency)
+            )
             writer.writerow([each.what, each.shards, *figures, facts["cpu"], facts["cores"]])
         for name, value in vars(model).items():
             writer.writerow([f"model: {name}", "", f"{value:.4g}", "", "", facts["cpu"], facts["cores"]])
     for each in lines:
-        print(
-            f"{each.what:12} {each.shards:5} {each.seconds:10.4g} s {each.speedup:8.3g} x {each.efficiency:6.1%}"
-        )
+        gain = "" if each.speedup is None else f"{each.speedup:8.3g} x {each.efficiency:6.1%}"
+        print(f"{each.what:12} {each.shards:5} {each.seconds:10.4g} s {gain}")
 
 
 if __name__ == "__main__":
