@@ -19,7 +19,7 @@ from nogd.errors import InvalidSetting, StoreError
 from nogd.leaderboard.building import PAGE, build
 from nogd.leaderboard.facts import Facts, facts_of
 from nogd.leaderboard.fields import Field, fields_of
-from nogd.leaderboard.gathering import joined
+from nogd.leaderboard.gathering import complete_ones, joined
 from nogd.leaderboard.plan import Plan, read_plan
 from nogd.leaderboard.reaching import reaching
 from nogd.leaderboard.standing import SURROGATE_GRADIENT, Standing, standing
@@ -144,6 +144,28 @@ def test_tasks_with_a_gradient_and_without_are_apart_and_budgets_too() -> None:
         (3000, False, ["diabetes-ternary"]),
         (9000, False, ["diabetes-ternary"]),
     ]
+
+
+def test_runs_on_other_splits_are_in_no_field_and_keep_no_suite_waiting() -> None:
+    small = tables(["adam", "grid-search"], ["iris", "wine"], 2)
+    runs = small.runs.assign(task=small.runs["task"] + ",split=1", id="s" + small.runs["id"])
+    other = replace(small, runs=runs, meta={**small.meta, "missing": 3})
+    parts = [{"name": "a", "suite": "s"}, {"name": "b", "suite": "s", "splits": True}]
+    plan = Plan.model_validate({"title": "", "parts": parts})
+    assert list(complete_ones(plan, {"a": small, "b": other})) == ["a"]
+    [field] = fields(small, other, plan=plan)
+    assert field.tasks == ["iris", "wine"]
+
+
+def test_a_budget_that_is_not_complete_keeps_no_other_waiting() -> None:
+    small = tables(["adam"], ["iris"], 2)
+    large = replace(
+        small, runs=small.runs.assign(budget='{"forwards": 9000}'), meta={**small.meta, "missing": 3}
+    )
+    plan = Plan.model_validate(
+        {"title": "", "parts": [{"name": "a", "suite": "s"}, {"name": "b", "suite": "s"}]}
+    )
+    assert list(complete_ones(plan, {"a": small, "b": large})) == ["a"]
 
 
 def test_a_surrogate_gradient_is_a_rival_on_the_task_itself() -> None:

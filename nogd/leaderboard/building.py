@@ -103,7 +103,10 @@ def _facts(plan: Plan, folder: Path, parts: Mapping[str, RunTables]) -> dict[str
     known = read_facts(folder / DATA / FACTS_FILE)
     surrogates = surrogates_of(plan.parts)
     tasks = {
-        own_task(str(task), surrogates) for tables in parts.values() for task in tables.runs["task"].unique()
+        own_task(str(task), surrogates)
+        for part in plan.parts
+        if part.name in parts and not part.splits
+        for task in parts[part.name].runs["task"].unique()
     }
     new = sorted(tasks - known.keys())
     if not new:

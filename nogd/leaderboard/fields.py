@@ -54,12 +54,12 @@ def fields_of(plan: Plan, parts: Mapping[str, RunTables], facts: Mapping[str, Fa
     """
     suites: dict[str, list[Part]] = {}
     for part in plan.parts:
-        if part.name in parts:
+        if part.name in parts and not part.splits:
             suites.setdefault(part.suite, []).append(part)
     return [
         field
         for suite, mine in suites.items()
-        for field in _of_suite(suite, _rows(mine, parts), facts, surrogates_of(mine))
+        for field in fields_of_suite(suite, together(mine, parts), facts, surrogates_of(mine))
     ]
 
 
@@ -73,7 +73,7 @@ def own_task(task: str, surrogates: Mapping[str, str]) -> str:
     return surrogates.get(task, task.removesuffix(_SETTING))
 
 
-def _rows(parts: Sequence[Part], tables: Mapping[str, RunTables]) -> RunTables:
+def together(parts: Sequence[Part], tables: Mapping[str, RunTables]) -> RunTables:
     """The runs of several parts together, with the settings of the first."""
     found = [tables[part.name] for part in parts]
     runs, curves = (
@@ -82,9 +82,13 @@ def _rows(parts: Sequence[Part], tables: Mapping[str, RunTables]) -> RunTables:
     return RunTables(runs, curves, found[0].meta)
 
 
-def _of_suite(
+def fields_of_suite(
     suite: str, tables: RunTables, facts: Mapping[str, Facts], surrogates: Mapping[str, str]
 ) -> Iterator[Field]:
+    """The fields of one suite's runs, with what has a gradient and small budgets first.
+
+    :param surrogates: as from `surrogates_of`.
+    """
     runs = _as_rivals(tables.runs, surrogates)
     has_gradient = runs["task"].map(lambda task: facts[task].gradient)
     for gradient in (True, False):

@@ -140,17 +140,14 @@ def complete(tables: RunTables) -> tuple[int, int]:
 
 
 def complete_ones(plan: Plan, parts: Mapping[str, RunTables]) -> dict[str, RunTables]:
-    """The parts of suites of which no run is missing: half a suite would flatter whoever has run its easier half."""
-    unfinished = {
-        part.suite
+    """The parts that are compared: half of a suite at a budget would flatter whoever has run its easier half."""
+    groups = {
+        part.name: (part.suite, part.splits, canonical(parts[part.name].runs["budget"].iloc[0]))
         for part in plan.parts
-        if part.name in parts and complete(parts[part.name])[0] < complete(parts[part.name])[1]
+        if part.name in parts
     }
-    return {
-        part.name: parts[part.name]
-        for part in plan.parts
-        if part.name in parts and part.suite not in unfinished
-    }
+    unfinished = {group for name, group in groups.items() if len(set(complete(parts[name]))) > 1}
+    return {name: parts[name] for name, group in groups.items() if group not in unfinished}
 
 
 def told(parts: Mapping[str, RunTables]) -> list[str]:

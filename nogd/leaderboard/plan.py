@@ -18,7 +18,9 @@ class Part(BaseModel):
 
     name: of the experiment file NAME.toml, of its published tables data/NAME, and of its store NAME in the folder of
     stores. plugins: files with tasks that it needs, relative to the leaderboard's folder. surrogates: tasks under a
-    name of their own that are another task with a surrogate gradient, by that task's name.
+    name of their own that are another task with a surrogate gradient, by that task's name. splits: whether its tasks
+    are the suite's own on other splits of their data, as in "wine,split=1": they say whether the suite's order holds
+    there, and are compared in no other way.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -27,6 +29,7 @@ class Part(BaseModel):
     suite: str = Field(min_length=1)
     plugins: tuple[str, ...] = ()
     surrogates: dict[str, str] = Field(default_factory=dict)
+    splits: bool = False
 
 
 class Sweep(BaseModel):
