@@ -8,9 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from bench_help import command
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nogd.errors import InvalidSetting, StoreError
-from nogd.leaderboard.advice import LIKE, advise, regrets
+from nogd.leaderboard.advice import OTHERS, advise, expected, regrets
 from nogd.leaderboard.facts import Facts, read_facts, write_facts
 from nogd.leaderboard.measured import COLUMNS, read_measured, write_measured
 
@@ -52,24 +54,48 @@ def test_a_task_that_was_measured_speaks_for_itself() -> None:
     assert found.to_try == ["adam", "random-search"]
 
 
-def test_other_tasks_of_the_kind_speak_for_a_new_one_and_one_of_them_never_decides() -> None:
-    new = Facts("new", 200, 2, 300, True, False)
-    found = advise(new, 1000, TABLE, KNOWN)
-    assert [each.task for each in found.like] == [
-        "small",
-        "large",
-    ]  # the nearest first, none without a gradient
-    assert list(found.table["learner"]) == ["ga", "adam"]  # not only-here, which is not known on both
-    assert found.table["score"].tolist() == pytest.approx([(0.5 + 2) / 2, 0.8])  # cut at 2
+def test_all_tasks_of_the_kind_speak_for_a_new_one_and_none_of_them_decides() -> None:
+    found = advise(Facts("new", 200, 2, 300, True, False), 1000, TABLE, {"small": SMALL, "large": LARGE})
+    assert [each.task for each in found.like] == ["large", "small"]
+    table = found.table.set_index("learner")
+    assert list(table.index) == ["only-here", "ga", "adam"]
+    # on large 99 is cut to 2, adam's regret to 1; only-here counts as the middle learner on small
+    assert table["regret"].tolist() == pytest.approx([(0 + 0.2) / 2, (0 + 0.4) / 2, (1 + 0) / 2])
+    assert table["worst"].tolist() == pytest.approx([0, 0.4, 1])
+    assert table["tasks"].tolist() == [1, 2, 2]
+    assert table["first_on"].tolist() == [1, 1, 1]
     assert list(found.best_of_classes["class"]) == ["losses", "gradient"]
-    assert list(found.table["first_on"]) == [1, 1]
+    assert found.to_try == ["only-here", "random-search"]
 
 
-def test_only_so_many_of_the_nearest_are_asked() -> None:
-    known = {f"t{place}": Facts(f"t{place}", 10 ** (place + 1), 2, 100, True, False) for place in range(8)}
-    table = measured(dict.fromkeys(((name, "adam") for name in known), 0.5))
-    found = advise(Facts("new", 10, 2, 100, True, False), 1000, table, known)
-    assert [each.task for each in found.like] == [f"t{place}" for place in range(LIKE)]
+def test_tasks_of_other_kinds_count_together_as_two_and_bring_no_learner() -> None:
+    found = advise(Facts("new", 200, 2, 300, False, False), 1000, TABLE, KNOWN)
+    assert [each.task for each in found.like] == ["steps"]
+    table = found.table.set_index("learner")
+    assert set(table.index) == {"ga", "random-search"}
+    others = (0.4 + 0) / 2  # on small and on large
+    assert table.loc["ga", "regret"] == pytest.approx((0 + OTHERS * others) / (1 + OTHERS))
+    assert found.forwards == {"steps": 1000}
+
+
+regret = st.one_of(st.just(float("nan")), st.floats(0, 1))
+tables = st.integers(1, 6).flatmap(
+    lambda tasks: st.lists(st.lists(regret, min_size=tasks, max_size=tasks), min_size=1, max_size=8)
+)
+
+
+@given(tables)
+def test_expected_regret_is_a_mean_and_a_learner_that_is_never_worse_is_never_behind(
+    rows: list[list[float]],
+) -> None:
+    table = pd.DataFrame(rows, dtype=float).fillna(0.5)
+    like, others = list(table)[: 1 + len(rows[0]) // 2], list(table)[1 + len(rows[0]) // 2 :]
+    found = expected(table, like, others)
+    assert (found >= table.min(axis=1) - 1e-12).all()
+    assert (found <= table.max(axis=1) + 1e-12).all()
+    for one in table.index:
+        never_worse = (table.loc[one] <= table).all(axis=1)
+        assert (found[one] <= found[never_worse] + 1e-12).all()
 
 
 def test_the_nearest_budget_counts() -> None:
@@ -84,11 +110,14 @@ def test_a_kind_that_was_never_measured_is_an_error_that_says_so() -> None:
 
 
 def test_regret_leaves_the_task_out_of_what_is_known() -> None:
-    lost = regrets(1000, TABLE, KNOWN, ["adam", "ga"]).set_index("task")
-    assert list(lost.index) == ["large", "small"]  # nothing else is without a gradient
+    known = {"small": SMALL, "large": LARGE, "pole": POLE}
+    lost = regrets(1000, TABLE, known, ["adam", "ga"]).set_index("task")
+    assert list(lost.index) == ["large", "small"]
     assert lost.loc["large", "advised"] == "adam"  # the best of small
-    assert lost.loc["large", "regret"] == pytest.approx(2 - 0.7)
+    assert lost.loc["large", "regret"] == pytest.approx(1)  # 2 - 0.7, cut
+    assert lost.loc["large", "best"] == pytest.approx(1)  # nobody else is named
     assert lost.loc["small", "advised"] == "ga"  # only-here has no run on it
+    assert lost.loc["small", "best"] == pytest.approx(0.4)
     assert lost.loc["small", "ga"] == pytest.approx(0.4)
 
 
@@ -121,12 +150,13 @@ def test_the_command_says_what_it_goes_by_and_ends_with_one_to_try() -> None:
     assert last.startswith("nogd run -l ")
     assert last.endswith(" -t wine")
     others = command("advise", "-t", "wine", "--others", "--forwards", 500)
-    assert "Measured on the 5 tasks most like it" in others.stdout
+    assert "tasks of its kind (" in others.stdout
+    assert "REGRET" in others.stdout
     facts = json.loads(command("advise", "-t", "breast-cancer-sign", "--json").stdout)
     assert facts["gradient"] is False
     assert facts["like"] == ["breast-cancer-sign"]
     assert facts["command"].endswith("-t breast-cancer-sign")
-    assert {"learner", "class", "score"} <= facts["learners"][0].keys()
+    assert {"learner", "class", "score", "regret", "tasks"} <= facts["learners"][0].keys()
 
 
 def test_a_table_of_ones_own_is_a_task_too(tmp_path: Path) -> None:

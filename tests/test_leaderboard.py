@@ -17,14 +17,17 @@ from target_data import make_measured
 from nogd.bench.tables import RunTables
 from nogd.errors import InvalidSetting, StoreError
 from nogd.leaderboard.building import PAGE, build
+from nogd.leaderboard.deciding import decisions
 from nogd.leaderboard.facts import Facts, facts_of
-from nogd.leaderboard.fields import Field, fields_of
+from nogd.leaderboard.fields import Field, fields_of, split_of
 from nogd.leaderboard.gathering import complete_ones, joined
 from nogd.leaderboard.plan import Plan, read_plan
 from nogd.leaderboard.reaching import reaching
+from nogd.leaderboard.reading_tables import decision_table, overview_table, splits_table
+from nogd.leaderboard.splitting import AGAIN, held
 from nogd.leaderboard.standing import SURROGATE_GRADIENT, Standing, standing
 from nogd.leaderboard.sweeping import sweep_table
-from nogd.leaderboard.wording import answer, ours_told
+from nogd.leaderboard.wording import answer
 from nogd.report.numbers.finals import final_values
 from nogd.report.numbers.leaderboard import leaderboard
 from nogd.report.numbers.tables import Tables
@@ -168,6 +171,19 @@ def test_a_budget_that_is_not_complete_keeps_no_other_waiting() -> None:
     assert list(complete_ones(plan, {"a": small, "b": large})) == ["a"]
 
 
+@pytest.mark.parametrize(
+    ("task", "known"),
+    [
+        ("wine", ("wine", 0)),
+        ("wine,split=2", ("wine", 2)),
+        ("wine,width=4,split=1", ("wine,width=4", 1)),
+        ("a-split=1,split=3,b=split", ("a-split=1,b=split", 3)),
+    ],
+)
+def test_a_split_is_a_setting_of_a_task(task: str, known: tuple[str, int]) -> None:
+    assert split_of(task) == known
+
+
 def test_a_surrogate_gradient_is_a_rival_on_the_task_itself() -> None:
     task = tables(["grid-search"], ["diabetes-ternary"], 3)
     rival = tables(["adam"], ["diabetes"], 3)
@@ -212,16 +228,24 @@ def test_who_cannot_do_all_tasks_comes_last_and_is_first_of_nothing() -> None:
 
 
 def test_the_answer_names_both_sides_and_says_when_they_are_not_told_apart() -> None:
-    [found, without] = stand(learners=["adam", "grid-search", "random-search"])
+    [found, _] = stand(learners=["adam", "grid-search", "random-search"])
     assert answer(found).startswith("tables, with a gradient, 3,000 forwards (8 tasks): grid-search 0.")
     assert "the second wins" in answer(found)
     assert "beyond chance" in answer(found)
-    assert "grid-search" in ours_told(found)
-    assert "first of ours and of all" in ours_told(without)
     made = tables(["adam"], ["iris", "wine"], 6)
     twin = made.runs.assign(learner="twin", access="losses", id="twin" + made.runs["id"])
     [field] = fields(replace(made, runs=pd.concat([made.runs, twin])))
     assert "not told apart" in answer(standing(field, ()))
+
+
+def test_the_overview_has_the_best_of_each_side_and_who_is_behind_it() -> None:
+    standings = stand(learners=["adam", "grid-search", "random-search"])
+    with_gradient, without = overview_table(standings).splitlines()[2:]
+    assert with_gradient.startswith("| tables, with a gradient, 3,000 forwards (8) | `grid-search` 0.")
+    assert ", behind |  | **`adam` " in with_gradient
+    assert without.startswith("| tables, without a gradient, 3,000 forwards (2) | **`grid-search` ")
+    assert without.count("**`grid-search` ") == 2  # it is ours, too
+    assert "|  |  |" in without  # nobody looks at more, nobody has a surrogate
 
 
 def test_a_level_is_reached_where_validation_says_so_and_not_by_a_lucky_peak() -> None:
@@ -260,6 +284,89 @@ def test_a_sweep_takes_the_tasks_of_one_setting_and_the_one_without() -> None:
     assert list(sweep_table(plan.sweeps[0], measured)["value"]) == [2.0, 8.0, 16.0]
 
 
+def on_split(number: int, made: RunTables, skill: dict[str, float]) -> RunTables:
+    """The runs on another split, where each learner has the same test metric everywhere."""
+    metric = made.runs["learner"].map(skill)
+    runs = made.runs.assign(
+        task=made.runs["task"] + f",split={number}",
+        id=f"s{number}" + made.runs["id"],
+        test_metric=metric,
+        reference=np.nan,
+        constant=np.nan,
+    )
+    return replace(made, runs=runs, curves=made.curves.assign(id=f"s{number}" + made.curves["id"]))
+
+
+def test_the_order_on_other_splits_is_compared_with_that_of_as_many_starts() -> None:
+    learners = ["grid-search", "pattern-search", "random-search", "adam"]
+    made = tables(learners, ["iris", "wine", "parity"], 6)
+    few = replace(made, runs=made.runs[(made.runs["repetition"] < 3) & (made.runs["task"] != "parity")])
+    same = {"adam": 0.95, "grid-search": 0.9, "pattern-search": 0.8, "random-search": 0.6}
+    other = {"adam": 0.6, "grid-search": 0.8, "pattern-search": 0.9, "random-search": 0.95}
+    splits = [on_split(1, few, same), on_split(2, few, other)]
+    parts = [{"name": "a", "suite": "s"}, *({"name": name, "suite": "s", "splits": True} for name in "bc")]
+    plan = Plan.model_validate({"title": "", "parts": parts})
+    [found] = held(plan, dict(zip("abc", [made, *splits], strict=True)), facts("iris", "wine", "parity"))
+    assert found.field.tasks == ["iris", "wine"]  # parity has no other split
+    assert set(found.field.tables.runs["repetition"]) == {0, 1, 2}
+    assert found.others == [1, 2]
+    assert set(found.without) == {"grid-search", "pattern-search", "random-search"}
+    assert found.order(1) == ["grid-search", "pattern-search", "random-search"]
+    assert found.order(2) == ["random-search", "pattern-search", "grid-search"]
+    assert found.correlation(1) == pytest.approx(1)
+    assert found.correlation(2) == pytest.approx(-1)
+    assert -1 <= found.correlation(AGAIN) <= 1
+    shown = splits_table([found]).splitlines()
+    assert shown[-1].startswith("| s, with a gradient (2) | 4 | ")
+    assert shown[-1].endswith("| 1.00 | -1.00 | `grid-search` | 1; `grid-search` | 3; `random-search` |")
+
+
+def test_where_there_are_too_few_starts_nothing_is_said_of_others_on_the_same_split() -> None:
+    made = tables(["grid-search", "random-search"], ["iris"], 3)
+    parts = [{"name": "a", "suite": "s"}, {"name": "b", "suite": "s", "splits": True}]
+    plan = Plan.model_validate({"title": "", "parts": parts})
+    split = on_split(1, made, {"grid-search": 0.9, "random-search": 0.6})
+    [found] = held(plan, {"a": made, "b": split}, facts("iris"))
+    assert np.isnan(found.correlation(AGAIN))
+    assert "| 2 |  | " in splits_table([found])
+    assert held(plan, {"b": split}, facts("iris")) == []  # nothing to compare with
+    stranger = replace(split, runs=split.runs.assign(task="wine,split=1"))
+    assert held(plan, {"a": made, "b": stranger}, facts("iris")) == []
+
+
+PROBLEM = {"name": "Steps | few", "parts": ["a", "b"], "tasks": ["*-sign"], "gradient": False}
+
+
+def test_a_problem_is_decided_by_the_tasks_of_its_kind_and_what_may_be_looked_at() -> None:
+    learners = ["grid-search", "pattern-search", "random-search"]
+    made = tables(learners, ["breast-cancer-sign", "diabetes-ternary", "iris"], 6)
+    outputs = made.runs["learner"] == "pattern-search"
+    made = replace(made, runs=made.runs.assign(access=np.where(outputs, "outputs", "losses")))
+    parts = [{"name": "a", "suite": "s"}, {"name": "b", "suite": "t"}]
+    problems = [
+        PROBLEM,
+        {**PROBLEM, "access": ["losses"]},
+        {**PROBLEM, "parts": ["b"]},
+        {**PROBLEM, "tasks": ["no"]},
+    ]
+    plan = Plan.model_validate({"title": "", "parts": parts, "problems": problems})
+    names = ("breast-cancer-sign", "diabetes-ternary", "iris")
+    alone = replace(made, runs=made.runs[outputs])
+    [first, *_] = decisions(plan, {"a": alone}, facts(*names))
+    assert (first.first, first.second) == ("pattern-search", None)
+    assert "| the only one, with 6 runs | s: 1 task" in decision_table([first])
+    [free, losses, later, none] = decisions(plan, {"a": made}, facts(*names))
+    assert free.standing is not None
+    assert free.standing.field.tasks == ["breast-cancer-sign"]
+    assert (free.first, free.second) == ("grid-search", "pattern-search")  # of another class
+    assert (losses.first, losses.second) == ("grid-search", "random-search")
+    assert (later.first, later.second, none.first) == (None, None, None)
+    shown = decision_table([free, losses, later, none]).splitlines()
+    assert shown[2].startswith("| Steps \\| few | `grid-search` 0.")
+    assert "not told apart; first of 3, with 6 runs each | s: 1 task, 3,000 forwards |" in shown[2]
+    assert shown[4] == shown[5] == "| Steps \\| few | not measured yet |  |  |  |"
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A leaderboard that is published."""
@@ -275,7 +382,7 @@ def test_page_and_tables_come_from_what_is_published_alone(folder: Path) -> None
     (folder / "README.md.jinja").write_text(
         "{{ n.runs() }} runs of {{ n.learners() }}\n{{ n.classes(n.field('tables', 3000, true)) }}\n"
         "{{ n.cheaper(n.field('tables', 3000, true), 'adam') }}\n"
-        "{% for each in n.answers() %}- {{ each }}\n{% endfor %}",
+        "{% for each in n.answers(['tables']) %}- {{ each }}\n{% endfor %}",
         encoding="utf-8",
     )
     built = build(folder, (), publish=False)
@@ -374,6 +481,10 @@ def test_a_learner_enters_with_its_own_runs_alone(folder: Path, tmp_path: Path) 
     assert "56 of 56 runs" in command("leaderboard", folder).stdout
 
 
+def _problem(part: str, access: str = "losses") -> str:
+    return f'[[problems]]\nname = "x"\nparts = ["{part}"]\ngradient = true\naccess = ["{access}"]\n'
+
+
 def test_what_is_wrong_with_a_leaderboard_is_said_in_one_sentence(folder: Path, tmp_path: Path) -> None:
     nothing = command("leaderboard", tmp_path)
     assert nothing.exit_code == 2
@@ -388,6 +499,8 @@ def test_what_is_wrong_with_a_leaderboard_is_said_in_one_sentence(folder: Path, 
         (TOML + '\n[[parts]]\nname = "small"\nsuite = "x"\n', "two parts are called 'small'"),
         (TOML + '\n[[sweeps]]\npart = "no"\nsetting = "a"\nquantity = "b"\ndefault = 1\n', "'no'"),
         (TOML + "\nextra = 1\n", "extra"),
+        (TOML + "\n" + _problem("no"), "the problem 'x' goes by the part 'no'"),
+        (TOML + "\n" + _problem("small", "sight"), "there is no access 'sight'; there are losses"),
     ):
         (folder / "leaderboard.toml").write_text(text, encoding="utf-8")
         with pytest.raises(InvalidSetting, match=said):

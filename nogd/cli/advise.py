@@ -33,7 +33,7 @@ _BEST = 6
     "--forwards", type=click.FloatRange(min=0, min_open=True), help="The budget.  [default: the task's own]"
 )
 @click.option(
-    "--others", is_flag=True, help="Go by other tasks that are like it, even if the task itself was measured."
+    "--others", is_flag=True, help="Go by other tasks of its kind, even if the task itself was measured."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def advise(
@@ -47,9 +47,9 @@ def advise(
 ) -> None:
     """Say which learners to try on a task, from what the leaderboard measured on tasks like it.
 
-    Tasks are alike where both have a gradient or none, and both have data or are simulated; of these the five that are
-    nearest in parameters, examples and layers are asked. Nothing is trained. The last line is a command that tries what
-    it says.
+    Tasks are of one kind where both have a gradient or none, and both have data or are simulated. All that were
+    measured are asked: learners come in the order of their mean regret, how far below a task's best score theirs is.
+    Nothing is trained. The last line is a command that tries what it says.
     """
     from nogd.errors import InvalidSetting
 
@@ -101,23 +101,19 @@ def _text(found: Advice, budget: float) -> str:
     at = sorted(set(found.forwards.values()))
     budgets = " and ".join(f"{each:,.0f}" for each in at)
     alike = listed([each.task for each in found.like])
-    near = f"Measured on the {counted(len(found.like), 'task')} most like it ({alike})"
+    near = f"Measured on the {counted(len(found.like), 'task')} of its kind ({alike})"
     by = "Measured on this task" if found.is_itself else near
-    headings = ["LEARNER", "LOOKS AT", "SCORE", "LOWEST TO HIGHEST RUN", "FIRST ON", "PROCESSOR S", "PACKAGE"]
-    best = table(
-        headings,
-        [_row(row, len(found.like)) for row in found.table.head(_BEST).to_dict("records")],
-        terminal_width(),
-    )
-    classes = table(
-        headings,
-        [_row(row, len(found.like)) for row in found.best_of_classes.to_dict("records")],
-        terminal_width(),
+    said = _SCORE if found.is_itself else _REGRET
+    row = _row_of_itself if found.is_itself else _row_of_others
+    headings = [*_HEADINGS, *(_OF_ITSELF if found.is_itself else _OF_OTHERS), "PROCESSOR S", "PACKAGE"]
+    best, classes = (
+        table(headings, [row(each) for each in rows.to_dict("records")], terminal_width())
+        for rows in (found.table.head(_BEST), found.best_of_classes)
     )
     return "\n".join(
         [
             f"{facts.task}: {size}, {data}, {gradient}; a budget of {budget:,.0f} forwards.",
-            f"{by}, at {budgets} forwards. Score: 0 is the best constant predictor, 1 the reference.",
+            f"{by}, at {budgets} forwards. {said}",
             "",
             best,
             "",
@@ -130,18 +126,31 @@ def _text(found: Advice, budget: float) -> str:
     )
 
 
-def _row(row: dict[Any, Any], tasks: int) -> list[str]:
+_SCORE = "Score: 0 is the best constant predictor, 1 the reference."
+_REGRET = (
+    "Regret: how far below the task's best score, 0 to 1; the mean over tasks, of which those of other kinds count"
+    " together as two."
+)
+_HEADINGS = ("LEARNER", "LOOKS AT")
+_OF_ITSELF = ("SCORE", "LOWEST TO HIGHEST RUN")
+_OF_OTHERS = ("REGRET", "AT WORST", "FIRST ON")
+
+
+def _row_of_itself(row: dict[Any, Any]) -> list[str]:
     from nogd.report.numbers.formats import interval_text, score_text
 
-    return [
-        str(row["learner"]),
-        str(row["class"]),
-        score_text(row["score"]),
-        interval_text(row["low"], row["high"]),
-        f"{int(row['first_on'])} of {tasks}",
-        f"{row['cpu_seconds']:.2g}",
-        str(row["package"]),
-    ]
+    return _row(row, score_text(row["score"]), interval_text(row["low"], row["high"]))
+
+
+def _row_of_others(row: dict[Any, Any]) -> list[str]:
+    from nogd.report.numbers.formats import score_text
+
+    first = f"{int(row['first_on'])} of {int(row['tasks'])}"
+    return _row(row, score_text(row["regret"]), score_text(row["worst"]), first)
+
+
+def _row(row: dict[Any, Any], *own: str) -> list[str]:
+    return [str(row["learner"]), str(row["class"]), *own, f"{row['cpu_seconds']:.2g}", str(row["package"])]
 
 
 def _facts(found: Advice, budget: float, command: str) -> dict[str, Any]:

@@ -6,27 +6,35 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from pandas import DataFrame
+from pandas import DataFrame, Series
 
 from nogd.errors import InvalidSetting
 from nogd.leaderboard.facts import Facts
 from nogd.leaderboard.standing import CLASSES, SURROGATE_GRADIENT
-from nogd.report.numbers.statistics import FloatArray
 
-LIKE = 5
-"""So many of the tasks that are nearest in size are asked."""
+OTHERS = 2.0
+"""The tasks of other kinds count together as so many of the task's own kind: where few were measured, what learners are
+worth elsewhere is better than nothing."""
+NEAR = 0.25
+"""The best of another class is tried, too, where its regret is no more than this above the first's."""
+MOST = 1.0
+"""More regret than this on one task is cut: none of them must decide."""
 _FARTHEST = (-1.0, 2.0)
-"""One task with a huge score must not decide."""
-COLUMNS = ("learner", "class", "package", "score", "low", "high", "first_on", "failed", "cpu_seconds")
+COLUMNS = (
+    *("learner", "class", "package", "regret", "worst", "tasks"),
+    *("score", "low", "high", "first_on", "failed", "cpu_seconds"),
+)
 
 
 @dataclass(frozen=True)
 class Advice:
-    """What was measured on the task itself, or on those that are most like it.
+    """What was measured on the task itself, or on all tasks of its kind.
 
-    table: one row for each learner that has runs on all of them, the best first, with COLUMNS; score: the mean over
-    tasks, each cut to -1 ... 2; low, high: the same of the lowest and the highest runs; first_on: of how many tasks it
-    is the best. forwards: the budget that was measured, by task.
+    like: the task itself, or those of its kind. forwards: the budget that was measured, by task. table: one row for
+    each learner that has runs on one of them, the one with the least regret first, with COLUMNS. regret: how far below
+    the best learner of a task its score is, 0 ... 1, the mean over tasks as `expected` has it. worst: the largest of
+    the `tasks` that it has runs on; first_on: on how many of them it is the best. score, low, high: means over them of
+    its score, its lowest run and its highest, each cut to -1 ... 2.
     """
 
     facts: Facts
@@ -50,8 +58,8 @@ class Advice:
     @property
     def to_try(self) -> list[str]:
         """At most four learners: the best, those of other classes that come near, and random search as the minimum."""
-        best = self.best_of_classes.sort_values("score", ascending=False)
-        near = best[best["score"] >= best["score"].max() - 0.25]["learner"].tolist()[:3]
+        best = self.best_of_classes.sort_values("regret", kind="stable")
+        near = best[best["regret"] <= best["regret"].min() + NEAR]["learner"].tolist()[:3]
         return [*near, *(["random-search"] if "random-search" not in near else [])]
 
 
@@ -67,12 +75,12 @@ def advise(
     :param itself: whether a task that was measured is judged by itself alone, and not by others.
     :raises InvalidSetting: where nothing was measured on tasks of its kind.
     """
-    tasks = set(measured["task"]) & set(known)
-    if itself and facts.task in tasks:
-        like = [facts]
+    tasks = [known[name] for name in sorted(set(measured["task"]) & set(known))]
+    if itself and facts.task in {each.task for each in tasks}:
+        like, others = [facts], []
     else:
-        kin = [known[name] for name in sorted(tasks) if known[name].is_like(facts) and name != facts.task]
-        like = sorted(kin, key=lambda each: (facts.distance(each), each.task))[:LIKE]
+        like = [each for each in tasks if each.is_like(facts) and each.task != facts.task]
+        others = [each for each in tasks if not each.is_like(facts) and each.task != facts.task]
     if not like:
         kind = (
             "simulated" if facts.simulated else "with a gradient" if facts.gradient else "without a gradient"
@@ -80,40 +88,59 @@ def advise(
         raise InvalidSetting(
             f"nothing was measured on tasks {kind}, so there is nothing to go by for {facts.task!r}."
         )
-    budgets = {
-        each.task: _nearest(forwards, measured.loc[measured["task"] == each.task, "forwards"])
-        for each in like
-    }
+    budgets = {each.task: _nearest(forwards, _budgets(measured, each.task)) for each in (*like, *others)}
     rows = measured[measured["forwards"] == measured["task"].map(budgets)]
-    return Advice(facts, tuple(like), budgets, _ordered(rows, [each.task for each in like]))
+    table = _ordered(rows, [each.task for each in like], [each.task for each in others])
+    return Advice(facts, tuple(like), {each.task: budgets[each.task] for each in like}, table)
+
+
+def _budgets(measured: DataFrame, task: str) -> Iterable[float]:
+    return map(float, measured.loc[measured["task"] == task, "forwards"])
 
 
 def _nearest(forwards: float, budgets: Iterable[float]) -> float:
-    return min(sorted(set(map(float, budgets))), key=lambda each: abs(np.log(each / forwards)))
+    return min(sorted(set(budgets)), key=lambda each: abs(np.log(each / forwards)))
 
 
-def _ordered(rows: DataFrame, tasks: Sequence[str]) -> DataFrame:
-    """Learners with runs on all of the tasks, the best first."""
-    counts = rows.groupby("learner")["task"].nunique()
-    whole = rows[rows["learner"].isin(counts.index[counts == len(tasks)])]
-    best = whole.groupby("task")["score"].transform("max")
-    table = whole.assign(
-        first_on=whole["score"] >= best, **{name: _cut(whole[name]) for name in ("score", "low", "high")}
+def regret_table(rows: DataFrame) -> DataFrame:
+    """How far below the best each learner is on each task, 0 ... MOST; NaN where it has no runs.
+
+    :param rows: `nogd.leaderboard.measured.COLUMNS`, one row for each learner and task.
+    """
+    scores = rows.pivot(index="learner", columns="task", values="score").clip(*_FARTHEST)
+    return (scores.max() - scores).clip(upper=MOST)
+
+
+def expected(regrets: DataFrame, like: Sequence[str], others: Sequence[str]) -> Series[float]:
+    """The mean regret of each learner over tasks of one kind; those of other kinds count together as OTHERS of them.
+
+    Where a learner has no runs on a task, it counts as the middle learner there.
+
+    :param regrets: as from `regret_table`.
+    """
+    filled = regrets.fillna(regrets.median())
+    own = filled[list(like)]
+    if not others:
+        return own.mean(axis=1)
+    return (own.sum(axis=1) + OTHERS * filled[list(others)].mean(axis=1)) / (len(like) + OTHERS)
+
+
+def _ordered(rows: DataFrame, like: Sequence[str], others: Sequence[str]) -> DataFrame:
+    """The learners with runs on tasks of the kind, the one with the least regret first."""
+    regrets = regret_table(rows)
+    own = regrets[list(like)].dropna(how="all")
+    kind = rows[rows["task"].isin(like)]
+    cut = kind.assign(**{name: kind[name].clip(*_FARTHEST) for name in ("score", "low", "high")})
+    groups = cut.groupby("learner")
+    found = groups[["class", "package"]].first().join(groups[["score", "low", "high", "cpu_seconds"]].mean())
+    found = found.join(groups[["failed"]].sum()).assign(
+        regret=expected(regrets, like, others),
+        worst=own.max(axis=1),
+        tasks=own.notna().sum(axis=1),
+        first_on=(own <= 0).sum(axis=1),
     )
-    groups = table.groupby("learner")
-    found = (
-        groups[["class", "package"]]
-        .first()
-        .join(
-            groups[["score", "low", "high", "cpu_seconds"]].mean().join(groups[["first_on", "failed"]].sum())
-        )
-    )
-    ordered = found.reset_index().sort_values(["score", "learner"], ascending=[False, True], kind="stable")
+    ordered = found.reset_index().sort_values(["regret", "learner"], kind="stable")
     return ordered[list(COLUMNS)].reset_index(drop=True)
-
-
-def _cut(values: object) -> FloatArray:
-    return np.asarray(np.clip(np.asarray(values, dtype=float), *_FARTHEST))
 
 
 def regrets(
@@ -122,31 +149,26 @@ def regrets(
     """How far below the best of a task the advised learner is, when the task itself is left out of what it knows.
 
     :param rivals: learners that would always be taken instead.
-    :returns: one row for each task: task, gradient, advised, regret, and one column for each rival (NaN where it cannot
-        do the task); in scores, cut to -1 ... 2.
+    :returns: one row for each task: task, gradient, advised, regret, best (the least regret of all that are named to
+        try), and one column for each rival (NaN where it cannot do the task); in scores, 0 ... 1.
     """
     rows = []
     for name in sorted(set(measured["task"]) & set(known)):
-        budget = _nearest(forwards, measured.loc[measured["task"] == name, "forwards"])
+        budget = _nearest(forwards, _budgets(measured, name))
         own = measured[(measured["task"] == name) & (measured["forwards"] == budget)]
-        scores = dict(zip(own["learner"], _cut(own["score"]), strict=True))
+        lost = regret_table(own)[name]
         try:
             told = advise(known[name], forwards, measured, known, itself=False)
         except InvalidSetting:
             continue
-        able = [
-            learner for learner in told.table["learner"] if learner in scores and not learner.endswith(")")
-        ]
-        if not able:
-            continue
-        best = max(scores.values())
-        rows.append(
-            {
+        able = [each for each in told.table["learner"] if each in lost.index and not each.endswith(")")]
+        if able:
+            row = {
                 "task": name,
                 "gradient": known[name].gradient,
                 "advised": able[0],
-                "regret": best - scores[able[0]],
+                "regret": lost[able[0]],
             }
-            | {rival: best - scores.get(rival, float("nan")) for rival in rivals}
-        )
-    return DataFrame(rows, columns=["task", "gradient", "advised", "regret", *rivals])
+            best = lost.reindex([able[0], *told.to_try]).min()
+            rows.append(row | {"best": best} | {rival: lost.get(rival, float("nan")) for rival in rivals})
+    return DataFrame(rows, columns=["task", "gradient", "advised", "regret", "best", *rivals])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from nogd.bench.tables import RunTables
 from nogd.bench.task_names import build_task
 from nogd.errors import StoreError
 from nogd.leaderboard.advice import regrets
+from nogd.leaderboard.deciding import decisions
 from nogd.leaderboard.facts import FILE as FACTS_FILE
 from nogd.leaderboard.facts import Facts, facts_of, read_facts, write_facts
 from nogd.leaderboard.fields import fields_of, own_task, surrogates_of
@@ -23,6 +24,8 @@ from nogd.leaderboard.page import write_page
 from nogd.leaderboard.pictures import pictures_of, write_figures
 from nogd.leaderboard.plan import Plan, read_plan
 from nogd.leaderboard.reading import Numbers, write_readings
+from nogd.leaderboard.reading_tables import decision_table, splits_table
+from nogd.leaderboard.splitting import held
 from nogd.leaderboard.standing import Standing, standing
 from nogd.leaderboard.sweeping import sweep_table, swept, without_sweeps
 from nogd.plugins.manager import configured, plugins
@@ -30,7 +33,9 @@ from nogd.report.drawing.canvas import house_style
 from nogd.report.published import write_published
 
 PAGE, TABLE, FIGURES = "leaderboard.html", "standings.csv", "figures"
-RIVALS = ("adam", "unit-search", "cma-es", "random-search")
+FORWARDS = 1000.0
+"""The budget at which advice is judged."""
+RIVALS = ("adam", "dfa", "unit-search", "cma-es", "random-search")
 """Learners that advice is compared with: what if one always took this one?"""
 _DIGITS = 5
 
@@ -61,11 +66,11 @@ def build(folder: Path, stores: Sequence[Path], *, publish: bool) -> Built:
     if publish:
         parts = _published(plan, folder, parts, facts)
     whole = complete_ones(plan, parts)
-    if not whole:
+    standings = [standing(field, plan.ours) for field in fields_of(plan, whole, facts)]
+    if not standings:
         raise StoreError(
             f"no suite is complete, so there is nothing to compare yet: {'; '.join(told(parts))}."
         )
-    standings = [standing(field, plan.ours) for field in fields_of(plan, whole, facts)]
     measured = measured_table(standings)
     compared = without_sweeps(plan, standings)
     sweeps = [
@@ -80,7 +85,10 @@ def build(folder: Path, stores: Sequence[Path], *, publish: bool) -> Built:
         if out == folder:
             write_figures(folder / FIGURES, pictures)
     if out == folder:
-        written += _keep(plan, folder, parts, compared, facts, measured)
+        general = measured[~measured["task"].isin(_swept_tasks(plan, parts))]
+        written += [_write_standings(folder / TABLE, compared), *_write_advice(plan, folder, general, facts)]
+        more = _told_besides(plan, whole, compared, general, facts)
+        written += write_readings(folder, plan.summary, Numbers(compared, parts), more)
     names = {str(name) for tables in parts.values() for name in tables.runs["learner"]}
     return Built(compared, parts, sorted(names - before) if before else [], written)
 
@@ -127,23 +135,30 @@ def _published(
     return gathered(plan, folder, ())
 
 
-def _keep(
-    plan: Plan,
-    folder: Path,
-    parts: Mapping[str, RunTables],
-    standings: Sequence[Standing],
-    facts: Mapping[str, Facts],
-    measured: DataFrame,
-) -> list[Path]:
-    """Write what is kept with the code."""
-    written = [_write_standings(folder / TABLE, standings)]
-    general = measured[~measured["task"].isin(_swept_tasks(plan, parts))]
+def _write_advice(plan: Plan, folder: Path, general: DataFrame, facts: Mapping[str, Facts]) -> Iterator[Path]:
+    """Write what `nogd advise` reads."""
     if plan.advice is not None:
-        write_measured((folder / plan.advice).resolve(), general, dict(facts))
-        written.append((folder / plan.advice).resolve())
-    lost = regrets(1000.0, general, facts, RIVALS)
-    numbers = Numbers(standings, parts)
-    return [*written, *write_readings(folder, plan.summary, numbers, {"regrets": lost})]
+        path = (folder / plan.advice).resolve()
+        write_measured(path, general, dict(facts))
+        yield path
+
+
+def _told_besides(
+    plan: Plan,
+    whole: Mapping[str, RunTables],
+    standings: Sequence[Standing],
+    general: DataFrame,
+    facts: Mapping[str, Facts],
+) -> dict[str, object]:
+    """What templates may use beside the standings."""
+    suites = {task: each.field.suite for each in standings for task in each.field.tasks}
+    lost = regrets(FORWARDS, general, facts, RIVALS)
+    return {
+        "regrets": lost.assign(suite=lost["task"].map(suites)),
+        "rivals": RIVALS,
+        "decisions": decision_table(decisions(plan, whole, facts)),
+        "splits": splits_table(held(plan, whole, facts)),
+    }
 
 
 def _swept_tasks(plan: Plan, parts: Mapping[str, RunTables]) -> set[str]:

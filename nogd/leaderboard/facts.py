@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -29,15 +28,6 @@ class Facts:
     examples: int
     gradient: bool
     simulated: bool
-
-    def distance(self, other: Facts) -> float:
-        """How unlike two tasks are: the way between their sizes in factors of ten."""
-        sizes = [
-            (self.parameters, other.parameters),
-            (max(self.examples, 1), max(other.examples, 1)),
-            (max(self.layers, 1), max(other.layers, 1)),
-        ]
-        return math.hypot(*(math.log10(mine / theirs) for mine, theirs in sizes))
 
     def is_like(self, other: Facts) -> bool:
         """Whether the two are of one kind: both with or without a gradient, both data or both simulated."""

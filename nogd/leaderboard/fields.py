@@ -16,6 +16,7 @@ from nogd.report.numbers.tables import Tables
 
 SURROGATE = "surrogate"
 _SETTING = ",surrogate=true"
+_SPLIT = "split="
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +72,13 @@ def surrogates_of(parts: Sequence[Part]) -> dict[str, str]:
 def own_task(task: str, surrogates: Mapping[str, str]) -> str:
     """The task whose surrogate this is; the task itself where it is none."""
     return surrogates.get(task, task.removesuffix(_SETTING))
+
+
+def split_of(task: str) -> tuple[str, int]:
+    """A task without the setting that says which split of its data it is on, and that split's number."""
+    words = task.split(",")
+    numbers = [int(word.removeprefix(_SPLIT)) for word in words if word.startswith(_SPLIT)]
+    return ",".join(word for word in words if not word.startswith(_SPLIT)), sum(numbers)
 
 
 def together(parts: Sequence[Part], tables: Mapping[str, RunTables]) -> RunTables:

@@ -46,11 +46,12 @@ def measured_table(standings: Sequence[Standing]) -> DataFrame:
 def _of_field(standing: Standing) -> DataFrame:
     field = standing.field
     finals = field.tables.finals
-    runs = applicable(field.tables.runs)
+    keys = ["task", "learner"]
+    runs = dict(iter(applicable(field.tables.runs).groupby(keys)[["package", "cpu_seconds"]]))
     classes = dict(zip(standing.table["learner"], standing.table["class"], strict=True))
     rows = []
-    for (task, learner), mine in finals[finals["score"].notna()].groupby(["task", "learner"]):
-        own = runs[(runs["task"] == task) & (runs["learner"] == learner)]
+    for (task, learner), mine in finals[finals["score"].notna()].groupby(keys):
+        own = runs[task, learner]
         scores = mine["score"].to_numpy(dtype=float)
         rows.append(
             {

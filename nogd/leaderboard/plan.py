@@ -5,9 +5,10 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from nogd.errors import InvalidSetting
+from nogd.plugins.access import ACCESS
 from nogd.training.names import first_complaint
 
 FILE = "leaderboard.toml"
@@ -47,9 +48,35 @@ class Sweep(BaseModel):
     default: float
 
 
+class Problem(BaseModel):
+    """A kind of problem that someone has, what was measured for it, and what a learner may look at there.
+
+    name: what readers call it. parts: whose tasks are of this kind, all at one budget; tasks: patterns of the names of
+    those that are, such as "*-sign". gradient: whether these tasks have one. access: what may be looked at, such as
+    "losses"; anything where it is empty.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1)
+    parts: tuple[str, ...] = Field(min_length=1)
+    tasks: tuple[str, ...] = ("*",)
+    gradient: bool
+    access: tuple[str, ...] = ()
+
+    @field_validator("access")
+    @classmethod
+    def _known(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        for each in given:
+            if each not in ACCESS:
+                raise ValueError(f"there is no access {each!r}; there are {', '.join(ACCESS)}")
+        return given
+
+
 class Plan(BaseModel):
     """A leaderboard: its question, its parts, the learners that are called ours, and where what it advises is kept.
 
+    problems: the rows of its table of what to use.
     advice: the table that `nogd advise` reads; summary: a text with a place for what summary.md.jinja says, between
     `<!-- leaderboard -->` and `<!-- end of leaderboard -->`. Both are relative to the leaderboard's folder, and nothing
     is written where they are None.
@@ -63,6 +90,7 @@ class Plan(BaseModel):
     summary: str | None = None
     parts: tuple[Part, ...] = Field(min_length=1)
     sweeps: tuple[Sweep, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
     @model_validator(mode="after")
     def _named_once(self) -> Plan:
@@ -70,9 +98,14 @@ class Plan(BaseModel):
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"two parts are called {name!r}")
-        for sweep in self.sweeps:
-            if sweep.part not in names:
-                raise ValueError(f"a sweep is over the part {sweep.part!r}, which there is not")
+        asked = [("a sweep is over", sweep.part) for sweep in self.sweeps] + [
+            (f"the problem {problem.name!r} goes by", name)
+            for problem in self.problems
+            for name in problem.parts
+        ]
+        for what, name in asked:
+            if name not in names:
+                raise ValueError(f"{what} the part {name!r}, which there is not")
         return self
 
 

@@ -14,8 +14,9 @@ from nogd.bench.tables import RunTables
 from nogd.errors import InvalidSetting
 from nogd.leaderboard.gathering import told
 from nogd.leaderboard.reaching import LEDGERS, Reaching, reaching
+from nogd.leaderboard.reading_tables import overview_table
 from nogd.leaderboard.standing import CLASSES, Standing
-from nogd.leaderboard.wording import WITHOUT, answer, learner_told, ours_told
+from nogd.leaderboard.wording import WITHOUT, answer
 from nogd.report.forms.markdown import frame
 from nogd.report.numbers.formats import interval_text, score_text
 
@@ -37,13 +38,13 @@ class Numbers:
                 return each
         raise InvalidSetting(f"the reading asks for {suite} at {forwards:,.0f} forwards, which has no runs.")
 
-    def answers(self) -> list[str]:
-        """Who is first in each field, a sentence each."""
-        return [answer(each) for each in self.standings]
+    def answers(self, suites: Sequence[str]) -> list[str]:
+        """Who is first in each field of some suites, a sentence each."""
+        return [answer(each) for each in self.standings if each.field.suite in suites]
 
-    def ours(self) -> list[str]:
-        """Where ours stand in each field, a sentence each."""
-        return [ours_told(each) for each in self.standings]
+    def overview(self) -> str:
+        """The best of each field as a Markdown table."""
+        return overview_table(self.standings)
 
     def complete(self) -> list[str]:
         """How many runs each part has, a sentence each."""
@@ -63,21 +64,11 @@ class Numbers:
         return _table(standing, [first for first in firsts if first is not None])
 
     def scores(self, standing: Standing, learners: Sequence[str]) -> str:
-        """Some learners, the best first, as a Markdown table. Raises KeyError for one that took no part."""
-        return _table(standing, sorted(learners, key=lambda name: -standing.row(name)["score"]))
-
-    def gain(self, standing: Standing, classes: Sequence[str], than: Sequence[str]) -> str:
-        """The best of some classes beside the best of others, and whether one of them is ahead beyond chance."""
-        first, other = standing.first_of(classes), standing.first_of(than)
-        if first is None or other is None:
-            return f"{standing.field.name}: nothing to compare"
-        told = (
-            f"{standing.field.name}: {learner_told(standing, first)} beside {learner_told(standing, other)}"
+        """Some learners with their scores, the best first, as words. Raises KeyError for one that took no part."""
+        scores = {name: standing.row(name)["score"] for name in learners}
+        return ", ".join(
+            f"`{name}` {score_text(scores[name])}" for name in sorted(scores, key=lambda name: -scores[name])
         )
-        for one, rest, verdict in ((first, other, "ahead"), (other, first, "behind")):
-            if standing.is_ahead(one, rest):
-                return f"{told}, {verdict} beyond chance"
-        return f"{told}, not told apart"
 
     def reaching(self, standing: Standing, rival: str) -> Reaching:
         """What learners pay until they are as good as a rival at its end."""

@@ -48,21 +48,3 @@ def _beside(standing: Standing, free: str, propagated: str) -> str:
     if standing.is_ahead(propagated, free):
         return f"the second wins {1 - chance.probability:.0%} of pairs with the same start, beyond chance"
     return "not told apart"
-
-
-def ours_told(standing: Standing) -> str:
-    """Where our best stands among the learners without back-propagation."""
-    rows = standing.whole[standing.whole["class"].isin(WITHOUT)]
-    mine = rows[rows["ours"]]
-    if mine.empty:
-        return f"{standing.field.name}: none of ours has runs on all tasks."
-    best, first = str(mine["learner"].iloc[0]), str(rows["learner"].iloc[0])
-    if best == first:
-        told = f"{learner_told(standing, best)} is first of ours and of all without back-propagation"
-        return f"{standing.field.name}: {told}."
-    gap = standing.row(first)["score"] - standing.row(best)["score"]
-    told = "beyond chance" if standing.is_ahead(first, best) else "not told apart from the first"
-    return (
-        f"{standing.field.name}: {learner_told(standing, best)} is the best of ours, {score_text(gap)} behind"
-        f" {learner_told(standing, first)}, {told}."
-    )

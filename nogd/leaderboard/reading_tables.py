@@ -1,0 +1,133 @@
+"""Tables of the reading, as Markdown: who is first where, what to use for what, and whether that holds elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nogd.leaderboard.deciding import Decision
+from nogd.leaderboard.splitting import AGAIN, Held
+from nogd.leaderboard.standing import BACK_PROPAGATED, CLASSES, Standing
+from nogd.leaderboard.wording import WITHOUT
+from nogd.report.forms.markdown import code, plain_text, table
+from nogd.report.names import counted
+from nogd.report.numbers.formats import interval_text, score_text
+
+_NOT_MEASURED = "not measured yet"
+_LOSSES = ("losses",)
+_MORE = tuple(each for each in WITHOUT if each not in _LOSSES)
+
+
+def overview_table(standings: Sequence[Standing]) -> str:
+    """One row for each field: the best that is told losses alone, looks at more, back-propagates, and is ours.
+
+    The best of a row is bold; of the others it says whether they are behind it beyond chance, or not told apart.
+    """
+    header = (
+        "tasks",
+        "losses alone",
+        "more, without back-propagation",
+        "with it, or a surrogate",
+        "best of ours",
+    )
+    return "\n".join(table(header, [_overview(each) for each in standings]))
+
+
+def _overview(standing: Standing) -> tuple[str, ...]:
+    field = standing.field
+    bests = [standing.first_of(each) for each in (_LOSSES, _MORE, BACK_PROPAGATED)]
+    ours = standing.whole.loc[standing.whole["ours"], "learner"]
+    best = standing.first_of(CLASSES)
+    return (
+        plain_text(f"{field.name} ({len(field.tasks)})"),
+        *("" if each is None else _beside(standing, each, best) for each in bests),
+        _beside(standing, str(ours.iloc[0]), best) if len(ours) else "",
+    )
+
+
+def _beside(standing: Standing, learner: str, best: str | None) -> str:
+    if best is None or learner == best:
+        return f"**{_scored(standing, learner)}**"
+    return f"{_scored(standing, learner)}, {'behind' if standing.is_ahead(best, learner) else 'level'}"
+
+
+def decision_table(decisions: Sequence[Decision]) -> str:
+    """One row for each problem: what to use first, what next, how sure that is, and where it was measured."""
+    header = ("the problem", "use first", "then", "how sure", "measured on")
+    return "\n".join(table(header, [_decided(each) for each in decisions]))
+
+
+def _decided(decision: Decision) -> tuple[str, ...]:
+    name, standing, first, second = (
+        plain_text(decision.problem.name),
+        decision.standing,
+        decision.first,
+        decision.second,
+    )
+    if standing is None or first is None:
+        return (name, _NOT_MEASURED, "", "", "")
+    suites = ", ".join(dict.fromkeys(part.suite for part in decision.parts))
+    tasks, forwards = counted(len(standing.field.tasks), "task"), f"{standing.field.forwards:,.0f} forwards"
+    return (
+        name,
+        _of_class(standing, first),
+        "" if second is None else _of_class(standing, second),
+        _sure(decision, standing.row(first)["runs"]),
+        plain_text(f"{suites}: {tasks}, {forwards}"),
+    )
+
+
+def _scored(standing: Standing, learner: str) -> str:
+    row = standing.row(learner)
+    band = interval_text(row["score_low"], row["score_high"])
+    return f"{code(learner)} {score_text(row['score'])} ({band})"
+
+
+def _of_class(standing: Standing, learner: str) -> str:
+    return f"{_scored(standing, learner)}, {standing.row(learner)['class']}"
+
+
+def _sure(decision: Decision, runs: int) -> str:
+    """Whether the first is ahead of the second, and of how many learners with how many runs it is first."""
+    standing, first, second = decision.standing, decision.first, decision.second
+    if standing is None or first is None or second is None:
+        return f"the only one, with {counted(runs, 'run')}"
+    of = int(standing.whole["class"].isin(decision.classes).sum())
+    told = "ahead beyond chance" if standing.is_ahead(first, second) else "not told apart"
+    return f"{told}; first of {of}, with {counted(runs, 'run')} each"
+
+
+def splits_table(fields: Sequence[Held]) -> str:
+    """One row for each field: how its order correlates with that on other splits, and who is first there.
+
+    Nothing where there is no field.
+    """
+    if not fields:
+        return ""
+    numbers = sorted({number for each in fields for number in each.others})
+    header = (
+        "tasks",
+        "learners",
+        "same split, other starts",
+        *(f"split {number}" for number in numbers),
+        "first without back-propagation",
+        *(f"its place on split {number}; first there" for number in numbers),
+    )
+    return "\n".join(table(header, [_kept(each, numbers) for each in fields]))
+
+
+def _kept(held: Held, numbers: Sequence[int]) -> tuple[str, ...]:
+    field, [first, *_] = held.field, held.order(0)
+    orders = [held.order(number) if number in held.others else [] for number in numbers]
+    return (
+        plain_text(f"{field.suite}, {field.kind} ({len(field.tasks)})"),
+        str(len(held.scores)),
+        *(_correlation(held.correlation(number)) for number in (AGAIN, *numbers)),
+        code(first),
+        *(f"{order.index(first) + 1}; {code(order[0])}" if order else "" for order in orders),
+    )
+
+
+def _correlation(value: float) -> str:
+    return f"{value:.2f}" if np.isfinite(value) else ""
