@@ -58,3 +58,20 @@ def test_a_wrong_environment_is_named_before_ray_is_started(
 def test_an_address_where_nothing_is_is_one_sentence_at_once(address: str) -> None:
     with pytest.raises(ProcessError, match=f"no ray cluster at address={address} .*'ray start --head'"):
         RayExecutor(address=address).run(iter([]), lambda _event: None)
+
+
+@pytest.mark.parametrize(
+    "broken", [OSError(30, "Read-only file system", "/home/me/.ray"), Exception("The node timed out.\nMore.")]
+)
+def test_where_ray_does_not_start_the_reason_and_what_it_needs_are_one_sentence(
+    broken: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(**_options: object) -> None:
+        raise broken
+
+    monkeypatch.setattr(ray, "init", refused)
+    reason = str(broken).splitlines()[0].replace("[", r"\[")
+    with pytest.raises(
+        ProcessError, match=rf"ray does not start on this machine \({reason}\); it needs a home"
+    ):
+        RayExecutor().run(iter([]), lambda _event: None)

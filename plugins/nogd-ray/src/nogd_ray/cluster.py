@@ -43,7 +43,8 @@ class Wanted:
 def connected(address: str, wanted: Wanted, workers: int) -> Iterator[None]:
     """Connected to ray; where this process is already, it stays as it is.
 
-    Raises ProcessError where there is no such cluster, InvalidSetting where this machine lacks what is wanted.
+    Raises ProcessError where there is no such cluster or ray does not start, InvalidSetting where this machine lacks
+    what is wanted.
     """
     if ray.is_initialized():
         yield
@@ -101,12 +102,20 @@ def _no_cluster(address: str, reason: str) -> ProcessError:
     )
 
 
+def _not_started(reason: str) -> ProcessError:
+    return ProcessError(
+        f"ray does not start on this machine ({reason}); it needs a home (HOME), a /tmp and a /dev/shm that it may"
+        " write to, and tells more in /tmp/ray/session_latest/logs."
+    )
+
+
 def _connect(address: str, cores: int) -> None:
     own: dict[str, Any] = {"num_cpus": cores, "include_dashboard": False} if address == LOCAL else {}
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **own)
-    except (ConnectionError, OSError, RuntimeError, ValueError) as error:
-        raise _no_cluster(address, first_line(error)) from None
+    except Exception as error:  # ray raises Exception itself where one of its processes does not start
+        reason = first_line(error)
+        raise (_not_started(reason) if address == LOCAL else _no_cluster(address, reason)) from None
 
 
 def _refuse_what_is_not_here(wanted: Wanted) -> None:
