@@ -24,7 +24,11 @@ def test_a_generation_is_the_papers_update_written_out():
     learner.step(the_objective, state)
     for generation in range(4):
         members, losses = state.members.tolist(), state.losses.tolist()
-        archive, factors, rates = state.archive.tolist(), state.factors.tolist(), state.rates.tolist()
+        archive, factors, rates = (
+            state.archive[state.kept].tolist(),
+            state.factors.tolist(),
+            state.rates.tolist(),
+        )
         rng = twin(state)
         chosen = torch.randint(3, (8,), generator=rng).tolist()
         normals = torch.empty(8, dtype=torch.float64).normal_(generator=rng).tolist()
@@ -61,7 +65,7 @@ def test_a_generation_is_the_papers_update_written_out():
             values[generation % 3] = top / sum(each[0] / gain * each[number] for each in successes)
         assert state.factors.tolist() == pytest.approx(factors, rel=1e-9)
         assert state.rates.tolist() == pytest.approx(rates, rel=1e-9)
-        assert state.archive.flatten().tolist() == pytest.approx(
+        assert state.archive[state.kept].flatten().tolist() == pytest.approx(
             [value for point in archive for value in point]
         )
 
@@ -122,7 +126,7 @@ def test_the_population_falls_linearly_to_four_over_the_budget_and_the_worst_lea
         if state.iteration > 1:
             assert len(state.members) == round(40 - 36 * min(1, state.spent / 1_000))
         assert state.losses.min() <= best
-        assert len(state.archive) <= round(2.6 * len(state.members))
+        assert len(state.kept) <= round(2.6 * len(state.members))
     assert len(state.members) == 4
 
 

@@ -75,7 +75,7 @@ class CmaEs(Distribution[CmaState]):
         lost = follow_both(state, rates, state.axes @ (better @ noise), better @ moves)
         state.covariance.mul_(1 + rates.one * (lost - 1) - rates.many * sum(rates.weights))
         state.covariance.addr_(state.shape_path, state.shape_path, alpha=rates.one)
-        state.covariance.addmm_(rates.many * evened(weights, noise) * moves.T, moves)
+        state.covariance.addmm_(rates.many * evened(weights, noise.square_()) * moves.T, moves)
         state.stale += 1
         if state.stale >= math.floor(0.5 / (D * (rates.one + rates.many))):
             _decompose(state)

@@ -66,16 +66,19 @@ class CrFmNes(Distribution[FmState]):
         )
 
     def draw(self, state: FmState, count: int) -> Tensor:
-        half = state.theta.new_empty((count + 1) // 2, len(state.theta)).normal_(generator=state.rng)
-        return torch.cat([half, -half])[:count]
+        both = state.theta.new_empty((count + 1) // 2 * 2, len(state.theta))
+        plus, minus = both.chunk(2)
+        torch.neg(plus.normal_(generator=state.rng), out=minus)
+        return both[:count]
 
     def offsets(self, state: FmState, noise: Tensor) -> Tensor:
-        return state.step * state.diagonal * _stretched(state, noise)
+        return _stretched(state, noise).mul_(state.step * state.diagonal)
 
     def learn(self, state: FmState, noise: Tensor, losses: Tensor) -> None:
         (count, D), feasible = noise.shape, int(losses.isfinite().sum())
-        lost = noise[feasible:]
-        noise = torch.cat([noise[:feasible], lost[lost.square().sum(1).argsort(stable=True)]])
+        if feasible < count:
+            lost = noise[feasible:]
+            noise = torch.cat([noise[:feasible], lost[lost.square().sum(1).argsort(stable=True)]])
         ranked = noise.new_tensor(utilities(count))
         mass = 1 / float((ranked + 1 / count).square().sum())
         path, shape = path_rates(D, mass)
@@ -87,7 +90,7 @@ class CrFmNes(Distribution[FmState]):
         state.shape_path = follow(state.shape_path, move, shape, mass)
         self.move(state, state.step * move)
         _reshape(state, stretched, weights, *_shape_rates(D, count, feasible, mass))
-        growth = float(weights @ (noise.square() - 1).sum(1)) / D
+        growth = float(weights @ noise.square_().sub_(1).sum(1)) / D
         state.step *= math.exp(_step_rate(D, feasible, length) / 2 * growth)
 
     def largest(self, state: FmState) -> float:
@@ -146,14 +149,22 @@ def _reshape(state: FmState, stretched: Tensor, weights: Tensor, one: float, man
     units, gamma = unit.square(), 1 + square
     alpha = ((square**2 + (2 * gamma - gamma.sqrt()) / units.max()).sqrt() / (2 + square)).clamp(max=1)
     along = (y @ unit)[:, None]
-    t = y * along - unit * (along.square() + gamma) / 2
+    room, other = torch.empty_like(y), torch.empty_like(y)  # for terms: fresh memory takes as long as they do
+    t = (y * along).sub_(torch.mul(unit, along.square() + gamma, out=room).div_(2))
     b = -(1 - alpha**2) * square**2 / gamma + 2 * alpha**2
     inverse = 1 / (2 - (b + 2 * alpha**2) * units)
-    s = y.square() - square / gamma * (y * unit * along) - 1
-    s = s - alpha / gamma * ((2 + square) * t * unit - square * (t @ unit)[:, None] * units)
+    term = torch.mul(y, unit, out=room).mul_(along).mul_(square / gamma)
+    s = y.square_().sub_(term).sub_(1)
+    term = torch.mul(t, 2 + square, out=room).mul_(unit)
+    term.sub_(torch.mul(square * (t @ unit)[:, None], units, out=other)).mul_(alpha / gamma)
+    s.sub_(term)
     scaled = inverse * units
-    s = s * inverse - b / (1 + b * (units @ scaled)) * (s @ scaled)[:, None] * scaled
-    t = t - alpha * ((2 + square) * s * unit - (s @ units)[:, None] * unit)
+    weight = b / (1 + b * (units @ scaled))
+    term = torch.mul(weight * (s @ scaled)[:, None], scaled, out=room)
+    s.mul_(inverse).sub_(term)
+    term = torch.mul(s, 2 + square, out=room).mul_(unit)
+    term.sub_(torch.mul((s @ units)[:, None], unit, out=other)).mul_(alpha)
+    t.sub_(term)
 
     rates = torch.cat([many * weights, weights.new_tensor([one])])
     state.direction = v + rates @ t / square.sqrt()

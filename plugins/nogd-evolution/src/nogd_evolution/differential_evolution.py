@@ -69,7 +69,7 @@ class DifferentialEvolution(AskTell[DifferentialState]):
         a = others(rows, total, [], state.rng)
         b = others(rows, total, [a], state.rng)
         c = others(rows, total, [a, b], state.rng)
-        mutants = torch.add(state.members[a], state.members[b] - state.members[c], alpha=self.factor)
+        mutants = state.members[a].add_(state.members[b].sub_(state.members[c]), alpha=self.factor)
         return Population(crossed(state.members[:rows], mutants, self.crossover, state.rng))
 
     def tell(self, state: DifferentialState, candidates: Any, losses: Tensor) -> None:

@@ -74,13 +74,13 @@ class Distribution(AskTell[S]):
 
     @abstractmethod
     def offsets(self, state: S, noise: Tensor) -> Tensor:
-        """Where candidates of such noise lie from the mean, `[P, D]`, in units of the first deviations."""
+        """Where candidates of such noise lie from the mean, `[P, D]`, in units of the first deviations; new memory."""
 
     @abstractmethod
     def learn(self, state: S, noise: Tensor, losses: Tensor) -> None:
         """Move the mean and reshape the distribution.
 
-        :param noise: `[P, D]`, sorted by loss, best first.
+        :param noise: `[P, D]`, sorted by loss, best first; a copy, which may be overwritten.
         :param losses: `[P]`, likewise.
         """
 
@@ -90,17 +90,17 @@ class Distribution(AskTell[S]):
 
     def ask(self, state: S) -> Population:
         state.noise = self.draw(state, min(self.size(len(state.theta)), state.room))
-        moves = state.scale * self.offsets(state, state.noise)
-        return Population(state.theta + moves.to(state.theta))
+        moves = self.offsets(state, state.noise).mul_(state.scale)
+        return Population(moves.to(state.theta).add_(state.theta))
 
     def tell(self, state: S, candidates: Any, losses: Tensor) -> None:
-        best = losses.argsort(stable=True)
-        losses = losses[best]
-        if losses[0] < losses[-1]:
+        losses, best = losses.sort(stable=True)
+        lowest, highest = float(losses[0]), float(losses[-1])
+        if lowest < highest:
             self.learn(state, state.noise[best], losses)
         state.noise = state.noise[:0]
         state.iteration += 1
-        self._watch(state, float(losses[0]), float(losses[-1]))
+        self._watch(state, lowest, highest)
 
     def move(self, state: S, direction: Tensor) -> None:
         """Move the mean by so many of the first deviations, `[D]`."""

@@ -31,8 +31,12 @@ class Mirrored:
         return 2 * len(self.noise)
 
     def dense(self) -> Tensor:
-        moves = self.noise * self.sigma
-        return torch.cat([self.theta + moves, self.theta - moves])
+        both = self.noise.new_empty(2 * len(self.noise), len(self.theta))
+        plus, minus = both.chunk(2)
+        torch.mul(self.noise, self.sigma, out=minus)
+        torch.add(self.theta, minus, out=plus)
+        torch.sub(self.theta, minus, out=minus)
+        return both
 
     def combine(self, weights: Tensor, out: Tensor) -> None:
         """Add the weighted sum of the candidates' noises to `out`, in place (of a difference's noise, minus)."""

@@ -31,13 +31,16 @@ ENDED = -1.0
 
 @dataclass(kw_only=True)
 class LShadeState(MembersState):
-    """archive [A, D]: members that were replaced. factors, rates [H]: what is remembered; place: where it goes next.
+    """archive [R, D]: room for members that were replaced; kept [A]: the rows of it that hold one, in their order.
+
+    factors, rates [H]: what is remembered; place: where it goes next.
 
     F, CR [P]: those of the candidates that are being scored. spent: candidates scored; total: as many as the run may
     take when it begins, 0 if it has no such end.
     """
 
     archive: Tensor
+    kept: Tensor
     factors: Tensor
     rates: Tensor
     F: Tensor
@@ -79,7 +82,8 @@ class LShade(AskTell[LShadeState]):
     )
 
     def init(self, objective: Objective, theta: Tensor, rng: Generator) -> LShadeState:
-        members = first_members(objective.space, theta, self._first_count(objective.D), rng)
+        count = self._first_count(objective.D)
+        members = first_members(objective.space, theta, count, rng)
         half = theta.new_full((self.memory,), 0.5)
         left = objective.left
         return LShadeState(
@@ -87,7 +91,8 @@ class LShade(AskTell[LShadeState]):
             rng=rng,
             members=members,
             losses=members.new_full((len(members),), torch.inf),
-            archive=members[:0],
+            archive=members.new_zeros(round(self.archive * count) + count, objective.D),
+            kept=torch.empty(0, dtype=torch.long, device=members.device),
             factors=half,
             rates=half.clone(),
             F=half[:0],
@@ -104,10 +109,11 @@ class LShade(AskTell[LShadeState]):
         rows, total = min(len(state.members), state.room), len(state.members)
         self._draw_factors(state, rows)
         a = others(rows, total, [], state.rng)
-        b = _of_both(state, others(rows, total + len(state.archive), [a], state.rng))
+        b = _of_both(state, others(rows, total + len(state.kept), [a], state.rng))
         members = state.members[:rows]
         F = state.F[:, None]
-        mutants = members + F * (self._good_ones(state, rows) - members) + F * (state.members[a] - b)
+        mutants = self._good_ones(state, rows).sub_(members).mul_(F).add_(members)
+        mutants += state.members[a].sub_(b).mul_(F)
         return Population(crossed(members, mutants, state.CR[:, None], state.rng))
 
     def _good_ones(self, state: LShadeState, rows: int) -> Tensor:
@@ -134,7 +140,7 @@ class LShade(AskTell[LShadeState]):
         before = state.losses[:rows].clone()
         better, taken = losses < before, losses <= before
         if better.any():
-            state.archive = torch.cat([state.archive, state.members[:rows][better]])
+            _put_away(state, state.members[:rows][better])
         state.members[:rows][taken] = thetas[taken]
         state.losses[:rows] = torch.where(taken, losses, before)
         note_best(state, thetas, losses)
@@ -165,9 +171,9 @@ class LShade(AskTell[LShadeState]):
             state.members, state.losses = state.members[stay], state.losses[stay]
             state.scored = count
         most = round(self.archive * len(state.members))
-        if len(state.archive) > most:
-            order = torch.randperm(len(state.archive), generator=state.rng, device=state.rng.device)
-            state.archive = state.archive[order[:most]]
+        if len(state.kept) > most:
+            order = torch.randperm(len(state.kept), generator=state.rng, device=state.rng.device)
+            state.kept = state.kept[order[:most]]
 
 
 def _of_both(state: LShadeState, numbers: Tensor) -> Tensor:
@@ -175,8 +181,17 @@ def _of_both(state: LShadeState, numbers: Tensor) -> Tensor:
     total = len(state.members)
     found = state.members[numbers.clamp(max=total - 1)]
     archived = numbers >= total
-    found[archived] = state.archive[numbers[archived] - total]
+    found[archived] = state.archive[state.kept[numbers[archived] - total]]
     return found
+
+
+def _put_away(state: LShadeState, replaced: Tensor) -> None:
+    """Members `[K, D]` go to rows of the archive that are free, behind those that it holds."""
+    free = torch.ones(len(state.archive), dtype=torch.bool, device=state.archive.device)
+    free[state.kept] = False
+    rows = free.nonzero()[: len(replaced), 0]
+    state.archive[rows] = replaced
+    state.kept = torch.cat([state.kept, rows])
 
 
 def positive_cauchy(location: Tensor, uniform: Tensor) -> Tensor:

@@ -57,7 +57,7 @@ class LmMaEs(Distribution[LmState]):
         return state.theta.new_empty(count, len(state.theta)).normal_(generator=state.rng)
 
     def offsets(self, state: LmState, noise: Tensor) -> Tensor:
-        return state.step * _bent(state, noise)
+        return _bent(state, noise).mul_(state.step)
 
     def learn(self, state: LmState, noise: Tensor, losses: Tensor) -> None:
         D, population = noise.shape[1], self.size(noise.shape[1])
@@ -70,7 +70,7 @@ class LmMaEs(Distribution[LmState]):
         slower = [min(1.0, population / (4**number * D)) for number in range(len(state.directions))]
         rates = noise.new_tensor(slower)[:, None]
         grown = (rates * (2 - rates) * mass).sqrt() * mean_noise
-        state.directions = (1 - rates) * state.directions + grown
+        state.directions.mul_(1 - rates).add_(grown)
         state.step *= math.exp(rate / 2 * (float(state.step_path.square().sum()) / D - 1))
         state.learnt += 1
 

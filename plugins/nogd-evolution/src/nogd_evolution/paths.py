@@ -43,6 +43,9 @@ def follow_both(state: PathState, rates: Recombination, noise: Tensor, move: Ten
     return rates.shape * (2 - rates.shape) if is_long else 0.0
 
 
-def evened(weights: Tensor, noise: Tensor) -> Tensor:
-    """Negative weights such that all bad candidates count as if they were at the same distance from the mean."""
-    return weights.where(weights >= 0, weights * noise.shape[1] / noise.square().sum(1))
+def evened(weights: Tensor, squares: Tensor) -> Tensor:
+    """Negative weights such that all bad candidates count as if they were at the same distance from the mean.
+
+    squares: of the noise, `[P, D]`.
+    """
+    return weights.where(weights >= 0, weights * squares.shape[1] / squares.sum(1))

@@ -79,7 +79,7 @@ class Pgpe(AskTell[PgpeState]):
         noise, pairs = candidates.noise, len(candidates.noise)
         ascent = (noise.T @ differences(gains)).mul_(state.sigma / (2 * pairs))
         means = (gains[:pairs] + gains[pairs:]) / 2  # of all of them the mean is 0, the baseline
-        growth = ((noise.square() - 1).T @ means).mul_(state.sigma / pairs)
+        growth = (noise.square().sub_(1).T @ means).mul_(state.sigma / pairs)
         lr = state.speed / 2 if self.lr is None else self.lr
         state.velocity = clip_up(state.velocity, ascent, lr, self.momentum, state.speed)
         state.theta = state.theta + state.velocity

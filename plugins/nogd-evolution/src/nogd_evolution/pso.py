@@ -13,6 +13,9 @@ from torch import Generator, Tensor
 from nogd import AskTell, Objective, Population
 from nogd_evolution.generations import MembersState, first_members, note_best, stands_still
 
+# The least length that a direction is divided by.
+SHORTEST = 1e-12
+
 
 @dataclass(kw_only=True)
 class SwarmState(MembersState):
@@ -75,32 +78,31 @@ class Pso(AskTell[SwarmState]):
         if state.scored < self.population:
             return Population(state.places[state.scored : state.scored + state.room])
         rows = min(self.population, state.room)
-        return Population((state.places + self._moves(state))[:rows])
+        return Population(self._moves(state).add_(state.places)[:rows])
 
     def _moves(self, state: SwarmState) -> Tensor:
         """The next velocities, `[S, D]`."""
         places, own = state.places, state.members
         heard = torch.where(state.informed, state.losses, torch.inf).argmin(1)
         alone = state.losses[heard] >= state.losses  # what it hears of is no better than its own best place
-        to_own = self._draw(state) * (own - places)
-        to_heard = self._draw(state) * (own[heard] - places)
-        middle = torch.where(alone[:, None], to_own / 2, (to_own + to_heard) / 3)
-        direction = torch.nn.functional.normalize(
-            torch.empty_like(places).normal_(generator=state.rng), dim=1
-        )
+        to_own = self._draw(state).mul_(own - places)
+        middle = self._draw(state).mul_(own[heard].sub_(places)).add_(to_own).div_(3)
+        middle[alone] = to_own[alone].div_(2)
+        direction = torch.empty_like(places).normal_(generator=state.rng)
         radius: Tensor = middle.norm(dim=1, keepdim=True)
         radius = radius * torch.empty_like(radius).uniform_(generator=state.rng)
-        return self.inertia * state.velocities + middle + radius * direction
+        direction.div_(direction.norm(dim=1, keepdim=True).clamp_min_(SHORTEST)).mul_(radius)
+        return torch.mul(state.velocities, self.inertia, out=to_own).add_(middle).add_(direction)
 
     def _draw(self, state: SwarmState) -> Tensor:
-        return self.attraction * torch.empty_like(state.places).uniform_(generator=state.rng)
+        return torch.empty_like(state.places).uniform_(generator=state.rng).mul_(self.attraction)
 
     def tell(self, state: SwarmState, candidates: Any, losses: Tensor) -> None:
         thetas, rows = candidates.thetas, len(losses)
         start = state.scored if state.scored < self.population else 0
         here = slice(start, start + rows)
         if state.scored == self.population:
-            state.velocities[here] = thetas - state.places[here]
+            torch.sub(thetas, state.places[here], out=state.velocities[here])
             state.places[here] = thetas
         before = state.best
         better = losses < state.losses[here]

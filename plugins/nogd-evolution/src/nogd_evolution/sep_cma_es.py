@@ -53,7 +53,8 @@ class SepCmaEs(Distribution[SepState]):
         move = state.variances.sqrt() * mean_noise
         self.move(state, state.step * move)
         lost = follow_both(state, rates, mean_noise, move)
-        squares = state.variances * (evened(weights, noise) @ noise.square())
+        squares = noise.square_()
+        squares = state.variances * (evened(weights, squares) @ squares)
         kept = 1 + rates.one * (lost - 1) - rates.many * sum(rates.weights)
         state.variances = (
             kept * state.variances + rates.one * state.shape_path.square() + rates.many * squares

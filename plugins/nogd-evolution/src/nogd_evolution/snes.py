@@ -48,7 +48,7 @@ class Snes(Distribution[SnesState]):
         rate = (3 + math.log(D)) / (5 * math.sqrt(D))
         self.move(state, state.deviations * (weights @ noise))
         # The paper takes the squares less 1, which is the same: the weights add up to 0.
-        state.deviations = state.deviations * (rate / 2 * (weights @ noise.square())).exp()
+        state.deviations = state.deviations * (rate / 2 * (weights @ noise.square_())).exp()
 
     def largest(self, state: SnesState) -> float:
         return float(state.deviations.max())
