@@ -118,9 +118,10 @@ class Perturbed:
             half = len(self.seeds)
             factors = [plus - minus for plus, minus in zip(factors[:half], factors[half:], strict=True)]
         for start, stop in blocks(len(out), out.device):
+            part = out[start:stop]
             for seed, factor in zip(self.seeds, factors, strict=True):
                 if factor:
-                    out[start:stop].add_(self._noise(seed, start, stop), alpha=factor)
+                    part.add_(self._noise(seed, start, stop), alpha=factor)
 
     def _noise(self, seed: int, start: int, stop: int) -> Tensor:
         """The noise of a seed, only to be read; kept where that of all seeds is small."""
@@ -129,7 +130,7 @@ class Perturbed:
         kept: dict[int, Tensor] = self._kept  # type: ignore[attr-defined]  # no field: it is no part of what they are
         if seed not in kept:
             kept[seed] = noise(seed, 0, self.dimension, self.theta)
-        return kept[seed][start:stop]
+        return kept[seed] if stop - start == self.dimension else kept[seed][start:stop]
 
 
 def perturbed_losses(

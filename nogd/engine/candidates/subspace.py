@@ -130,6 +130,8 @@ class Subspace:
         stored = len(self.given)
         if stored:
             out[first:last].addmv_(self.given.T, weights[:stored])
+        if not self.seeds:
+            return
         for start, stop in blocks(last - first, out.device):
             for seed, factor in zip(self.seeds, weights[stored:].tolist(), strict=True):
                 if factor:

@@ -66,14 +66,12 @@ def mirrored(directions: Tensor) -> Tensor:
     return torch.cat([directions, -directions])
 
 
-def on_both(weights: Tensor) -> Tensor:
-    """Weights `[2 K]` of mirrored candidates that give each direction its own of these, `[K]`."""
-    return mirrored(weights) / 2
-
-
 def mean_of(found: Look, factor: float) -> Tensor:
-    """Weights `[2 K]` of the candidates for the mean of the directions, each times its slope and this factor."""
-    return on_both(found.slopes * (factor / len(found.slopes)))
+    """Weights `[2 K]` of the candidates for the mean of the directions, each times its slope and this factor.
+
+    Half of a direction's weight goes to either side.
+    """
+    return mirrored(found.slopes * (factor / len(found.slopes) / 2))
 
 
 def gradient_of(found: Look) -> Tensor:
