@@ -47,4 +47,4 @@ def stepped(theta: Tensor, noise: Tensor, losses: Tensor, top: int | None, lr: f
     if deviation <= 0:
         return theta
     weights = differences(losses[both]).mul_(-lr / (top * deviation))
-    return torch.addmv(theta, noise[kept].T, weights.to(theta))
+    return torch.addmv(theta, noise.index_select(0, kept).T, weights.to(theta))

@@ -65,9 +65,9 @@ class Cem(AskTell[CemState]):
     def tell(self, state: CemState, candidates: Any, losses: Tensor) -> None:
         if losses.min() < losses.max():  # a plateau says nothing about where to look
             count = min(math.ceil(self.elite * len(losses)), int(losses.isfinite().sum()))
-            best = candidates.thetas[losses.argsort(stable=True)[:count]]
+            best = candidates.thetas.index_select(0, losses.argsort(stable=True)[:count])
             mean = best.mean(0)
-            state.variance = (best - (state.theta if self.about == "old" else mean)).square().mean(0)
+            state.variance = best.sub_(state.theta if self.about == "old" else mean).square_().mean(0)
             state.theta = mean
             left = max(0.0, 1 - state.iteration / self.steps)
             state.variance = state.variance + self.extra * left * state.first

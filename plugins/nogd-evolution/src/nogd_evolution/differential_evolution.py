@@ -17,6 +17,7 @@ from nogd_evolution.generations import (
     note_best,
     note_scored,
     others,
+    replace,
     stands_still,
     unscored,
 )
@@ -69,7 +70,8 @@ class DifferentialEvolution(AskTell[DifferentialState]):
         a = others(rows, total, [], state.rng)
         b = others(rows, total, [a], state.rng)
         c = others(rows, total, [a, b], state.rng)
-        mutants = state.members[a].add_(state.members[b].sub_(state.members[c]), alpha=self.factor)
+        first, second, third = (state.members.index_select(0, each) for each in (a, b, c))
+        mutants = first.add_(second.sub_(third), alpha=self.factor)
         return Population(crossed(state.members[:rows], mutants, self.crossover, state.rng))
 
     def tell(self, state: DifferentialState, candidates: Any, losses: Tensor) -> None:
@@ -77,9 +79,7 @@ class DifferentialEvolution(AskTell[DifferentialState]):
             note_scored(state, losses)
             return
         thetas, rows = candidates.thetas, len(losses)
-        taken = losses <= state.losses[:rows]
-        state.members[:rows][taken] = thetas[taken]
-        state.losses[:rows] = torch.where(taken, losses, state.losses[:rows])
+        replace(state, losses <= state.losses[:rows], thetas, losses)
         note_best(state, thetas, losses)
         state.iteration += 1
         if stands_still(state.members, self.tolerance):

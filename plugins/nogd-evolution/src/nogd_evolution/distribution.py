@@ -97,7 +97,7 @@ class Distribution(AskTell[S]):
         losses, best = losses.sort(stable=True)
         lowest, highest = float(losses[0]), float(losses[-1])
         if lowest < highest:
-            self.learn(state, state.noise[best], losses)
+            self.learn(state, state.noise.index_select(0, best), losses)
         state.noise = state.noise[:0]
         state.iteration += 1
         self._watch(state, lowest, highest)

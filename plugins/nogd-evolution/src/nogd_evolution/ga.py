@@ -72,7 +72,7 @@ class Ga(AskTell[GeneticState]):
             return Population(state.contenders[: state.room])
         count = max(1, min(self.population, state.room) - 1)
         chosen = torch.randint(len(state.parents), (count,), generator=state.rng, device=state.rng.device)
-        children = draw(state.theta, count, state.rng).mul_(state.sigma).add_(state.parents[chosen])
+        children = draw(state.theta, count, state.rng).mul_(state.sigma).add_(state.parents.index_select(0, chosen))
         return Population(torch.cat([state.theta[None], children])[: state.room])
 
     def tell(self, state: GeneticState, candidates: Any, losses: Tensor) -> None:
@@ -80,7 +80,7 @@ class Ga(AskTell[GeneticState]):
         if len(state.contenders):
             state.contenders = state.contenders[:0]
         else:
-            state.parents = candidates.thetas[best[: self.parents]]
+            state.parents = candidates.thetas.index_select(0, best[: self.parents])
             if state.noisy:
                 rivals = candidates.thetas[best[best > 0][: self.contenders - 1]]
                 state.contenders = torch.cat([state.theta[None], rivals])

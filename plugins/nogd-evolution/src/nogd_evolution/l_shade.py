@@ -18,6 +18,7 @@ from nogd_evolution.generations import (
     note_best,
     note_scored,
     others,
+    replace,
     stands_still,
     unscored,
 )
@@ -113,7 +114,7 @@ class LShade(AskTell[LShadeState]):
         members = state.members[:rows]
         F = state.F[:, None]
         mutants = self._good_ones(state, rows).sub_(members).mul_(F).add_(members)
-        mutants += state.members[a].sub_(b).mul_(F)
+        mutants += state.members.index_select(0, a).sub_(b).mul_(F)
         return Population(crossed(members, mutants, state.CR[:, None], state.rng))
 
     def _good_ones(self, state: LShadeState, rows: int) -> Tensor:
@@ -121,7 +122,7 @@ class LShade(AskTell[LShadeState]):
         count = min(len(state.members), max(2, round(self.best * len(state.members))))
         order = state.losses.argsort(stable=True)[:count]
         chosen = torch.randint(count, (rows,), generator=state.rng, device=state.rng.device)
-        return state.members[order[chosen]]
+        return state.members.index_select(0, order[chosen])
 
     def _draw_factors(self, state: LShadeState, rows: int) -> None:
         chosen = torch.randint(self.memory, (rows,), generator=state.rng, device=state.rng.device)
@@ -140,9 +141,8 @@ class LShade(AskTell[LShadeState]):
         before = state.losses[:rows].clone()
         better, taken = losses < before, losses <= before
         if better.any():
-            _put_away(state, state.members[:rows][better])
-        state.members[:rows][taken] = thetas[taken]
-        state.losses[:rows] = torch.where(taken, losses, before)
+            _put_away(state, state.members.index_select(0, better.nonzero()[:, 0]))
+        replace(state, taken, thetas, losses)
         note_best(state, thetas, losses)
         if better.any():
             self._remember(state, better, before - losses)
@@ -168,7 +168,7 @@ class LShade(AskTell[LShadeState]):
             count = round(count + (LEAST_MEMBERS - count) * min(1.0, state.spent / state.total))
         if count < len(state.members):
             stay = state.losses.argsort(stable=True)[:count].sort().values
-            state.members, state.losses = state.members[stay], state.losses[stay]
+            state.members, state.losses = state.members.index_select(0, stay), state.losses[stay]
             state.scored = count
         most = round(self.archive * len(state.members))
         if len(state.kept) > most:
@@ -179,10 +179,9 @@ class LShade(AskTell[LShadeState]):
 def _of_both(state: LShadeState, numbers: Tensor) -> Tensor:
     """Members, and behind them the archive, by number, `[rows, D]`; to join both copies all of the archive."""
     total = len(state.members)
-    found = state.members[numbers.clamp(max=total - 1)]
-    archived = numbers >= total
-    found[archived] = state.archive[state.kept[numbers[archived] - total]]
-    return found
+    found = state.members.index_select(0, numbers.clamp(max=total - 1))
+    archived = (numbers >= total).nonzero()[:, 0]
+    return found.index_copy_(0, archived, state.archive.index_select(0, state.kept[numbers[archived] - total]))
 
 
 def _put_away(state: LShadeState, replaced: Tensor) -> None:
@@ -190,7 +189,7 @@ def _put_away(state: LShadeState, replaced: Tensor) -> None:
     free = torch.ones(len(state.archive), dtype=torch.bool, device=state.archive.device)
     free[state.kept] = False
     rows = free.nonzero()[: len(replaced), 0]
-    state.archive[rows] = replaced
+    state.archive.index_copy_(0, rows, replaced)
     state.kept = torch.cat([state.kept, rows])
 
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from nogd import AskTell, Objective, Population
-from nogd_evolution.generations import MembersState, first_members, note_best, stands_still
+from nogd_evolution.generations import MembersState, first_members, note_best, replace, stands_still
 
 # The least length that a direction is divided by.
 SHORTEST = 1e-12
@@ -86,8 +86,9 @@ class Pso(AskTell[SwarmState]):
         heard = torch.where(state.informed, state.losses, torch.inf).argmin(1)
         alone = state.losses[heard] >= state.losses  # what it hears of is no better than its own best place
         to_own = self._draw(state).mul_(own - places)
-        middle = self._draw(state).mul_(own[heard].sub_(places)).add_(to_own).div_(3)
-        middle[alone] = to_own[alone].div_(2)
+        middle = self._draw(state).mul_(own.index_select(0, heard).sub_(places)).add_(to_own).div_(3)
+        rows = alone.nonzero()[:, 0]
+        middle.index_copy_(0, rows, to_own.index_select(0, rows).div_(2))
         direction = torch.empty_like(places).normal_(generator=state.rng)
         radius: Tensor = middle.norm(dim=1, keepdim=True)
         radius = radius * torch.empty_like(radius).uniform_(generator=state.rng)
@@ -105,9 +106,7 @@ class Pso(AskTell[SwarmState]):
             torch.sub(thetas, state.places[here], out=state.velocities[here])
             state.places[here] = thetas
         before = state.best
-        better = losses < state.losses[here]
-        state.members[here][better] = thetas[better]
-        state.losses[here] = torch.where(better, losses, state.losses[here])
+        replace(state, losses < state.losses[here], thetas, losses, start)
         note_best(state, thetas, losses)
         state.scored = min(self.population, state.scored + rows)
         if state.best >= before:
