@@ -14,6 +14,7 @@ from nogd.engine.accounts.till import Till
 from nogd.engine.objective import Objective
 from nogd.engine.state import State, alone, has_ended
 from nogd.errors import InvalidSetting, LearnerError
+from nogd.training.freed_memory import keep_freed_memory
 from nogd.training.learner import Learner
 from nogd.training.recorder import Recorder
 
@@ -53,6 +54,7 @@ def train(
     saved: what `snapshot` gave; the run then goes on from there and ends exactly as one that never stopped.
     between_steps: called before each step, when a snapshot may be taken; it ends the run by raising Stopped.
     """
+    keep_freed_memory()
     till = objective.begin(theta, limit, recorder, target, rng.initial_seed())
     del theta  # a large one is not kept beside the recommendation and the last good one
     if saved is not None:
