@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 from nogd.cli.description import Description, describe
 from nogd.plugins.manager import plugins
@@ -13,7 +14,9 @@ from nogd.report.results import Results
 from pages.comparison import FORWARDS, REPETITIONS, TASK
 from pages.drawing import curves
 from pages.markdown import block, code, folded, page, prose, table
+from pages.sensitivity import sensitivity
 
+PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
 COMPANY = ("random-search", "adam")
 """Beside whom a learner is drawn."""
 
@@ -53,6 +56,7 @@ def _learner(entry: Entry, results: Results) -> str:
         _settings(about),
         f"## Use it\n\n{_use(entry, about)}",
         f"## A learning curve\n\n{_curve(entry.name, results)}",
+        sensitivity(entry.name),
         f"## Code\n\n{_code(entry)}",
     )
 
@@ -72,15 +76,23 @@ def _use(entry: Entry, about: Description) -> str:
         for name, found in facts
         if isinstance(found, list) and found
     )
-    package = (
-        "It comes with nogd." if entry.source.builtin else f"It is in the package `{entry.source.package}`."
-    )
+    package = "It comes with nogd." if entry.source.builtin else _package(entry.source.package)
     first = next(
         (f",{s.name}={s.default}" for s in about.settings or () if s.default not in ("", "None")), ""
     )
     chosen = [f"{entry.name}{first}".replace("'", ""), *(name for name in COMPANY if name != entry.name)]
     line = f"nogd run -l {' -l '.join(chosen)} -t {TASK}"
     return "\n\n".join(filter(None, [" ".join(filter(None, [package, needed])), block(line, "sh")]))
+
+
+def _package(name: str) -> str:
+    """Where the learner is from, and where it is told what it was checked against."""
+    if not (PLUGINS / name / "README.md").is_file():
+        return f"It is in the package `{name}`."
+    return (
+        f"It is in the package `{name}`, [whose page](path:../../../plugins/{name}/README.md) says what it was checked"
+        " against, and where its defaults come from."
+    )
 
 
 def _curve(name: str, results: Results) -> str:
