@@ -1,5 +1,7 @@
 """Memory that a step lets go of is there for the next one."""
 
+from __future__ import annotations
+
 import os
 import platform
 import subprocess

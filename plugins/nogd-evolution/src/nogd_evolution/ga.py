@@ -72,7 +72,9 @@ class Ga(AskTell[GeneticState]):
             return Population(state.contenders[: state.room])
         count = max(1, min(self.population, state.room) - 1)
         chosen = torch.randint(len(state.parents), (count,), generator=state.rng, device=state.rng.device)
-        children = draw(state.theta, count, state.rng).mul_(state.sigma).add_(state.parents.index_select(0, chosen))
+        children = (
+            draw(state.theta, count, state.rng).mul_(state.sigma).add_(state.parents.index_select(0, chosen))
+        )
         return Population(torch.cat([state.theta[None], children])[: state.room])
 
     def tell(self, state: GeneticState, candidates: Any, losses: Tensor) -> None:

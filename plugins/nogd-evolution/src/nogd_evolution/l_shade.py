@@ -181,7 +181,9 @@ def _of_both(state: LShadeState, numbers: Tensor) -> Tensor:
     total = len(state.members)
     found = state.members.index_select(0, numbers.clamp(max=total - 1))
     archived = (numbers >= total).nonzero()[:, 0]
-    return found.index_copy_(0, archived, state.archive.index_select(0, state.kept[numbers[archived] - total]))
+    return found.index_copy_(
+        0, archived, state.archive.index_select(0, state.kept[numbers[archived] - total])
+    )
 
 
 def _put_away(state: LShadeState, replaced: Tensor) -> None:
