@@ -35,12 +35,14 @@ class SteppingState(BatchState):
     """rate: the present learning rate, 0 while none is known. usual: mean size of the latest slopes that were not 0.
 
     halved: how often the rate was. before: theta before the latest step, None where there is none to be taken back.
+    width: mean width of the search box, 0 while nobody has asked for it.
     """
 
     rate: float = 0.0
     halved: int = 0
     usual: float = 0.0
     before: Tensor | None = None
+    width: float = 0.0
 
 
 S = TypeVar("S", bound=SteppingState)
@@ -137,7 +139,8 @@ class Stepping(Learner[S]):
 
     def _shortened(self, objective: Objective, state: S, found: Look) -> Look:
         """The same with slopes at which the step is no longer than the first one, of which the rate is made."""
-        most = self.gain(self.first_step * box_width(objective), found)
+        state.width = state.width or box_width(objective)
+        most = self.gain(self.first_step * state.width, found)
         state.rate = state.rate or most
         if not 0 < most < state.rate:
             return found
