@@ -21,13 +21,13 @@ from nogd.leaderboard.deciding import decisions
 from nogd.leaderboard.facts import Facts, facts_of
 from nogd.leaderboard.fields import Field, fields_of, split_of
 from nogd.leaderboard.gathering import complete_ones, joined
-from nogd.leaderboard.plan import Plan, read_plan
+from nogd.leaderboard.plan import Plan, Sweep, read_plan
 from nogd.leaderboard.reaching import reaching
-from nogd.leaderboard.reading_tables import decision_table, overview_table, splits_table
+from nogd.leaderboard.reading_tables import decision_table, overview_table, splits_table, sweeps_table
 from nogd.leaderboard.splitting import AGAIN, held
 from nogd.leaderboard.standing import SURROGATE_GRADIENT, Standing, standing
 from nogd.leaderboard.sweeping import sweep_table
-from nogd.leaderboard.wording import answer
+from nogd.leaderboard.wording import answer, summed_up
 from nogd.report.numbers.finals import final_values
 from nogd.report.numbers.leaderboard import leaderboard
 from nogd.report.numbers.tables import Tables
@@ -236,6 +236,35 @@ def test_the_answer_names_both_sides_and_says_when_they_are_not_told_apart() -> 
     twin = made.runs.assign(learner="twin", access="losses", id="twin" + made.runs["id"])
     [field] = fields(replace(made, runs=pd.concat([made.runs, twin])))
     assert "not told apart" in answer(standing(field, ()))
+
+
+def test_the_verdicts_count_where_the_best_without_back_propagation_is_ahead_level_and_behind() -> None:
+    behind, alone = stand(learners=["adam", "grid-search", "random-search"])
+    twin = tables(["adam", "grid-search"], ["iris", "wine"], 6)
+    swapped = {"adam": "gradient", "grid-search": "losses"}
+    one = replace(twin, runs=twin.runs.assign(access=twin.runs["learner"].map(swapped), test_metric=0.9))
+    other = {"adam": "losses", "grid-search": "gradient"}
+    two = replace(twin, runs=twin.runs.assign(access=twin.runs["learner"].map(other)))
+    level, ahead = (standing(fields(each)[0], ()) for each in (one, two))
+    assert summed_up([behind, alone, level, ahead]).splitlines() == [
+        f"- Ahead of the best with it, or with a surrogate gradient, 1 of 4: {ahead.field.name}.",
+        f"- Not told apart from it, 1 of 4: {level.field.name}.",
+        f"- Behind it, 1 of 4: {behind.field.name}.",
+        f"- Nobody back-propagates, 1 of 4: {alone.field.name}.",
+    ]
+
+
+def test_the_ends_of_a_sweep_have_the_best_of_each_class() -> None:
+    rows = [
+        ("a", "losses", 1, 0.5),
+        ("a", "losses", 64, 0.2),
+        ("b", "losses", 64, 0.3),
+        ("c", "layers", 64, 0.9),
+    ]
+    table = pd.DataFrame(rows, columns=["learner", "class", "value", "score"])
+    shown = sweeps_table([(Sweep(part="x", setting="w", quantity="units", default=1), table)]).splitlines()
+    assert shown[0] == "| from ... to | losses | layers |"
+    assert shown[2] == "| 1 to 64 units | 0.50 `a` to 0.30 `b` | - to 0.90 `c` |"
 
 
 def test_the_overview_has_the_best_of_each_side_and_who_is_behind_it() -> None:

@@ -24,7 +24,7 @@ from nogd.leaderboard.page import write_page
 from nogd.leaderboard.pictures import pictures_of, write_figures
 from nogd.leaderboard.plan import Plan, read_plan
 from nogd.leaderboard.reading import Numbers, write_readings
-from nogd.leaderboard.reading_tables import decision_table, splits_table
+from nogd.leaderboard.reading_tables import decision_table, splits_table, sweeps_table
 from nogd.leaderboard.splitting import held
 from nogd.leaderboard.standing import Standing, standing
 from nogd.leaderboard.sweeping import sweep_table, swept, without_sweeps
@@ -87,7 +87,7 @@ def build(folder: Path, stores: Sequence[Path], *, publish: bool) -> Built:
     if out == folder:
         general = measured[~measured["task"].isin(_swept_tasks(plan, parts))]
         written += [_write_standings(folder / TABLE, compared), *_write_advice(plan, folder, general, facts)]
-        more = _told_besides(plan, whole, compared, general, facts)
+        more = {"sweeps": sweeps_table(sweeps), **_told_besides(plan, whole, compared, general, facts)}
         written += write_readings(folder, plan.summary, Numbers(compared, parts), more)
     names = {str(name) for tables in parts.values() for name in tables.runs["learner"]}
     return Built(compared, parts, sorted(names - before) if before else [], written)

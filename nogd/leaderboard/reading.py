@@ -16,7 +16,7 @@ from nogd.leaderboard.gathering import told
 from nogd.leaderboard.reaching import LEDGERS, Reaching, reaching
 from nogd.leaderboard.reading_tables import overview_table
 from nogd.leaderboard.standing import CLASSES, Standing
-from nogd.leaderboard.wording import WITHOUT, answer
+from nogd.leaderboard.wording import WITHOUT, answer, summed_up
 from nogd.report.forms.markdown import frame
 from nogd.report.numbers.formats import interval_text, score_text
 
@@ -41,6 +41,10 @@ class Numbers:
     def answers(self, suites: Sequence[str]) -> list[str]:
         """Who is first in each field of some suites, a sentence each."""
         return [answer(each) for each in self.standings if each.field.suite in suites]
+
+    def verdicts(self) -> str:
+        """Where the best without back-propagation is ahead of the best with it, level and behind, as a list."""
+        return summed_up(self.standings)
 
     def overview(self) -> str:
         """The best of each field as a Markdown table."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from pandas import DataFrame
 
 from nogd.leaderboard.deciding import Decision
+from nogd.leaderboard.plan import Sweep
 from nogd.leaderboard.splitting import AGAIN, Held
 from nogd.leaderboard.standing import BACK_PROPAGATED, CLASSES, Standing
 from nogd.leaderboard.wording import WITHOUT
@@ -131,3 +133,28 @@ def _kept(held: Held, numbers: Sequence[int]) -> tuple[str, ...]:
 
 def _correlation(value: float) -> str:
     return f"{value:.2f}" if np.isfinite(value) else ""
+
+
+def sweeps_table(sweeps: Sequence[tuple[Sweep, DataFrame]]) -> str:
+    """One row for each sweep: the best score of each class at both ends of what varies, and whose it is.
+
+    :param sweeps: each with `nogd.leaderboard.sweeping.COLUMNS`.
+    """
+    classes = [each for each in CLASSES if any((rows["class"] == each).any() for _, rows in sweeps)]
+    return "\n".join(
+        table(("from ... to", *classes), [_ends(sweep, rows, classes) for sweep, rows in sweeps])
+    )
+
+
+def _ends(sweep: Sweep, rows: DataFrame, classes: Sequence[str]) -> tuple[str, ...]:
+    ends = [rows[rows["value"] == value] for value in (rows["value"].min(), rows["value"].max())]
+    low, high = (f"{float(each['value'].iloc[0]):,g}" for each in ends)
+    cells = [" to ".join(_best(end[end["class"] == each]) for end in ends) for each in classes]
+    return (plain_text(f"{low} to {high} {sweep.quantity}"), *cells)
+
+
+def _best(rows: DataFrame) -> str:
+    if rows.empty:
+        return "-"
+    best = rows.sort_values("score", ascending=False, kind="stable").iloc[0]
+    return f"{score_text(best['score'])} {code(best['learner'])}"

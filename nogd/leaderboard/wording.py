@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nogd.leaderboard.standing import BACK_PROPAGATED, CLASSES, Standing
-from nogd.report.names import counted, short_name
+from nogd.report.names import counted, listed, short_name
 from nogd.report.numbers.formats import interval_text, score_text
 
 WITHOUT = tuple(each for each in CLASSES if each not in BACK_PROPAGATED)
@@ -48,3 +50,30 @@ def _beside(standing: Standing, free: str, propagated: str) -> str:
     if standing.is_ahead(propagated, free):
         return f"the second wins {1 - chance.probability:.0%} of pairs with the same start, beyond chance"
     return "not told apart"
+
+
+def summed_up(standings: Sequence[Standing]) -> str:
+    """In which fields the best without back-propagation is ahead of the best with it, level with it, and behind."""
+    found: dict[str, list[str]] = {}
+    for each in standings:
+        found.setdefault(_verdict(each), []).append(f"{each.field.name}")
+    kinds = (
+        ("ahead", "Ahead of the best with it, or with a surrogate gradient"),
+        ("level", "Not told apart from it"),
+        ("behind", "Behind it"),
+        ("alone", "Nobody back-propagates"),
+    )
+    return "\n".join(
+        f"- {told}, {len(found[kind])} of {len(standings)}: {listed(found[kind], len(standings))}."
+        for kind, told in kinds
+        if kind in found
+    )
+
+
+def _verdict(standing: Standing) -> str:
+    free, propagated = standing.first_of(WITHOUT), standing.first_of(BACK_PROPAGATED)
+    if free is None or propagated is None:
+        return "alone" if propagated is None else "behind"
+    if standing.is_ahead(free, propagated):
+        return "ahead"
+    return "behind" if standing.is_ahead(propagated, free) else "level"
