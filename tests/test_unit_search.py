@@ -43,19 +43,23 @@ def accuracy(module: nn.Module, x: Tensor, bits: Tensor) -> float:
     return float(((module(x) > 0) == (bits > 0.5)).double().mean())
 
 
-def test_signs_learn_a_checkerboard_within_2500_priced_forwards():
-    """The best published method has 91.5 % after 51,600 (arXiv:2605.01928), the prototype 97 % after 1,000 unpriced."""
+@pytest.mark.parametrize(("learner", "least"), [("unit-search,ridge=1e-4", 0.98), ("unit-search", 0.96)])
+def test_signs_learn_a_checkerboard_within_2500_priced_forwards(learner, least):
+    """The best published method has 91.5 % after 51,600 (arXiv:2605.01928), the prototype 97 % after 1,000 unpriced.
+
+    With the ridge that it chooses itself it learns less of the noise by heart, and as much of the board.
+    """
     x, bits = checkerboard(400, 0)
     found = []
     for seed in range(3):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             module = nn.Sequential(nn.Linear(2, 32), Sign(), nn.Linear(32, 1)).double()
-        run = nogd.fit(module, x, bits, loss="zero-one", learner="unit-search", budget=2500, seed=seed)
+        run = nogd.fit(module, x, bits, loss="zero-one", learner=learner, budget=2500, seed=seed)
         assert run.meter.forwards <= 2500
         found.append((accuracy(module, x, bits), accuracy(module, *checkerboard(2000, 77))))
     training, test = (statistics.median(each) for each in zip(*found, strict=True))
-    assert training >= 0.98
+    assert training >= least
     assert test >= 0.86
 
 
@@ -171,19 +175,46 @@ def test_with_many_inputs_what_the_outputs_lack_says_where_to_turn():
     assert losses["auto"] < 0.7 * losses["near"]
 
 
-def test_a_guide_is_the_inputs_correlation_with_an_error():
+def test_a_guide_is_the_correlation_of_the_inputs_near_the_plane_with_an_error():
     made = objective(drawn(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1)))
-    unit = made.units[1]
+    unit, theta, x = made.units[1], plain.thetas(1, made.D)[0], made.inputs
+    view, own = made.unit_view(theta, unit), theta[unit.coordinates]
+    nearest = (x @ own[:2] + own[2]).abs().argsort().tolist()
+    slow, fits = torch.zeros(2, dtype=torch.float64), {}
+    for count, example in enumerate(nearest, 1):
+        slow -= float(view.last[0, 1]) * float(view.error[example, 0]) * (x[example] - x.mean(0))
+        fits[count] = slow / slow.norm()
+    counts = set()
+    for seed in range(20):
+        found = guides(view, unit, own, 4, Generator().manual_seed(seed))
+        torch.testing.assert_close(found[0, :2], fits[60])
+        counts.add(min(fits, key=lambda count: float((fits[count] - found[1, :2]).norm())))
+        assert min(float((each - found[1, :2]).norm()) for each in fits.values()) < 1e-9
+        torch.testing.assert_close(found[:, 2], -(found[:, :2] @ x.mean(0)))
+        # One output has two directions, whatever it is weighted by.
+        assert float((found[::2, :2] @ found[0, :2]).abs().amin()) == pytest.approx(1)
+        assert float((found[1::2, :2] @ found[1, :2]).abs().amin()) == pytest.approx(1)
+    assert min(counts) >= 3  # a twentieth of 60
+    assert min(counts) < 12 < 30 < max(counts)
+    # A unit without weights is near to nothing: all count.
+    found = guides(view, unit, torch.zeros_like(own), 4, Generator().manual_seed(0))
+    torch.testing.assert_close(found[1, :2], fits[60])
+
+
+def test_the_guide_of_a_channel_looks_at_the_places_near_its_plane():
+    rng = Generator().manual_seed(0)
+    x = torch.randn(7, 1, 3, 3, generator=rng, dtype=torch.float64)
+    network = drawn(nn.Conv2d(1, 2, 2, bias=False), nn.Tanh(), nn.Flatten(), nn.Linear(8, 1))
+    made = nogd.objective(network, x, torch.randn(7, 1, generator=rng, dtype=torch.float64))
+    unit = made.units[0]
     view = made.unit_view(plain.thetas(1, made.D)[0], unit)
-    found = guides(view, unit, 3, Generator().manual_seed(0))
-    x = made.inputs
-    slow = torch.zeros(2, dtype=torch.float64)
-    for row, error in zip(x, view.error[:, 0], strict=True):
-        slow -= float(view.last[0, 1]) * float(error) * (row - x.mean(0))
-    torch.testing.assert_close(found[0, :2], slow / slow.norm())
-    torch.testing.assert_close(found[:, 2], -(found[:, :2] @ x.mean(0)))
-    # One output has two directions, whatever it is weighted by.
-    assert float((found[:, :2] @ found[0, :2]).abs().amin()) == pytest.approx(1)
+    assert view.inputs is not None
+    patches, own = view.inputs.flatten(0, 1), view.last.new_tensor([1.0, 0.0, 0.0, 0.0])
+    lacks = -view.error[:, 0].repeat_interleave(4)
+    order = patches[:, 0].abs().argsort()
+    terms = (lacks[:, None] * (patches - patches.mean(0)))[order].cumsum(0)
+    found = guides(view, unit, own, 2, Generator().manual_seed(1))[1]
+    assert float((nn.functional.normalize(terms, dim=1) @ found).abs().max()) == pytest.approx(1)
 
 
 def test_turns_keep_the_size_of_the_weights():
@@ -254,3 +285,59 @@ def test_a_unit_of_very_many_examples_is_turned_by_some_of_them():
     assert view is not None
     assert (len(view.error), len(view.inputs)) == (4_096, 4_096)
     assert made.meter.forwards - before == pytest.approx(0.5)
+
+
+def searched(loss: str = "mse", steps: int = 60) -> tuple[UnitSearch, Objective, UnitSearchState]:
+    """Noise enough for no ridge, and steps enough for several choices of it."""
+    made = objective(drawn(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1)), loss)
+    learner = UnitSearch()
+    state = learner.init(made, plain.thetas(1, made.D)[0], Generator().manual_seed(0))
+    state.ridge = 1e-6
+    for _ in range(steps):
+        learner.step(made, state)
+    return learner, made, state
+
+
+def test_candidates_are_compared_with_a_larger_ridge_than_the_last_layer_is_solved_with():
+    _, made, state = searched()
+    assert state.ridge < 1e-3
+    compared = made.readout(nogd.Population(state.at[None]), ridge=1e-3)
+    assert float(compared.values[0]) == pytest.approx(state.value)
+    torch.testing.assert_close(compared.at(0), state.at)
+    recommended = made.readout(nogd.Population(state.theta[None]), ridge=state.ridge)
+    torch.testing.assert_close(recommended.at(0), state.theta)
+    assert float(recommended.losses[0]) < float(made.losses(nogd.Population(state.at[None]))[0])
+
+
+def test_what_is_recommended_is_solved_again_for_a_twentieth_of_the_forwards():
+    learner, made, state = searched()
+    price = made.readout_cost(steps=3)
+    before, spent, times = state.solved, made.meter.forwards, 0
+    for _ in range(100):
+        learner.step(made, state)
+        times += state.solved > before
+        before = state.solved
+        assert made.meter.forwards - state.solved < price / 0.05 + 100
+    spent = made.meter.forwards - spent
+    assert times >= 3
+    assert times * price < 0.2 * spent
+
+
+def test_a_ridge_that_is_given_is_the_only_one():
+    made = objective(drawn(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1)))
+    learner = UnitSearch(ridge=1e-5)
+    state = learner.init(made, plain.thetas(1, made.D)[0], Generator().manual_seed(0))
+    for _ in range(20):
+        learner.step(made, state)
+        assert torch.equal(state.theta, state.at)
+    found = made.readout(nogd.Population(state.theta[None]), ridge=1e-5)
+    assert float(found.values[0]) == pytest.approx(state.value)
+
+
+@pytest.mark.parametrize("loss", ["binary-cross-entropy", "zero-one"])
+@pytest.mark.parametrize("budget", [40, 100, 300, 700])
+def test_no_budget_is_too_small_for_two_ridges(loss, budget):
+    x, bits = checkerboard(60, 5)
+    module = drawn(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1))
+    run = nogd.fit(module, x, bits, loss=loss, learner="unit-search", budget=budget)
+    assert 0.5 * budget < run.meter.forwards <= budget

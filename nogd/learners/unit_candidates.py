@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -16,6 +17,8 @@ _FLOOR = 0.1
 # The share of guides that looks at what the unit itself gives the outputs.
 _OWN = 0.5
 _LEAST = 1e-12
+# The least share of a unit's inputs by which it is turned.
+_NEAREST = 0.05
 
 
 def shared(count: int, gains: Sequence[float], possible: Sequence[bool]) -> list[int]:
@@ -59,29 +62,42 @@ def separating(examples: Tensor, count: int, own: Tensor, rng: Generator) -> Ten
     return torch.cat([weights, -((first + share * along) * weights).sum(1, keepdim=True)], 1)
 
 
-def guides(view: UnitView, unit: HiddenUnit, count: int, rng: Generator) -> Tensor:
+def guides(view: UnitView, unit: HiddenUnit, own: Tensor, count: int, rng: Generator) -> Tensor:
     """Unit vectors `[count, F]`: how the unit's inputs are correlated with what the outputs lack.
 
     What is lacking is a weighted sum of the outputs' errors, by weights that the unit has for the outputs, or by random
-    ones. A bias follows the others: the plane goes through the mean of the inputs.
+    ones. For every second guide only the inputs near the unit's plane count, where a small turn changes most; how many
+    that are is drawn. A bias follows the others: the plane goes through the mean of the inputs.
+
+    :param own: the unit's incoming weights, `[F]`.
     """
     inputs, error = view.inputs, view.error
     assert inputs is not None
     weights = torch.randn(count, error.shape[1], generator=rng, dtype=error.dtype, device=error.device)
-    own = round(_OWN * count)
-    weights[:own] = _own_weights(view.last, unit)
+    known = round(_OWN * count)
+    weights[:known] = _own_weights(view.last, unit)
     lacking = -(weights @ error.T)
     mean = inputs.mean((0, 1))
-    sums = lacking @ inputs.sum(1) - lacking.sum(1, keepdim=True) * (inputs.shape[1] * mean)
+    sums = lacking @ (inputs.sum(1) - inputs.shape[1] * mean)
+    near = _near_plane(inputs, unit, own, rng)
+    sums[1::2] = lacking[1::2] @ ((near[:, None] @ inputs)[:, 0] - near.sum(1, keepdim=True) * mean)
     toward = nn.functional.normalize(sums.nan_to_num(0.0, 0.0, 0.0), dim=1)
     return toward if not unit.bias else torch.cat([toward, -(toward @ mean)[:, None]], 1)
+
+
+def _near_plane(inputs: Tensor, unit: HiddenUnit, own: Tensor, rng: Generator) -> Tensor:
+    """1 for the inputs nearest to the unit's plane, a share drawn on a log scale, else 0: `[N, places]`."""
+    distance = (inputs @ own[: unit.fan_in] + (own[-1] if unit.bias else 0.0)).abs()
+    share = _NEAREST ** float(torch.rand(1, generator=rng, dtype=own.dtype, device=own.device))
+    rank = max(1, math.ceil(share * distance.numel()))
+    return (distance <= distance.flatten().kthvalue(rank).values).to(inputs.dtype)
 
 
 def flops_of_guides(view: UnitView, count: int) -> float:
     """Floating-point operations of so many guides."""
     assert view.inputs is not None
     examples, outputs = view.error.shape
-    return 2.0 * examples * count * (outputs + view.inputs.shape[2]) + view.inputs.numel()
+    return examples * count * (2.0 * outputs + 3.0 * view.inputs.shape[2]) + 6.0 * view.inputs.numel()
 
 
 def turns(own: Tensor, toward: Tensor, lengths: Tensor, fan_in: int) -> Tensor:

@@ -26,6 +26,11 @@ _MEMORY, _LEAST = 0.9, 1e-12
 _SEEN = 4_096
 # The share of its forwards that a search spends on choosing the ridge, and of its budget at the start, at most.
 _CHOOSING, _AT_START = 0.1, 0.25
+# The ridge with which candidates are compared, at least, where the ridge is chosen: with a smaller one units are turned
+# towards the few examples that are not learnt by heart yet.
+_COMPARING = 1e-3
+# The share of its forwards that it spends on solving the last layer with the chosen ridge, where that is smaller.
+_SOLVING = 0.05
 # Newton steps of a choice, from the present solution.
 _FEW_STEPS = 3
 # Forwards and evaluations below which no pass is spent on looking where to go.
@@ -34,11 +39,12 @@ _DEAR = 6
 
 @dataclass(kw_only=True)
 class UnitSearchState(State):
-    """at: where the search stands. value: what its last layer was solved for, with the ridge. loss: of theta, the best
-    candidate by the task's own loss, where that is not what is solved for. order: units that this sweep has left.
+    """at: where the search stands. value: what its last layer was solved for, with the ridge of the search. loss: of
+    theta, the best candidate by the task's own loss, where that is not what is solved for. order: units that this sweep
+    has left.
 
-    gains: of each of KINDS, how far a candidate lowers the value in proportion, a moving mean. ridge: the present one,
-    chosen when the objective's forwards were `looked`.
+    gains: of each of KINDS, how far a candidate lowers the value in proportion, a moving mean. ridge: the chosen one,
+    chosen when the objective's forwards were `looked`; theta's last layer was last solved with it at `solved`.
     """
 
     rng: Generator
@@ -49,6 +55,7 @@ class UnitSearchState(State):
     gains: list[float] = field(default_factory=lambda: [0.0] * len(KINDS))
     ridge: float = FIRST
     looked: float = 0.0
+    solved: float = 0.0
 
 
 @final
@@ -65,8 +72,9 @@ class UnitSearch(Learner[UnitSearchState]):
     An iteration is a sweep through all units in random order. That the last layer is solved for every candidate is
     variable projection (Golub and Pereyra 1973, doi 10.1137/0710036). Its ridge has the lowest loss of examples that
     are left out of the solution: at the start of twelve, later of the present one and its neighbours, for a tenth of
-    the forwards. Where it is solved for another loss than the task's own, the candidate that is best by the task's own
-    is recommended.
+    the forwards. Candidates are compared with a ridge of 1e-3 at least: with less, what the outputs lack is soon little
+    but single examples. Where it is solved for another loss than the task's own, the candidate that is best by the
+    task's own is recommended.
     """
 
     name: ClassVar[str] = "unit-search"
@@ -110,18 +118,20 @@ class UnitSearch(Learner[UnitSearchState]):
             found = objective.readout(
                 Population(theta[None]), ridge=ridge, steps=STEPS, surrogate=self.surrogate
             )
-        state = UnitSearchState(theta=theta, at=theta, rng=rng, ridge=ridge, looked=objective.meter.forwards)
-        self._keep(state, found)
+        state = UnitSearchState(theta=theta, at=theta, rng=rng, ridge=ridge)
+        self._begin_at(objective, state, found, STEPS)
         return state
 
     def step(self, objective: Objective, state: UnitSearchState) -> None:
         self._choose_ridge(objective, state)
+        self._solve_again(objective, state)
         units = objective.units
         if not state.order:
             state.order = torch.randperm(len(units), generator=state.rng).tolist()
         unit = units[state.order[-1]]
         counts, weights = self._candidates(objective, state, unit)
-        found = objective.readout_unit(state.at, unit, weights, ridge=state.ridge, surrogate=self.surrogate)
+        ridge = self._comparing(state)
+        found = objective.readout_unit(state.at, unit, weights, ridge=ridge, surrogate=self.surrogate)
         before = state.value
         best = self._keep(state, found)
         _learn(state, counts, best, before)
@@ -139,15 +149,52 @@ class UnitSearch(Learner[UnitSearchState]):
         if share < price or left.forwards < price or left.evaluations < len(ridges):
             return
         state.ridge, found = best_ridge(objective, state.at, ridges, self.surrogate, _FEW_STEPS)
-        state.value, state.looked = math.inf, objective.meter.forwards
-        self._keep(state, found)
+        self._begin_at(objective, state, found, _FEW_STEPS)
+
+    def _comparing(self, state: UnitSearchState) -> float:
+        """The ridge with which candidates are compared."""
+        return max(state.ridge, _COMPARING) if self.ridge is None else state.ridge
+
+    def _begin_at(self, objective: Objective, state: UnitSearchState, found: Readout, steps: int) -> None:
+        """Go on from where the ridge was chosen, with the last layer that candidates are compared with."""
+        state.at, state.value, state.looked = found.at(0), math.inf, objective.meter.forwards
+        self._recommend(objective, state, found)
+        again = self._solved(objective, state, self._comparing(state), steps)
+        self._keep(state, found if again is None else again)
+
+    def _solve_again(self, objective: Objective, state: UnitSearchState) -> None:
+        """With the chosen ridge, once its share of what was spent since the last time pays for it."""
+        price = objective.readout_cost(steps=_FEW_STEPS, surrogate=self.surrogate)
+        if _SOLVING * (objective.meter.forwards - state.solved) < price:
+            return
+        found = self._solved(objective, state, state.ridge, _FEW_STEPS)
+        if found is not None:
+            self._recommend(objective, state, found)
+
+    def _solved(
+        self, objective: Objective, state: UnitSearchState, ridge: float, steps: int
+    ) -> Readout | None:
+        """The last layer solved with one of two ridges; None where they are the same, or the budget is too small."""
+        price, left = objective.readout_cost(steps=steps, surrogate=self.surrogate), objective.left
+        if self._comparing(state) == state.ridge or left.forwards < price or left.evaluations < 1:
+            return None
+        at = Population(state.at[None])
+        return objective.readout(at, ridge=ridge, steps=steps, surrogate=self.surrogate)
 
     @staticmethod
-    def _keep(state: UnitSearchState, found: Readout) -> int:
+    def _recommend(objective: Objective, state: UnitSearchState, found: Readout) -> None:
+        """What was solved with the chosen ridge."""
+        state.solved, loss = objective.meter.forwards, float(found.losses[0])
+        if found.is_own:
+            state.theta = found.at(0)
+        elif loss < state.loss:
+            state.theta, state.loss = found.at(0), loss
+
+    def _keep(self, state: UnitSearchState, found: Readout) -> int:
         best = int(found.values.argmin())
         if float(found.values[best]) < state.value:
             state.value, state.at = float(found.values[best]), found.at(best)
-            if found.is_own:
+            if found.is_own and self._comparing(state) == state.ridge:
                 state.theta = state.at
         if not found.is_own and float(found.losses.min()) < state.loss:
             state.loss = float(found.losses.min())
@@ -165,7 +212,7 @@ class UnitSearch(Learner[UnitSearchState]):
             count = self._room(objective, unit)
             return [count, 0, 0], self._near(own, count, rng)
         counts = shared(self._room(objective, unit), state.gains, self._possible(unit))
-        toward = _guides(objective, view, unit, counts[-1], rng)
+        toward = _guides(objective, view, unit, own, counts[-1], rng)
         counts = cut(counts, self._room(objective, unit))
         near, separated, turned = counts
         lengths = self._lengths(turned, self.far, own, rng)
@@ -214,12 +261,14 @@ class UnitSearch(Learner[UnitSearchState]):
         return count
 
 
-def _guides(objective: Objective, view: UnitView, unit: HiddenUnit, count: int, rng: Generator) -> Tensor:
+def _guides(
+    objective: Objective, view: UnitView, unit: HiddenUnit, own: Tensor, count: int, rng: Generator
+) -> Tensor:
     if count == 0:
         return view.error.new_zeros(0, len(unit))
     flops, passes = flops_of_guides(view, count), objective.forward_flops
     with objective.work(flops / passes if passes else 0.0, flops=flops):
-        return guides(view, unit, count, rng)
+        return guides(view, unit, own, count, rng)
 
 
 def _learn(state: UnitSearchState, counts: list[int], best: int, before: float) -> None:
