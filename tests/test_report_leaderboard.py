@@ -116,6 +116,19 @@ def test_ranks_are_over_tasks_that_all_can_do():
     assert rest.table["not_applicable"].sum() == 0
 
 
+def test_of_many_learners_a_part_of_the_tasks_shows_the_first_rows_and_names_who_is_missing():
+    results = make_results([*(f"searcher-{k}" for k in range(30)), "adam"], ["iris", *NO_GRADIENT], 1)
+    (rest,) = other_boards(Comparison.of(results))
+    assert rest.learners_told == "30 learners, all but adam"
+    text = text_leaderboard(results)
+    assert text.count("searcher-") >= 30 + 12
+    assert text.splitlines()[-1] == "    ... and 18 more, in the report"
+    few = make_results([*(f"searcher-{k}" for k in range(20)), "adam"], ["iris", *NO_GRADIENT], 1)
+    (rest,) = other_boards(Comparison.of(few))
+    assert "more, in the report" not in text_leaderboard(few)
+    assert rest.learners_told.startswith("searcher-0, searcher-1, searcher-10")
+
+
 def test_a_learner_that_can_do_nothing_takes_no_tasks_from_the_others():
     results = make_results(["adam", "grid-search"], sorted(NO_GRADIENT), 2)
     board = main_board(Comparison.of(results))

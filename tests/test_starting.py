@@ -14,11 +14,12 @@ import psutil
 import pytest
 from bench_help import MARK, PATIENCE, Watcher, environment, marked, rows, started
 
-from nogd.bench.events import Held, Started
+from nogd.bench.events import Finished, Held, Started
 from nogd.bench.experiment import make_experiment
 from nogd.bench.perform import Job
 from nogd.bench.plan import plan
 from nogd.bench.progress import Bar, Lines
+from nogd.bench.record import lost_record
 from nogd.bench.run import execute
 from nogd.bench.sharing import shared_imports
 from nogd.plugins.manager import PluginSettings, configured
@@ -95,6 +96,21 @@ def test_a_log_says_what_is_waited_for_and_not_that_nothing_is_done(
     lines.tell(Held(held.cell, ""))
     lines.tell(Started(held.cell))
     assert capsys.readouterr().err == "compiling ...\n"
+
+
+def test_what_is_left_goes_by_the_pace_while_nothing_held_the_runs_up(
+    held: Held, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines, clock = Lines(), iter([1.0, 1.0, 2.0, 62.0, 66.0, 73.0, 73.0, 73.0])
+    monkeypatch.setattr("nogd.bench.progress.time.monotonic", lambda: next(clock))
+    lines.begin(8, 0)
+    lines.tell(Started(held.cell))
+    lines.tell(held)
+    lines.tell(Held(held.cell, ""))
+    for _ in range(2):
+        lines.tell(Finished(held.cell, lost_record(held.cell, "ok", "", "", [])))
+    # Of 72 seconds 60 were waited: 2 runs took 12.
+    assert capsys.readouterr().err == "compiling ...\n2/8 runs done, 72 s, about 36 s left\n"
 
 
 def test_a_bar_says_it_in_place_of_what_runs(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,11 +91,12 @@ class Bar:
 
 @final
 class Lines:
-    """A line every ten seconds, for logs."""
+    """A line every ten seconds, for logs. What is left goes by the pace while nothing held the runs up."""
 
     def __init__(self) -> None:
         self._told: set[str] = set()
         self._waited = False
+        self._held, self._held_since = 0.0, 0.0
         self._done = self._total = self._failed = 0
 
     def begin(self, total: int, done: int) -> None:
@@ -118,9 +119,13 @@ class Lines:
 
     def _say_what_holds(self, by: str) -> None:
         """At once; what is done is told again only once something has been."""
+        now = time.monotonic()
         if by:
             print(f"{by} ...", file=sys.stderr, flush=True)
-        self._due = time.monotonic() + LINE_SECONDS
+        elif self._held_since:
+            self._held += now - self._held_since
+        self._held_since = now if by else 0.0
+        self._due = now + LINE_SECONDS
 
     def waiting(self, cells: int) -> None:
         if not self._waited:
@@ -138,7 +143,7 @@ class Lines:
         spent = time.monotonic() - self._started
         here = self._done - self._first
         left = (
-            f", about {spent / here * (self._total - self._done):.0f} s left"
+            f", about {(spent - self._held) / here * (self._total - self._done):.0f} s left"
             if here and self._done < self._total
             else ""
         )

@@ -48,6 +48,8 @@ _DISPENSABLE = (
 """Columns that a narrow terminal goes without, the least important first."""
 
 
+ROWS = 12
+"""Of a leaderboard over a part of the tasks, where it has more than twice as many."""
 MARK = "*"
 """Of a learner whose runs were asked for just now, beside others that were asked for before."""
 
@@ -71,8 +73,14 @@ def text_leaderboard(
     notes = [*_notes(comparison, comparison.board), told]
     lines = [*_lines(comparison.board, width, marked), "", *_wrapped(notes, width)]
     for board in other_boards(comparison):
-        lines += ["", *_wrapped([f"{board.why}."], width), *_lines(board, width, marked)]
+        lines += ["", *_wrapped([f"{board.why}."], width), *_shortened(_lines(board, width, marked))]
     return "\n".join(lines)
+
+
+def _shortened(lines: list[str]) -> list[str]:
+    """A heading and the first rows, where there are so many that one would lose sight of the leaderboard above."""
+    left = len(lines) - 1 - ROWS
+    return lines if left <= ROWS else [*lines[: 1 + ROWS], f"    ... and {left} more, in the report"]
 
 
 def _asked_for(comparison: Comparison, asked: Collection[str] | None) -> tuple[Collection[str], str]:

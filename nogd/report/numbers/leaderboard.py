@@ -55,6 +55,7 @@ COLUMNS = [
 
 # Of a learner's seconds, the share outside of the objective from which on its score is worth a look.
 NEARLY_ALL = 0.98
+MOST_NAMED = 20
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,8 @@ class Board:
     below_minimum: tuple[str, ...]
     why: str = ""
     """Of a board that is not about all tasks: which tasks these are, and why some learners are not on it."""
+    absent: tuple[str, ...] = ()
+    """Who is not on it."""
 
     @property
     def top_outside(self) -> tuple[str, ...]:
@@ -104,8 +107,11 @@ class Board:
 
     @property
     def learners_told(self) -> str:
-        """Its learners' names, for a heading."""
-        return ", ".join(short_names(sorted(self.table["learner"]), 40))
+        """Its learners' names, for a heading; where they are many and the others fewer, those."""
+        names = sorted(self.table["learner"])
+        if len(names) <= MOST_NAMED or len(self.absent) > MOST_NAMED:
+            return ", ".join(short_names(names, 40))
+        return f"{len(names)} learners, all but {', '.join(short_names(self.absent, 40))}"
 
     @property
     def tasks_told(self) -> str:
@@ -165,6 +171,7 @@ def other_boards(comparison: Tables) -> list[Board]:
         replace(
             _board(comparison, group, group.learners, common=True, runs=_runs_on(comparison, group.tasks)),
             why=_why_not_all(comparison.runs, group),
+            absent=tuple(sorted(set(everyone) - set(group.learners))),
         )
         for group in rest
     ]
