@@ -107,11 +107,15 @@ class Board:
 
     @property
     def learners_told(self) -> str:
-        """Its learners' names, for a heading; where they are many and the others fewer, those."""
+        """Its learners' names, for a heading; where they are many their number, and the others' names where those are
+        fewer.
+        """
         names = sorted(self.table["learner"])
-        if len(names) <= MOST_NAMED or len(self.absent) > MOST_NAMED:
+        if len(names) <= MOST_NAMED:
             return ", ".join(short_names(names, 40))
-        return f"{len(names)} learners, all but {', '.join(short_names(self.absent, 40))}"
+        few = 0 < len(self.absent) <= MOST_NAMED
+        but = f", all but {', '.join(short_names(self.absent, 40))}" if few else ""
+        return f"{len(names)} learners{but}"
 
     @property
     def tasks_told(self) -> str:
