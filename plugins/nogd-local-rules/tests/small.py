@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from nogd_local_rules.blocks import blocks_of
 from torch import Generator, Tensor, nn
 
 import nogd
@@ -89,3 +90,17 @@ def softmax_error(outputs: np.ndarray, label: int) -> np.ndarray:
 def cosine(one: Tensor, other: Tensor) -> float:
     """Of the angle between two directions."""
     return float(one @ other / one.norm() / other.norm())
+
+
+def cosines_of_hidden_layers(learner: Any, seed: int) -> list[float]:
+    """In each of 100 steps, between what a rule changes in two hidden layers and the gradient there."""
+    inputs, _ = data(60)
+    labels = (inputs[:, 0] > 0).long() + (inputs[:, 1] > 0).long()
+    objective, state = begin(learner, network(4, 12, 12, CLASSES, seed=seed), inputs, labels, seed=seed)
+    hidden = slice(0, (4 * 12 + 12) + (12 * 12 + 12))
+    cosines = []
+    for _ in range(100):
+        learner.step(objective, state)
+        change = learner.change(objective, blocks_of(objective), state, None)
+        cosines.append(cosine(change[hidden], objective.gradient(state.theta)[1][hidden]))
+    return cosines

@@ -5,9 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from nogd_local_rules.blocks import blocks_of
 from nogd_local_rules.dfa import Dfa
-from small import CLASSES, Changes, begin, cosine, data, moved, network, softmax_error, weights
+from small import (
+    CLASSES,
+    Changes,
+    begin,
+    cosines_of_hidden_layers,
+    data,
+    moved,
+    network,
+    softmax_error,
+    weights,
+)
 from torch import nn
 
 import nogd
@@ -59,16 +68,7 @@ def test_its_matrices_are_as_large_as_the_fan_out_says():
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_angle_to_the_gradient_comes_below_90_degrees(seed):
-    inputs, _ = data(60)
-    labels = (inputs[:, 0] > 0).long() + (inputs[:, 1] > 0).long()
-    learner = Dfa()
-    objective, state = begin(learner, network(4, 12, 12, CLASSES, seed=seed), inputs, labels, seed=seed)
-    hidden = slice(0, (4 * 12 + 12) + (12 * 12 + 12))
-    cosines = []
-    for _ in range(100):
-        learner.step(objective, state)
-        change = learner.change(objective, blocks_of(objective), state, None)
-        cosines.append(cosine(change[hidden], objective.gradient(state.theta)[1][hidden]))
+    cosines = cosines_of_hidden_layers(Dfa(), seed)
     assert min(cosines[20:]) > 0
     assert sum(cosines[20:]) / 80 > 0.3  # 73 degrees
 

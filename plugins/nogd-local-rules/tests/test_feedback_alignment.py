@@ -1,4 +1,4 @@
-"""Feedback alignment: its update and its fixed matrices."""
+"""Feedback alignment: its update, its fixed matrices, and the angle to the gradient."""
 
 from __future__ import annotations
 
@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 import torch
 from nogd_local_rules.feedback_alignment import FeedbackAlignment
-from small import CLASSES, Changes, begin, data, moved, network, softmax_error, weights
+from small import (
+    CLASSES,
+    Changes,
+    begin,
+    cosines_of_hidden_layers,
+    data,
+    moved,
+    network,
+    softmax_error,
+    weights,
+)
 
 
 def test_a_step_is_the_papers_update_written_out():
@@ -37,6 +47,13 @@ def test_with_the_transposed_weights_it_would_be_back_propagation():
     _, gradient = objective.gradient(before)
     learner.step(objective, state)
     assert torch.allclose(before - state.theta, gradient, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_angle_to_the_gradient_comes_below_90_degrees(seed):
+    cosines = cosines_of_hidden_layers(FeedbackAlignment(), seed)
+    assert min(cosines[20:]) > 0
+    assert sum(cosines[20:]) / 80 > 0.2  # 78 degrees
 
 
 def test_a_step_costs_what_a_gradient_does():
