@@ -3,7 +3,8 @@
 Counted below the API, where one call may be several, in the median of the last 15 of 30 steps; a step that asks the
 objective nothing counts with the next. The counts are the same on every machine, whatever else runs there. Writes
 calls.csv, a row a learner: operations and candidates of a step, and what the operations may cost at most for 10 % of
-scoring, in microseconds each, where a candidate takes 130. Learners that refuse the task have no row.
+scoring, in microseconds each, where a candidate takes 79. Learners that refuse the task have no row; those that are
+named replace theirs, the others' stay.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from nogd.training.learner import refusal
 from nogd.training.names import build
 
 TABLE = Path(__file__).resolve().with_name("calls.csv")
-STEPS, COUNTED, CANDIDATE, SHARE = 30, 15, 130.0, 0.1
+STEPS, COUNTED, CANDIDATE, SHARE = 30, 15, 79.0, 0.1
 ASKED = ("losses", "outputs", "activations", "gradient", "directional", "curvature", "gram", "readout", "readout_unit",
          "unit_view", "losses_of", "batch", "walk")  # fmt: skip
 
@@ -91,13 +92,27 @@ def _steps(
             return
 
 
+def _kept() -> dict[str, tuple[float, float]]:
+    with TABLE.open(newline="", encoding="utf-8") as stream:
+        return {
+            row["learner"]: (float(row["operations"]), float(row["candidates"]))
+            for row in csv.DictReader(stream)
+        }
+
+
 def main() -> None:
-    """Count, write and print."""
+    """Count, write and print. The last column of rows that stay is computed anew."""
     warnings.simplefilter("ignore", nogd.NogdWarning)
     names = sys.argv[1:] or [name for name in usable(plugins().learners) if name != "qes"]
-    found = {name: counts for name in names if (counts := counted(name))}
+    found = _kept() if sys.argv[1:] else {}
+    found |= {name: counts for name in names if (counts := counted(name))}
     rows = [
-        (name, operations, candidates, round(SHARE * CANDIDATE * candidates / max(operations, 1), 1))
+        (
+            name,
+            f"{operations:g}",
+            f"{candidates:g}",
+            round(SHARE * CANDIDATE * candidates / max(operations, 1), 1),
+        )
         for name, (operations, candidates) in found.items()
     ]
     with TABLE.open("w", newline="", encoding="utf-8") as stream:

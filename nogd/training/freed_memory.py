@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import torch
+import numpy as np
 
 _BLOCK = 16 << 20
 
@@ -16,4 +16,4 @@ def keep_freed_memory() -> None:
     takes no memory. Who has set an allocator up otherwise (by MALLOC_TRIM_THRESHOLD_, or another library) notices
     nothing.
     """
-    torch.empty(_BLOCK, dtype=torch.uint8, device="cpu")
+    np.empty(_BLOCK, dtype=np.uint8)
