@@ -73,29 +73,41 @@ def test_tasks_of_other_kinds_count_together_as_two_and_bring_no_learner() -> No
     assert [each.task for each in found.like] == ["steps"]
     table = found.table.set_index("learner")
     assert set(table.index) == {"ga", "random-search"}
-    others = (0.4 + 0) / 2  # on small and on large
-    assert table.loc["ga", "regret"] == pytest.approx((0 + OTHERS * others) / (1 + OTHERS))
+    # the middle learner loses 0.3 on steps; ga is as good as it on large, and 0.2 behind it on small
+    assert table.loc["ga", "regret"] == pytest.approx(0.3 + (-0.3 + OTHERS * 0.1) / (1 + OTHERS))
     assert found.forwards == {"steps": 1000}
 
 
 regret = st.one_of(st.just(float("nan")), st.floats(0, 1))
 tables = st.integers(1, 6).flatmap(
-    lambda tasks: st.lists(st.lists(regret, min_size=tasks, max_size=tasks), min_size=1, max_size=8)
+    lambda tasks: st.lists(st.lists(regret, min_size=tasks, max_size=tasks), min_size=2, max_size=8)
 )
 
 
 @given(tables)
-def test_expected_regret_is_a_mean_and_a_learner_that_is_never_worse_is_never_behind(
-    rows: list[list[float]],
-) -> None:
+def test_a_learner_that_is_never_worse_is_never_behind(rows: list[list[float]]) -> None:
     table = pd.DataFrame(rows, dtype=float).fillna(0.5)
     like, others = list(table)[: 1 + len(rows[0]) // 2], list(table)[1 + len(rows[0]) // 2 :]
     found = expected(table, like, others)
-    assert (found >= table.min(axis=1) - 1e-12).all()
-    assert (found <= table.max(axis=1) + 1e-12).all()
     for one in table.index:
         never_worse = (table.loc[one] <= table).all(axis=1)
         assert (found[one] <= found[never_worse] + 1e-12).all()
+
+
+@given(tables)
+def test_what_all_were_measured_on_is_a_mean_and_what_a_learner_cannot_do_does_not_move_it(
+    rows: list[list[float]],
+) -> None:
+    table = pd.DataFrame(rows, dtype=float).fillna(0.5)
+    found = expected(table, list(table), [])
+    pd.testing.assert_series_equal(found, table.mean(axis=1))
+    wider = table.assign(new=0.3)
+    wider.loc[0, "new"] = float("nan")
+    again = expected(wider, list(wider), [])
+    assert (
+        again[0] == pytest.approx(found[0] + (0.3 - table.median().mean()) / len(wider.columns))
+        or len(table) == 1
+    )
 
 
 def test_the_nearest_budget_counts() -> None:

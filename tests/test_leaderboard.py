@@ -380,6 +380,8 @@ def test_a_problem_is_decided_by_the_tasks_of_its_kind_and_what_may_be_looked_at
     ]
     plan = Plan.model_validate({"title": "", "parts": parts, "problems": problems})
     names = ("breast-cancer-sign", "diabetes-ternary", "iris")
+    other = replace(made, runs=made.runs[made.runs["task"] == "iris"])
+    assert [part.name for part in decisions(plan, {"a": made, "b": other}, facts(*names))[0].parts] == ["a"]
     alone = replace(made, runs=made.runs[outputs])
     [first, *_] = decisions(plan, {"a": alone}, facts(*names))
     assert (first.first, first.second) == ("pattern-search", None)

@@ -32,7 +32,7 @@ class Advice:
 
     like: the task itself, or those of its kind. forwards: the budget that was measured, by task. table: one row for
     each learner that has runs on one of them, the one with the least regret first, with COLUMNS. regret: how far below
-    the best learner of a task its score is, 0 ... 1, the mean over tasks as `expected` has it. worst: the largest of
+    the best learner of a task its score is, 0 ... 1, as `expected` has it for tasks of this kind. worst: the largest of
     the `tasks` that it has runs on; first_on: on how many of them it is the best. score, low, high: means over them of
     its score, its lowest run and its highest, each cut to -1 ... 2.
     """
@@ -112,17 +112,21 @@ def regret_table(rows: DataFrame) -> DataFrame:
 
 
 def expected(regrets: DataFrame, like: Sequence[str], others: Sequence[str]) -> Series[float]:
-    """The mean regret of each learner over tasks of one kind; those of other kinds count together as OTHERS of them.
+    """What each learner is expected to lose on a task of one kind; NaN where it has runs on none.
 
-    Where a learner has no runs on a task, it counts as the middle learner there.
+    It is the middle learner's mean regret, and how far the learner is from the middle one on the tasks that it has runs
+    on: what it cannot do speaks neither for nor against it. Tasks of other kinds count together as OTHERS.
 
     :param regrets: as from `regret_table`.
     """
-    filled = regrets.fillna(regrets.median())
-    own = filled[list(like)]
-    if not others:
-        return own.mean(axis=1)
-    return (own.sum(axis=1) + OTHERS * filled[list(others)].mean(axis=1)) / (len(like) + OTHERS)
+    middle = regrets.median()
+    away = regrets - middle
+    own, other = away[list(like)], away[list(others)]
+    weight = OTHERS if others else 0.0
+    elsewhere = weight * other.mean(axis=1).fillna(0.0)
+    return middle[list(like)].mean() + (own.sum(axis=1, min_count=1) + elsewhere) / (
+        own.notna().sum(axis=1) + weight
+    )
 
 
 def _ordered(rows: DataFrame, like: Sequence[str], others: Sequence[str]) -> DataFrame:
@@ -140,7 +144,8 @@ def _ordered(rows: DataFrame, like: Sequence[str], others: Sequence[str]) -> Dat
         first_on=(own <= 0).sum(axis=1),
     )
     ordered = found.reset_index().sort_values(["regret", "learner"], kind="stable")
-    return ordered[list(COLUMNS)].reset_index(drop=True)
+    shown = ordered.assign(regret=ordered["regret"].clip(lower=0.0))
+    return shown[list(COLUMNS)].reset_index(drop=True)
 
 
 def regrets(

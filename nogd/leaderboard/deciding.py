@@ -20,8 +20,8 @@ NEAR = 0.25
 class Decision:
     """What to use for a problem.
 
-    parts: what it goes by, of the problem's own those that are complete. standing: of all learners on the tasks of its
-    kind, None where nothing was measured.
+    parts: where its tasks come from, of the problem's own those that are complete. standing: of all learners on the
+    tasks of its kind, None where nothing was measured.
     """
 
     problem: Problem
@@ -65,7 +65,10 @@ def _decision(
 ) -> Decision:
     mine = [part for part in plan.parts if part.name in problem.parts and part.name in parts]
     field = _field(problem, mine, parts, facts) if mine else None
-    return Decision(problem, mine, None if field is None else standing(field, plan.ours))
+    if field is None:
+        return Decision(problem, (), None)
+    asked = [part for part in mine if parts[part.name].runs["task"].isin(field.tasks).any()]
+    return Decision(problem, asked, standing(field, plan.ours))
 
 
 def _field(
