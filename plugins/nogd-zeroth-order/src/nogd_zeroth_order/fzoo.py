@@ -12,6 +12,7 @@ from torch import Generator, Tensor
 from nogd import Objective, Subspace
 from nogd_zeroth_order import settings
 from nogd_zeroth_order.draws import draw_signs
+from nogd_zeroth_order.losses import finite
 from nogd_zeroth_order.stepping import Look, Stepping, SteppingState
 
 # A standard deviation takes two losses.
@@ -40,11 +41,9 @@ class Fzoo(Stepping[SteppingState]):
         signs = draw_signs(state.rng, count, state.theta)
         probes = Subspace(state.theta, torch.cat([torch.zeros_like(signs[:1]), signs]), self.sigma)
         losses = objective.losses(probes, rows)
-        finite = losses.isfinite()
-        if not finite.any():
+        if math.isinf(min(losses.tolist())):
             return None
-        losses = torch.where(finite, losses, losses[finite].max())  # no better than the worst that has one
-        return Look(probes, self._slopes(losses))
+        return Look(probes, self._slopes(finite(losses)))
 
     def _slopes(self, losses: Tensor) -> Tensor:
         """(loss - loss of theta) / (sigma std), `[K]`; 0 where the losses are equal but for rounding."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar, final
 
@@ -12,6 +13,7 @@ from torch import Generator, Tensor
 from nogd import BatchState, Learner, Objective, Population, batch_size, next_rows, used_rows
 from nogd_zeroth_order import settings
 from nogd_zeroth_order.draws import draw_normal
+from nogd_zeroth_order.losses import finite
 
 # Of the authors' code: how far a standardised loss, and what is carried over, may go.
 FURTHEST_LOSS, FURTHEST_REST = 3.0, 1.5
@@ -84,7 +86,7 @@ class Qes(Learner[QesState]):
         noise = self._noise(state, pairs)
         losses = objective.losses(Population((state.codes + noise) * state.spacing), rows)
         used_rows(objective, state, size)
-        if losses.isfinite().any():
+        if math.isfinite(min(losses.tolist())):
             self._move(state, -(standardised(losses) @ noise) / (len(noise) * self.sigma))
         else:
             state.codes = state.before
@@ -113,8 +115,7 @@ def standardised(losses: Tensor) -> Tensor:
 
     0 where all are equal.
     """
-    finite = losses.isfinite()
-    losses = torch.where(finite, losses, losses[finite].max())
+    losses = finite(losses)
     spread = losses.std(unbiased=False)
     if not float(spread):
         return torch.zeros_like(losses)
