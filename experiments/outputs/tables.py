@@ -1,6 +1,6 @@
 """From the stores of the runs to the tables of the page: `python experiments/outputs/tables.py STORE...`.
 
-Rows of learners and tasks that the stores hold replace those in the tables; the others stay.
+Rows of learners and tasks that the stores hold replace those in the tables, but for rows of more runs; the others stay.
 """
 
 from __future__ import annotations
@@ -33,8 +33,11 @@ def main() -> None:
 
 
 def _renew(file: str, rows: pd.DataFrame, key: list[str]) -> None:
-    """Replace what the table holds under the same keys."""
+    """Replace what the table holds under the same keys, but for rows of more runs."""
     kept, found = pd.read_csv(HERE / file).set_index(key), rows.set_index(key)
+    if "runs" in found:
+        more = kept["runs"].reindex(found.index) > found["runs"]
+        found = found[~more]
     pd.concat([kept[~kept.index.isin(found.index)], found]).sort_index(kind="stable").to_csv(HERE / file)
 
 
