@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 from nogd import Objective, Subspace
 from nogd_zeroth_order import settings
 from nogd_zeroth_order.draws import draw_signs
-from nogd_zeroth_order.losses import finite
+from nogd_zeroth_order.losses import any_finite, finite
 from nogd_zeroth_order.stepping import Look, Stepping, SteppingState
 
 # A standard deviation takes two losses.
@@ -41,7 +41,7 @@ class Fzoo(Stepping[SteppingState]):
         signs = draw_signs(state.rng, count, state.theta)
         probes = Subspace(state.theta, torch.cat([torch.zeros_like(signs[:1]), signs]), self.sigma)
         losses = objective.losses(probes, rows)
-        if math.isinf(min(losses.tolist())):
+        if not any_finite(losses):
             return None
         return Look(probes, self._slopes(finite(losses)))
 

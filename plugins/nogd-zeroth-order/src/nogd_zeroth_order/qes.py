@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar, final
 
@@ -13,7 +12,7 @@ from torch import Generator, Tensor
 from nogd import BatchState, Learner, Objective, Population, batch_size, next_rows, used_rows
 from nogd_zeroth_order import settings
 from nogd_zeroth_order.draws import draw_normal
-from nogd_zeroth_order.losses import finite
+from nogd_zeroth_order.losses import any_finite, finite
 
 # Of the authors' code: how far a standardised loss, and what is carried over, may go.
 FURTHEST_LOSS, FURTHEST_REST = 3.0, 1.5
@@ -86,7 +85,7 @@ class Qes(Learner[QesState]):
         noise = self._noise(state, pairs)
         losses = objective.losses(Population((state.codes + noise) * state.spacing), rows)
         used_rows(objective, state, size)
-        if math.isfinite(min(losses.tolist())):
+        if any_finite(losses):
             self._move(state, -(standardised(losses) @ noise) / (len(noise) * self.sigma))
         else:
             state.codes = state.before

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from nogd import Objective
 from nogd_zeroth_order import settings
+from nogd_zeroth_order.losses import any_finite
 from nogd_zeroth_order.stepping import Look, Probes, S, Stepping, mean_size
 
 
@@ -33,7 +34,7 @@ class TwoSided(Stepping[S]):
         pairs = min(self.directions(state, self.population // 2), objective.room(rows) // 2)
         probes = self.probes(objective, state, max(1, pairs))
         losses = objective.losses(probes, rows)
-        if math.isinf(min(losses.tolist())):  # of a few losses, a list is the quickest
+        if not any_finite(losses):
             return None
         plus, minus = losses.chunk(2)
         known = bool(state.usual) or bool((plus - minus).isfinite().any())
