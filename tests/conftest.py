@@ -5,6 +5,7 @@ import functools
 import os
 import signal
 import sqlite3
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
@@ -51,6 +52,19 @@ def _one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only `time.sleep` takes time: what a busy machine adds to a clock is no part of a test."""
+    now = 0.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr(time, "perf_counter", lambda: now)
+    monkeypatch.setattr(time, "sleep", sleep)
 
 
 class _Told(sqlite3.Connection):

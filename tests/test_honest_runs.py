@@ -234,7 +234,7 @@ CHEATS = {
     Unlimited: r"480 forwards of 100",
     Rewinding: "it turned the meter back",
     Pausing: r"its meter shows -\d+ s, the harness's clock |its meter ran backwards, from \S+ seconds",
-    Restarting: r"its meter shows \S+ s, the harness's clock 1\.\d+ s|its meter ran backwards, from \S+ seconds",
+    Restarting: r"its meter shows \S+ s, the harness's clock \d+\.\d+ s|its meter ran backwards, from \S+ seconds",
 }
 
 

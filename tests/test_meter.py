@@ -177,13 +177,15 @@ def test_work_that_does_not_fit_is_not_begun(limit):
     assert ledgers(made) == (6, 6, 0, 6 * ROWS)
 
 
+@pytest.mark.usefixtures("slept")
 def test_the_seconds_of_work_are_of_scoring_and_count_once():
     made = limited(objective(), Limit())
     with made.work(1):
         time.sleep(0.03)
         made.losses(population(made, 1))
-    assert 0.03 <= made.meter.inside <= made.meter.seconds
-    assert made.meter.seconds - made.meter.inside < 0.02
+    time.sleep(0.01)
+    assert made.meter.inside == pytest.approx(0.03)
+    assert made.meter.seconds == pytest.approx(0.04)
 
 
 def limited(made: Objective, limit: Limit) -> Objective:
