@@ -15,7 +15,7 @@ import nogd
 from nogd.engine.accounts.meter import BudgetSpent, Limit
 from nogd.engine.objective import Objective
 from nogd.errors import InvalidSetting
-from nogd.learners.left_out_ridge import FIRST, best_ridge, neighbours, price_of_choice
+from nogd.learners.left_out_ridge import FIRST, best_ridge, first_ridges, neighbours, price_of_choice
 from nogd.learners.unit_search import UnitSearch
 
 ROWS, HIDDEN = 25, 4
@@ -123,14 +123,14 @@ def test_noise_wants_a_larger_ridge_than_none(noise, lower):
     made, theta = linear(noise)
     ridge, found = best_ridge(made, theta, neighbours(1e-3), None, 3)
     assert (ridge < 1e-3) is lower
-    assert made.meter.forwards == pytest.approx(price_of_choice(made, None, 3))
+    assert made.meter.forwards == pytest.approx(price_of_choice(made, None, 3, 3))
     expected = made.readout(nogd.Population(theta[None]), ridge=ridge)
     torch.testing.assert_close(found.weights, expected.weights)
 
 
 def test_neighbours_are_half_a_power_of_ten_away_and_within_bounds():
-    assert neighbours(1e-3) == pytest.approx([1e-3, 1e-3 / math.sqrt(10), 1e-3 * math.sqrt(10)])
-    assert neighbours(1e-7) == pytest.approx([1e-7, 1e-7 * math.sqrt(10)])
+    assert neighbours(1e-3) == pytest.approx([1e-3 * math.sqrt(10), 1e-3, 1e-3 / math.sqrt(10)])
+    assert neighbours(1e-7) == pytest.approx([1e-7 * math.sqrt(10), 1e-7])
     assert neighbours(1.0) == pytest.approx([1.0, 1 / math.sqrt(10)])
 
 
@@ -149,6 +149,49 @@ def trained(limit: Limit, noise: float = 0.0, **settings: Any) -> list[tuple[flo
         return found
 
 
+def classes() -> tuple[Objective, Tensor]:
+    """Two classes, whose last layer is solved by Newton steps."""
+    module = plain.network(3, 8, 1, activation=nn.Tanh).double()
+    x = torch.randn(60, 3, generator=Generator().manual_seed(1), dtype=torch.float64)
+    y = (x[:, :1] * x[:, 1:2] > 0).double()
+    return nogd.objective(module, x, y, loss="binary-cross-entropy"), plain.read(module)
+
+
+@pytest.mark.parametrize("steps", [2, 6])
+def test_each_ridge_is_solved_from_the_one_before_it(steps):
+    made, theta = classes()
+    ridges = [1e-1, 1e-2, 1e-3]
+    ridge, found = best_ridge(made, theta, ridges, None, steps)
+    assert made.meter.forwards == pytest.approx(price_of_choice(made, None, steps, 3))
+    at = theta
+    solved = []
+    for each, count in zip(ridges, [steps, 3, 3], strict=True):
+        solved.append(made.readout(nogd.Population(at[None]), ridge=each, steps=count, left_out=True))
+        at = solved[-1].at(0)
+    best = min(range(3), key=lambda k: float(solved[k].left_out.mean()))
+    assert ridge == ridges[best]
+    torch.testing.assert_close(found.weights, solved[best].weights)
+
+
+@pytest.mark.parametrize("forwards", [math.inf, 5_000, 1_000, 600, 300, 100])
+@pytest.mark.parametrize("problem", [linear, classes])
+def test_the_start_takes_as_many_ridges_as_its_share_pays_for(problem, forwards):
+    made, theta = problem(0.1) if problem is linear else problem()
+    made.begin(theta, Limit(forwards=forwards), None, None)
+    ridges = first_ridges(made, None, 6, 0.05)
+    best_ridge(made, theta, ridges, None, 6)
+    if len(ridges) == 1:
+        assert ridges == [FIRST]
+        assert 0.05 * forwards < price_of_choice(made, None, 6, 3)
+    else:
+        assert (
+            made.meter.forwards <= 0.05 * forwards < price_of_choice(made, None, 6, len(ridges) + 1)
+            or len(ridges) == 12
+        )
+        assert (ridges[0], ridges[-1]) == pytest.approx((10**-0.5, 1e-6))
+        assert ridges == sorted(set(ridges), reverse=True)
+
+
 def test_it_begins_with_the_best_of_twelve():
     assert trained(Limit(forwards=2_000))[0][0] == pytest.approx(1e-6)
     assert trained(Limit(forwards=2_000), noise=3.0)[0][0] > 1e-3
@@ -160,7 +203,7 @@ def test_it_takes_a_step_where_a_tenth_of_the_forwards_pays_for_it():
     changes = [after[1] for before, after in itertools.pairwise(found) if before[0] != after[0]]
     apart = [after - before for before, after in itertools.pairwise([found[0][1], *changes])]
     assert changes
-    assert min(apart) > 10 * price_of_choice(linear(0.0)[0], None, 3)
+    assert min(apart) > 10 * price_of_choice(linear(0.0)[0], None, 3, 3)
     assert {ridge for ridge, _ in trained(Limit(forwards=3_000), noise=0.1, ridge=1e-3)} == {1e-3}
 
 

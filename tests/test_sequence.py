@@ -25,7 +25,7 @@ class SpenderState(nogd.State):
 
 
 class Spender(nogd.Learner):
-    """Scores `cost` candidates per step, an iteration that `lasts` so long, and `entry` to begin; stops after `steps`."""
+    """Scores `entry` candidates to begin, `cost` per step, an iteration of `lasts` seconds; stops after `steps`."""
 
     name: ClassVar[str] = "test-spender"
     cost: int = 1
@@ -90,7 +90,10 @@ def test_every_limit_is_shared(field):
 @pytest.mark.usefixtures("slept")
 def test_seconds_are_shared():
     run = fit(sequence(Spender(lasts=0.125), Spender(lasts=0.125)), nogd.Budget(seconds=4))
-    assert run.curve.groupby("phase")["seconds"].max().to_dict() == {0: 2.125, 1: 4.125}  # a call begun in time ends
+    assert run.curve.groupby("phase")["seconds"].max().to_dict() == {
+        0: 2.125,
+        1: 4.125,
+    }  # a call begun in time ends
 
 
 def test_a_share_that_ends_between_two_iterations_is_not_overrun():

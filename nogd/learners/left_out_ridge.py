@@ -14,37 +14,51 @@ from nogd.engine.surrogates import Kind
 
 # Where a choice begins that cannot pay for all weights: of all fixed ones the best on the tuning tasks.
 FIRST = 1e-3
+# Newton steps from a solution with a weight nearby.
+FEW_STEPS = 3
 _FACTOR = math.sqrt(10)
-_ALL = tuple(10 ** (k / 2) for k in range(-12, 0))
+_ALL = tuple(10 ** (k / 2) for k in range(-1, -13, -1))
+# Fewer weights than this, of the twelve, tell too little.
+_FEWEST = 3
 _LEAST, _MOST = 1e-7, 1.0
 
 
 def neighbours(ridge: float) -> list[float]:
-    """The weight, and those half a power of ten below and above it."""
-    return [each for each in (ridge, ridge / _FACTOR, ridge * _FACTOR) if _LEAST <= each <= _MOST]
+    """The weight, and those half a power of ten above and below it, the largest first."""
+    return [each for each in (ridge * _FACTOR, ridge, ridge / _FACTOR) if _LEAST <= each <= _MOST]
 
 
 def first_ridges(objective: Objective, surrogate: Kind | None, steps: int, most: float) -> Sequence[float]:
-    """Weights to begin with: all of them, if that takes no more than the share `most` of what is left."""
+    """Weights to begin with, the largest first: evenly spread, as many as the share `most` of what is left pays for."""
     left = objective.left
-    price = price_of_choice(objective, surrogate, steps, len(_ALL))
-    return _ALL if price <= most * left.forwards and len(_ALL) <= most * left.evaluations else [FIRST]
+    first, further = (price_of_choice(objective, surrogate, steps, count) for count in (1, 2))
+    paid = 1 + (most * left.forwards - first) / (further - first)
+    count = int(min(len(_ALL), paid, most * left.evaluations))
+    if count < _FEWEST:
+        return [FIRST]
+    return [_ALL[round(k * (len(_ALL) - 1) / (count - 1))] for k in range(count)]
 
 
-def price_of_choice(objective: Objective, surrogate: Kind | None, steps: int, count: int = 3) -> float:
-    """Forwards that a choice among so many weights counts."""
-    return count * objective.readout_cost(steps=steps, surrogate=surrogate, left_out=True)
+def price_of_choice(objective: Objective, surrogate: Kind | None, steps: int, count: int) -> float:
+    """Forwards that `best_ridge` counts for so many weights."""
+    first, further = (
+        objective.readout_cost(steps=each, surrogate=surrogate, left_out=True) for each in (steps, FEW_STEPS)
+    )
+    return first + (count - 1) * further
 
 
 def best_ridge(
     objective: Objective, theta: Tensor, ridges: Sequence[float], surrogate: Kind | None, steps: int
 ) -> tuple[float, Readout]:
-    """The best of these weights, and theta `[D]` with the last layer solved with it, by so many Newton steps."""
-    candidates = Population(theta[None])
-    found = [
-        objective.readout(candidates, ridge=ridge, steps=steps, surrogate=surrogate, left_out=True)
-        for ridge in ridges
-    ]
+    """The best of these weights, and theta `[D]` with the last layer solved with it.
+
+    The first is solved by so many Newton steps, each of the others by a few from the solution before it.
+    """
+    found: list[Readout] = []
+    for ridge in ridges:
+        at = Population(theta[None])
+        found.append(objective.readout(at, ridge=ridge, steps=steps, surrogate=surrogate, left_out=True))
+        theta, steps = found[-1].at(0), FEW_STEPS
     best = min(range(len(ridges)), key=lambda k: _mean_left_out(found[k]))
     return ridges[best], found[best]
 

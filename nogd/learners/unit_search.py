@@ -17,7 +17,14 @@ from nogd.engine.readout.solved import Readout
 from nogd.engine.readout.unit_view import UnitView
 from nogd.engine.state import State
 from nogd.learners.drawn_features import STEPS, Surrogate, unsolvable
-from nogd.learners.left_out_ridge import FIRST, best_ridge, first_ridges, neighbours, price_of_choice
+from nogd.learners.left_out_ridge import (
+    FEW_STEPS,
+    FIRST,
+    best_ridge,
+    first_ridges,
+    neighbours,
+    price_of_choice,
+)
 from nogd.learners.unit_candidates import KINDS, cut, flops_of_guides, guides, separating, shared, turns
 from nogd.training.learner import Learner
 
@@ -25,14 +32,12 @@ _MEMORY, _LEAST = 0.9, 1e-12
 # Examples by which a unit is turned, at most: a direction needs no more, and a channel's inputs are many to each.
 _SEEN = 4_096
 # The share of its forwards that a search spends on choosing the ridge, and of its budget at the start, at most.
-_CHOOSING, _AT_START = 0.1, 0.25
+_CHOOSING, _AT_START = 0.1, 0.05
 # The ridge with which candidates are compared, at least, where the ridge is chosen: with a smaller one units are turned
 # towards the few examples that are not learnt by heart yet.
 _COMPARING = 1e-3
 # The share of its forwards that it spends on solving the last layer with the chosen ridge, where that is smaller.
 _SOLVING = 0.05
-# Newton steps of a choice, from the present solution.
-_FEW_STEPS = 3
 # Forwards and evaluations below which no pass is spent on looking where to go.
 _DEAR = 6
 
@@ -71,10 +76,10 @@ class UnitSearch(Learner[UnitSearchState]):
 
     An iteration is a sweep through all units in random order. That the last layer is solved for every candidate is
     variable projection (Golub and Pereyra 1973, doi 10.1137/0710036). Its ridge has the lowest loss of examples that
-    are left out of the solution: at the start of twelve, later of the present one and its neighbours, for a tenth of
-    the forwards. Candidates are compared with a ridge of 1e-3 at least: with less, what the outputs lack is soon little
-    but single examples. Where it is solved for another loss than the task's own, the candidate that is best by the
-    task's own is recommended.
+    are left out of the solution: of up to twelve at the start, for a twentieth of the budget, later of the present one
+    and its neighbours, for a tenth of the forwards. Candidates are compared with a ridge of 1e-3 at least: with less,
+    what the outputs lack is soon little but single examples. Where it is solved for another loss than the task's own,
+    the candidate that is best by the task's own is recommended.
     """
 
     name: ClassVar[str] = "unit-search"
@@ -144,12 +149,12 @@ class UnitSearch(Learner[UnitSearchState]):
         if self.ridge is not None:
             return
         ridges, left = neighbours(state.ridge), objective.left
-        price = price_of_choice(objective, self.surrogate, _FEW_STEPS, len(ridges))
+        price = price_of_choice(objective, self.surrogate, FEW_STEPS, len(ridges))
         share = _CHOOSING * (objective.meter.forwards - state.looked)
         if share < price or left.forwards < price or left.evaluations < len(ridges):
             return
-        state.ridge, found = best_ridge(objective, state.at, ridges, self.surrogate, _FEW_STEPS)
-        self._begin_at(objective, state, found, _FEW_STEPS)
+        state.ridge, found = best_ridge(objective, state.at, ridges, self.surrogate, FEW_STEPS)
+        self._begin_at(objective, state, found, FEW_STEPS)
 
     def _comparing(self, state: UnitSearchState) -> float:
         """The ridge with which candidates are compared."""
@@ -164,10 +169,12 @@ class UnitSearch(Learner[UnitSearchState]):
 
     def _solve_again(self, objective: Objective, state: UnitSearchState) -> None:
         """With the chosen ridge, once its share of what was spent since the last time pays for it."""
-        price = objective.readout_cost(steps=_FEW_STEPS, surrogate=self.surrogate)
+        if self._comparing(state) == state.ridge:
+            return
+        price = objective.readout_cost(steps=FEW_STEPS, surrogate=self.surrogate)
         if _SOLVING * (objective.meter.forwards - state.solved) < price:
             return
-        found = self._solved(objective, state, state.ridge, _FEW_STEPS)
+        found = self._solved(objective, state, state.ridge, FEW_STEPS)
         if found is not None:
             self._recommend(objective, state, found)
 
