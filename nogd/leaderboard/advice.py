@@ -10,7 +10,8 @@ from pandas import DataFrame, Series
 
 from nogd.errors import InvalidSetting
 from nogd.leaderboard.facts import Facts
-from nogd.leaderboard.standing import CLASSES, SURROGATE_GRADIENT
+from nogd.leaderboard.fields import on_surrogate
+from nogd.leaderboard.standing import CLASSES
 
 OTHERS = 2.0
 """The tasks of other kinds count together as so many of the task's own kind: where few were measured, what learners are
@@ -49,8 +50,8 @@ class Advice:
 
     @property
     def best_of_classes(self) -> DataFrame:
-        """The best learner of each class, in the order of classes, surrogates aside."""
-        rows = self.table[self.table["class"] != SURROGATE_GRADIENT]
+        """The best learner of each class, in the order of classes, surrogates of the task aside."""
+        rows = self.table[~self.table["learner"].map(on_surrogate)]
         firsts = rows.drop_duplicates("class").set_index("class")
         found: DataFrame = firsts.reindex([name for name in CLASSES if name in firsts.index]).reset_index()
         return found[list(COLUMNS)]
@@ -166,7 +167,7 @@ def regrets(
             told = advise(known[name], forwards, measured, known, itself=False)
         except InvalidSetting:
             continue
-        able = [each for each in told.table["learner"] if each in lost.index and not each.endswith(")")]
+        able = [each for each in told.table["learner"] if each in lost.index and not on_surrogate(each)]
         if able:
             row = {
                 "task": name,

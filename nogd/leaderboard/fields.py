@@ -23,8 +23,8 @@ _SPLIT = "split="
 class Field:
     """Tasks of one suite at one budget, with the runs on them.
 
-    gradient: whether these tasks have one. Runs on a task with a surrogate gradient are rows of the task itself, by
-    a learner of its own: "adam (surrogate)".
+    gradient: whether these tasks have one. Runs on a task with a surrogate gradient, or a surrogate loss, are rows of
+    the task itself, by a learner of its own: "adam (surrogate)".
     """
 
     suite: str
@@ -67,6 +67,11 @@ def fields_of(plan: Plan, parts: Mapping[str, RunTables], facts: Mapping[str, Fa
 def surrogates_of(parts: Sequence[Part]) -> dict[str, str]:
     """Tasks under a name of their own that are another one with a surrogate gradient, by that one's name."""
     return {own: task for part in parts for own, task in part.surrogates.items()}
+
+
+def on_surrogate(learner: str) -> bool:
+    """Whether the name stands for a learner's runs on a surrogate of the task."""
+    return learner.endswith(f" ({SURROGATE})")
 
 
 def own_task(task: str, surrogates: Mapping[str, str]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from pandas import DataFrame
 
-from nogd.leaderboard.fields import SURROGATE, Field
+from nogd.leaderboard.fields import SURROGATE, Field, on_surrogate
 from nogd.plugins.access import ACCESS, strongest
 from nogd.report.numbers.finals import FAILED, applicable, finite, matrices
 from nogd.report.numbers.paired import LEVEL
@@ -98,10 +98,9 @@ def standing(field: Field, ours: Sequence[str]) -> Standing:
 
 
 def class_of(learner: str, runs: DataFrame) -> str:
-    """The strongest access that any of a learner's runs used, or what a surrogate gradient is called."""
-    if learner.endswith(f"({SURROGATE})"):
-        return SURROGATE_GRADIENT
-    return strongest(each for each in runs["access"].dropna() if each)
+    """The strongest access that any of a learner's runs used; a surrogate's gradient is a class of its own."""
+    found = strongest(each for each in runs["access"].dropna() if each)
+    return SURROGATE_GRADIENT if found == GRADIENT and on_surrogate(learner) else found
 
 
 def _score(learner: str, scores: FloatArray, best: FloatArray) -> dict[str, float]:

@@ -26,6 +26,11 @@ LAYERS = {
         (rows(7, 3), rows(7, 4, 3, seed=1), rows(7, 4, 2, seed=2)),
         ["query.weight", "key.weight"],
     ),
+    "tree": (
+        lambda surrogate: layers.HardTree(3, 2, surrogate=surrogate),
+        (rows(7, 3),),
+        ["nodes.weight", "nodes.bias"],
+    ),
     "spiking": (
         lambda surrogate: layers.SpikingRows(4, 3, 5, surrogate=surrogate),
         (rows(7, 12),),

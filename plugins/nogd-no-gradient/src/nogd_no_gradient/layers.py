@@ -57,23 +57,30 @@ class FewValuedLinear(nn.Module):
 
 
 class HardTree(nn.Module):
-    """A full tree of planes: each node sends an example to one side, each leaf gives one number."""
+    """A full tree of planes: each node sends an example to one side, each leaf gives one number.
 
-    def __init__(self, inputs: int, depth: int) -> None:
+    The stand-in of a node is the logistic function.
+    """
+
+    def __init__(self, inputs: int, depth: int, *, surrogate: bool = False) -> None:
         super().__init__()
-        self.depth = depth
+        self.depth, self.surrogate = depth, surrogate
         self.nodes = nn.Linear(inputs, 2**depth - 1)
         self.leaves = nn.Linear(2**depth, 1, bias=False)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """From `[N, inputs]` to the leaf's number, `[N, 1]`."""
-        right = (self.nodes(inputs) > 0).to(inputs.dtype)
+        right = self._sides(self.nodes(inputs))
         reached = torch.ones_like(right[..., :1])
         for level in range(self.depth):
             nodes = right[..., 2**level - 1 : 2 ** (level + 1) - 1]
             reached = torch.stack([reached * (1 - nodes), reached * nodes], dim=-1).flatten(-2)
         numbers: Tensor = self.leaves(reached)
         return numbers
+
+    def _sides(self, planes: Tensor) -> Tensor:
+        right = (planes > 0).to(planes.dtype)
+        return straight_through(right, planes.sigmoid()) if self.surrogate else right
 
 
 class HardLookup(nn.Module):
