@@ -54,6 +54,15 @@ def test_a_task_that_was_measured_speaks_for_itself() -> None:
     assert found.to_try == ["adam", "random-search"]
 
 
+def test_what_is_known_of_a_surrogate_is_shown_and_not_tried() -> None:
+    """It is another task, with a loss that the user's own need not have."""
+    rival = measured({("steps", "unit-search (surrogate)"): 1.5}).assign(**{"class": "closed-form"})
+    found = advise(STEPS, 1000, pd.concat([TABLE, rival]), KNOWN)
+    assert list(found.table["learner"]) == ["unit-search (surrogate)", "ga", "random-search"]
+    assert found.to_try == ["ga", "random-search"]
+    assert "unit-search (surrogate)" not in set(found.best_of_classes["learner"])
+
+
 def test_all_tasks_of_the_kind_speak_for_a_new_one_and_none_of_them_decides() -> None:
     found = advise(Facts("new", 200, 2, 300, True, False), 1000, TABLE, {"small": SMALL, "large": LARGE})
     assert [each.task for each in found.like] == ["large", "small"]

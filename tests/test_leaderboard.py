@@ -19,7 +19,7 @@ from nogd.errors import InvalidSetting, StoreError
 from nogd.leaderboard.building import PAGE, build
 from nogd.leaderboard.deciding import decisions
 from nogd.leaderboard.facts import Facts, facts_of
-from nogd.leaderboard.fields import Field, fields_of, split_of
+from nogd.leaderboard.fields import Field, fields_of, on_surrogate, split_of
 from nogd.leaderboard.gathering import complete_ones, joined
 from nogd.leaderboard.plan import Plan, Sweep, read_plan
 from nogd.leaderboard.reaching import reaching
@@ -196,9 +196,25 @@ def test_a_surrogate_gradient_is_a_rival_on_the_task_itself() -> None:
     found = standing(field, ())
     assert field.tasks == ["diabetes-ternary"]
     assert found.row("adam (surrogate)")["class"] == SURROGATE_GRADIENT
+    assert on_surrogate("adam (surrogate)")
+    assert not on_surrogate("readout(random-search)")
     constant, reference = TASKS["diabetes-ternary"][3:5]
     scores = np.sort((runs["test_metric"] - constant) / (reference - constant))
     assert found.row("adam (surrogate)")["score"] == pytest.approx(scores.mean())
+
+
+def test_who_asks_for_no_gradient_of_a_surrogate_keeps_the_class() -> None:
+    """A loss with a slope stands for one without, and unit-search asks for a solved last layer alone."""
+    task = tables(["grid-search"], ["diabetes-ternary"], 3)
+    rival = tables(["unit-search"], ["diabetes"], 3)
+    runs = rival.runs.assign(task="smooth", access="closed-form")
+    rival = replace(rival, runs=runs, curves=rival.curves.assign(task="smooth"))
+    parts = [
+        {"name": "a", "suite": "s"},
+        {"name": "b", "suite": "s", "surrogates": {"smooth": "diabetes-ternary"}},
+    ]
+    [field] = fields(task, rival, plan=Plan.model_validate({"title": "", "parts": parts}))
+    assert standing(field, ()).row("unit-search (surrogate)")["class"] == "closed-form"
 
 
 def test_a_standing_is_the_leaderboard_of_its_tasks() -> None:
