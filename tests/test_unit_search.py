@@ -15,6 +15,7 @@ from torch import Generator, Tensor, nn
 import nogd
 from nogd.engine.objective import Objective
 from nogd.learners.unit_candidates import cut, guides, shared, turns
+from nogd.learners.unit_guides import seen
 from nogd.learners.unit_search import UnitSearch, UnitSearchState, _learn
 from nogd.training.learner import refusal
 
@@ -186,7 +187,7 @@ def test_a_guide_is_the_correlation_of_the_inputs_near_the_plane_with_an_error()
         fits[count] = slow / slow.norm()
     counts = set()
     for seed in range(20):
-        found = guides(view, unit, own, 4, Generator().manual_seed(seed))
+        found = guides(view, unit, own, 4, 2, Generator().manual_seed(seed))
         torch.testing.assert_close(found[0, :2], fits[60])
         counts.add(min(fits, key=lambda count: float((fits[count] - found[1, :2]).norm())))
         assert min(float((each - found[1, :2]).norm()) for each in fits.values()) < 1e-9
@@ -197,7 +198,7 @@ def test_a_guide_is_the_correlation_of_the_inputs_near_the_plane_with_an_error()
     assert min(counts) >= 3  # a twentieth of 60
     assert min(counts) < 12 < 30 < max(counts)
     # A unit without weights is near to nothing: all count.
-    found = guides(view, unit, torch.zeros_like(own), 4, Generator().manual_seed(0))
+    found = guides(view, unit, torch.zeros_like(own), 4, 2, Generator().manual_seed(0))
     torch.testing.assert_close(found[1, :2], fits[60])
 
 
@@ -213,7 +214,7 @@ def test_the_guide_of_a_channel_looks_at_the_places_near_its_plane():
     lacks = -view.error[:, 0].repeat_interleave(4)
     order = patches[:, 0].abs().argsort()
     terms = (lacks[:, None] * (patches - patches.mean(0)))[order].cumsum(0)
-    found = guides(view, unit, own, 2, Generator().manual_seed(1))[1]
+    found = guides(view, unit, own, 2, 1, Generator().manual_seed(1))[1]
     assert float((nn.functional.normalize(terms, dim=1) @ found).abs().max()) == pytest.approx(1)
 
 
@@ -281,7 +282,7 @@ def test_a_unit_of_very_many_examples_is_turned_by_some_of_them():
     learner = UnitSearch()
     state = learner.init(made, plain.thetas(1, made.D)[0], Generator().manual_seed(0))
     before = made.meter.forwards
-    view = learner._view(made, state, made.units[0])
+    view = learner._view(made, state, made.units[0], seen(made, state.rng))
     assert view is not None
     assert (len(view.error), len(view.inputs)) == (4_096, 4_096)
     assert made.meter.forwards - before == pytest.approx(0.5)
@@ -312,12 +313,16 @@ def test_candidates_are_compared_with_a_larger_ridge_than_the_last_layer_is_solv
 def test_what_is_recommended_is_solved_again_for_a_twentieth_of_the_forwards():
     learner, made, state = searched()
     price = made.readout_cost(steps=3)
-    before, spent, times = state.solved, made.meter.forwards, 0
+    before, spent, times, waited, step = state.solved, made.meter.forwards, 0, 0.0, 0.0
     for _ in range(100):
+        began = state.looked = made.meter.forwards  # so that the ridge stays
         learner.step(made, state)
+        step = max(step, made.meter.forwards - began)
         times += state.solved > before
         before = state.solved
-        assert made.meter.forwards - state.solved < price / 0.05 + 100
+        waited = max(waited, made.meter.forwards - state.solved)
+    assert state.ridge < 1e-3
+    assert waited < price / 0.05 + step
     spent = made.meter.forwards - spent
     assert times >= 3
     assert times * price < 0.2 * spent

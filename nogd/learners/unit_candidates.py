@@ -14,8 +14,6 @@ from nogd.engine.readout.unit_view import UnitView
 KINDS = ("near", "separating", "turned")
 # What each kind has at least of the candidates.
 _FLOOR = 0.1
-# The share of guides that looks at what the unit itself gives the outputs.
-_OWN = 0.5
 _LEAST = 1e-12
 # The least share of a unit's inputs by which it is turned.
 _NEAREST = 0.05
@@ -62,7 +60,7 @@ def separating(examples: Tensor, count: int, own: Tensor, rng: Generator) -> Ten
     return torch.cat([weights, -((first + share * along) * weights).sum(1, keepdim=True)], 1)
 
 
-def guides(view: UnitView, unit: HiddenUnit, own: Tensor, count: int, rng: Generator) -> Tensor:
+def guides(view: UnitView, unit: HiddenUnit, own: Tensor, count: int, known: int, rng: Generator) -> Tensor:
     """Unit vectors `[count, F]`: how the unit's inputs are correlated with what the outputs lack.
 
     What is lacking is a weighted sum of the outputs' errors, by weights that the unit has for the outputs, or by random
@@ -70,11 +68,11 @@ def guides(view: UnitView, unit: HiddenUnit, own: Tensor, count: int, rng: Gener
     that are is drawn. A bias follows the others: the plane goes through the mean of the inputs.
 
     :param own: the unit's incoming weights, `[F]`.
+    :param known: how many of the guides, the first ones, go by the unit's own weights for the outputs.
     """
     inputs, error = view.inputs, view.error
     assert inputs is not None
     weights = torch.randn(count, error.shape[1], generator=rng, dtype=error.dtype, device=error.device)
-    known = round(_OWN * count)
     weights[:known] = _own_weights(view.last, unit)
     lacking = -(weights @ error.T)
     mean = inputs.mean((0, 1))

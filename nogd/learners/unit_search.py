@@ -25,12 +25,11 @@ from nogd.learners.left_out_ridge import (
     neighbours,
     price_of_choice,
 )
-from nogd.learners.unit_candidates import KINDS, cut, flops_of_guides, guides, separating, shared, turns
+from nogd.learners.unit_candidates import KINDS, cut, separating, shared, turns
+from nogd.learners.unit_guides import all_guides, is_dear, seen
 from nogd.training.learner import Learner
 
 _MEMORY, _LEAST = 0.9, 1e-12
-# Examples by which a unit is turned, at most: a direction needs no more, and a channel's inputs are many to each.
-_SEEN = 4_096
 # The share of its forwards that a search spends on choosing the ridge, and of its budget at the start, at most.
 _CHOOSING, _AT_START = 0.1, 0.05
 # The ridge with which candidates are compared, at least, where the ridge is chosen: with a smaller one units are turned
@@ -38,8 +37,6 @@ _CHOOSING, _AT_START = 0.1, 0.05
 _COMPARING = 1e-3
 # The share of its forwards that it spends on solving the last layer with the chosen ridge, where that is smaller.
 _SOLVING = 0.05
-# Forwards and evaluations below which no pass is spent on looking where to go.
-_DEAR = 6
 
 
 @dataclass(kw_only=True)
@@ -69,10 +66,13 @@ class UnitSearch(Learner[UnitSearchState]):
 
     It asks nothing of activations: signs, steps, rounded weights and spikes will do. Candidates are of three kinds.
     Near ones are the unit's own weights and a normal change, of a length between `least` and `most` of theirs, drawn on
-    a log scale. Separating ones lie between two examples that are drawn at random. Turned ones go towards the
-    correlation of the unit's inputs with what the outputs lack, a weighted sum of the outputs' errors, by a length up
-    to `far`; this costs a forward for each unit, and is what finds weights for units of many inputs. Each kind has a
-    tenth of the candidates, and of the rest as much as it has gained.
+    a log scale. Separating ones lie between two examples that are drawn at random. Turned ones go by a length up to
+    `far` in one of two ways. Two thirds go down the slopes of the examples' losses along the unit's sum, which two
+    passes with its bias moved up and down tell, whatever comes after the unit (Madaline Rule III, Widrow and Lehr 1990,
+    doi 10.1109/5.58323, with shifts wide enough for steps). The others go towards the correlation of the unit's inputs
+    with what the outputs lack, a weighted sum of the outputs' errors. This costs three forwards for each unit, and is
+    what finds weights for units of many inputs. Each kind has a tenth of the candidates, and of the rest as much as it
+    has gained.
 
     An iteration is a sweep through all units in random order. That the last layer is solved for every candidate is
     variable projection (Golub and Pereyra 1973, doi 10.1137/0710036). Its ridge has the lowest loss of examples that
@@ -213,13 +213,13 @@ class UnitSearch(Learner[UnitSearchState]):
         self, objective: Objective, state: UnitSearchState, unit: HiddenUnit
     ) -> tuple[list[int], Tensor]:
         """How many there are of each of KINDS, and all of them: sets of incoming weights, `[M, F]`."""
-        own, rng = state.at[unit.coordinates], state.rng
-        view = self._view(objective, state, unit)
+        own, rng, rows = state.at[unit.coordinates], state.rng, seen(objective, state.rng)
+        view = self._view(objective, state, unit, rows)
         if view is None or view.inputs is None:
             count = self._room(objective, unit)
             return [count, 0, 0], self._near(own, count, rng)
         counts = shared(self._room(objective, unit), state.gains, self._possible(unit))
-        toward = _guides(objective, view, unit, own, counts[-1], rng)
+        toward = all_guides(objective, state.at, unit, view, rows, counts[-1], rng)
         counts = cut(counts, self._room(objective, unit))
         near, separated, turned = counts
         lengths = self._lengths(turned, self.far, own, rng)
@@ -236,15 +236,12 @@ class UnitSearch(Learner[UnitSearchState]):
         asked[1] &= unit.bias
         return asked if any(asked) else [True, False, False]
 
-    def _view(self, objective: Objective, state: UnitSearchState, unit: HiddenUnit) -> UnitView | None:
+    def _view(
+        self, objective: Objective, state: UnitSearchState, unit: HiddenUnit, rows: Tensor | None
+    ) -> UnitView | None:
         """None where nobody looks at it, and where its pass and the work with it would be the last ones."""
-        left = objective.left
-        if self.candidates == "near" or left.forwards < _DEAR or left.evaluations < _DEAR:
+        if self.candidates == "near" or is_dear(objective):
             return None
-        rows = None
-        if objective.N > _SEEN:
-            rng = state.rng
-            rows = torch.randperm(objective.N, generator=rng, device=rng.device)[:_SEEN].to(objective.device)
         return objective.unit_view(state.at, unit, rows, surrogate=self.surrogate)
 
     def _near(self, own: Tensor, count: int, rng: Generator) -> Tensor:
@@ -266,16 +263,6 @@ class UnitSearch(Learner[UnitSearchState]):
         ):
             count -= 1
         return count
-
-
-def _guides(
-    objective: Objective, view: UnitView, unit: HiddenUnit, own: Tensor, count: int, rng: Generator
-) -> Tensor:
-    if count == 0:
-        return view.error.new_zeros(0, len(unit))
-    flops, passes = flops_of_guides(view, count), objective.forward_flops
-    with objective.work(flops / passes if passes else 0.0, flops=flops):
-        return guides(view, unit, own, count, rng)
 
 
 def _learn(state: UnitSearchState, counts: list[int], best: int, before: float) -> None:

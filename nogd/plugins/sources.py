@@ -14,7 +14,7 @@ from nogd.plugins.data_files import digests, is_pruned, named_files
 from nogd.plugins.parsing import parsed
 from nogd.plugins.registry import Source
 
-RESULTS_VERSION = 6
+RESULTS_VERSION = 7
 """Stands for nogd's own code in the identity of a run. Raise it with every change that moves results, and only then."""
 
 _NOT_SOURCES = {"build", "dist", "tests"}
