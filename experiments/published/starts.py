@@ -1,8 +1,8 @@
 """How much of a return on the hard task is decided by its start: `python experiments/published/starts.py`.
 
-Each start is braked with all force until the cart stands; a cart that leaves its track by then is lost, whatever is
-done. Prints the share of lost starts, what they return, and the standard error of a mean over 100 episodes if all other
-starts return as much as evojax's best policy on the easy task.
+Each start is braked with all force until the cart stands; a cart that leaves its track before is lost. Prints the
+share of lost starts, what they return, and the standard error of a mean over 100 episodes if all other starts return as
+much as evojax's best policy on the easy task.
 """
 
 from __future__ import annotations
