@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from pandas import DataFrame
 
 from nogd.atomic_write import atomic_write
+from nogd.leaderboard.fields import SURROGATE
 from nogd.leaderboard.plan import Sweep
 from nogd.leaderboard.standing import CLASSES, Standing
 from nogd.report.drawing.canvas import (
@@ -38,7 +39,7 @@ from nogd.report.numbers.formats import score_text
 from nogd.report.numbers.pareto import on_front
 from nogd.report.numbers.statistics import FloatArray
 
-_COLUMN, _ROW = 1.05, 0.36
+_COLUMN, _ROW = 1.05, 0.46
 _FARTHEST = (-1.0, 2.0)
 """Scores beyond are drawn at the edge."""
 
@@ -123,7 +124,11 @@ def _score(standing: Standing, learner: str | None) -> float:
 
 
 def _cell(name: str | None, score: float) -> str:
-    return "" if name is None else f"{score_text(score)}\n{short_name(name, 16)}"
+    """The score and the name; who ran on a surrogate in a second line, so that it is not cut."""
+    if name is None:
+        return ""
+    own = name.removesuffix(f" ({SURROGATE})")
+    return "\n".join([score_text(score), short_name(own, 16), *([f"({SURROGATE})"] if own != name else [])])
 
 
 def _shade(scores: FloatArray) -> FloatArray:
