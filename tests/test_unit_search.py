@@ -128,6 +128,13 @@ def test_fresh_planes_separate_two_examples_and_keep_the_size():
     )
 
 
+@pytest.mark.parametrize("candidates", ["auto", "near", "separating", "turned"])
+def test_units_without_a_bias_are_searched_too(candidates):
+    made = objective(drawn(nn.Linear(2, 5, bias=False), nn.Tanh(), nn.Linear(5, 1)))
+    values = solved(UnitSearch(candidates=candidates, ridge=1e-4), made)
+    assert values[-1] < 0.99 * values[0]
+
+
 def test_channels_of_a_convolution_are_units():
     rng = Generator().manual_seed(0)
     x = torch.randn(50, 1, 6, 6, generator=rng, dtype=torch.float64)

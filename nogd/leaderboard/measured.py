@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from pandas import DataFrame
 
@@ -65,7 +64,7 @@ def _of_field(standing: Standing) -> DataFrame:
                 "high": scores.max(),
                 "runs": len(scores),
                 "failed": int(mine["failed"].sum()),
-                "cpu_seconds": float(np.nanmean(own["cpu_seconds"])),
+                "cpu_seconds": float(own["cpu_seconds"].mean()),  # unknown if all runs failed
             }
         )
     return DataFrame(rows, columns=list(COLUMNS))

@@ -223,11 +223,9 @@ class UnitSearch(Learner[UnitSearchState]):
         counts = cut(counts, self._room(objective, unit))
         near, separated, turned = counts
         lengths = self._lengths(turned, self.far, own, rng)
-        parts = [
-            self._near(own, near, rng),
-            separating(view.inputs.flatten(0, 1), separated, own, rng),
-            turns(own, toward[:turned], lengths, unit.fan_in),
-        ]
+        parts = [self._near(own, near, rng), turns(own, toward[:turned], lengths, unit.fan_in)]
+        if separated:
+            parts.insert(1, separating(view.inputs.flatten(0, 1), separated, own, rng))
         return counts, torch.cat(parts)
 
     def _possible(self, unit: HiddenUnit) -> list[bool]:
