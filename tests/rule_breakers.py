@@ -636,6 +636,19 @@ class Single(Good):
         return super().init(objective, theta, rng)
 
 
+class Biased(Good):
+    """Takes every linear layer to have a bias (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "takes-layers-without-biases"
+    raises: ClassVar[bool] = True
+
+    def init(self, objective, theta, rng):
+        for layer in objective.module.modules():
+            if isinstance(layer, torch.nn.Linear):
+                layer.bias.detach()
+        return super().init(objective, theta, rng)
+
+
 LONG = 0.15
 """Seconds."""
 
@@ -677,6 +690,6 @@ ALONE = (
     Elsewhere, Undying, Forger, Widening, Recounting, Uncounted, Pausing, Hoarding, Secretive, Claiming,
     InPlace, Empty, Peeping, Copying, Exporting, Measuring, Undercharging, Thinking, Sneaking, Warming, Cloning,
     Cheating, Weighing, Dividing, Neighbourly, Scaling, Choosy, Everything, Thawing, Uphill, Doubling, Halving,
-    Grounded, Single, Slow,
+    Grounded, Single, Biased, Slow,
 )  # fmt: skip
 BREAKERS = [*(kind() for kind in ALONE), *(Meddler(what=what) for what in MEDDLING)]

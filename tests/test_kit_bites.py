@@ -35,6 +35,7 @@ ALSO = {
     "Pausing": {"every-ledger-ends-the-run"},  # a clock that goes back never ends
     "InPlace": {"improves-on-the-start"},
     "Choosy": {"budget-is-never-exceeded"},
+    "Biased": {"survives-one-parameter"},  # which has no bias
     "Windy": {"all-candidates-see-the-same-episodes"},
     **{
         name: {"takes-several-inputs"}

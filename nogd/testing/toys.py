@@ -130,6 +130,20 @@ PLANE = Toy("a plane", _layers(_linear(2, 1)), _plane)
 SIDES = Toy("two classes", _layers(_linear(2, 1)), _side, "binary-cross-entropy")
 SLOPE = Toy("a slope", _layers(_linear(1, 1, bias=False)), _plane, features=1)
 
+UNBIASED = (
+    Toy(
+        "a curve without biases",
+        _layers(_linear(2, 4, bias=False), nn.Tanh, _linear(4, 1, bias=False)),
+        _wave,
+    ),
+    Toy(
+        "classes without biases",
+        _layers(_linear(2, 4, bias=False), nn.ReLU, _linear(4, 3, bias=False)),
+        _corner,
+        "cross-entropy",
+    ),
+)
+
 PAIR = TwoInputs("a plane of two inputs", _sum, _plane)
 
 ALL = (CURVE, CLASSES, PLANE, SIDES)

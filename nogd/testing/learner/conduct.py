@@ -11,7 +11,7 @@ import torch
 from nogd.bench.process_state import readings
 from nogd.engine.state import State
 from nogd.testing.check import NotApplicable, broken, check
-from nogd.testing.toys import EASY, PAIR, first_fit, start_of
+from nogd.testing.toys import EASY, PAIR, UNBIASED, first_fit, start_of
 from nogd.testing.trial import Trial, difference, enough
 from nogd.training.learner import Learner, refusal
 
@@ -81,6 +81,14 @@ def takes_several_inputs(learner: Learner) -> None:
     Trial(learner, first_fit(learner, [PAIR]), recorded=False).run()
 
 
+@check(
+    "Look whether there is a bias before you use it: `layer.bias is None`, `unit.bias`; or refuse it in `supports`."
+)
+def takes_layers_without_biases(learner: Learner) -> None:
+    """Layers need not have biases, as those of a transformer often have none."""
+    Trial(learner, first_fit(learner, UNBIASED), recorded=False).run()
+
+
 @check("Look at a profile of `step`: outside the objective it should do a few operations on whole tensors.")
 def overhead_is_small(learner: Learner) -> str:
     """The time that a step takes outside the objective is shown in every report; it should be a small part."""
@@ -124,5 +132,6 @@ CHECKS = (
     works_in_float64,
     works_on_the_gpu,
     takes_several_inputs,
+    takes_layers_without_biases,
     overhead_is_small,
 )
