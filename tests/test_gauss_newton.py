@@ -20,6 +20,7 @@ from nogd.errors import InvalidSetting
 from nogd.learners.damped_step import damped_step, flops_of_step
 from nogd.learners.directions import Directions
 from nogd.learners.gauss_newton import GaussNewton
+from nogd.tasks.networks import Sign
 from nogd.training.learner import refusal
 
 ROWS = 30
@@ -178,13 +179,6 @@ def test_it_trains_a_smooth_network_as_far_as_adam_does_for_the_same_forwards():
         ).loss
     assert found["gauss-newton"] < 1.1 * min(found["adam,lr=0.1"], found["adam,lr=0.01"])
     assert found["gauss-newton"] < 0.1 * found["random-search"]
-
-
-class Sign(nn.Module):
-    elementwise = True
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.sign(x)
 
 
 def test_probes_that_see_nothing_go_further():

@@ -15,7 +15,14 @@ import nogd
 from nogd.engine.accounts.meter import BudgetSpent, Limit
 from nogd.engine.objective import Objective
 from nogd.errors import InvalidSetting
-from nogd.learners.left_out_ridge import FIRST, best_ridge, first_ridges, neighbours, price_of_choice
+from nogd.learners.left_out_ridge import (
+    FEW_STEPS,
+    FIRST,
+    best_ridge,
+    first_ridges,
+    neighbours,
+    price_of_one,
+)
 from nogd.learners.unit_search import UnitSearch
 
 ROWS, HIDDEN = 25, 4
@@ -108,6 +115,11 @@ def test_features_that_are_not_finite_have_no_finite_loss():
 # -- the ridge
 
 
+def price_of_choice(made: Objective, steps: int, count: int) -> float:
+    """Of so many ridges, the first by so many steps."""
+    return price_of_one(made, None, steps) + (count - 1) * price_of_one(made, None, FEW_STEPS)
+
+
 def linear(noise: float) -> tuple[Objective, Tensor]:
     """A linear function of what the hidden layer gives, with noise."""
     module = plain.drawn(nn.Sequential(nn.Linear(3, 30), nn.Tanh(), nn.Linear(30, 1)).double(), 0, 1.0)
@@ -123,7 +135,7 @@ def test_noise_wants_a_larger_ridge_than_none(noise, lower):
     made, theta = linear(noise)
     ridge, found = best_ridge(made, theta, neighbours(1e-3), None, 3)
     assert (ridge < 1e-3) is lower
-    assert made.meter.forwards == pytest.approx(price_of_choice(made, None, 3, 3))
+    assert made.meter.forwards == pytest.approx(price_of_choice(made, 3, 3))
     expected = made.readout(nogd.Population(theta[None]), ridge=ridge)
     torch.testing.assert_close(found.weights, expected.weights)
 
@@ -162,7 +174,7 @@ def test_each_ridge_is_solved_from_the_one_before_it(steps):
     made, theta = classes()
     ridges = [1e-1, 1e-2, 1e-3]
     ridge, found = best_ridge(made, theta, ridges, None, steps)
-    assert made.meter.forwards == pytest.approx(price_of_choice(made, None, steps, 3))
+    assert made.meter.forwards == pytest.approx(price_of_choice(made, steps, 3))
     at = theta
     solved = []
     for each, count in zip(ridges, [steps, 3, 3], strict=True):
@@ -182,10 +194,10 @@ def test_the_start_takes_as_many_ridges_as_its_share_pays_for(problem, forwards)
     best_ridge(made, theta, ridges, None, 6)
     if len(ridges) == 1:
         assert ridges == [FIRST]
-        assert 0.05 * forwards < price_of_choice(made, None, 6, 3)
+        assert 0.05 * forwards < price_of_choice(made, 6, 3)
     else:
         assert (
-            made.meter.forwards <= 0.05 * forwards < price_of_choice(made, None, 6, len(ridges) + 1)
+            made.meter.forwards <= 0.05 * forwards < price_of_choice(made, 6, len(ridges) + 1)
             or len(ridges) == 12
         )
         assert (ridges[0], ridges[-1]) == pytest.approx((10**-0.5, 1e-6))
@@ -203,7 +215,7 @@ def test_it_takes_a_step_where_a_tenth_of_the_forwards_pays_for_it():
     changes = [after[1] for before, after in itertools.pairwise(found) if before[0] != after[0]]
     apart = [after - before for before, after in itertools.pairwise([found[0][1], *changes])]
     assert changes
-    assert min(apart) > 10 * price_of_choice(linear(0.0)[0], None, 3, 3)
+    assert min(apart) > 10 * price_of_choice(linear(0.0)[0], 3, 3)
     assert {ridge for ridge, _ in trained(Limit(forwards=3_000), noise=0.1, ridge=1e-3)} == {1e-3}
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import plain
 import pytest
 import torch
-from torch import Generator, Tensor, nn
+from torch import Generator, nn
 
 import nogd
 from nogd.engine.accounts.meter import Limit
 from nogd.engine.objective import Objective
 from nogd.learners.readout import ReadoutOf
+from nogd.tasks.networks import Sign
 from nogd.training.learner import refusal
 from nogd.training.names import build
 
@@ -115,13 +116,6 @@ def test_the_recommendation_is_the_best_solved_candidate():
     assert state.value == pytest.approx(float(found.values.min()))
     torch.testing.assert_close(state.theta, found.at(int(found.values.argmin())))
     assert state.iteration == 5
-
-
-class Sign(nn.Module):
-    elementwise = True
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x.sign()
 
 
 def test_it_is_far_better_than_the_learner_alone():

@@ -17,14 +17,8 @@ from nogd.engine.objective import Objective
 from nogd.learners.unit_candidates import cut, guides, shared, turns
 from nogd.learners.unit_guides import seen
 from nogd.learners.unit_search import UnitSearch, UnitSearchState, _learn
+from nogd.tasks.networks import Sign
 from nogd.training.learner import refusal
-
-
-class Sign(nn.Module):
-    elementwise = True
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.sign(x)
 
 
 def checkerboard(count: int, seed: int) -> tuple[Tensor, Tensor]:

@@ -21,11 +21,7 @@ from nogd.learners import unit_guides
 from nogd.learners.unit_guides import all_guides
 from nogd.learners.unit_search import UnitSearch
 from nogd.learners.unit_shifts import flops_of_slope_guide, shifts, slope_guide
-
-
-class Sign(nn.Module):
-    def forward(self, inputs: Tensor) -> Tensor:
-        return inputs.sign()
+from nogd.tasks.networks import Sign
 
 
 def made(activation: nn.Module, outputs: int = 1, loss: str = "mse", bias: bool = True) -> Objective:

@@ -15,6 +15,8 @@ from nogd.leaderboard.plan import Part, Plan
 from nogd.report.numbers.tables import Tables
 
 SURROGATE = "surrogate"
+ON_SURROGATE = f" ({SURROGATE})"
+"""Behind the name of a learner that ran on a surrogate of the task."""
 _SETTING = ",surrogate=true"
 _SPLIT = "split="
 
@@ -71,7 +73,7 @@ def surrogates_of(parts: Sequence[Part]) -> dict[str, str]:
 
 def on_surrogate(learner: str) -> bool:
     """Whether the name stands for a learner's runs on a surrogate of the task."""
-    return learner.endswith(f" ({SURROGATE})")
+    return learner.endswith(ON_SURROGATE)
 
 
 def own_task(task: str, surrogates: Mapping[str, str]) -> str:
@@ -121,7 +123,7 @@ def _as_rivals(runs: pd.DataFrame, surrogates: Mapping[str, str]) -> pd.DataFram
     own = runs["task"].map(lambda task: own_task(str(task), surrogates))
     by = runs["task"] != own
     facts = runs[~by].drop_duplicates("task").set_index("task")
-    found = runs.assign(task=own, learner=runs["learner"].where(~by, runs["learner"] + f" ({SURROGATE})"))
+    found = runs.assign(task=own, learner=runs["learner"].where(~by, runs["learner"] + ON_SURROGATE))
     for column in ("constant", "reference", "task_version", "start_loss"):
         found[column] = found[column].where(~by, own.map(facts[column]))
     kept = ~by | ~(found["status"] == "not-applicable")

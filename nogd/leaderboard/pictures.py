@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from pandas import DataFrame
 
 from nogd.atomic_write import atomic_write
-from nogd.leaderboard.fields import SURROGATE
+from nogd.leaderboard.fields import ON_SURROGATE, on_surrogate
 from nogd.leaderboard.plan import Sweep
 from nogd.leaderboard.standing import CLASSES, Standing
 from nogd.report.drawing.canvas import (
@@ -127,8 +127,8 @@ def _cell(name: str | None, score: float) -> str:
     """The score and the name; who ran on a surrogate in a second line, so that it is not cut."""
     if name is None:
         return ""
-    own = name.removesuffix(f" ({SURROGATE})")
-    return "\n".join([score_text(score), short_name(own, 16), *([f"({SURROGATE})"] if own != name else [])])
+    second = [ON_SURROGATE.strip()] if on_surrogate(name) else []
+    return "\n".join([score_text(score), short_name(name.removesuffix(ON_SURROGATE), 16), *second])
 
 
 def _shade(scores: FloatArray) -> FloatArray:

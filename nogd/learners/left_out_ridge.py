@@ -31,20 +31,17 @@ def neighbours(ridge: float) -> list[float]:
 def first_ridges(objective: Objective, surrogate: Kind | None, steps: int, most: float) -> Sequence[float]:
     """Weights to begin with, the largest first: evenly spread, as many as the share `most` of what is left pays for."""
     left = objective.left
-    first, further = (price_of_choice(objective, surrogate, steps, count) for count in (1, 2))
-    paid = 1 + (most * left.forwards - first) / (further - first)
+    first, further = (price_of_one(objective, surrogate, each) for each in (steps, FEW_STEPS))
+    paid = 1 + (most * left.forwards - first) / further
     count = int(min(len(_ALL), paid, most * left.evaluations))
     if count < _FEWEST:
         return [FIRST]
     return [_ALL[round(k * (len(_ALL) - 1) / (count - 1))] for k in range(count)]
 
 
-def price_of_choice(objective: Objective, surrogate: Kind | None, steps: int, count: int) -> float:
-    """Forwards that `best_ridge` counts for so many weights."""
-    first, further = (
-        objective.readout_cost(steps=each, surrogate=surrogate, left_out=True) for each in (steps, FEW_STEPS)
-    )
-    return first + (count - 1) * further
+def price_of_one(objective: Objective, surrogate: Kind | None, steps: int) -> float:
+    """Forwards that `best_ridge` counts for one weight, solved by so many Newton steps."""
+    return objective.readout_cost(steps=steps, surrogate=surrogate, left_out=True)
 
 
 def best_ridge(

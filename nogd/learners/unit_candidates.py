@@ -51,6 +51,8 @@ def separating(examples: Tensor, count: int, own: Tensor, rng: Generator) -> Ten
 
     :param examples: what goes into the unit's layer, `[N, F - 1]`.
     """
+    if count == 0:  # of a unit without a bias there are none
+        return own.new_zeros(0, len(own))
     places = torch.randint(len(examples), (count,), generator=rng, device=examples.device)
     further = torch.randint(1, max(2, len(examples)), (count,), generator=rng, device=examples.device)
     first = examples[places]

@@ -23,7 +23,7 @@ from nogd.learners.left_out_ridge import (
     best_ridge,
     first_ridges,
     neighbours,
-    price_of_choice,
+    price_of_one,
 )
 from nogd.learners.unit_candidates import KINDS, cut, separating, shared, turns
 from nogd.learners.unit_guides import all_guides, is_dear, seen
@@ -149,7 +149,7 @@ class UnitSearch(Learner[UnitSearchState]):
         if self.ridge is not None:
             return
         ridges, left = neighbours(state.ridge), objective.left
-        price = price_of_choice(objective, self.surrogate, FEW_STEPS, len(ridges))
+        price = len(ridges) * price_of_one(objective, self.surrogate, FEW_STEPS)
         share = _CHOOSING * (objective.meter.forwards - state.looked)
         if share < price or left.forwards < price or left.evaluations < len(ridges):
             return
@@ -223,9 +223,11 @@ class UnitSearch(Learner[UnitSearchState]):
         counts = cut(counts, self._room(objective, unit))
         near, separated, turned = counts
         lengths = self._lengths(turned, self.far, own, rng)
-        parts = [self._near(own, near, rng), turns(own, toward[:turned], lengths, unit.fan_in)]
-        if separated:
-            parts.insert(1, separating(view.inputs.flatten(0, 1), separated, own, rng))
+        parts = [
+            self._near(own, near, rng),
+            separating(view.inputs.flatten(0, 1), separated, own, rng),
+            turns(own, toward[:turned], lengths, unit.fan_in),
+        ]
         return counts, torch.cat(parts)
 
     def _possible(self, unit: HiddenUnit) -> list[bool]:
