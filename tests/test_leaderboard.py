@@ -21,9 +21,17 @@ from nogd.leaderboard.deciding import decisions
 from nogd.leaderboard.facts import Facts, facts_of
 from nogd.leaderboard.fields import Field, fields_of, on_surrogate, split_of
 from nogd.leaderboard.gathering import complete_ones, joined
+from nogd.leaderboard.moving import moved
 from nogd.leaderboard.plan import Plan, Sweep, read_plan
 from nogd.leaderboard.reaching import reaching
-from nogd.leaderboard.reading_tables import decision_table, overview_table, splits_table, sweeps_table
+from nogd.leaderboard.reading import Numbers
+from nogd.leaderboard.reading_tables import (
+    decision_table,
+    moved_table,
+    overview_table,
+    splits_table,
+    sweeps_table,
+)
 from nogd.leaderboard.splitting import AGAIN, held
 from nogd.leaderboard.standing import SURROGATE_GRADIENT, Standing, standing
 from nogd.leaderboard.sweeping import sweep_table
@@ -169,6 +177,60 @@ def test_a_budget_that_is_not_complete_keeps_no_other_waiting() -> None:
         {"title": "", "parts": [{"name": "a", "suite": "s"}, {"name": "b", "suite": "s"}]}
     )
     assert list(complete_ones(plan, {"a": small, "b": large})) == ["a"]
+
+
+TWICE = Plan.model_validate(
+    {
+        "title": "",
+        "parts": [
+            {"name": "tuned", "suite": "s", "tuned": True},
+            {"name": "a", "suite": "s"},
+            {"name": "b", "suite": "s"},
+        ],
+    }
+)
+
+
+def test_a_larger_budget_and_tuned_learners_stand_beside_the_first_of_their_suite() -> None:
+    learners = ["grid-search", "pattern-search", "random-search", "adam"]
+    base = tables(learners, ["iris", "wine"], 3)
+    before = {"adam": 0.9, "grid-search": 0.8, "pattern-search": 0.7, "random-search": 0.6}
+    small = scored(base, before, base.runs)
+    large = scored(base, before | {"pattern-search": 0.95}, base.runs.assign(budget='{"forwards": 9000}'))
+    few = base.runs[base.runs["learner"] != "adam"]
+    tuned = scored(base, {"grid-search": 0.6, "pattern-search": 0.7, "random-search": 0.8}, few)
+    found = fields(tuned, small, large, plan=TWICE)
+    assert [each.name for each in found] == [
+        "s, with a gradient, 3,000 forwards",
+        "s, with a gradient, 9,000 forwards",
+        "s, tuned, with a gradient, 3,000 forwards",
+    ]
+    standings = [standing(each, ()) for each in found]
+    more, settings = moved(standings)
+    assert more.before is settings.before is standings[0]
+    assert more.without == ("pattern-search", "grid-search", "random-search")
+    assert more.place_before("pattern-search") == 2
+    assert more.gains.index[0] == "pattern-search"
+    assert more.gains.iloc[1:].abs().max() == 0
+    assert more.correlation == pytest.approx(0.4)
+    assert len(settings.scores) == 3
+    assert settings.correlation == pytest.approx(-1)
+    assert settings.place_before("random-search") == 3
+    shown = moved_table([more, settings]).splitlines()
+    assert shown[2].startswith(
+        "| s, with a gradient, 9,000 forwards (2) | 3,000 forwards, defaults | 4 | 0.40 | +0.00 | "
+    )
+    assert shown[3].endswith("| `random-search` | 3 |")
+    assert moved_table([]) == ""
+    numbers = Numbers(standings, {})
+    assert numbers.field("s", 3000, True) is standings[0]
+    assert numbers.answers(["s"]) == [answer(standings[0])]
+
+
+def test_tuned_runs_that_are_missing_keep_no_other_waiting() -> None:
+    small = tables(["adam"], ["iris"], 2)
+    waiting = replace(small, meta={**small.meta, "missing": 3})
+    assert list(complete_ones(TWICE, {"tuned": waiting, "a": small})) == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -327,6 +389,15 @@ def test_a_sweep_takes_the_tasks_of_one_setting_and_the_one_without() -> None:
         {"task": names, "learner": "a", "class": "losses", "score": 0.5, "low": 0, "high": 1}
     )
     assert list(sweep_table(plan.sweeps[0], measured)["value"]) == [2.0, 8.0, 16.0]
+
+
+def scored(made: RunTables, skill: dict[str, float], runs: pd.DataFrame) -> RunTables:
+    """Some of the runs, where each learner has the same test metric everywhere, under names that only they have."""
+    mark = f"{skill} "
+    metric = runs["learner"].map(skill)
+    found = runs.assign(id=mark + runs["id"], test_metric=metric, reference=1.0, constant=0.0)
+    curves = made.curves.assign(id=mark + made.curves["id"])
+    return replace(made, runs=found, curves=curves[curves["id"].isin(found["id"])])
 
 
 def on_split(number: int, made: RunTables, skill: dict[str, float]) -> RunTables:

@@ -20,11 +20,12 @@ from nogd.leaderboard.facts import Facts, facts_of, read_facts, write_facts
 from nogd.leaderboard.fields import fields_of, own_task, surrogates_of
 from nogd.leaderboard.gathering import DATA, complete_ones, gathered, kept, told
 from nogd.leaderboard.measured import measured_table, write_measured
+from nogd.leaderboard.moving import moved
 from nogd.leaderboard.page import write_page
 from nogd.leaderboard.pictures import pictures_of, write_figures
 from nogd.leaderboard.plan import Plan, read_plan
 from nogd.leaderboard.reading import Numbers, write_readings
-from nogd.leaderboard.reading_tables import decision_table, splits_table, sweeps_table
+from nogd.leaderboard.reading_tables import decision_table, moved_table, splits_table, sweeps_table
 from nogd.leaderboard.splitting import held
 from nogd.leaderboard.standing import Standing, standing
 from nogd.leaderboard.sweeping import sweep_table, swept, without_sweeps
@@ -71,7 +72,7 @@ def build(folder: Path, stores: Sequence[Path], *, publish: bool) -> Built:
         raise StoreError(
             f"no suite is complete, so there is nothing to compare yet: {'; '.join(told(parts))}."
         )
-    measured = measured_table(standings)
+    measured = measured_table([each for each in standings if not each.field.tuned])
     compared = without_sweeps(plan, standings)
     sweeps = [
         (sweep, sweep_table(sweep, _of_part(measured, parts, sweep.part)))
@@ -158,6 +159,7 @@ def _told_besides(
         "rivals": RIVALS,
         "decisions": decision_table(decisions(plan, whole, facts)),
         "splits": splits_table(held(plan, whole, facts)),
+        "moved": moved_table(list(moved(standings))),
     }
 
 
@@ -179,5 +181,5 @@ def _write_standings(path: Path, standings: Sequence[Standing]) -> Path:
 
 def _labelled(standing: Standing) -> DataFrame:
     field = standing.field
-    table = standing.table.assign(suite=field.suite, gradient=field.gradient, forwards=field.forwards)
+    table = standing.table.assign(suite=field.runs_of, gradient=field.gradient, forwards=field.forwards)
     return table[["suite", "gradient", "forwards", *standing.table.columns]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -25,19 +25,25 @@ _SPLIT = "split="
 class Field:
     """Tasks of one suite at one budget, with the runs on them.
 
-    gradient: whether these tasks have one. Runs on a task with a surrogate gradient, or a surrogate loss, are rows of
-    the task itself, by a learner of its own: "adam (surrogate)".
+    gradient: whether these tasks have one. tuned: whether learners have settings that tuning found. Runs on a task with
+    a surrogate gradient, or a surrogate loss, are rows of the task itself, by a learner of its own: "adam (surrogate)".
     """
 
     suite: str
     forwards: float
     gradient: bool
     tables: Tables
+    tuned: bool = False
 
     @property
     def name(self) -> str:
         """What it is called in headings."""
-        return f"{self.suite}, {self.kind}, {self.forwards:,.0f} forwards"
+        return f"{self.runs_of}, {self.kind}, {self.forwards:,.0f} forwards"
+
+    @property
+    def runs_of(self) -> str:
+        """The suite, and whether its learners were tuned, in words."""
+        return f"{self.suite}, tuned" if self.tuned else self.suite
 
     @property
     def kind(self) -> str:
@@ -51,17 +57,19 @@ class Field:
 
 
 def fields_of(plan: Plan, parts: Mapping[str, RunTables], facts: Mapping[str, Facts]) -> list[Field]:
-    """The fields of all parts, suites in the plan's order, with what has a gradient and small budgets first.
+    """The fields of all parts, suites in the plan's order and those of tuned learners last.
+
+    Within a suite, what has a gradient and small budgets come first.
 
     :param facts: of every task that is not one with a surrogate gradient.
     """
-    suites: dict[str, list[Part]] = {}
-    for part in plan.parts:
+    suites: dict[tuple[bool, str], list[Part]] = {}
+    for part in sorted(plan.parts, key=lambda part: part.tuned):
         if part.name in parts and not part.splits:
-            suites.setdefault(part.suite, []).append(part)
+            suites.setdefault((part.tuned, part.suite), []).append(part)
     return [
-        field
-        for suite, mine in suites.items()
+        replace(field, tuned=tuned)
+        for (tuned, suite), mine in suites.items()
         for field in fields_of_suite(suite, together(mine, parts), facts, surrogates_of(mine))
     ]
 

@@ -142,7 +142,7 @@ def complete(tables: RunTables) -> tuple[int, int]:
 def complete_ones(plan: Plan, parts: Mapping[str, RunTables]) -> dict[str, RunTables]:
     """The parts that are compared: half of a suite at a budget would flatter whoever has run its easier half."""
     groups = {
-        part.name: (part.suite, part.splits, canonical(parts[part.name].runs["budget"].iloc[0]))
+        part.name: (part.suite, part.splits, part.tuned, canonical(parts[part.name].runs["budget"].iloc[0]))
         for part in plan.parts
         if part.name in parts
     }

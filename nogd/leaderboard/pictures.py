@@ -54,7 +54,7 @@ def pictures_of(standings: Sequence[Standing], sweeps: Sequence[tuple[Sweep, Dat
     found = {"classes": best_of_each_class(scored)} if scored else {}
     for each in scored:
         gradient = "gradient" if each.field.gradient else "no-gradient"
-        name = f"time-{each.field.suite}-{gradient}-{each.field.forwards:.0f}"
+        name = f"time-{each.field.runs_of}-{gradient}-{each.field.forwards:.0f}"
         found[re.sub(r"[^\w-]+", "-", name)] = against_time(each)
     return found | {
         f"sweep-{sweep.setting}": swept(sweep.quantity, table) for sweep, table in sweeps if len(table)
@@ -91,7 +91,7 @@ def best_of_each_class(standings: Sequence[Standing]) -> Drawn:
         for place, line in zip(kept, scores, strict=True)
     ]
     columns = [
-        f"{each.field.suite}, {each.field.forwards:,.0f}{'' if each.field.gradient else ', no gradient'}"
+        f"{each.field.runs_of}, {each.field.forwards:,.0f}{'' if each.field.gradient else ', no gradient'}"
         for each in standings
     ]
     above, right = room_for_columns(columns, _COLUMN)

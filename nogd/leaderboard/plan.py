@@ -21,7 +21,8 @@ class Part(BaseModel):
     stores. plugins: files with tasks that it needs, relative to the leaderboard's folder. surrogates: tasks under a
     name of their own that are another task with a surrogate gradient, by that task's name. splits: whether its tasks
     are the suite's own on other splits of their data, as in "wine,split=1": they say whether the suite's order holds
-    there, and are compared in no other way.
+    there, and are compared in no other way. tuned: whether learners have settings that tuning found: they are compared
+    with each other, and beside the suite's other part with their own defaults.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,6 +32,7 @@ class Part(BaseModel):
     plugins: tuple[str, ...] = ()
     surrogates: dict[str, str] = Field(default_factory=dict)
     splits: bool = False
+    tuned: bool = False
 
 
 class Sweep(BaseModel):

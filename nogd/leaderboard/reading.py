@@ -32,15 +32,21 @@ class Numbers:
         self._reaching: dict[tuple[int, str], Reaching] = {}
 
     def field(self, suite: str, forwards: float, gradient: bool) -> Standing:
-        """A field's standing. Raises InvalidSetting where there is none."""
-        for each in self.standings:
-            if (each.field.suite, each.field.forwards, each.field.gradient) == (suite, forwards, gradient):
+        """A field's standing, with everybody's defaults. Raises InvalidSetting where there is none."""
+        for each in self._own([suite]):
+            if (each.field.forwards, each.field.gradient) == (forwards, gradient):
                 return each
         raise InvalidSetting(f"the reading asks for {suite} at {forwards:,.0f} forwards, which has no runs.")
 
     def answers(self, suites: Sequence[str]) -> list[str]:
-        """Who is first in each field of some suites, a sentence each."""
-        return [answer(each) for each in self.standings if each.field.suite in suites]
+        """Who is first with everybody's defaults in some suites, each at its smallest budget, a sentence each."""
+        budgets = [(each.field.suite, each.field.forwards) for each in self._own(suites)]
+        least = dict(sorted(budgets, reverse=True))  # the smallest comes last, and stays
+        return [answer(each) for each in self._own(suites) if each.field.forwards == least[each.field.suite]]
+
+    def _own(self, suites: Sequence[str]) -> list[Standing]:
+        """The standings of some suites with everybody's defaults."""
+        return [each for each in self.standings if each.field.suite in suites and not each.field.tuned]
 
     def verdicts(self) -> str:
         """Where the best without back-propagation is ahead of the best with it, level and behind, as a list."""

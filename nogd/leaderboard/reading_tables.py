@@ -8,6 +8,7 @@ import numpy as np
 from pandas import DataFrame
 
 from nogd.leaderboard.deciding import Decision
+from nogd.leaderboard.moving import Moved
 from nogd.leaderboard.plan import Sweep
 from nogd.leaderboard.splitting import AGAIN, Held
 from nogd.leaderboard.standing import BACK_PROPAGATED, CLASSES, Standing
@@ -128,6 +129,38 @@ def _kept(held: Held, numbers: Sequence[int]) -> tuple[str, ...]:
         *(_correlation(held.correlation(number)) for number in (AGAIN, *numbers)),
         code(first),
         *(f"{order.index(first) + 1}; {code(order[0])}" if order else "" for order in orders),
+    )
+
+
+def moved_table(fields: Sequence[Moved]) -> str:
+    """One row for each field with a larger budget or tuned learners: how its order and its scores differ from before.
+
+    Nothing where there is no field.
+    """
+    header = (
+        "tasks",
+        "beside",
+        "learners",
+        "rank correlation",
+        "median gain",
+        "gained most",
+        "first without back-propagation",
+        "its place before",
+    )
+    rows = [_moved(each) for each in fields if len(each.scores)]
+    return "\n".join(table(header, rows)) if rows else ""
+
+
+def _moved(moved: Moved) -> tuple[str, ...]:
+    gains, first = moved.gains, next(iter(moved.without), None)
+    return (
+        plain_text(f"{moved.after.field.name} ({len(moved.after.field.tasks)})"),
+        f"{moved.before.field.forwards:,.0f} forwards, defaults",
+        str(len(moved.scores)),
+        _correlation(moved.correlation),
+        f"{gains.median():+.2f}",
+        f"{code(str(gains.index[0]))} {gains.iloc[0]:+.2f}",
+        *(("", "") if first is None else (code(first), str(moved.place_before(first)))),
     )
 
 

@@ -60,7 +60,7 @@ def held(plan: Plan, parts: Mapping[str, RunTables], facts: Mapping[str, Facts])
     """
     known = [part for part in plan.parts if part.name in parts]
     suites = dict.fromkeys(part.suite for part in known if part.splits)
-    mine = [[part for part in known if part.suite == suite] for suite in suites]
+    mine = [[part for part in known if part.suite == suite and not part.tuned] for suite in suites]
     return [found for each in mine for found in _of_suite(each, parts, facts)]
 
 
