@@ -17,6 +17,7 @@ from target_data import make_measured
 from nogd.bench.tables import RunTables
 from nogd.errors import InvalidSetting, StoreError
 from nogd.leaderboard.building import PAGE, build
+from nogd.leaderboard.buying import bought
 from nogd.leaderboard.deciding import decisions
 from nogd.leaderboard.facts import Facts, facts_of
 from nogd.leaderboard.fields import Field, fields_of, on_surrogate, split_of
@@ -26,6 +27,7 @@ from nogd.leaderboard.plan import Plan, Sweep, read_plan
 from nogd.leaderboard.reaching import reaching
 from nogd.leaderboard.reading import Numbers
 from nogd.leaderboard.reading_tables import (
+    bought_table,
     decision_table,
     moved_table,
     overview_table,
@@ -379,6 +381,40 @@ def test_a_level_is_reached_where_validation_says_so_and_not_by_a_lucky_peak() -
     assert found.cheaper("soon", "forwards") == ["iris"]
     assert found.cheaper("soon", "memory_mb") == found.cheaper("lucky", "forwards") == []
     assert found.got_there("soon") == ["iris"]
+
+
+def test_what_outputs_buy_is_the_share_of_the_budget_to_the_end_of_losses_alone() -> None:
+    base = tables(["adam"], ["iris"], 1)
+    courses = {  # access; forwards, test metric
+        "told": ("losses", [(1, 0.1), (1500, 0.5), (3000, 0.8)]),
+        "looks": ("closed-form", [(1, 0.1), (300, 0.8), (3000, 0.9)]),
+        "slopes": ("layers", [(1, 0.1), (3000, 0.99)]),
+    }
+    rows = [
+        base.runs.assign(learner=name, id=name, access=access, test_metric=course[-1][1])
+        for name, (access, course) in courses.items()
+    ]
+    curves = [
+        base.curves.iloc[:1].assign(
+            learner=name,
+            id=name,
+            forwards=forwards,
+            validation_loss=1 - metric,
+            test_metric=metric,
+            seconds=1.0,
+        )
+        for name, (_, course) in courses.items()
+        for forwards, metric in course
+    ]
+    [field] = fields(RunTables(pd.concat(rows), pd.concat(curves), base.meta))
+    stands = standing(field, ())
+    [found] = bought([stands, standing(replace(field, tuned=True), ())])
+    assert (found.outputs, found.losses) == ("looks", "told")  # slopes of layers are derivatives
+    assert dict(found.shares) == {"iris": pytest.approx(0.1)}
+    shown = bought_table([found]).splitlines()[-1]
+    assert shown.endswith("| 100% of pairs, level | 1 of 1 task | 10% |")
+    worse = replace(found, shares=found.shares * np.inf)
+    assert bought_table([worse]).endswith("| 0 of 1 task |  |")
 
 
 def test_a_sweep_takes_the_tasks_of_one_setting_and_the_one_without() -> None:

@@ -14,6 +14,7 @@ from nogd.bench.tables import RunTables
 from nogd.bench.task_names import build_task
 from nogd.errors import StoreError
 from nogd.leaderboard.advice import regrets
+from nogd.leaderboard.buying import bought
 from nogd.leaderboard.deciding import decisions
 from nogd.leaderboard.facts import FILE as FACTS_FILE
 from nogd.leaderboard.facts import Facts, facts_of, read_facts, write_facts
@@ -25,7 +26,13 @@ from nogd.leaderboard.page import write_page
 from nogd.leaderboard.pictures import pictures_of, write_figures
 from nogd.leaderboard.plan import Plan, read_plan
 from nogd.leaderboard.reading import Numbers, write_readings
-from nogd.leaderboard.reading_tables import decision_table, moved_table, splits_table, sweeps_table
+from nogd.leaderboard.reading_tables import (
+    bought_table,
+    decision_table,
+    moved_table,
+    splits_table,
+    sweeps_table,
+)
 from nogd.leaderboard.splitting import held
 from nogd.leaderboard.standing import Standing, standing
 from nogd.leaderboard.sweeping import sweep_table, swept, without_sweeps
@@ -160,6 +167,7 @@ def _told_besides(
         "decisions": decision_table(decisions(plan, whole, facts)),
         "splits": splits_table(held(plan, whole, facts)),
         "moved": moved_table(list(moved(standings))),
+        "bought": bought_table(list(bought(standings))),
     }
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import permutations
 
 import numpy as np
 from pandas import DataFrame
 
+from nogd.leaderboard.buying import LOSSES, Bought
 from nogd.leaderboard.deciding import Decision
 from nogd.leaderboard.moving import Moved
 from nogd.leaderboard.plan import Sweep
@@ -18,8 +20,7 @@ from nogd.report.names import counted
 from nogd.report.numbers.formats import interval_text, score_text
 
 _NOT_MEASURED = "not measured yet"
-_LOSSES = ("losses",)
-_MORE = tuple(each for each in WITHOUT if each not in _LOSSES)
+_MORE = tuple(each for each in WITHOUT if each not in LOSSES)
 
 
 def overview_table(standings: Sequence[Standing]) -> str:
@@ -39,7 +40,7 @@ def overview_table(standings: Sequence[Standing]) -> str:
 
 def _overview(standing: Standing) -> tuple[str, ...]:
     field = standing.field
-    bests = [standing.first_of(each) for each in (_LOSSES, _MORE, BACK_PROPAGATED)]
+    bests = [standing.first_of(each) for each in (LOSSES, _MORE, BACK_PROPAGATED)]
     ours = standing.whole.loc[standing.whole["ours"], "learner"]
     best = standing.first_of(CLASSES)
     return (
@@ -129,6 +130,33 @@ def _kept(held: Held, numbers: Sequence[int]) -> tuple[str, ...]:
         *(_correlation(held.correlation(number)) for number in (AGAIN, *numbers)),
         code(first),
         *(f"{order.index(first) + 1}; {code(order[0])}" if order else "" for order in orders),
+    )
+
+
+def bought_table(fields: Sequence[Bought]) -> str:
+    """One row for each field: how much better who looks at outputs ends, and how much sooner it is as good."""
+    header = (
+        "tasks",
+        "losses alone",
+        "outputs and data, no derivative",
+        "the second wins",
+        "is as good on",
+        "after this share of the budget",
+    )
+    return "\n".join(table(header, [_bought(each) for each in fields]))
+
+
+def _bought(bought: Bought) -> tuple[str, ...]:
+    standing, shares = bought.standing, bought.got_there
+    chance = standing.against(bought.outputs, bought.losses)
+    apart = any(standing.is_ahead(*pair) for pair in permutations((bought.outputs, bought.losses)))
+    return (
+        plain_text(f"{standing.field.name} ({len(standing.field.tasks)})"),
+        _scored(standing, bought.losses),
+        _scored(standing, bought.outputs),
+        f"{chance.probability:.0%} of pairs{'' if apart else ', level'}",
+        f"{len(shares)} of {counted(len(bought.shares), 'task')}",
+        f"{shares.median():.0%}" if len(shares) else "",
     )
 
 
