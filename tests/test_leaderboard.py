@@ -21,7 +21,7 @@ from nogd.leaderboard.buying import bought
 from nogd.leaderboard.deciding import decisions
 from nogd.leaderboard.facts import Facts, facts_of
 from nogd.leaderboard.fields import Field, fields_of, on_surrogate, split_of
-from nogd.leaderboard.gathering import complete_ones, joined
+from nogd.leaderboard.gathering import broken, complete_ones, joined
 from nogd.leaderboard.moving import moved
 from nogd.leaderboard.plan import Plan, Sweep, read_plan
 from nogd.leaderboard.reaching import reaching
@@ -633,6 +633,24 @@ def test_a_learner_enters_with_its_own_runs_alone(folder: Path, tmp_path: Path) 
     meta = json.loads((folder / "data" / "small" / "meta.json").read_text())
     assert not any("command" in session or "machine" in session for session in meta["sessions"])
     assert "56 of 56 runs" in command("leaderboard", folder).stdout
+
+
+def test_whose_runs_broke_is_told_with_the_reason_and_divergence_is_a_result(folder: Path) -> None:
+    made = tables(["adam", "grid-search"], TASKS, 3)
+    runs = made.runs.copy()
+    bad = runs["learner"] == "grid-search"
+    runs.loc[bad, ["status", "reason"]] = ["error", "there is no bias."]
+    runs.loc[~bad & (runs["task"] == "iris"), ["status", "reason"]] = ["diverged", "the final loss is nan"]
+    made = replace(made, runs=runs)
+    found = broken({"small": made})
+    assert len(found) == len(TASKS)
+    assert found[0] == "small: 3 of 3 runs of grid-search on breast-cancer failed: there is no bias."
+    assert broken({"small": tables(["adam"], TASKS, 3)}) == []
+    write_published(made, folder / "data" / "small")
+    shown = command("leaderboard", folder).stdout
+    assert found[0] in shown
+    assert "diverged" not in shown
+    assert found[0] in (folder / PAGE).read_text()
 
 
 def _problem(part: str, access: str = "losses") -> str:

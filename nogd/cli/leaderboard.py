@@ -17,6 +17,9 @@ Examples:
   nogd leaderboard experiments/leaderboard --stores mine
 """
 
+MOST = 10
+"""How many faults are told."""
+
 
 @click.command(epilog=EPILOG)
 @click.argument("folder", type=click.Path(path_type=Path), default=Path("experiments/leaderboard"))
@@ -40,11 +43,13 @@ def leaderboard(folder: Path, stores: tuple[Path, ...], publish: bool) -> None:
     --stores. The page is then written there, and FOLDER stays as it is unless --publish says so.
     """
     from nogd.leaderboard.building import build
-    from nogd.leaderboard.gathering import told
+    from nogd.leaderboard.gathering import broken, told
     from nogd.leaderboard.wording import answer
 
     built = build(folder, stores, publish=publish)
-    for sentence in (*told(built.parts), "", *map(answer, built.standings)):
+    faults = broken(built.parts)
+    more = [f"... and {len(faults) - MOST} more."] if len(faults) > MOST else []
+    for sentence in (*told(built.parts), *faults[:MOST], *more, "", *map(answer, built.standings)):
         click.echo(sentence)
     for learner in built.entered:
         click.echo("\n" + _entered(built, learner))

@@ -12,12 +12,14 @@ import pandas as pd
 from nogd.bench.tables import RunTables, load_tables
 from nogd.errors import StoreError
 from nogd.leaderboard.plan import Part, Plan
-from nogd.report.names import short_name
+from nogd.report.names import counted, short_name
+from nogd.report.numbers.finals import FAILED
 from nogd.report.numbers.groups import canonical
 from nogd.report.published import META, read_published, thinned
 
 DATA = "data"
 _KEYS = ["learner", "task", "repetition"]
+_BROKEN = FAILED - {"diverged"}
 
 
 def gathered(plan: Plan, folder: Path, stores: Sequence[Path]) -> dict[str, RunTables]:
@@ -148,6 +150,17 @@ def complete_ones(plan: Plan, parts: Mapping[str, RunTables]) -> dict[str, RunTa
     }
     unfinished = {group for name, group in groups.items() if len(set(complete(parts[name]))) > 1}
     return {name: parts[name] for name, group in groups.items() if group not in unfinished}
+
+
+def broken(parts: Mapping[str, RunTables]) -> list[str]:
+    """Whose runs ended with an error, a time-out or a kill, a sentence for each task; divergence is a result."""
+    runs = pd.concat([tables.runs.assign(part=name) for name, tables in parts.items()], ignore_index=True)
+    return [
+        f"{part}: {len(mine)} of {counted(len(asked), 'run')} of {learner} on {task} failed:"
+        f" {str(mine['reason'].mode()[0]).rstrip('.')}."
+        for (part, learner, task), asked in runs.groupby(["part", "learner", "task"])
+        if len(mine := asked[asked["status"].isin(_BROKEN)])
+    ]
 
 
 def told(parts: Mapping[str, RunTables]) -> list[str]:

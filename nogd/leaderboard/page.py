@@ -9,7 +9,7 @@ from pandas import DataFrame
 
 from nogd.atomic_write import atomic_write
 from nogd.bench.tables import RunTables
-from nogd.leaderboard.gathering import told
+from nogd.leaderboard.gathering import broken, told
 from nogd.leaderboard.standing import Standing
 from nogd.leaderboard.wording import answer
 from nogd.report.figure import Drawn
@@ -41,7 +41,7 @@ def write_page(
     :raises StoreError: if it cannot be written.
     """
     tables = [(each.field.name, shown(each), each.table) for each in standings]
-    notes = [*map(answer, standings), *READING, *told(parts)]
+    notes = [*map(answer, standings), *READING, *told(parts), *broken(parts)]
     leaflet = Leaflet("nogd: the leaderboard", title, notes, list(pictures.values()), tables)
     return atomic_write(path, page(leaflet))
 
