@@ -189,5 +189,5 @@ def _write_standings(path: Path, standings: Sequence[Standing]) -> Path:
 
 def _labelled(standing: Standing) -> DataFrame:
     field = standing.field
-    table = standing.table.assign(suite=field.runs_of, gradient=field.gradient, forwards=field.forwards)
+    table = standing.table.assign(suite=field.runs_of, gradient=field.gradient, forwards=int(field.forwards))
     return table[["suite", "gradient", "forwards", *standing.table.columns]]
