@@ -31,7 +31,9 @@ class Longer:
     @property
     def head(self) -> str:
         """What the file says of itself."""
-        among = f"is among the first {self.first} of its class" if self.first > 1 else "is the first of its class"
+        among = (
+            f"is among the first {self.first} of its class" if self.first > 1 else "is the first of its class"
+        )
         near = f", or within {self.near} of the first of all" if self.near else ""
         return f"""\
 # Written by longer.py: the default suite at a larger budget. Of the tasks with a gradient, and of those without:
