@@ -22,6 +22,7 @@ from nogd.leaderboard.deciding import decisions
 from nogd.leaderboard.facts import Facts, facts_of
 from nogd.leaderboard.fields import Field, fields_of, on_surrogate, split_of
 from nogd.leaderboard.gathering import broken, complete_ones, joined
+from nogd.leaderboard.lagging import lagging
 from nogd.leaderboard.moving import moved
 from nogd.leaderboard.plan import Plan, Sweep, read_plan
 from nogd.leaderboard.reaching import reaching
@@ -29,6 +30,7 @@ from nogd.leaderboard.reading import Numbers
 from nogd.leaderboard.reading_tables import (
     bought_table,
     decision_table,
+    lags_table,
     moved_table,
     overview_table,
     splits_table,
@@ -381,6 +383,23 @@ def test_a_level_is_reached_where_validation_says_so_and_not_by_a_lucky_peak() -
     assert found.cheaper("soon", "forwards") == ["iris"]
     assert found.cheaper("soon", "memory_mb") == found.cheaper("lucky", "forwards") == []
     assert found.got_there("soon") == ["iris"]
+
+
+def test_where_ours_is_not_first_the_tasks_are_told_that_it_loses_most_on() -> None:
+    base = tables(["adam", "grid-search", "pattern-search"], ["iris", "wine", "parity"], 6)
+    made = scored(base, {"adam": 0.99, "grid-search": 0.6, "pattern-search": 0.8}, base.runs)
+    runs = made.runs.copy()
+    runs.loc[(runs["task"] == "wine") & (runs["learner"] == "grid-search"), "test_metric"] = 0.3
+    runs.loc[(runs["task"] == "parity") & (runs["learner"] == "grid-search"), "test_metric"] = 0.79
+    stands = standing(fields(replace(made, runs=runs))[0], PLAN.ours)
+    [found] = lagging([stands, replace(stands, field=replace(stands.field, tuned=True))])
+    assert (found.ours, found.first) == ("grid-search", "pattern-search")  # adam back-propagates
+    assert found.is_behind
+    assert list(found.scores.index) == ["wine", "iris", "parity"]
+    assert list(found.lost(0.1).index) == ["wine", "iris"]
+    shown = lags_table([found]).splitlines()[-1]
+    assert shown.endswith(", beyond chance | `wine` (0.30, 0.80); `iris` (0.60, 0.80) |")
+    assert list(lagging([standing(fields(made)[0], ["pattern-search"])])) == []
 
 
 def test_what_outputs_buy_is_the_share_of_the_budget_to_the_end_of_losses_alone() -> None:

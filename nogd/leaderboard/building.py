@@ -20,6 +20,7 @@ from nogd.leaderboard.facts import FILE as FACTS_FILE
 from nogd.leaderboard.facts import Facts, facts_of, read_facts, write_facts
 from nogd.leaderboard.fields import fields_of, own_task, surrogates_of
 from nogd.leaderboard.gathering import DATA, complete_ones, gathered, kept, told
+from nogd.leaderboard.lagging import lagging
 from nogd.leaderboard.measured import measured_table, write_measured
 from nogd.leaderboard.moving import moved
 from nogd.leaderboard.page import write_page
@@ -29,6 +30,7 @@ from nogd.leaderboard.reading import Numbers, write_readings
 from nogd.leaderboard.reading_tables import (
     bought_table,
     decision_table,
+    lags_table,
     moved_table,
     splits_table,
     sweeps_table,
@@ -167,6 +169,7 @@ def _told_besides(
         "decisions": decision_table(decisions(plan, whole, facts)),
         "splits": splits_table(held(plan, whole, facts)),
         "moved": moved_table(list(moved(standings))),
+        "lags": lags_table(list(lagging(standings))),
         "bought": bought_table(list(bought(standings))),
     }
 

@@ -10,15 +10,18 @@ from pandas import DataFrame
 
 from nogd.leaderboard.buying import LOSSES, Bought
 from nogd.leaderboard.deciding import Decision
+from nogd.leaderboard.lagging import Lag
 from nogd.leaderboard.moving import Moved
 from nogd.leaderboard.plan import Sweep
 from nogd.leaderboard.splitting import AGAIN, Held
 from nogd.leaderboard.standing import BACK_PROPAGATED, CLASSES, Standing
 from nogd.leaderboard.wording import WITHOUT
 from nogd.report.forms.markdown import code, plain_text, table
-from nogd.report.names import counted
+from nogd.report.names import counted, listed
 from nogd.report.numbers.formats import interval_text, score_text
 
+_GAP = 0.1
+"""A smaller one is not told."""
 _NOT_MEASURED = "not measured yet"
 _MORE = tuple(each for each in WITHOUT if each not in LOSSES)
 
@@ -130,6 +133,34 @@ def _kept(held: Held, numbers: Sequence[int]) -> tuple[str, ...]:
         *(_correlation(held.correlation(number)) for number in (AGAIN, *numbers)),
         code(first),
         *(f"{order.index(first) + 1}; {code(order[0])}" if order else "" for order in orders),
+    )
+
+
+def lags_table(fields: Sequence[Lag]) -> str:
+    """One row for each field where another is first without back-propagation: the gap, and the tasks that decide it."""
+    header = (
+        "tasks",
+        "best of ours",
+        "first without back-propagation",
+        "gap",
+        "furthest behind on (ours, the first)",
+    )
+    return "\n".join(table(header, [_lag(each) for each in fields]))
+
+
+def _lag(lag: Lag) -> tuple[str, ...]:
+    standing = lag.standing
+    ours, first = (standing.row(name)["score"] for name in (lag.ours, lag.first))
+    lost = [
+        f"{code(str(task))} ({score_text(row['ours'])}, {score_text(row['first'])})"
+        for task, row in lag.lost(_GAP).iterrows()
+    ]
+    return (
+        plain_text(f"{standing.field.name} ({len(standing.field.tasks)})"),
+        _scored(standing, lag.ours),
+        _scored(standing, lag.first),
+        f"{first - ours:.2f}, {'beyond chance' if lag.is_behind else 'level'}",
+        listed(lost, 3),
     )
 
 
