@@ -39,7 +39,7 @@ from nogd.report.numbers.formats import score_text
 from nogd.report.numbers.pareto import on_front
 from nogd.report.numbers.statistics import FloatArray
 
-_COLUMN, _ROW = 1.05, 0.46
+_COLUMN, _ROW = 1.25, 0.46
 _FARTHEST = (-1.0, 2.0)
 """Scores beyond are drawn at the edge."""
 
@@ -80,41 +80,40 @@ def class_look(name: str) -> dict[str, Any]:
 
 def best_of_each_class(standings: Sequence[Standing]) -> Drawn:
     """A grid: who is best of each class in each field, with the score."""
-    firsts = [[each.first_of([name]) for each in standings] for name in CLASSES]
-    kept = [place for place, row in enumerate(firsts) if any(row)]
-    rows = [CLASSES[place] for place in kept]
+    classes = [name for name in CLASSES if any(each.first_of([name]) for each in standings)]
+    firsts = [[each.first_of([name]) for name in classes] for each in standings]
     scores = np.array(
-        [[_score(each, name) for each, name in zip(standings, firsts[place], strict=True)] for place in kept]
+        [[_score(each, name) for name in line] for each, line in zip(standings, firsts, strict=True)]
     )
     texts = [
-        [_cell(name, score) for name, score in zip(firsts[place], line, strict=True)]
-        for place, line in zip(kept, scores, strict=True)
+        [_cell(name, score) for name, score in zip(names, line, strict=True)]
+        for names, line in zip(firsts, scores, strict=True)
     ]
-    columns = [
+    rows = [
         f"{each.field.runs_of}, {each.field.forwards:,.0f}{'' if each.field.gradient else ', no gradient'}"
         for each in standings
     ]
-    above, right = room_for_columns(columns, _COLUMN)
+    above, right = room_for_columns(classes, _COLUMN)
     left = label_width(rows)
-    canvas = new_canvas(above + _ROW * len(rows) + 0.05, left + right + _COLUMN * len(columns))
+    canvas = new_canvas(above + _ROW * len(rows) + 0.05, left + right + _COLUMN * len(classes))
     axes = place_axes(canvas, left, right, above, 0.05)
     draw_cells(axes, _shade(scores), texts, GOOD)
-    name_cells(axes, rows, columns)
+    name_cells(axes, rows, classes)
     data = DataFrame(
         [
             {
-                "class": rows[row],
+                "class": classes[column],
                 "field": each.field.name,
-                "learner": firsts[place][column] or "",
+                "learner": firsts[row][column] or "",
                 "score": scores[row, column],
             }
-            for row, place in enumerate(kept)
-            for column, each in enumerate(standings)
+            for row, each in enumerate(standings)
+            for column in range(len(classes))
         ]
     )
     alt = (
         "The learner with the best score of each class, from what looks at losses alone to back-propagated gradients,"
-        " and its score: 0 is the best constant predictor, 1 the frozen reference. Dark is best within a column."
+        " and its score: 0 is the best constant predictor, 1 the frozen reference. Dark is best within a row."
     )
     return Drawn(canvas, data, alt, title="The best of each class")
 
@@ -128,12 +127,12 @@ def _cell(name: str | None, score: float) -> str:
     if name is None:
         return ""
     second = [ON_SURROGATE.strip()] if on_surrogate(name) else []
-    return "\n".join([score_text(score), short_name(name.removesuffix(ON_SURROGATE), 16), *second])
+    return "\n".join([score_text(score), short_name(name.removesuffix(ON_SURROGATE), 20), *second])
 
 
 def _shade(scores: FloatArray) -> FloatArray:
-    """0 for the best of a column, 1 for a score of one less."""
-    best = np.fmax.reduce(scores, axis=0, keepdims=True)
+    """0 for the best of a row, 1 for a score of one less."""
+    best = np.fmax.reduce(scores, axis=1, keepdims=True)
     return np.asarray(np.clip(best - scores, 0.0, 1.0))
 
 
