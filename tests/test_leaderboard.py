@@ -228,7 +228,12 @@ def test_a_larger_budget_and_tuned_learners_stand_beside_the_first_of_their_suit
     assert moved_table([]) == ""
     numbers = Numbers(standings, {})
     assert numbers.field("s", 3000, True) is standings[0]
-    assert numbers.answers(["s"]) == [answer(standings[0])]
+    shown = numbers.answers({"s": "small ones", "others": "no runs"}).splitlines()
+    assert len(shown) == 3
+    assert shown[-1].startswith(
+        "| small ones, with a gradient (2 tasks, 3,000 forwards) | `grid-search` 0.80 ("
+    )
+    assert shown[-1].endswith(") | with: 100% of pairs |")
 
 
 def test_tuned_runs_that_are_missing_keep_no_other_waiting() -> None:
@@ -555,7 +560,7 @@ def test_page_and_tables_come_from_what_is_published_alone(folder: Path) -> None
     (folder / "README.md.jinja").write_text(
         "{{ n.runs() }} runs of {{ n.learners() }}\n{{ n.classes(n.field('tables', 3000, true)) }}\n"
         "{{ n.cheaper(n.field('tables', 3000, true), 'adam') }}\n"
-        "{% for each in n.answers(['tables']) %}- {{ each }}\n{% endfor %}",
+        "{{ n.answers({'tables': 'small ones'}) }}\n",
         encoding="utf-8",
     )
     built = build(folder, (), publish=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,9 @@ from nogd.bench.tables import RunTables
 from nogd.errors import InvalidSetting
 from nogd.leaderboard.gathering import told
 from nogd.leaderboard.reaching import LEDGERS, Reaching, reaching
-from nogd.leaderboard.reading_tables import overview_table
+from nogd.leaderboard.reading_tables import answers_table, overview_table
 from nogd.leaderboard.standing import CLASSES, Standing
-from nogd.leaderboard.wording import WITHOUT, answer, summed_up
+from nogd.leaderboard.wording import WITHOUT, summed_up
 from nogd.report.forms.markdown import frame
 from nogd.report.numbers.formats import interval_text, score_text
 
@@ -38,13 +38,23 @@ class Numbers:
                 return each
         raise InvalidSetting(f"the reading asks for {suite} at {forwards:,.0f} forwards, which has no runs.")
 
-    def answers(self, suites: Sequence[str]) -> list[str]:
-        """Who is first with everybody's defaults in some suites, each at its smallest budget, a sentence each."""
+    def answers(self, suites: Mapping[str, str]) -> str:
+        """Who is first with everybody's defaults in some suites, each at its smallest budget, as a Markdown table.
+
+        :param suites: what readers call each of them; those without runs are left out.
+        """
         budgets = [(each.field.suite, each.field.forwards) for each in self._own(suites)]
         least = dict(sorted(budgets, reverse=True))  # the smallest comes last, and stays
-        return [answer(each) for each in self._own(suites) if each.field.forwards == least[each.field.suite]]
+        return answers_table(
+            [
+                (name, each)
+                for suite, name in suites.items()
+                for each in self._own([suite])
+                if each.field.forwards == least[suite]
+            ]
+        )
 
-    def _own(self, suites: Sequence[str]) -> list[Standing]:
+    def _own(self, suites: Collection[str]) -> list[Standing]:
         """The standings of some suites with everybody's defaults."""
         return [each for each in self.standings if each.field.suite in suites and not each.field.tuned]
 

@@ -59,6 +59,30 @@ def _beside(standing: Standing, learner: str, best: str | None) -> str:
     return f"{_scored(standing, learner)}, {'behind' if standing.is_ahead(best, learner) else 'level'}"
 
 
+def answers_table(standings: Sequence[tuple[str, Standing]]) -> str:
+    """One row for each field, each with what readers call its tasks: the best without back-propagation, and with it."""
+    header = ("tasks", "best without back-propagation", "best with it, or a surrogate", "which wins")
+    return "\n".join(table(header, [_answered(name, each) for name, each in standings]))
+
+
+def _answered(name: str, standing: Standing) -> tuple[str, ...]:
+    firsts = [standing.first_of(classes) for classes in (WITHOUT, BACK_PROPAGATED)]
+    tasks = counted(len(standing.field.tasks), "task")
+    return (
+        plain_text(f"{name}, {standing.field.kind} ({tasks}, {standing.field.forwards:,.0f} forwards)"),
+        *("-" if each is None else _scored(standing, each) for each in firsts),
+        "-" if None in firsts else _winner(standing, *map(str, firsts)),
+    )
+
+
+def _winner(standing: Standing, free: str, propagated: str) -> str:
+    """Which wins more pairs of runs with the same start than chance explains."""
+    chance = standing.against(free, propagated).probability
+    if standing.is_ahead(free, propagated):
+        return f"without: {chance:.0%} of pairs"
+    return f"with: {1 - chance:.0%} of pairs" if standing.is_ahead(propagated, free) else "not told apart"
+
+
 def decision_table(decisions: Sequence[Decision]) -> str:
     """One row for each problem: what to use first, what next, how sure that is, and where it was measured."""
     header = ("the problem", "use first", "then", "how sure", "measured on")
