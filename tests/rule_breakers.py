@@ -533,6 +533,18 @@ class Neighbourly(Good):
         return super().init(objective, theta, rng)
 
 
+class Mixing(Good):
+    """Weights noise by losses as they come (Matyas 1965)."""
+
+    breaks: ClassVar[str] = "survives-losses-in-double-precision"
+    raises: ClassVar[bool] = True
+
+    def step(self, objective, state):
+        noise = self.noise(4, state)
+        objective.losses(Population(state.theta + noise)) @ noise
+        super().step(objective, state)
+
+
 class Scaling(Good):
     """Divides by the width of the box (Matyas 1965)."""
 
@@ -689,7 +701,7 @@ ALONE = (
     Overlisted, Unseeded, Global, Constant, Restarting, Scribbler, Switcher, Unsaved, Forgetful, Undecided,
     Elsewhere, Undying, Forger, Widening, Recounting, Uncounted, Pausing, Hoarding, Secretive, Claiming,
     InPlace, Empty, Peeping, Copying, Exporting, Measuring, Undercharging, Thinking, Sneaking, Warming, Cloning,
-    Cheating, Weighing, Dividing, Neighbourly, Scaling, Choosy, Everything, Thawing, Uphill, Doubling, Halving,
+    Cheating, Weighing, Dividing, Neighbourly, Mixing, Scaling, Choosy, Everything, Thawing, Uphill, Doubling, Halving,
     Grounded, Single, Biased, Slow,
 )  # fmt: skip
 BREAKERS = [*(kind() for kind in ALONE), *(Meddler(what=what) for what in MEDDLING)]

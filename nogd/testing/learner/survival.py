@@ -41,6 +41,10 @@ def _constant(outputs: Tensor, _targets: Tensor) -> Tensor:
     return outputs.mean() * 0 + 1
 
 
+def _in_double(outputs: Tensor, targets: Tensor) -> Tensor:
+    return (outputs - targets).double().square().mean()
+
+
 def _with(loss: Loss) -> list[Toy]:
     return [replace(toy, loss=loss) for toy in (CURVE, PLANE)]
 
@@ -61,6 +65,12 @@ def survives_constant_losses(learner: Learner) -> None:
     outcome = _survive(learner, first_fit(learner, _with(_constant)), "where all losses are equal")
     if outcome.status == "diverged":
         broken("where all losses are equal, its recommendation is not finite.")
+
+
+@check("Take the dtype of what stores losses from the losses themselves, not from theta.")
+def survives_losses_in_double_precision(learner: Learner) -> None:
+    """A simulator and a loss of one's own may give float64 where parameters are float32."""
+    _survive(learner, first_fit(learner, _with(_in_double)), "where losses are float64")
 
 
 @check(
@@ -129,6 +139,7 @@ CHECKS = (
     survives_losses_that_are_not_finite,
     survives_constant_losses,
     survives_one_parameter,
+    survives_losses_in_double_precision,
     survives_a_box_of_zero_width,
     survives_a_budget_below_one_step,
     survives_frozen_parameters,

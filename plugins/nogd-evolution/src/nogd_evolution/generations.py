@@ -44,6 +44,7 @@ def note_best(state: MembersState, thetas: Tensor, losses: Tensor) -> None:
 
 def replace(state: MembersState, taken: Tensor, thetas: Tensor, losses: Tensor, start: int = 0) -> None:
     """Put candidates in the place of the members from `start` on, where they are taken, `[P]`."""
+    _keep_exact(state, losses)
     places = taken.nonzero()[:, 0]
     # By number: indexing by a mask, or by a tensor in brackets, takes five times as long.
     state.members.index_copy_(0, places + start, thetas.index_select(0, places))
@@ -53,11 +54,17 @@ def replace(state: MembersState, taken: Tensor, thetas: Tensor, losses: Tensor, 
 def note_scored(state: MembersState, losses: Tensor) -> None:
     """Take the losses of what `unscored` gave; the first generation ends with the last of them."""
     start, stop = state.scored, state.scored + len(losses)
+    _keep_exact(state, losses)
     state.losses[start:stop] = losses
     note_best(state, state.members[start:stop], losses)
     state.scored = stop
     if stop == len(state.members):
         state.iteration += 1
+
+
+def _keep_exact(state: MembersState, losses: Tensor) -> None:
+    """Losses may have another dtype than members: a simulator's are float64."""
+    state.losses = state.losses.to(losses.dtype)
 
 
 def others(rows: int, total: int, taken: list[Tensor], rng: Generator) -> Tensor:

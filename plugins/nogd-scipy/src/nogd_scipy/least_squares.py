@@ -125,4 +125,6 @@ def _is_squared_error(objective: Objective, shape: tuple[int, ...]) -> bool:
     there, half = objective.curvature(zeros), zeros.numel() / 2
     squares = (there.gradient * half).square().mean()
     bend = there.product(torch.ones_like(zeros)) * half
-    return torch.allclose(bend, torch.ones_like(bend)) and torch.allclose(squares, there.loss, rtol=1e-3)
+    return torch.allclose(bend, torch.ones_like(bend)) and torch.allclose(
+        squares, there.loss.to(squares), rtol=1e-3
+    )

@@ -86,7 +86,7 @@ class Qes(Learner[QesState]):
         losses = objective.losses(Population((state.codes + noise) * state.spacing), rows)
         used_rows(objective, state, size)
         if any_finite(losses):
-            self._move(state, -(standardised(losses) @ noise) / (len(noise) * self.sigma))
+            self._move(state, -(standardised(losses).to(noise) @ noise) / (len(noise) * self.sigma))
         else:
             state.codes = state.before
         state.theta.copy_(state.codes * state.spacing)
