@@ -198,7 +198,7 @@ class Objective(GramSide, ReadoutSide, GradientSide, WatchSide, RunSide):
 
         :param candidates: a Population, Line, Perturbed, LowRank, Subspace, Unit or any other set of P candidates.
         :param rows: indices of the examples to use, `[B]`, the same for all candidates of the call; all by default.
-        :returns: `[P]`.
+        :returns: `[P]`, of the dtype that the loss gives: float64 of a simulator, where parameters may be float32.
         :raises BudgetSpent: before anything is computed, if the call does not fit the budget.
         """
         if self._scores is not None:
