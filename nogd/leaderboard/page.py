@@ -10,8 +10,8 @@ from pandas import DataFrame
 from nogd.atomic_write import atomic_write
 from nogd.bench.tables import RunTables
 from nogd.leaderboard.gathering import broken, told
-from nogd.leaderboard.standing import Standing
-from nogd.leaderboard.wording import answer
+from nogd.leaderboard.standing import BACK_PROPAGATED, Standing
+from nogd.leaderboard.wording import WITHOUT, learner_told, winner
 from nogd.report.figure import Drawn
 from nogd.report.forms.leaflet import Leaflet, page
 from nogd.report.numbers.formats import interval_text, score_text
@@ -40,10 +40,34 @@ def write_page(
     :param pictures: in their order.
     :raises StoreError: if it cannot be written.
     """
-    tables = [(each.field.name, shown(each), each.table) for each in standings]
-    notes = [*map(answer, standings), *READING, *told(parts), *broken(parts)]
+    first, runs = firsts(standings), DataFrame({"part": told(parts)})
+    tables = [
+        ("The best without back-propagation, and with it", first, first),
+        *((each.field.name, shown(each), each.table) for each in standings),
+        ("Runs", runs, runs),
+    ]
+    notes = [*READING, *broken(parts)]
     leaflet = Leaflet("nogd: the leaderboard", title, notes, list(pictures.values()), tables)
     return atomic_write(path, page(leaflet))
+
+
+def firsts(standings: Sequence[Standing]) -> DataFrame:
+    """The best without back-propagation of each field, the best with it, and which of the two wins, for readers."""
+    sides = {"best without back-propagation": WITHOUT, "best with it, or a surrogate": BACK_PROPAGATED}
+    return DataFrame(
+        [
+            {
+                "tasks": f"{each.field.name} ({len(each.field.tasks)})",
+                **{side: _told(each, each.first_of(classes)) for side, classes in sides.items()},
+                "which wins": winner(each),
+            }
+            for each in standings
+        ]
+    )
+
+
+def _told(standing: Standing, learner: str | None) -> str:
+    return "-" if learner is None else learner_told(standing, learner)
 
 
 def shown(standing: Standing) -> DataFrame:
@@ -55,7 +79,7 @@ def shown(standing: Standing) -> DataFrame:
             "class": [row["class"] for row in rows],
             "score": [score_text(row["score"]) for row in rows],
             "interval": [interval_text(row["score_low"], row["score_high"]) for row in rows],
-            "best": [score_text(row["best_score"]) for row in rows],
+            "at best validation": [score_text(row["best_score"]) for row in rows],
             "tasks": [f"{row['tasks']} of {len(standing.field.tasks)}" for row in rows],
             "failed": [f"{row['failed']} of {row['runs']}" for row in rows],
             "processor s": [f"{row['cpu_seconds']:.2g}" for row in rows],

@@ -15,7 +15,7 @@ from nogd.leaderboard.moving import Moved
 from nogd.leaderboard.plan import Sweep
 from nogd.leaderboard.splitting import AGAIN, Held
 from nogd.leaderboard.standing import BACK_PROPAGATED, CLASSES, Standing
-from nogd.leaderboard.wording import WITHOUT
+from nogd.leaderboard.wording import WITHOUT, winner
 from nogd.report.forms.markdown import code, plain_text, table
 from nogd.report.names import counted, listed
 from nogd.report.numbers.formats import interval_text, score_text
@@ -71,16 +71,8 @@ def _answered(name: str, standing: Standing) -> tuple[str, ...]:
     return (
         plain_text(f"{name}, {standing.field.kind} ({tasks}, {standing.field.forwards:,.0f} forwards)"),
         *("-" if each is None else _scored(standing, each) for each in firsts),
-        "-" if None in firsts else _winner(standing, *map(str, firsts)),
+        winner(standing),
     )
-
-
-def _winner(standing: Standing, free: str, propagated: str) -> str:
-    """Which wins more pairs of runs with the same start than chance explains."""
-    chance = standing.against(free, propagated).probability
-    if standing.is_ahead(free, propagated):
-        return f"without: {chance:.0%} of pairs"
-    return f"with: {1 - chance:.0%} of pairs" if standing.is_ahead(propagated, free) else "not told apart"
 
 
 def decision_table(decisions: Sequence[Decision]) -> str:

@@ -52,6 +52,17 @@ def _beside(standing: Standing, free: str, propagated: str) -> str:
     return "not told apart"
 
 
+def winner(standing: Standing) -> str:
+    """Which wins more pairs of runs with the same start than chance explains, in few words; "-" without a pair."""
+    free, propagated = standing.first_of(WITHOUT), standing.first_of(BACK_PROPAGATED)
+    if free is None or propagated is None:
+        return "-"
+    chance = standing.against(free, propagated).probability
+    if standing.is_ahead(free, propagated):
+        return f"without: {chance:.0%} of pairs"
+    return f"with: {1 - chance:.0%} of pairs" if standing.is_ahead(propagated, free) else "not told apart"
+
+
 def summed_up(standings: Sequence[Standing]) -> str:
     """In which fields the best without back-propagation is ahead of the best with it, level with it, and behind."""
     found: dict[str, list[str]] = {}
