@@ -39,7 +39,7 @@ from nogd.leaderboard.reading_tables import (
 from nogd.leaderboard.splitting import AGAIN, held
 from nogd.leaderboard.standing import SURROGATE_GRADIENT, Standing, standing
 from nogd.leaderboard.sweeping import sweep_table
-from nogd.leaderboard.wording import answer, summed_up
+from nogd.leaderboard.wording import answer, summed_up, winner
 from nogd.report.numbers.finals import final_values
 from nogd.report.numbers.leaderboard import leaderboard
 from nogd.report.numbers.tables import Tables
@@ -341,6 +341,19 @@ def test_the_verdicts_count_where_the_best_without_back_propagation_is_ahead_lev
     ]
 
 
+def test_where_no_test_can_tell_it_is_said_that_runs_are_too_few() -> None:
+    skill = {"adam": 0.9, "grid-search": 0.5, "random-search": 0.5}
+    for repetitions, told in ((5, "too few runs to tell"), (6, "the second wins 100% of pairs")):
+        base = tables(list(skill), ["iris"], repetitions)
+        found = standing(fields(scored(base, skill, base.runs))[0], ())
+        assert told in answer(found)
+        assert winner(found) in (told, "with: 100% of pairs")
+        assert found.is_testable("adam", "grid-search") is (repetitions == 6)
+        assert found.is_testable("grid-search", "random-search")  # they are equal
+        assert (", too few runs to tell | " in overview_table([found])) is (repetitions == 5)
+    assert summed_up([found]).startswith("- Behind it, 1 of 1")
+
+
 def test_the_ends_of_a_sweep_have_the_best_of_each_class() -> None:
     rows = [
         ("a", "losses", 1, 0.5),
@@ -436,7 +449,7 @@ def test_what_outputs_buy_is_the_share_of_the_budget_to_the_end_of_losses_alone(
     assert (found.outputs, found.losses) == ("looks", "told")  # slopes of layers are derivatives
     assert dict(found.shares) == {"iris": pytest.approx(0.1)}
     shown = bought_table([found]).splitlines()[-1]
-    assert shown.endswith("| 100% of pairs, level | 1 of 1 task | 10% |")
+    assert shown.endswith("| 100% of pairs, too few runs to tell | 1 of 1 task | 10% |")
     worse = replace(found, shares=found.shares * np.inf)
     assert bought_table([worse]).endswith("| 0 of 1 task |  |")
 

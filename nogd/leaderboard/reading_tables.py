@@ -15,7 +15,7 @@ from nogd.leaderboard.moving import Moved
 from nogd.leaderboard.plan import Sweep
 from nogd.leaderboard.splitting import AGAIN, Held
 from nogd.leaderboard.standing import BACK_PROPAGATED, CLASSES, Standing
-from nogd.leaderboard.wording import WITHOUT, winner
+from nogd.leaderboard.wording import TOO_FEW, WITHOUT, not_apart, winner
 from nogd.report.forms.markdown import code, plain_text, table
 from nogd.report.names import counted, listed
 from nogd.report.numbers.formats import interval_text, score_text
@@ -56,7 +56,12 @@ def _overview(standing: Standing) -> tuple[str, ...]:
 def _beside(standing: Standing, learner: str, best: str | None) -> str:
     if best is None or learner == best:
         return f"**{_scored(standing, learner)}**"
-    return f"{_scored(standing, learner)}, {'behind' if standing.is_ahead(best, learner) else 'level'}"
+    apart = "behind" if standing.is_ahead(best, learner) else _level(standing, best, learner)
+    return f"{_scored(standing, learner)}, {apart}"
+
+
+def _level(standing: Standing, first: str, other: str) -> str:
+    return "level" if standing.is_testable(first, other) else TOO_FEW
 
 
 def answers_table(standings: Sequence[tuple[str, Standing]]) -> str:
@@ -117,7 +122,7 @@ def _sure(decision: Decision, runs: int) -> str:
     if standing is None or first is None or second is None:
         return f"the only one, with {counted(runs, 'run')}"
     of = int(standing.whole["class"].isin(decision.classes).sum())
-    told = "ahead beyond chance" if standing.is_ahead(first, second) else "not told apart"
+    told = "ahead beyond chance" if standing.is_ahead(first, second) else not_apart(standing, first, second)
     return f"{told}; first of {of}, with {counted(runs, 'run')} each"
 
 
@@ -175,7 +180,7 @@ def _lag(lag: Lag) -> tuple[str, ...]:
         plain_text(f"{standing.field.name} ({len(standing.field.tasks)})"),
         _scored(standing, lag.ours),
         _scored(standing, lag.first),
-        f"{first - ours:.2f}, {'beyond chance' if lag.is_behind else 'level'}",
+        f"{first - ours:.2f}, {'beyond chance' if lag.is_behind else _level(standing, lag.first, lag.ours)}",
         listed(lost, 3),
     )
 
@@ -201,7 +206,7 @@ def _bought(bought: Bought) -> tuple[str, ...]:
         plain_text(f"{standing.field.name} ({len(standing.field.tasks)})"),
         _scored(standing, bought.losses),
         _scored(standing, bought.outputs),
-        f"{chance.probability:.0%} of pairs{'' if apart else ', level'}",
+        f"{chance.probability:.0%} of pairs{'' if apart else ', ' + _level(standing, bought.outputs, bought.losses)}",
         f"{len(shares)} of {counted(len(bought.shares), 'task')}",
         f"{shares.median():.0%}" if len(shares) else "",
     )

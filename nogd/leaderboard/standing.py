@@ -12,7 +12,7 @@ from pandas import DataFrame
 from nogd.leaderboard.fields import SURROGATE, Field, on_surrogate
 from nogd.plugins.access import ACCESS, strongest
 from nogd.report.numbers.finals import FAILED, applicable, finite, matrices
-from nogd.report.numbers.paired import LEVEL
+from nogd.report.numbers.paired import LEVEL, block_differences, smallest_p
 from nogd.report.numbers.statistics import FloatArray, pooled_interquartile_mean, pooled_score
 from nogd.report.numbers.verdict import Chance, chances_of
 
@@ -66,6 +66,11 @@ class Standing:
         """Whether the first beats the other more often than chance explains."""
         chance = self.against(first, other)
         return chance.p < LEVEL and chance.probability > 0.5
+
+    def is_testable(self, first: str, other: str) -> bool:
+        """Whether a difference could be shown at all: with three runs each, even three wins may be chance."""
+        untied = int(np.count_nonzero(block_differences(self.losses[first], self.losses[other])))
+        return not untied or smallest_p(untied) < LEVEL
 
 
 def standing(field: Field, ours: Sequence[str]) -> Standing:

@@ -11,6 +11,8 @@ from nogd.report.numbers.formats import interval_text, score_text
 WITHOUT = tuple(each for each in CLASSES if each not in BACK_PROPAGATED)
 """Classes that do without back-propagation: layers may use derivatives of their own, and a tangent runs forward."""
 
+TOO_FEW = "too few runs to tell"
+
 
 def learner_told(standing: Standing, learner: str) -> str:
     """A learner with its score and interval."""
@@ -49,7 +51,12 @@ def _beside(standing: Standing, free: str, propagated: str) -> str:
         return f"the first wins {chance.probability:.0%} of pairs with the same start, beyond chance"
     if standing.is_ahead(propagated, free):
         return f"the second wins {1 - chance.probability:.0%} of pairs with the same start, beyond chance"
-    return "not told apart"
+    return not_apart(standing, free, propagated)
+
+
+def not_apart(standing: Standing, first: str, other: str) -> str:
+    """Why neither is ahead, in few words."""
+    return "not told apart" if standing.is_testable(first, other) else TOO_FEW
 
 
 def winner(standing: Standing) -> str:
@@ -60,7 +67,9 @@ def winner(standing: Standing) -> str:
     chance = standing.against(free, propagated).probability
     if standing.is_ahead(free, propagated):
         return f"without: {chance:.0%} of pairs"
-    return f"with: {1 - chance:.0%} of pairs" if standing.is_ahead(propagated, free) else "not told apart"
+    if standing.is_ahead(propagated, free):
+        return f"with: {1 - chance:.0%} of pairs"
+    return not_apart(standing, free, propagated)
 
 
 def summed_up(standings: Sequence[Standing]) -> str:
@@ -72,6 +81,7 @@ def summed_up(standings: Sequence[Standing]) -> str:
         ("ahead", "Ahead of the best with it, or with a surrogate gradient"),
         ("level", "Not told apart from it"),
         ("behind", "Behind it"),
+        ("untold", "Too few runs to tell"),
         ("alone", "Nobody back-propagates"),
     )
     return "\n".join(
@@ -87,4 +97,6 @@ def _verdict(standing: Standing) -> str:
         return "alone" if propagated is None else "behind"
     if standing.is_ahead(free, propagated):
         return "ahead"
-    return "behind" if standing.is_ahead(propagated, free) else "level"
+    if standing.is_ahead(propagated, free):
+        return "behind"
+    return "level" if standing.is_testable(free, propagated) else "untold"
