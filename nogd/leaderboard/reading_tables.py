@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import permutations
 
 import numpy as np
 from pandas import DataFrame
@@ -201,7 +200,7 @@ def bought_table(fields: Sequence[Bought]) -> str:
 def _bought(bought: Bought) -> tuple[str, ...]:
     standing, shares = bought.standing, bought.got_there
     chance = standing.against(bought.outputs, bought.losses)
-    apart = any(standing.is_ahead(*pair) for pair in permutations((bought.outputs, bought.losses)))
+    apart = standing.verdict(bought.outputs, bought.losses) in ("ahead", "behind")
     return (
         plain_text(f"{standing.field.name} ({len(standing.field.tasks)})"),
         _scored(standing, bought.losses),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from pandas import DataFrame
@@ -25,6 +25,7 @@ COLUMNS = (
     *("learner", "class", "ours", "tasks", "score", "score_low", "score_high", "best_score"),
     *("failed", "runs", "cpu_seconds", "memory_mb"),
 )
+Verdict = Literal["ahead", "behind", "level", "untold"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +65,14 @@ class Standing:
 
     def is_ahead(self, first: str, other: str) -> bool:
         """Whether the first beats the other more often than chance explains."""
+        return self.verdict(first, other) == "ahead"
+
+    def verdict(self, first: str, other: str) -> Verdict:
+        """Which of the two is ahead beyond chance; without that, whether a difference could have been shown."""
         chance = self.against(first, other)
-        return chance.p < LEVEL and chance.probability > 0.5
+        if chance.p < LEVEL and chance.probability != 0.5:
+            return "ahead" if chance.probability > 0.5 else "behind"
+        return "level" if self.is_testable(first, other) else "untold"
 
     def is_testable(self, first: str, other: str) -> bool:
         """Whether a difference could be shown at all: with three runs each, even three wins may be chance."""

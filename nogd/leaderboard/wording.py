@@ -46,12 +46,14 @@ def _next(standing: Standing, first: str) -> str:
 
 
 def _beside(standing: Standing, free: str, propagated: str) -> str:
-    chance = standing.against(free, propagated)
-    if standing.is_ahead(free, propagated):
-        return f"the first wins {chance.probability:.0%} of pairs with the same start, beyond chance"
-    if standing.is_ahead(propagated, free):
-        return f"the second wins {1 - chance.probability:.0%} of pairs with the same start, beyond chance"
-    return not_apart(standing, free, propagated)
+    chance = standing.against(free, propagated).probability
+    match standing.verdict(free, propagated):
+        case "ahead":
+            return f"the first wins {chance:.0%} of pairs with the same start, beyond chance"
+        case "behind":
+            return f"the second wins {1 - chance:.0%} of pairs with the same start, beyond chance"
+        case _:
+            return not_apart(standing, free, propagated)
 
 
 def not_apart(standing: Standing, first: str, other: str) -> str:
@@ -65,11 +67,13 @@ def winner(standing: Standing) -> str:
     if free is None or propagated is None:
         return "-"
     chance = standing.against(free, propagated).probability
-    if standing.is_ahead(free, propagated):
-        return f"without: {chance:.0%} of pairs"
-    if standing.is_ahead(propagated, free):
-        return f"with: {1 - chance:.0%} of pairs"
-    return not_apart(standing, free, propagated)
+    match standing.verdict(free, propagated):
+        case "ahead":
+            return f"without: {chance:.0%} of pairs"
+        case "behind":
+            return f"with: {1 - chance:.0%} of pairs"
+        case _:
+            return not_apart(standing, free, propagated)
 
 
 def summed_up(standings: Sequence[Standing]) -> str:
@@ -95,8 +99,4 @@ def _verdict(standing: Standing) -> str:
     free, propagated = standing.first_of(WITHOUT), standing.first_of(BACK_PROPAGATED)
     if free is None or propagated is None:
         return "alone" if propagated is None else "behind"
-    if standing.is_ahead(free, propagated):
-        return "ahead"
-    if standing.is_ahead(propagated, free):
-        return "behind"
-    return "level" if standing.is_testable(free, propagated) else "untold"
+    return standing.verdict(free, propagated)
